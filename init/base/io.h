@@ -1,0 +1,31 @@
+/* io.h - small things around file descriptors that every floor needs. */
+#ifndef VM_BASE_IO_H
+#define VM_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Close the descriptor when the variable goes out of scope: `_cleanup_fd_ int fd = ...`. */
+#define _cleanup_fd_ __attribute__((cleanup(fd_cleanup)))
+void fd_cleanup(int *fd);
+
+/* Take a descriptor out of a _cleanup_fd_ variable. */
+int fd_take(int *fd);
+
+/* Close FD if it is one, and leave -1. */
+void fd_close(int *fd);
+
+/* Write all N bytes, through EINTR and short writes; on a non-blocking descriptor that is full it
+ * gives up. Returns false with errno set. */
+bool write_all(int fd, const void *buf, size_t n);
+
+/* Read a small file whole (a cgroup limit, /proc). At most SIZE-1 bytes, NUL-terminated; returns
+ * the length or -1 with errno set. */
+ssize_t read_small(const char *path, char *buf, size_t size);
+
+/* Set or clear O_NONBLOCK. */
+bool fd_nonblock(int fd, bool on);
+
+#endif

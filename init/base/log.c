@@ -1,0 +1,133 @@
+/* log.c - see log.h.
+ *
+ * Each line is put together in one buffer and written with one write(2), so that lines of several
+ * processes (PID 1, its forked checks) never mix.
+ */
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+static int log_fd = -1;
+static int event_fd = -1;
+static unsigned long lost;
+static uint64_t started;
+
+uint64_t clock_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void clock_start(void)
+{
+	if (!started)
+		started = clock_now();
+}
+
+uint64_t clock_since_start(void)
+{
+	return started ? clock_now() - started : 0;
+}
+
+void log_files(int fd, int events_fd)
+{
+	if (log_fd >= 0 && log_fd != fd)
+		(void)close(log_fd);
+	if (event_fd >= 0 && event_fd != events_fd)
+		(void)close(event_fd);
+	log_fd = fd;
+	event_fd = events_fd;
+}
+
+unsigned long log_lost(void)
+{
+	return lost;
+}
+
+/* RFC 3339, UTC, milliseconds: 24 characters. */
+static void timestamp(char out[32])
+{
+	struct timespec ts;
+	struct tm tm;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	if (!gmtime_r(&ts.tv_sec, &tm))
+		memset(&tm, 0, sizeof tm);
+	size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(out + n, 32 - n, ".%03dZ", (int)(ts.tv_nsec / 1000000));
+}
+
+void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	(void)level;
+	/* 26 bytes are kept free in front for the time that only qemu.log gets. */
+	const size_t room = 26;
+	int head = snprintf(line + room, sizeof line - room, "vm: %s", prefix);
+	size_t n = room + (size_t)head;
+
+	va_start(ap, fmt);
+	int body = vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
+	va_end(ap);
+	if (body < 0)
+		return;
+	n += (size_t)body;
+	if (n > sizeof line - 2)
+		n = sizeof line - 2;
+	line[n++] = '\n';
+	(void)write_all(STDERR_FILENO, line + room, n - room);
+	if (log_fd >= 0) {
+		char when[32];
+
+		timestamp(when);
+		memcpy(line + room - 25, when, 24);
+		line[room - 1] = ' ';
+		if (!write_all(log_fd, line + room - 25, n - room + 25))
+			lost++;
+	}
+}
+
+void log_raw(const char *buf, size_t n)
+{
+	(void)write_all(STDERR_FILENO, buf, n);
+	if (log_fd >= 0 && !write_all(log_fd, buf, n))
+		lost++;
+}
+
+void event(const char *name, const char *fmt, ...)
+{
+	char line[4096];
+	char when[32];
+	va_list ap;
+
+	if (event_fd < 0)
+		return;
+	timestamp(when);
+	size_t n =
+		(size_t)snprintf(line, sizeof line, "{\"time\":\"%s\",\"ms\":%.3f,\"event\":\"%s\"",
+				 when, (double)clock_since_start() / 1e6, name);
+	if (fmt[0]) {
+		line[n++] = ',';
+		va_start(ap, fmt);
+		int body = vsnprintf(line + n, sizeof line - n - 2, fmt, ap);
+		va_end(ap);
+		/* Half an object would break the reader's next line: drop the members. */
+		if (body < 0 || (size_t)body >= sizeof line - n - 2)
+			n--;
+		else
+			n += (size_t)body;
+	}
+	line[n++] = '}';
+	line[n++] = '\n';
+	if (!write_all(event_fd, line, n))
+		lost++;
+}

@@ -1,0 +1,45 @@
+/* log.h - what the program says, and the journal of what happened.
+ *
+ * Lines for people go to standard error, as `vm: text`, `vm: warning: text`, `vm: error: text`,
+ * and, once log_open() has run, to qemu.log as well, with a time. Events for programs go to
+ * events.jsonl, one JSON object a line. A full or missing log directory never stops anything: the
+ * line is lost there, a counter says so, and standard error still has it.
+ */
+#ifndef VM_BASE_LOG_H
+#define VM_BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+#define log_info(...)	 log_line(LOG_INFO, "", __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, "warning: ", __VA_ARGS__)
+#define log_error(...)	 log_line(LOG_ERROR, "error: ", __VA_ARGS__)
+
+/* Write one line: PREFIX, then FMT. */
+void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* From now on, lines go to FD (qemu.log) too and events to EVENTS_FD; -1 for none. The log owns
+ * neither before the next call of log_files(), which closes the former ones. */
+void log_files(int fd, int events_fd);
+
+/* Lines that went to qemu.log or events.jsonl and could not be written, since the start. */
+unsigned long log_lost(void);
+
+/* QEMU's own output: N bytes at BUF to standard error and qemu.log as they are. */
+void log_raw(const char *buf, size_t n);
+
+/* Write one event: {"time":RFC 3339 UTC,"ms":milliseconds since /init started,"event":NAME,...}.
+ * FMT makes the remaining members, which must be JSON (`"\"key\":%d"`) or "" for none. */
+void event(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Nanoseconds of CLOCK_MONOTONIC, and the same since clock_start() was first called. */
+uint64_t clock_now(void);
+uint64_t clock_since_start(void);
+void clock_start(void);
+
+#endif

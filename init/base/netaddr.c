@@ -1,0 +1,113 @@
+/* netaddr.c - see netaddr.h. */
+#include "base/netaddr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* A port number at *P, which is moved behind it. */
+static bool port_parse(const char **p, uint16_t *out)
+{
+	unsigned long n = 0;
+	const char *s = *p;
+
+	while (*s >= '0' && *s <= '9' && n <= 65535)
+		n = n * 10 + (unsigned long)(*s++ - '0');
+	if (s == *p || n == 0 || n > 65535)
+		return false;
+	*p = s;
+	*out = (uint16_t)n;
+	return true;
+}
+
+/* One forward at *P up to the comma or the end. Returns NULL, or what is wrong. */
+static const char *forward_parse(const char **p, struct forward *f)
+{
+	bool qemu_style = false;
+
+	if (strncmp(*p, "tcp:", 4) == 0 || strncmp(*p, "udp:", 4) == 0) {
+		f->udp = **p == 'u';
+		*p += 4;
+		qemu_style = **p == ':';
+		*p += qemu_style;
+	}
+	if (!port_parse(p, &f->port))
+		return "its first port is not a number from 1 to 65535";
+	if (qemu_style ? strncmp(*p, "-:", 2) != 0 : **p != ':')
+		return "a colon and the guest's port must follow its first port";
+	*p += qemu_style ? 2 : 1;
+	if (!port_parse(p, &f->guest) || (**p && **p != ','))
+		return "its guest port is not a number from 1 to 65535";
+	return NULL;
+}
+
+int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const char **bad,
+		   const char **why)
+{
+	int n = 0;
+
+	if (!text || !text[0] || strcmp(text, "none") == 0)
+		return 0;
+	for (const char *p = text;; p++) {
+		struct forward f = {0};
+
+		*bad = p;
+		*why = forward_parse(&p, &f);
+		if (*why)
+			return -1;
+		for (int i = 0; i < n; i++)
+			if (out[i].udp == f.udp && out[i].port == f.port) {
+				*why = "its first port is forwarded twice";
+				return -1;
+			}
+		if (n == FORWARDS_MAX) {
+			*why = "there are more than 64 forwards";
+			return -1;
+		}
+		out[n++] = f;
+		if (!*p)
+			return n;
+	}
+}
+
+bool ipv4_parse(const char *text, uint32_t *out)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, text, &a) != 1)
+		return false;
+	*out = ntohl(a.s_addr);
+	return true;
+}
+
+bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask)
+{
+	char address[INET_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	uint32_t bits = 0;
+
+	if (!slash || (size_t)(slash - text) >= sizeof address)
+		return false;
+	memcpy(address, text, (size_t)(slash - text));
+	address[slash - text] = '\0';
+	if (!slash[1] || strlen(slash + 1) > 2)
+		return false;
+	for (const char *p = slash + 1; *p; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		bits = bits * 10 + (uint32_t)(*p - '0');
+	}
+	if (bits < 8 || bits > 30 || !ipv4_parse(address, network))
+		return false;
+	*mask = ~0u << (32 - bits);
+	return (*network & ~*mask) == 0;
+}
+
+bool mac_valid(const char *text)
+{
+	if (strlen(text) != 17)
+		return false;
+	for (int i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':' : !strchr("0123456789abcdefABCDEF", text[i]))
+			return false;
+	return strchr("02468aceACE", text[1]) != NULL;
+}

@@ -1,0 +1,340 @@
+/* settings_resolve.c - what the settings mean together.
+ *
+ * First the guest's profile fills in what is auto; then texts with a syntax of their own are
+ * checked; then the combinations that are known to fail (HURD.md, QEMU.md) are refused, each with
+ * the reason. VM_FORCE=1 turns the last kind into warnings: somebody may know better.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/netaddr.h"
+#include "base/profile.h"
+#include "base/settings.h"
+
+/* What QEMU needs beside the guest's memory: its own heap, TCG's translation buffer in use, the
+ * graphics card's memory, page tables. Seen: 120 to 250 MiB on the guests of tests/guests. */
+#define QEMU_OVERHEAD_MB 256
+
+#define SMP_MAX 255
+
+/* Letters, digits and what else ALSO has. */
+static bool only(const char *text, const char *also)
+{
+	for (; *text; text++)
+		if (!((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+		      (*text >= '0' && *text <= '9') || strchr(also, *text)))
+			return false;
+	return true;
+}
+
+static void bad(struct errors *errs, const char *name, const char *value, const char *what,
+		const char *fix)
+{
+	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s=%.200s %s", name, value, what);
+}
+
+/* The number of processors that QEMU_SMP asks for, or 0: `N` or `[cpus=N,]sockets=S,cores=C,…`
+ * with QEMU's meaning (docs: -smp); a bare N may stand first. */
+static long smp_count(const char *text)
+{
+	static const char *const keys[] = {"cpus",  "sockets", "dies",
+					   "cores", "threads", "maxcpus"};
+	long cpus = 0;
+	long product = 1;
+
+	for (const char *p = text; *p;) {
+		size_t len = strcspn(p, "=,");
+		size_t key = 0;
+		char *end;
+
+		if (p[len] == '=') {
+			while (key < 6 &&
+			       (strlen(keys[key]) != len || memcmp(keys[key], p, len) != 0))
+				key++;
+			if (key == 6)
+				return 0;
+			p += len + 1;
+		} else if (p != text) {
+			return 0;
+		}
+		if (*p < '1' || *p > '9')
+			return 0;
+		long n = strtol(p, &end, 10);
+
+		if (n > SMP_MAX || (*end && *end != ',') || (*end && !end[1]))
+			return 0;
+		if (key == 0)
+			cpus = n;
+		else if (key < 5)
+			product *= n;
+		p = *end ? end + 1 : end;
+	}
+	return cpus ? cpus : product;
+}
+
+static void check_texts(struct settings *s, struct errors *errs)
+{
+	struct forward forwards[FORWARDS_MAX];
+	const char *where;
+	const char *why;
+	uint32_t address;
+
+	s->cpus = s->smp ? smp_count(s->smp) : 1;
+	if (s->cpus == 0 || s->cpus > SMP_MAX) {
+		bad(errs, "QEMU_SMP", s->smp, "is neither a count from 1 to 255 nor a topology",
+		    "set QEMU_SMP to a number, or to sockets=1,cores=4,threads=2");
+		s->cpus = 1;
+	}
+	if (s->machine && !only(s->machine, "-._,="))
+		bad(errs, "QEMU_MACHINE", s->machine, "is not a machine type with options",
+		    "set QEMU_MACHINE to q35, pc, isapc or a versioned type; options follow as "
+		    ",name=value");
+	if (s->cpu && !only(s->cpu, "-._,=+"))
+		bad(errs, "QEMU_CPU", s->cpu, "is not a CPU model with flags",
+		    "set QEMU_CPU to a model's name; flags follow as ,name=on, ,+name or ,-name");
+	if (s->boot_order && strspn(s->boot_order, "acdn") != strlen(s->boot_order))
+		bad(errs, "QEMU_BOOT_ORDER", s->boot_order, "has other letters than a, c, d and n",
+		    "set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …");
+	if (s->debug && !only(s->debug, "_,:*.-"))
+		bad(errs, "QEMU_DEBUG", s->debug, "is not a list of items of QEMU's -d",
+		    "set QEMU_DEBUG to guest_errors,int,cpu_reset, …, or none");
+	if (!only(s->share_tag ? s->share_tag : "scripts", "-_."))
+		bad(errs, "QEMU_9P_TAG", s->share_tag,
+		    "has other characters than letters, digits, - _ .",
+		    "set QEMU_9P_TAG to a short name such as scripts");
+	if (forwards_parse(s->hostfwds, forwards, &where, &why) < 0)
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "write forwards as tcp:2222:22,udp:60000:60000, or none",
+				 "QEMU_HOSTFWDS: in %.*s, %s", (int)strcspn(where, ","), where,
+				 why);
+	if (!s->bind || !ipv4_parse(s->bind, &address))
+		bad(errs, "VM_BIND", s->bind ? s->bind : "", "is not an IPv4 address",
+		    "set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine");
+	if (s->mac && !mac_valid(s->mac))
+		bad(errs, "QEMU_MAC", s->mac, "is not the address of one network card",
+		    "set QEMU_MAC to six hexadecimal pairs such as 52:54:00:12:34:56");
+}
+
+static void check_slirp(const struct settings *s, struct errors *errs)
+{
+	uint32_t network = 0x0a000200; /* 10.0.2.0/24, slirp's own default */
+	uint32_t mask = 0xffffff00;
+	const struct {
+		const char *name, *value;
+	} inside[] = {{"QEMU_SLIRP_DHCPSTART", s->slirp_dhcpstart},
+		      {"QEMU_SLIRP_DNS", s->slirp_dns}};
+
+	if (s->slirp_net && !cidr_parse(s->slirp_net, &network, &mask)) {
+		bad(errs, "QEMU_SLIRP_NET", s->slirp_net, "is not a network",
+		    "write it as address/bits with zeros behind the bits, such as 192.168.76.0/24");
+		return;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t a;
+
+		if (!inside[i].value)
+			continue;
+		if (!ipv4_parse(inside[i].value, &a) || (a & mask) != network || (a & ~mask) == 0 ||
+		    (a & ~mask) == ~mask)
+			bad(errs, inside[i].name, inside[i].value,
+			    "is not an address of the NAT's network",
+			    "choose an address inside QEMU_SLIRP_NET (10.0.2.0/24 if unset)");
+	}
+	if (s->slirp_dnssearch && !only(s->slirp_dnssearch, "-.,"))
+		bad(errs, "QEMU_SLIRP_DNSSEARCH", s->slirp_dnssearch, "is not a list of domains",
+		    "write it as example.com,example.org");
+}
+
+/* Refuse, or with VM_FORCE warn. */
+static void known_to_fail(const struct settings *s, struct errors *errs, struct errors *warnings,
+			  const char *fix, const char *what)
+{
+	if (s->force)
+		(void)errors_add(warnings, EXIT_BAD_SETTING, "", "%s (VM_FORCE=1: going on)", what);
+	else
+		(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s", what);
+}
+
+/* Is the machine type of the family NAME: `pc` is also pc-i440fx-7.2, `q35` also pc-q35-9.2? */
+static bool machine_is(const char *machine, const char *name)
+{
+	size_t len = strcspn(machine, ",");
+	const char *version = strcmp(name, "q35") == 0 ? "pc-q35-" : "pc-i440fx-";
+
+	if (len == strlen(name) && memcmp(machine, name, len) == 0)
+		return true;
+	return strcmp(name, "isapc") != 0 && strncmp(machine, version, strlen(version)) == 0;
+}
+
+static bool machine_option(const char *machine, const char *option)
+{
+	const char *at = strstr(machine, option);
+
+	return at && at > machine && at[-1] == ',' &&
+	       (at[strlen(option)] == ',' || !at[strlen(option)]);
+}
+
+static void check_hurd(const struct settings *s, struct errors *errs, struct errors *warnings)
+{
+	bool mach = s->guest == GUEST_HURD || s->guest == GUEST_MACH;
+
+	if (mach && (!s->hpet || machine_option(s->machine, "hpet=off")))
+		known_to_fail(s, errs, warnings,
+			      "leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE",
+			      "QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) "
+			      "without an HPET");
+	if (s->guest != GUEST_HURD)
+		return;
+	if (machine_is(s->machine, "pc") && s->disk_bus == BUS_IDE && s->ram_mb >= 3584)
+		known_to_fail(
+			s, errs, warnings,
+			"use QEMU_MACHINE=q35 with QEMU_DISK_BUS=ahci, or QEMU_RAM below 3584",
+			"QEMU_MACHINE=pc with QEMU_DISK_BUS=ide and QEMU_RAM of 3584 or more: the "
+			"Hurd's disk driver reports Input/output error and the root file system is "
+			"not mounted");
+	if (s->disk_bus == BUS_VIRTIO || s->disk_bus == BUS_SCSI)
+		known_to_fail(s, errs, warnings, "use QEMU_DISK_BUS=ahci (or ide)",
+			      "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver knows AHCI and "
+			      "IDE only and finds no root device");
+	if (s->net == NET_USER && s->net_model != 0 && s->net_model != 2)
+		known_to_fail(s, errs, warnings, "use QEMU_NET_MODEL=e1000 or rtl8139",
+			      "QEMU_NET_MODEL: the Hurd's network driver knows e1000 and rtl8139, "
+			      "and not this card");
+}
+
+/* What no VM_FORCE can make work, because QEMU refuses it. */
+static void check_qemu(const struct settings *s, struct errors *errs)
+{
+	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
+
+	if (s->aio == AIO_NATIVE && !direct)
+		bad(errs, "QEMU_AIO", "native",
+		    "needs a disk cache that bypasses the host's (O_DIRECT)",
+		    "set QEMU_CACHE=none or directsync with it, or QEMU_AIO=threads");
+	if (s->initrd && !s->kernel)
+		bad(errs, "QEMU_INITRD", s->initrd,
+		    "without QEMU_KERNEL: there is no kernel to give it to", "set QEMU_KERNEL too");
+	if (s->append && !s->kernel)
+		bad(errs, "QEMU_APPEND", s->append,
+		    "without QEMU_KERNEL: a boot loader's kernel has its own command line",
+		    "set QEMU_KERNEL too, or change the boot loader's configuration in the image");
+	if (s->disk_bus == BUS_IDE && machine_is(s->machine, "q35"))
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "use QEMU_DISK_BUS=ahci, or QEMU_MACHINE=pc",
+				 "QEMU_DISK_BUS=ide with QEMU_MACHINE=%s: that machine has no IDE "
+				 "controller",
+				 s->machine);
+	if (s->disk_bus != BUS_IDE && machine_is(s->machine, "isapc"))
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "set QEMU_DISK_BUS=ide and QEMU_NET=none with it",
+				 "QEMU_MACHINE=isapc has no PCI bus: its only disks are IDE");
+	if (s->net == NET_USER && machine_is(s->machine, "isapc"))
+		(void)errors_add(errs, EXIT_BAD_SETTING, "set QEMU_NET=none with it",
+				 "QEMU_MACHINE=isapc has no PCI bus for the network card");
+	if (s->accel == ACCEL_TCG && s->cpu && strncmp(s->cpu, "host", strcspn(s->cpu, ",")) == 0)
+		bad(errs, "QEMU_CPU", s->cpu, "needs KVM, and QEMU_ACCEL=tcg excludes it",
+		    "set QEMU_CPU to a model such as max, or leave QEMU_CPU unset");
+}
+
+struct port_use {
+	const char *name;
+	long port;
+	bool used;
+};
+
+/* One port, two purposes. */
+static void check_ports(const struct settings *s, struct errors *errs)
+{
+	struct forward forwards[FORWARDS_MAX];
+	const char *where;
+	const char *why;
+	struct port_use uses[] = {{"SERIAL_PORT", s->serial_port, s->serial_port != 0},
+				  {"MONITOR_PORT", s->monitor_port, s->monitor_port != 0},
+				  {"VNC_PORT", s->vnc_port, s->vnc},
+				  {"GDB_PORT", s->gdb_port, s->gdb || s->gdb_wait}};
+	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, forwards, &where, &why) : 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t j = 0; j < i; j++)
+			if (uses[i].used && uses[j].used && uses[i].port == uses[j].port)
+				(void)errors_add(errs, EXIT_BAD_SETTING, "give each its own port",
+						 "%s=%ld is the port of %s too", uses[i].name,
+						 uses[i].port, uses[j].name);
+		for (int k = 0; k < n; k++)
+			if (uses[i].used && !forwards[k].udp && uses[i].port == forwards[k].port)
+				(void)errors_add(errs, EXIT_BAD_SETTING, "give each its own port",
+						 "%s=%ld is a forwarded port of QEMU_HOSTFWDS too",
+						 uses[i].name, uses[i].port);
+	}
+}
+
+static void resolve_memory(struct settings *s, const struct profile *p, bool hurd_i386,
+			   uint64_t memory_limit, struct errors *errs, struct errors *warnings)
+{
+	long limit_mb = (long)(memory_limit >> 20);
+	bool automatic = s->ram_mb == 0;
+
+	if (automatic)
+		s->ram_mb = hurd_i386 ? 2048 : p->ram_mb;
+	if (memory_limit == 0 || s->ram_mb + QEMU_OVERHEAD_MB <= limit_mb)
+		return;
+	/* Multiples of 64 MiB, and no less than a Hurd needs to boot at all. */
+	long fits = (limit_mb - QEMU_OVERHEAD_MB) / 64 * 64;
+	char text[512];
+
+	if (automatic && fits >= (p->ram_mb < 1024 ? p->ram_mb : 1024)) {
+		(void)errors_add(warnings, EXIT_BAD_SETTING, "",
+				 "QEMU_RAM lowered from %ld to %ld MiB: the container's memory "
+				 "limit is %ld MiB, and QEMU itself needs %d",
+				 s->ram_mb, fits, limit_mb, QEMU_OVERHEAD_MB);
+		s->ram_mb = fits;
+		return;
+	}
+	(void)snprintf(text, sizeof text,
+		       "QEMU_RAM=%ld: the container's memory limit is %ld MiB and QEMU itself "
+		       "needs %d more than the guest, so the kernel would kill it",
+		       s->ram_mb, limit_mb, QEMU_OVERHEAD_MB);
+	known_to_fail(s, errs, warnings,
+		      "raise the container's memory limit (compose: mem_limit) or lower QEMU_RAM",
+		      text);
+}
+
+bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
+		      struct errors *warnings)
+{
+	size_t before = errs->count;
+
+	if (s->guest == GUEST_AUTO)
+		s->guest = s->embedded_guest ? GUEST_MACH : s->drive ? GUEST_HURD : GUEST_GENERIC;
+	const struct profile *p = profile_of((enum guest)s->guest);
+	bool hurd_i386 = s->guest == GUEST_HURD && s->arch == ARCH_I386;
+
+	if (!s->machine)
+		s->machine = hurd_i386 ? "pc" : p->machine;
+	if (s->disk_bus == BUS_AUTO)
+		s->disk_bus =
+			hurd_i386 || machine_is(s->machine, "isapc") ? BUS_IDE : (int)p->disk_bus;
+	/* A guest whose chip set was chosen gets that chip set's own disk bus. */
+	if (!s->given[SETTING_QEMU_DISK_BUS] && s->given[SETTING_QEMU_MACHINE] &&
+	    s->disk_bus != BUS_VIRTIO)
+		s->disk_bus = machine_is(s->machine, "q35") ? BUS_AHCI : BUS_IDE;
+	if (s->net == NET_AUTO)
+		s->net = machine_is(s->machine, "isapc") ? NET_NONE : p->net;
+	if (s->vga == VGA_AUTO)
+		s->vga = s->vnc ? VGA_STD : (int)p->vga;
+	if (s->disk_mode == DISK_MODE_AUTO)
+		s->disk_mode = s->embedded_guest ? DISK_MODE_THROWAWAY : DISK_MODE_PERSISTENT;
+	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
+	check_texts(s, errs);
+	check_slirp(s, errs);
+	check_qemu(s, errs);
+	check_ports(s, errs);
+	check_hurd(s, errs, warnings);
+	if (s->vnc && !s->vnc_password_file)
+		known_to_fail(s, errs, warnings,
+			      "put a password into a file and name it in VNC_PASSWORD_FILE",
+			      "ENABLE_VNC=1 without VNC_PASSWORD_FILE: whoever reaches the port "
+			      "has the guest's screen and keyboard");
+	return errs->count == before;
+}

@@ -1,0 +1,75 @@
+/* json.h - a strict reader of JSON (RFC 8259), and the quoting that a writer needs.
+ *
+ * No allocation: values are entries of a fixed array in struct json, texts are unescaped in place
+ * into a buffer of the caller's. Bounds: JSON_VALUES values, JSON_DEPTH levels.
+ */
+#ifndef VM_FORMAT_JSON_H
+#define VM_FORMAT_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JSON_VALUES 2048
+#define JSON_DEPTH  32
+
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
+
+struct json_value {
+	enum json_type type;
+	const char
+		*name; /* of an object's member, NUL-terminated; NULL in arrays and at the root */
+	const char
+		*text; /* STRING: UTF-8, NUL-terminated (\u0000 is refused); NUMBER: as written */
+	int32_t first; /* ARRAY, OBJECT: index of the first entry, -1 if empty */
+	int32_t next;  /* index of the next entry beside this one, -1 at the end */
+};
+
+struct json {
+	struct json_value values[JSON_VALUES]; /* values[0] is the root */
+	int count;
+	size_t error_at;   /* byte offset of what is wrong */
+	const char *error; /* a constant text, NULL if the document is whole */
+};
+
+/* Parse the N bytes at BUF, which are changed (texts are unescaped in place) and must stay while
+ * DOC is used; BUF[N] must be writable. Duplicate names, invalid UTF-8, lone surrogates, trailing
+ * bytes and numbers out of the grammar are errors. */
+bool json_parse(struct json *doc, char *buf, size_t n);
+
+/* The member NAME of OBJECT, or NULL (also when OBJECT is NULL or no object). */
+const struct json_value *json_get(const struct json *doc, const struct json_value *object,
+				  const char *name);
+/* The text of a string member, or NULL. */
+const char *json_string(const struct json *doc, const struct json_value *object, const char *name);
+/* An integer member that fits; false otherwise. */
+bool json_integer(const struct json *doc, const struct json_value *object, const char *name,
+		  int64_t *out);
+/* A boolean member, DEFAULT where there is none. */
+bool json_bool(const struct json *doc, const struct json_value *object, const char *name,
+	       bool dflt);
+
+/* Write TEXT as a JSON string with its quotes into BUF; bytes that are no UTF-8 become U+FFFD.
+ * Returns BUF; cut (still a valid string) when SIZE (at least 8) is too small. */
+const char *json_quote(const char *text, char *buf, size_t size);
+
+/* The length of the first whole JSON object or array in the N bytes at BUF, as a stream reader
+ * needs it (strings and escapes respected), 0 when it is not complete yet. White space before it
+ * is part of the length. Anything else than { or [ first: length 1, and json_parse() will say. The
+ * scan continues from *STATE, zeroed at the start of each object, so that no byte is seen twice. */
+struct json_scan {
+	size_t at;
+	int depth;
+	bool in_string, escaped;
+};
+size_t json_scan(struct json_scan *state, const char *buf, size_t n);
+
+#endif

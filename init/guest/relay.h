@@ -1,0 +1,78 @@
+/* relay.h - one character device of QEMU, and everybody who is connected to it.
+ *
+ * PID 1 holds the other end of QEMU's serial line (and of its monitor) and drains it always: what
+ * comes goes to a log file, to a ring of the last bytes, to an observer (phases), and from the
+ * ring to every client at that client's own speed. A client that falls behind by more than the
+ * ring holds is dropped and counted. What clients type goes to QEMU through a bounded queue; when
+ * it is full, clients are not read until there is room.
+ *
+ * The event loop calls relay_event() with each of the relay's references. The relay never blocks
+ * and allocates at relay_init() only.
+ */
+#ifndef VM_GUEST_RELAY_H
+#define VM_GUEST_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+
+/* New bytes of QEMU's, as they arrived. */
+typedef void relay_observer(const uint8_t *buf, size_t n, void *arg);
+/* A client asked for a serial break. */
+typedef void relay_break(void *arg);
+
+/* What the caller decides; all descriptors must be non-blocking and become the relay's. */
+struct relay_config {
+	const char *name;  /* for people: "serial console" */
+	uint8_t ref_type;  /* loop_ref.type of everything of this relay */
+	uint8_t ref_index; /* loop_ref.index of it; slot tells device, listeners, clients apart */
+	int epoll;
+	size_t ring_size;     /* scrollback in bytes, a power of two; 256 KiB for the console */
+	size_t clients_max;   /* 64 */
+	const char *greeting; /* line for a newcomer, before the scrollback; may be NULL */
+	int telnet_listener;  /* -1: none */
+	int raw_listener;     /* unix or TCP without telnet; -1: none */
+	int log_fd;	      /* -1: none. A full disk costs log bytes only, counted */
+	relay_observer *observe;
+	relay_break *on_break;
+	void *arg;
+};
+
+struct relay_stats {
+	uint64_t bytes;			     /* from QEMU */
+	uint64_t log_lost;		     /* bytes the log could not take */
+	uint64_t accepted, dropped, refused; /* clients: ever, too slow, over the limit */
+	size_t clients;			     /* now */
+};
+
+struct relay;
+
+/* NULL with ERR (EXIT_INTERNAL: no memory) when it cannot be set up. */
+struct relay *relay_new(const struct relay_config *config, struct error *err);
+void relay_free(struct relay *r);
+
+/* QEMU's end is FD now (a new QEMU after a restart too); -1: none. Clients stay connected. */
+bool relay_attach(struct relay *r, int fd);
+
+/* An event of the loop whose reference has this relay's type and index. EVENTS as of epoll. */
+void relay_event(struct relay *r, struct loop_ref ref, uint32_t events);
+
+/* Type N bytes into QEMU as if a client had; returns how many were taken. */
+size_t relay_input(struct relay *r, const void *buf, size_t n);
+
+/* Another log descriptor (rotation, SIGHUP); the former one is closed. */
+void relay_log(struct relay *r, int log_fd);
+
+/* Take what is there without waiting (before an exit: the guest's last words), and give clients a
+ * last chance, without blocking. */
+void relay_flush(struct relay *r);
+
+/* The last N bytes (at most) that came from QEMU, into BUF. Returns how many. */
+size_t relay_tail(const struct relay *r, uint8_t *buf, size_t n);
+
+void relay_stats(const struct relay *r, struct relay_stats *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* child.h - start a program with exactly the descriptors, signals and identity it should have. */
+#ifndef VM_HOST_CHILD_H
+#define VM_HOST_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "host/privileges.h"
+
+#define CHILD_FDS_MAX 32
+
+/* FROM of ours becomes TO in the child. The order is free: overlaps are resolved. */
+struct child_fd {
+	int from, to;
+};
+
+struct child {
+	const char *path; /* absolute */
+	char *const *argv;
+	char *const *envp;
+	struct child_fd fds[CHILD_FDS_MAX]; /* 0, 1, 2 are /dev/null unless they are here */
+	size_t fd_count;
+	const struct identity *identity; /* NULL: as ourselves, nothing given up */
+	bool new_session;		 /* setsid(2) */
+	bool die_with_parent;		 /* PR_SET_PDEATHSIG SIGKILL */
+	bool no_core;			 /* RLIMIT_CORE 0 */
+	int oom_score_adj;		 /* written when not 0; failure ignored */
+};
+
+/* Start it. The child has default signal dispositions and an empty mask, no other descriptor, and
+ * tells through a CLOEXEC pipe which step failed, so that an exec that fails is an error here
+ * (EXIT_QEMU_FAILED; err->message names the program, the step and errno; *EXEC_ERRNO if not NULL)
+ * and leaves no zombie. Returns the pid, or -1. */
+pid_t child_start(const struct child *c, int *exec_errno, struct error *err);
+
+/* close_range(2) from FIRST on, by /proc/self/fd or by number where the kernel has none. */
+void close_from(int first);
+
+#endif
