@@ -1,8 +1,8 @@
 /* qmp.h - a client of QEMU's machine protocol over a descriptor of our own (QEMU docs: qmp-spec).
  *
- * Non-blocking: the event loop feeds what it read, and takes what is to be written. One command is
- * under way at a time; further ones queue up. Replies are matched by id. Garbage, an object larger
- * than the bound, or EOF end the connection with a reason.
+ * Non-blocking and level-triggered: the event loop says when the descriptor is readable or
+ * writable. One command is under way at a time; further ones queue up. Replies are matched by id.
+ * Garbage, an object larger than the bound, or EOF end the connection with a reason.
  */
 #ifndef VM_QEMU_QMP_H
 #define VM_QEMU_QMP_H
@@ -21,8 +21,9 @@ enum qmp_state { QMP_WAIT_GREETING, QMP_NEGOTIATING, QMP_READY, QMP_CLOSED };
 
 struct qmp;
 
-/* RESULT is the reply's "return" member, NULL when the command failed; then ERROR is its
- * "desc". The document is valid during the call only. */
+/* The one answer to a command: RESULT is the reply's "return" member, NULL when the command failed;
+ * then ERROR is its "desc". When the connection ends first (as it may after `quit`), DOC is NULL
+ * too and ERROR says why it ended. DOC is valid during the call only. */
 typedef void qmp_reply(struct qmp *q, const struct json *doc, const struct json_value *result,
 		       const char *error, void *arg);
 
@@ -32,6 +33,7 @@ typedef void qmp_event(struct qmp *q, const char *name, const struct json *doc,
 
 struct qmp_command {
 	uint32_t id;
+	uint32_t length; /* of its text in struct qmp's out */
 	qmp_reply *reply;
 	void *arg;
 };
@@ -40,11 +42,14 @@ struct qmp {
 	int fd;
 	enum qmp_state state;
 	uint32_t next_id;
-	struct qmp_command queue[QMP_QUEUE]; /* sent, not answered, oldest first */
+	struct qmp_command queue[QMP_QUEUE]; /* not answered, oldest first */
 	size_t queued;
+	bool under_way; /* queue[0] is being sent, or sent and not answered */
+	size_t sending; /* bytes of out that are still to be sent of it */
 	qmp_event *on_event;
 	void *event_arg;
-	char version[64]; /* of QEMU, from the greeting: "10.0.2" */
+	char version[64];      /* of QEMU, from the greeting: "10.0.2" */
+	struct json_scan scan; /* of the object that begins at in[0] */
 	size_t in_len;
 	size_t out_len;
 	char why_closed[128];
@@ -52,19 +57,21 @@ struct qmp {
 	char out[8192];
 };
 
-/* Start on FD (non-blocking, owned by the caller). qmp_capabilities is sent by itself at the
- * greeting. */
+/* Start on FD (a non-blocking socket, owned by the caller). ON_EVENT may be NULL. qmp_capabilities
+ * is sent by itself at the greeting. */
 void qmp_init(struct qmp *q, int fd, qmp_event *on_event, void *arg);
 
-/* FD is readable, or writable. Returns false when the connection has ended (state QMP_CLOSED). */
+/* FD is readable (takes what is there, at most 16 buffers full), or writable. Returns false when
+ * the connection has ended (state QMP_CLOSED, why_closed says why). */
 bool qmp_readable(struct qmp *q);
 bool qmp_writable(struct qmp *q);
-/* Is there something to write (EPOLLOUT wanted)? */
+/* Did the socket not take everything (EPOLLOUT wanted)? */
 bool qmp_wants_write(const struct qmp *q);
 
 /* Send COMMAND with ARGUMENTS (a JSON object as text, or NULL). Allowed in every state but
- * QMP_CLOSED: it is sent as soon as the connection is ready. False when the queue is full or the
- * connection closed. REPLY may be NULL. */
+ * QMP_CLOSED: it is sent as soon as the connection is ready and its elders are answered. False when
+ * the queue is full or the connection closed; else REPLY (if not NULL) is called exactly once,
+ * never from within this call. */
 bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
 	      void *arg);
 

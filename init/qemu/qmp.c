@@ -1,0 +1,232 @@
+/* qmp.c - see qmp.h.
+ *
+ * Bytes from QEMU collect in q->in until json_scan() finds a whole object there; it is parsed in
+ * place and handled by what it has: QMP (the greeting), event, return or error. Commands wait as
+ * text in q->out and as an entry in q->queue; the first of both is under way. qmp_capabilities is
+ * simply the first command of all, so that what is sent early waits behind it.
+ *
+ * The protocol: QEMU's docs/interop/qmp-spec.rst.
+ */
+#include "qemu/qmp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READS_PER_CALL 16
+
+/* One document at a time is looked at, and only within handle(). */
+static struct json document;
+
+/* End the connection, and answer what will not be answered by QEMU. Returns false. */
+static bool __attribute__((format(printf, 2, 3))) closed(struct qmp *q, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(q->why_closed, sizeof q->why_closed, fmt, ap);
+	va_end(ap);
+	q->state = QMP_CLOSED;
+	q->out_len = q->sending = 0;
+	for (size_t i = 0; i < q->queued; i++)
+		if (q->queue[i].reply)
+			q->queue[i].reply(q, NULL, NULL, q->why_closed, q->queue[i].arg);
+	q->queued = 0;
+	return false;
+}
+
+/* Send what may be sent. False with errno on an error that will not pass. */
+static bool pump(struct qmp *q)
+{
+	if (!q->under_way && q->queued > 0 &&
+	    (q->state == QMP_NEGOTIATING || q->state == QMP_READY)) {
+		q->under_way = true;
+		q->sending = q->queue[0].length;
+	}
+	while (q->sending > 0) {
+		ssize_t done = send(q->fd, q->out, q->sending, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno == EAGAIN;
+		q->sending -= (size_t)done;
+		q->out_len -= (size_t)done;
+		memmove(q->out, q->out + done, q->out_len);
+	}
+	return true;
+}
+
+bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
+	      void *arg)
+{
+	size_t room = sizeof q->out - q->out_len;
+
+	if (q->state == QMP_CLOSED || q->queued == QMP_QUEUE)
+		return false;
+	int length = snprintf(
+		q->out + q->out_len, room, "{\"execute\":\"%s\"%s%s,\"id\":%" PRIu32 "}\n", command,
+		arguments ? ",\"arguments\":" : "", arguments ? arguments : "", q->next_id);
+
+	if (length < 0 || (size_t)length >= room)
+		return false;
+	q->out_len += (size_t)length;
+	q->queue[q->queued++] = (struct qmp_command){
+		.id = q->next_id++, .length = (uint32_t)length, .reply = reply, .arg = arg};
+	(void)pump(q); /* an error shows again at the next qmp_readable(), which may close */
+	return true;
+}
+
+static void on_capabilities(struct qmp *q, const struct json *doc, const struct json_value *result,
+			    const char *error, void *arg)
+{
+	(void)arg;
+	if (result)
+		q->state = QMP_READY;
+	else if (doc)
+		(void)closed(q, "QEMU refused qmp_capabilities: %s", error);
+}
+
+static bool handle_greeting(struct qmp *q, const struct json_value *root)
+{
+	const struct json_value *qmp = json_get(&document, root, "QMP");
+	const struct json_value *version = json_get(&document, qmp, "version");
+	const struct json_value *qemu = json_get(&document, version, "qemu");
+	int64_t major;
+	int64_t minor;
+	int64_t micro;
+
+	if (!json_integer(&document, qemu, "major", &major) ||
+	    !json_integer(&document, qemu, "minor", &minor) ||
+	    !json_integer(&document, qemu, "micro", &micro))
+		return closed(q, "QEMU's first words are no QMP greeting");
+	(void)snprintf(q->version, sizeof q->version, "%" PRId64 ".%" PRId64 ".%" PRId64, major,
+		       minor, micro);
+	q->state = QMP_NEGOTIATING;
+	return true;
+}
+
+/* A reply to the command under way; RESULT or FAILURE is NULL. */
+static bool handle_reply(struct qmp *q, const struct json_value *root,
+			 const struct json_value *result, const struct json_value *failure)
+{
+	struct qmp_command command = q->queue[0];
+	const char *error = failure ? json_string(&document, failure, "desc") : NULL;
+	int64_t id;
+
+	if (failure && !error)
+		return closed(q, "an error without a description from QEMU");
+	if (!json_integer(&document, root, "id", &id))
+		return closed(q, "a reply to no command from QEMU%s%s", error ? ": " : "",
+			      error ? error : "");
+	if (!q->under_way || q->sending > 0 || id != command.id)
+		return closed(q, "a reply to command %" PRId64 " from QEMU, which is not under way",
+			      id);
+	q->under_way = false;
+	memmove(q->queue, q->queue + 1, --q->queued * sizeof *q->queue);
+	if (command.reply)
+		command.reply(q, &document, result, error, command.arg);
+	return q->state != QMP_CLOSED;
+}
+
+static bool handle_event(struct qmp *q, const struct json_value *root)
+{
+	const char *name = json_string(&document, root, "event");
+
+	if (!name)
+		return closed(q, "an event without a name from QEMU");
+	if (q->on_event)
+		q->on_event(q, name, &document, json_get(&document, root, "data"), q->event_arg);
+	return q->state != QMP_CLOSED;
+}
+
+/* The object of N bytes at BUF. */
+static bool handle(struct qmp *q, char *buf, size_t n)
+{
+	const struct json_value *root = document.values;
+
+	if (!json_parse(&document, buf, n))
+		return closed(q, "bad JSON from QEMU: %s at byte %zu of %zu", document.error,
+			      document.error_at, n);
+	if (q->state == QMP_WAIT_GREETING)
+		return handle_greeting(q, root);
+	if (json_get(&document, root, "event"))
+		return handle_event(q, root);
+	const struct json_value *result = json_get(&document, root, "return");
+	const struct json_value *failure = json_get(&document, root, "error");
+
+	if (!result == !failure)
+		return closed(q, "neither an event nor a reply from QEMU");
+	return handle_reply(q, root, result, failure);
+}
+
+/* Handle the whole objects that are there. */
+static bool handle_all(struct qmp *q)
+{
+	size_t start = 0;
+	size_t n;
+
+	while ((n = json_scan(&q->scan, q->in + start, q->in_len - start)) > 0) {
+		q->scan = (struct json_scan){0};
+		if (!handle(q, q->in + start, n))
+			return false;
+		start += n;
+	}
+	q->in_len -= start;
+	memmove(q->in, q->in + start, q->in_len);
+	if (q->in_len == sizeof q->in - 1)
+		return closed(q, "more than %zu bytes in one object from QEMU", q->in_len);
+	return true;
+}
+
+bool qmp_readable(struct qmp *q)
+{
+	if (q->state == QMP_CLOSED)
+		return false;
+	for (int i = 0; i < READS_PER_CALL; i++) {
+		/* One byte is kept free: json_parse() wants it. */
+		ssize_t got =
+			recv(q->fd, q->in + q->in_len, sizeof q->in - 1 - q->in_len, MSG_DONTWAIT);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN)
+			break;
+		if (got < 0)
+			return closed(q, "reading from QEMU: %s", strerror(errno));
+		if (got == 0)
+			return closed(q, "QEMU closed the connection");
+		q->in_len += (size_t)got;
+		if (!handle_all(q))
+			return false;
+	}
+	return qmp_writable(q);
+}
+
+bool qmp_writable(struct qmp *q)
+{
+	if (q->state == QMP_CLOSED)
+		return false;
+	/* What it said before it went is still to be read: EPIPE is no reason to stop reading. */
+	if (!pump(q) && errno != EPIPE && errno != ECONNRESET)
+		return closed(q, "writing to QEMU: %s", strerror(errno));
+	return true;
+}
+
+bool qmp_wants_write(const struct qmp *q)
+{
+	return q->sending > 0;
+}
+
+void qmp_init(struct qmp *q, int fd, qmp_event *on_event, void *arg)
+{
+	memset(q, 0, offsetof(struct qmp, in));
+	q->fd = fd;
+	q->on_event = on_event;
+	q->event_arg = arg;
+	(void)qmp_send(q, "qmp_capabilities", NULL, on_capabilities, NULL);
+}
