@@ -24,3 +24,12 @@ apt_settings() {
     apt-config dump --no-empty --format '%F "%v";%n' Acquire::Check-Date \
         Acquire::Check-Valid-Until Acquire::http Acquire::https
 }
+
+# Compose v2, or docker-compose 1.29, which has to be told to build with BuildKit.
+compose() {
+    if docker compose version >/dev/null 2>&1; then
+        docker compose "$@"
+    else
+        COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1 docker-compose "$@"
+    fi
+}
