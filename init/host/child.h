@@ -23,10 +23,11 @@ struct child {
 	struct child_fd fds[CHILD_FDS_MAX]; /* 0, 1, 2 are /dev/null unless they are here */
 	size_t fd_count;
 	const struct identity *identity; /* NULL: as ourselves, nothing given up */
-	bool new_session;		 /* setsid(2) */
-	bool die_with_parent;		 /* PR_SET_PDEATHSIG SIGKILL */
-	bool no_core;			 /* RLIMIT_CORE 0 */
-	int oom_score_adj;		 /* written when not 0; failure ignored */
+	bool new_group;	      /* setpgid(2), and the terminal's foreground if stdin is one */
+	bool new_session;     /* setsid(2) */
+	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
+	bool no_core;	      /* RLIMIT_CORE 0 */
+	int oom_score_adj;    /* written when not 0; failure ignored */
 };
 
 /* Start it. The child has default signal dispositions and an empty mask, no other descriptor, and

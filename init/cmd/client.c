@@ -1,0 +1,80 @@
+/* client.c - ask PID 1 over its control socket (guest/control.h). */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "cmd/cmd.h"
+#include "host/listen.h"
+
+/* Print what comes on FD behind the first line, which is the status. Returns it, or -1 when the
+ * answer broke off; -2 when END (CLOCK_MONOTONIC ns, 0 for none) came first. */
+static int read_answer(int fd, uint64_t end)
+{
+	char buf[4096];
+	int status = -1;
+	size_t head = 0;
+	char first[8];
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		uint64_t now = clock_now();
+		int left = end == 0 ? -1 : end > now ? (int)((end - now) / 1000000u) + 1 : 0;
+		int ready = poll(&p, 1, left);
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready == 0)
+			return -2;
+		ssize_t got = read(fd, buf, sizeof buf);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return status;
+		size_t at = 0;
+
+		while (status < 0 && at < (size_t)got && head < sizeof first - 1) {
+			if (buf[at] == '\n') {
+				first[head] = '\0';
+				status = atoi(first);
+			}
+			first[head++] = buf[at++];
+		}
+		if (!write_all(STDOUT_FILENO, buf + at, (size_t)got - at))
+			return status;
+	}
+}
+
+int client_request(char **envp, const char *request, long timeout_s)
+{
+	static struct settings s;
+	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
+	char path[160];
+
+	(void)settings_parse(envp, &s, &ignored);
+	(void)snprintf(path, sizeof path, "%s/control.sock", s.run_dir);
+	_cleanup_fd_ int fd = connect_unix(path);
+
+	if (fd < 0) {
+		(void)printf("no guest runs here: %s: %s\n", path, strerror(errno));
+		return EXIT_NOT_READY;
+	}
+	if (!write_all(fd, request, strlen(request)) || !write_all(fd, "\n", 1)) {
+		(void)printf("PID 1 does not take the request: %s\n", strerror(errno));
+		return EXIT_NOT_READY;
+	}
+	int status = read_answer(
+		fd, timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u);
+
+	if (status == -2)
+		(void)printf("not within %ld s\n", timeout_s);
+	else if (status == -1)
+		(void)printf("PID 1 went away without an answer\n");
+	return status < 0 ? EXIT_NOT_READY : status;
+}

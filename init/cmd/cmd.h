@@ -1,0 +1,39 @@
+/* cmd.h - the sub-commands: one file each, thin, over the floors below. */
+#ifndef VM_CMD_CMD_H
+#define VM_CMD_CMD_H
+
+#include <stdbool.h>
+
+struct command {
+	const char *name;
+	const char *synopsis; /* arguments, for the usage line */
+	const char *about;    /* one line */
+	const char *help;     /* more lines, or "" */
+	int (*run)(const struct command *self, int argc, char **argv, char **envp);
+};
+
+/* Every command gets its own arguments (argv[0] is its name) and returns the exit status. --help
+ * is answered before. */
+int cmd_args(const struct command *self, int argc, char **argv, char **envp);
+int cmd_check(const struct command *self, int argc, char **argv, char **envp);
+int cmd_init(const struct command *self, int argc, char **argv, char **envp);
+int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
+int cmd_request(const struct command *self, int argc, char **argv, char **envp);
+int cmd_run(const struct command *self, int argc, char **argv, char **envp);
+int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
+int cmd_version(const struct command *self, int argc, char **argv, char **envp);
+int cmd_wait(const struct command *self, int argc, char **argv, char **envp);
+
+/* "NAME: what is wrong" and the usage line on standard error; returns EXIT_BAD_USAGE. */
+int cmd_usage(const struct command *self, const char *what, const char *argument);
+
+/* Take the only option OPTION, if it is there. False (said) for anything else. */
+bool cmd_only_option(const struct command *self, int argc, char **argv, const char *option,
+		     bool *given, int *status);
+
+/* Send REQUEST (one line without its end) to PID 1 and print the answer; errors and not-ready
+ * lines too. TIMEOUT_S < 0: wait for ever. Returns the status that PID 1 answered, or
+ * EXIT_NOT_READY when there is none to ask or the time is over. */
+int client_request(char **envp, const char *request, long timeout_s);
+
+#endif

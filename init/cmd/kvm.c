@@ -1,0 +1,32 @@
+/* kvm.c - vm kvm: the proof of host/kvm.h, told. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+#include "format/json.h"
+#include "host/kvm.h"
+
+#define BOUND_MS 50
+
+int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
+{
+	struct kvm_result r;
+	char reason[2 * sizeof r.reason];
+	bool json;
+	int status;
+
+	(void)envp;
+	if (!cmd_only_option(self, argc, argv, "--json", &json, &status))
+		return status;
+	bool works = kvm_prove("/dev/kvm", BOUND_MS, &r);
+
+	if (json)
+		(void)printf("{\"works\":%s,\"step\":\"%s\",\"errno\":%d,\"exit_reason\":%d,\"loop_"
+			     "ms\":%.3f,\"made_node\":%s,\"reason\":%s}\n",
+			     works ? "true" : "false", r.step, r.error, r.exit_reason,
+			     (double)r.loop_ns / 1e6, r.made_node ? "true" : "false",
+			     json_quote(r.reason, reason, sizeof reason));
+	else
+		(void)printf("%s: %s\n", works ? "KVM works" : "KVM does not work", r.reason);
+	return works ? EXIT_CLEAN : EXIT_NOT_READY;
+}

@@ -1,0 +1,30 @@
+/* run.c - vm run: plan, report, supervise. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "guest/plan.h"
+#include "guest/supervisor.h"
+
+static void report_warnings(const struct errors *warnings)
+{
+	for (size_t i = 0; i < warnings->count && i < ERRORS_MAX; i++)
+		log_warning("%s", warnings->list[i].message);
+}
+
+int cmd_run(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct plan plan;
+	bool given;
+	int status;
+
+	if (!cmd_only_option(self, argc, argv, NULL, &given, &status))
+		return status;
+	bool ok = plan_make(&plan, envp);
+
+	report_warnings(&plan.warnings);
+	if (!ok) {
+		errors_report(&plan.errors);
+		return errors_status(&plan.errors);
+	}
+	plan_describe(&plan);
+	return supervise(&plan, envp);
+}

@@ -1,0 +1,35 @@
+/* wait.c - vm wait: PID 1 answers when it has happened; nothing is polled. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cmd/cmd.h"
+
+int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
+{
+	const char *what = "login";
+	long timeout = -1;
+	char line[32];
+
+	for (int i = 1; i < argc; i++) {
+		if (i + 1 == argc)
+			return cmd_usage(self,
+					 "unknown argument, or its value is missing:", argv[i]);
+		if (strcmp(argv[i], "--for") == 0) {
+			what = argv[++i];
+			if (strcmp(what, "login") != 0 && strcmp(what, "exit") != 0)
+				return cmd_usage(self, "--for knows login and exit, not", what);
+		} else if (strcmp(argv[i], "--timeout") == 0) {
+			char *end;
+
+			timeout = strtol(argv[++i], &end, 10);
+			if (argv[i][0] < '0' || argv[i][0] > '9' || *end || timeout > 10000000)
+				return cmd_usage(self, "--timeout takes seconds, not", argv[i]);
+		} else {
+			return cmd_usage(self, "unknown argument", argv[i]);
+		}
+	}
+	(void)snprintf(line, sizeof line, "wait %s", what);
+	return client_request(envp, line, timeout);
+}

@@ -1,0 +1,124 @@
+/* control.c - see control.h.
+ *
+ * An answer is written at once, after SO_SNDBUF was made large enough for it; a client that does
+ * not read loses the rest of its answer, and nobody waits for it.
+ */
+#include "guest/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+/* loop_ref.slot of the listener; the clients have their index. */
+#define SLOT_LISTENER 0xffff
+
+bool control_init(struct control *c, int epoll, int listener, uint8_t ref_type,
+		  control_request *handler, void *arg)
+{
+	c->epoll = epoll;
+	c->listener = listener;
+	c->ref_type = ref_type;
+	c->handler = handler;
+	c->arg = arg;
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		c->clients[i].fd = -1;
+	return loop_add(epoll, listener, EPOLLIN,
+			(struct loop_ref){.type = ref_type, .slot = SLOT_LISTENER});
+}
+
+static void let_go(struct control *c, int slot)
+{
+	loop_remove(c->epoll, c->clients[slot].fd);
+	fd_close(&c->clients[slot].fd);
+}
+
+static void accept_client(struct control *c)
+{
+	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &c->clients[i];
+
+		if (client->fd >= 0)
+			continue;
+		*client = (struct control_client){.fd = fd, .number = ++c->numbers};
+		if (!loop_add(c->epoll, fd, EPOLLIN,
+			      (struct loop_ref){.type = c->ref_type, .slot = (uint16_t)i}))
+			fd_close(&client->fd);
+		return;
+	}
+	static const char busy[] = "69\ntoo many requests are waiting\n";
+
+	(void)send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
+	(void)close(fd);
+}
+
+void control_answer(struct control *c, int slot, int status, const char *text, size_t n)
+{
+	char head[16];
+	int head_len = snprintf(head, sizeof head, "%d\n", status);
+	int fd = c->clients[slot].fd;
+	int room = (int)n + 4096;
+
+	if (fd < 0)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	if (send(fd, head, (size_t)head_len, MSG_NOSIGNAL) == head_len)
+		while (n > 0) {
+			ssize_t done = send(fd, text, n, MSG_NOSIGNAL);
+
+			if (done < 0 && errno == EINTR)
+				continue;
+			if (done <= 0)
+				break;
+			text += done;
+			n -= (size_t)done;
+		}
+	let_go(c, slot);
+}
+
+static void read_client(struct control *c, int slot)
+{
+	struct control_client *client = &c->clients[slot];
+	char ignored[64];
+	size_t room = client->asked ? sizeof ignored : sizeof client->request - client->len;
+	ssize_t got =
+		recv(client->fd, client->asked ? ignored : client->request + client->len, room, 0);
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (got <= 0) { /* it went away: nobody is waiting any more */
+		let_go(c, slot);
+		return;
+	}
+	if (client->asked)
+		return;
+	client->len += (size_t)got;
+	char *end = memchr(client->request, '\n', client->len);
+
+	if (end) {
+		*end = '\0';
+		client->asked = true;
+		c->handler(c, slot, client->request, c->arg);
+	} else if (client->len == sizeof client->request) {
+		static const char text[] = "the request is too long\n";
+
+		control_answer(c, slot, 64, text, sizeof text - 1);
+	}
+}
+
+void control_event(struct control *c, struct loop_ref ref, uint32_t events)
+{
+	(void)events;
+	if (ref.slot == SLOT_LISTENER)
+		accept_client(c);
+	else if (ref.slot < CONTROL_CLIENTS && c->clients[ref.slot].fd == ref.fd)
+		read_client(c, ref.slot);
+}

@@ -1,0 +1,235 @@
+/* plan.c - see plan.h. */
+#include "guest/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/netaddr.h"
+#include "base/profile.h"
+#include "host/memory.h"
+
+/* Is NAME a program in one of PATH's directories? Its path goes to OUT. */
+static bool find_program(const char *path, const char *name, char *out, size_t size)
+{
+	while (path && *path) {
+		size_t len = strcspn(path, ":");
+
+		if (snprintf(out, size, "%.*s/%s", (int)len, path, name) < (int)size &&
+		    access(out, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+static const char *environment(char *const envp[], const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *envp; envp++)
+		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+			return *envp + len + 1;
+	return NULL;
+}
+
+static void find_qemu(struct plan *plan, char *const envp[])
+{
+	char arch[16];
+	char name[64];
+	const char *path = environment(envp, "PATH");
+
+	if (plan->s.qemu) {
+		(void)snprintf(plan->qemu, sizeof plan->qemu, "%s", plan->s.qemu);
+		if (access(plan->qemu, X_OK) != 0)
+			(void)errors_add(&plan->errors, EXIT_QEMU_FAILED,
+					 "set VM_QEMU to a qemu-system program, or leave it unset",
+					 "VM_QEMU=%s: %s", plan->qemu, strerror(errno));
+		return;
+	}
+	(void)snprintf(name, sizeof name, "qemu-system-%s",
+		       setting_choice(SETTING_QEMU_ARCH, plan->s.arch, arch, sizeof arch));
+	if (!find_program(path ? path : "/usr/local/bin:/usr/bin:/bin", name, plan->qemu,
+			  sizeof plan->qemu))
+		(void)errors_add(
+			&plan->errors, EXIT_QEMU_FAILED,
+			"install QEMU for that architecture (Alpine: qemu-system-x86_64, "
+			"qemu-system-i386; Debian: qemu-system-x86), or set QEMU_ARCH or VM_QEMU",
+			"QEMU_ARCH=%s: there is no program %s on PATH", arch, name);
+}
+
+/* Can ID read the file (or directory) ST? What counts are the mode bits; we may be root. */
+static bool readable_by(const struct identity *id, const struct stat *st)
+{
+	if (st->st_uid == id->uid)
+		return st->st_mode & S_IRUSR;
+	if (st->st_gid == id->gid)
+		return st->st_mode & S_IRGRP;
+	return st->st_mode & S_IROTH;
+}
+
+/* QEMU opens PATH (of length LEN) itself: it must be there, be of TYPE (S_IFREG, S_IFDIR) and be
+ * readable by QEMU's user. */
+static void check_file(struct plan *plan, const char *setting, const char *path, size_t len,
+		       mode_t type)
+{
+	char name[4096];
+	char fix[256];
+	struct stat st;
+
+	(void)snprintf(name, sizeof name, "%.*s", (int)len, path);
+	if (stat(name, &st) != 0) {
+		(void)snprintf(fix, sizeof fix, "mount the file into the container, or correct %s",
+			       setting);
+		(void)errors_add(&plan->errors,
+				 errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_IMAGE, fix,
+				 "%s=%s: %s", setting, name, strerror(errno));
+	} else if ((st.st_mode & S_IFMT) != type) {
+		(void)snprintf(fix, sizeof fix, "set %s to a %s", setting,
+			       type == S_IFDIR ? "directory" : "regular file");
+		(void)errors_add(&plan->errors, EXIT_NO_IMAGE, fix, "%s=%s is no %s", setting, name,
+				 type == S_IFDIR ? "directory" : "regular file");
+	} else if (!readable_by(&plan->identity, &st)) {
+		(void)snprintf(
+			fix, sizeof fix,
+			"make it readable (chmod a+r), or set VM_UID and VM_GID to its owner");
+		(void)errors_add(&plan->errors, EXIT_NO_PERMISSION, fix,
+				 "%s=%s cannot be read by QEMU's user %u:%u", setting, name,
+				 (unsigned)plan->identity.uid, (unsigned)plan->identity.gid);
+	}
+}
+
+/* QEMU_INITRD is one file, or multiboot modules: `file arguments,file arguments` (QEMU's -initrd;
+ * a doubled comma is a comma). */
+static void check_modules(struct plan *plan)
+{
+	for (const char *p = plan->s.initrd; p && *p;) {
+		size_t len = strcspn(p, " ,");
+
+		check_file(plan, "QEMU_INITRD", p, len, S_IFREG);
+		p += strcspn(p, ",");
+		p += *p == ',';
+	}
+}
+
+static void check_files(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+
+	if (s->kernel)
+		check_file(plan, "QEMU_KERNEL", s->kernel, strlen(s->kernel), S_IFREG);
+	check_modules(plan);
+	if (s->bios)
+		check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
+	if (s->share_9p)
+		check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir), S_IFDIR);
+	if (s->vnc && s->vnc_password_file)
+		check_file(plan, "VNC_PASSWORD_FILE", s->vnc_password_file,
+			   strlen(s->vnc_password_file), S_IFREG);
+}
+
+static void collect_facts(struct plan *plan)
+{
+	struct facts *f = &plan->facts;
+
+	f->accel = plan->accel.accel;
+	f->has_cdrom = plan->cdrom_fd >= 0;
+#ifdef __x86_64__
+	f->host_is_x86_64 = true;
+#endif
+	f->disk_layers = plan->disk.count;
+	for (int i = 0; i < plan->disk.count; i++)
+		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
+						 .writable = plan->disk.layers[i].writable};
+}
+
+bool plan_args(struct plan *plan, struct error *err)
+{
+	plan->s.qemu = plan->qemu;
+	collect_facts(plan);
+	return args_build(&plan->s, &plan->facts, &plan->args, err);
+}
+
+bool plan_make(struct plan *plan, char *const envp[])
+{
+	static char path[4096];
+	struct error err = {0};
+	struct settings *s = &plan->s;
+	bool embedded = false;
+
+	memset(&plan->disk, 0, sizeof plan->disk);
+	plan->cdrom_fd = -1;
+	bool settings_ok = settings_parse(envp, s, &plan->errors);
+	bool found = disk_find(s, path, &embedded, &plan->errors);
+
+	s->embedded_guest = embedded;
+	if (!s->drive && !embedded && path[0])
+		s->drive = path;
+	settings_ok &= settings_resolve(s, memory_limit("/sys/fs/cgroup", "/proc/self/cgroup"),
+					&plan->errors, &plan->warnings);
+	if (!identity_choose(s, &plan->identity, &err))
+		(void)errors_append(&plan->errors, &err);
+	if (found && path[0])
+		(void)disk_open(s, path, embedded, &plan->disk, &plan->errors);
+	if (s->cdrom)
+		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
+	find_qemu(plan, envp);
+	check_files(plan);
+	/* The accelerator comes last: there is no need to prove anything for a start that fails. */
+	plan->accel = (struct accel_choice){.accel = ACCEL_TCG};
+	if (settings_ok && !accel_choose(s, &plan->kvm, &plan->accel, &err))
+		(void)errors_append(&plan->errors, &err);
+	if (settings_ok && !plan_args(plan, &err))
+		(void)errors_append(&plan->errors, &err);
+	return plan->errors.count == 0;
+}
+
+static void describe_forwards(const struct settings *s, char *buf, size_t size)
+{
+	struct forward f[FORWARDS_MAX];
+	const char *bad;
+	const char *why;
+	size_t used = 0;
+	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, f, &bad, &why) : 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, ", %s port %u -> the guest's %u",
+					 f[i].udp ? "udp" : "tcp", f[i].port, f[i].guest);
+}
+
+void plan_describe(const struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	const struct profile *p = profile_of((enum guest)s->guest);
+	char bus[16];
+	char mode[16];
+	char forwards[1024];
+
+	if (plan->disk.embedded) {
+		log_info("built-in guest: GNU Mach 1.8, the kernel of Debian GNU/Hurd, with a "
+			 "login and a small shell; nothing is kept");
+		log_info("the full Debian GNU/Hurd: put its disk into images/ (scripts/get-image "
+			 "will fetch it) and start again");
+	} else if (plan->disk.count) {
+		log_info("guest %s (%s): %s, %.1f GiB, %s", p->name, p->about, plan->disk.path,
+			 (double)plan->disk.layers[0].virtual_size / (1 << 30),
+			 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
+	} else {
+		log_info("guest %s (%s), no disk", p->name, p->about);
+	}
+	if (plan->disk.dirty)
+		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it now",
+			    plan->disk.path);
+	log_info("%ld MiB, %ld processor%s, %s, disk on %s", s->ram_mb, s->cpus,
+		 s->cpus == 1 ? "" : "s", s->machine,
+		 setting_choice(SETTING_QEMU_DISK_BUS, s->disk_bus, bus, sizeof bus));
+	log_info("accelerator %s", plan->accel.reason);
+	describe_forwards(s, forwards, sizeof forwards);
+	log_info("on %s: serial console (telnet) %ld, monitor (telnet) %ld%s", s->bind,
+		 s->serial_port, s->monitor_port, forwards);
+}

@@ -1,0 +1,40 @@
+/* plan.h - everything that is decided before QEMU runs: `vm run` carries it out, `vm check` tells
+ * what is wrong with it, `vm args` prints the vector it ends in.
+ */
+#ifndef VM_GUEST_PLAN_H
+#define VM_GUEST_PLAN_H
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "host/disk.h"
+#include "host/kvm.h"
+#include "host/privileges.h"
+#include "qemu/accel.h"
+#include "qemu/args.h"
+
+struct plan {
+	struct settings s;
+	struct disk disk;
+	int cdrom_fd;
+	struct kvm_result kvm; /* of the proof, if one was made */
+	struct accel_choice accel;
+	struct identity identity;
+	struct facts facts;
+	struct args args;
+	struct errors errors;
+	struct errors warnings;
+	char qemu[4096]; /* the emulator's path */
+};
+
+/* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
+ * plan->errors has all of them; returns whether there are none. The image and the CD-ROM stay open
+ * in the plan. Nothing is written, but /dev/kvm may be made. */
+bool plan_make(struct plan *plan, char *const envp[]);
+
+/* The vector again, after plan->accel changed. */
+bool plan_args(struct plan *plan, struct error *err);
+
+/* Tell people what was decided, in a few lines of the log. */
+void plan_describe(const struct plan *plan);
+
+#endif

@@ -1,0 +1,223 @@
+/* requests.c - what the control socket can be asked: status, health, wait, stop, reset, monitor. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/profile.h"
+#include "guest/supervisor.h"
+
+/* control_client.waits_for */
+enum { WAITS_NOT, WAITS_READY, WAITS_GONE, WAITS_MONITOR };
+
+static void answer(struct control *c, int slot, int status, const char *text)
+{
+	control_answer(c, slot, status, text, strlen(text));
+}
+
+/* ---- status ---------------------------------------------------------------------------- */
+
+static double ms_since(uint64_t from, uint64_t to)
+{
+	return from && to > from ? (double)(to - from) / 1e6 : 0;
+}
+
+static void status_json(const struct supervisor *v, char *buf, size_t size)
+{
+	const struct plan *plan = v->plan;
+	struct relay_stats st;
+	char why[128];
+	char quoted_why[160];
+	char reason[400];
+	char disk[4400];
+	bool ready = supervisor_ready(v, why, sizeof why);
+
+	relay_stats(v->relays[RELAY_SERIAL], &st);
+	(void)snprintf(
+		buf, size,
+		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
+		"\"ram_mb\":%ld,\"cpus\":%ld,\"accelerator\":\"%s\",\"accelerator_reason\":%s,"
+		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
+		"\"ms\":{\"up\":%.1f,\"qmp\":%.1f,\"running\":%.1f,\"first_byte\":%.1f,\"ready\":%."
+		"1f},"
+		"\"console\":{\"bytes\":%llu,\"clients\":%zu,\"accepted\":%llu,\"dropped\":%llu,"
+		"\"log_lost\":%llu},"
+		"\"log_lines_lost\":%lu}\n",
+		supervisor_state_name(v->state), ready ? "true" : "false",
+		json_quote(why, quoted_why, sizeof quoted_why),
+		profile_of((enum guest)plan->s.guest)->name,
+		plan->disk.count ? json_quote(plan->disk.path, disk, sizeof disk) : "null",
+		plan->s.ram_mb, plan->s.cpus, plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg",
+		json_quote(plan->accel.reason, reason, sizeof reason), (int)v->qemu, v->qmp.version,
+		ms_since(v->spawned_ns, clock_now()), ms_since(v->spawned_ns, v->qmp_ns),
+		ms_since(v->spawned_ns, v->running_ns),
+		ms_since(v->spawned_ns, v->watch.first_byte_ns),
+		ms_since(v->spawned_ns, v->watch.ready_ns), (unsigned long long)st.bytes,
+		st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped,
+		(unsigned long long)st.log_lost, log_lost());
+}
+
+static void status_text(const struct supervisor *v, char *buf, size_t size)
+{
+	const struct plan *plan = v->plan;
+	struct relay_stats st;
+	char why[128];
+	bool ready = supervisor_ready(v, why, sizeof why);
+
+	relay_stats(v->relays[RELAY_SERIAL], &st);
+	(void)snprintf(buf, size,
+		       "state        %s\n"
+		       "ready        %s (%s)\n"
+		       "guest        %s, %ld MiB, %ld CPU, %s\n"
+		       "disk         %s\n"
+		       "accelerator  %s\n"
+		       "qemu         %s, pid %d, up %.1f s\n"
+		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n",
+		       supervisor_state_name(v->state), ready ? "yes" : "no", why,
+		       profile_of((enum guest)plan->s.guest)->name, plan->s.ram_mb, plan->s.cpus,
+		       plan->s.machine, plan->disk.count ? plan->disk.path : "none",
+		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",
+		       (int)v->qemu, ms_since(v->spawned_ns, clock_now()) / 1000,
+		       (unsigned long long)st.bytes, st.clients, (unsigned long long)st.accepted,
+		       (unsigned long long)st.dropped);
+}
+
+static void request_status(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	static char text[8192];
+
+	if (strcmp(arg, "--json") == 0)
+		status_json(v, text, sizeof text);
+	else
+		status_text(v, text, sizeof text);
+	answer(c, slot, EXIT_CLEAN, text);
+}
+
+static void request_health(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char why[130];
+	bool ready = supervisor_ready(v, why, sizeof why - 1);
+
+	(void)arg;
+	(void)strcat(why, "\n");
+	answer(c, slot, ready ? EXIT_CLEAN : EXIT_NOT_READY, why);
+}
+
+/* ---- waiting --------------------------------------------------------------------------- */
+
+static void request_wait(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char why[128];
+
+	if (strcmp(arg, "exit") == 0)
+		c->clients[slot].waits_for = WAITS_GONE;
+	else if (supervisor_ready(v, why, sizeof why))
+		request_health(v, c, slot, "");
+	else
+		c->clients[slot].waits_for = WAITS_READY;
+}
+
+void requests_ready(struct supervisor *v)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == WAITS_READY)
+			request_health(v, &v->control, i, "");
+}
+
+void requests_gone(struct supervisor *v, int status)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "the guest has ended, exit status %d\n", status);
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (v->control.clients[i].fd < 0)
+			continue;
+		/* Who waits for the end gets the guest's status; who waits for something else,
+		 * failure. */
+		bool end = v->control.clients[i].waits_for == WAITS_GONE;
+
+		answer(&v->control, i, end ? status : EXIT_NOT_READY, text);
+	}
+}
+
+/* ---- doing ----------------------------------------------------------------------------- */
+
+static void request_stop(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	c->clients[slot].waits_for = WAITS_GONE;
+	log_info("stop asked for by vm stop");
+	supervisor_stop(v, strcmp(arg, "--now") == 0 ? LADDER_NOW : LADDER_STOP);
+}
+
+static void request_reset(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	(void)arg;
+	bool sent = qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+
+	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
+}
+
+/* The client that a monitor command is for: a slot and the number of who was in it. */
+struct monitor_call {
+	struct control *control;
+	int slot;
+	uint64_t number;
+};
+
+static void on_monitor_reply(struct qmp *q, const struct json *doc, const struct json_value *result,
+			     const char *error, void *arg)
+{
+	struct monitor_call *call = arg;
+	struct control_client *client = &call->control->clients[call->slot];
+
+	(void)q, (void)doc;
+	if (client->fd >= 0 && client->number == call->number)
+		answer(call->control, call->slot, error ? EXIT_QEMU_FAILED : EXIT_CLEAN,
+		       error ? error : (result && result->text ? result->text : ""));
+	call->control = NULL;
+}
+
+static void request_monitor(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	static struct monitor_call calls[QMP_QUEUE];
+	static char quoted[2 * CONTROL_REQUEST];
+	static char arguments[2 * CONTROL_REQUEST + 64];
+
+	for (size_t i = 0; i < QMP_QUEUE; i++) {
+		if (calls[i].control)
+			continue;
+		calls[i] = (struct monitor_call){c, slot, c->clients[slot].number};
+		(void)snprintf(arguments, sizeof arguments, "{\"command-line\":%s}",
+			       json_quote(arg, quoted, sizeof quoted));
+		if (qmp_send(&v->qmp, "human-monitor-command", arguments, on_monitor_reply,
+			     &calls[i])) {
+			c->clients[slot].waits_for = WAITS_MONITOR;
+			return;
+		}
+		calls[i].control = NULL;
+		break;
+	}
+	answer(c, slot, EXIT_QEMU_FAILED, "QEMU does not answer\n");
+}
+
+/* ---- the table ------------------------------------------------------------------------- */
+
+void requests_handle(struct control *c, int slot, char *request, void *arg)
+{
+	static const struct {
+		const char *name;
+		void (*handle)(struct supervisor *v, struct control *c, int slot, const char *arg);
+	} rows[] = {
+		{"status", request_status}, {"health", request_health},
+		{"wait", request_wait},	    {"stop", request_stop},
+		{"reset", request_reset},   {"monitor", request_monitor},
+	};
+	size_t len = strcspn(request, " ");
+	const char *rest = request[len] ? request + len + 1 : "";
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strlen(rows[i].name) == len && memcmp(rows[i].name, request, len) == 0) {
+			rows[i].handle(arg, c, slot, rest);
+			return;
+		}
+	answer(c, slot, EXIT_BAD_USAGE, "this request is not known\n");
+}

@@ -1,0 +1,614 @@
+/* supervisor.c - see supervisor.h: the loop, signals, QMP's events, the stop and the exit status.
+ */
+#include "guest/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/profile.h"
+#include "guest/files.h"
+#include "host/child.h"
+#include "host/listen.h"
+#include "qemu/accel.h"
+
+#define SCROLLBACK	   (256 * 1024)
+#define CONSOLE_CLIENTS	   64
+#define MONITOR_SCROLLBACK (16 * 1024)
+#define MONITOR_CLIENTS	   8
+
+const char *supervisor_state_name(enum vm_state state)
+{
+	static const char *const names[] = {[VM_STARTING] = "starting",
+					    [VM_PAUSED] = "paused",
+					    [VM_RUNNING] = "running",
+					    [VM_STOPPING] = "stopping",
+					    [VM_DOWN] = "down"};
+
+	return names[state];
+}
+
+static void set_state(struct supervisor *v, enum vm_state state)
+{
+	if (v->state == state)
+		return;
+	v->state = state;
+	event("state", "\"state\":\"%s\"", supervisor_state_name(state));
+}
+
+bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
+{
+	if (v->io_error)
+		(void)snprintf(why, size, "paused: the host could not read or write the disk");
+	else if (v->state != VM_RUNNING)
+		(void)snprintf(why, size, "%s", supervisor_state_name(v->state));
+	else if (!v->watch.first_byte_ns)
+		(void)snprintf(why, size, "running, nothing came on the serial console yet");
+	else if (!v->watch.ready)
+		(void)snprintf(why, size, "running, no login prompt on the serial console yet");
+	else
+		(void)snprintf(why, size, "ready: login prompt after %.2f s",
+			       (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
+	return v->state == VM_RUNNING && !v->io_error && v->watch.ready;
+}
+
+/* ---- deadlines ------------------------------------------------------------------------- */
+
+static void arm_timer(struct supervisor *v)
+{
+	uint64_t at = v->ladder.deadline_ns;
+	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at / 1000000000u),
+					       .tv_nsec = (long)(at % 1000000000u)}};
+
+	/* All zeros disarm the timer. */
+	(void)timerfd_settime(v->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* ---- stopping -------------------------------------------------------------------------- */
+
+static void kill_qemu(struct supervisor *v, int sig, bool group);
+
+static void climb(struct supervisor *v, enum ladder_event what)
+{
+	enum rung rung = ladder_event(&v->ladder, what, clock_now());
+
+	arm_timer(v);
+	if (rung == RUNG_NONE || rung == RUNG_DOWN)
+		return;
+	set_state(v, VM_STOPPING);
+	log_info("stopping: %s", rung_name(rung));
+	event("stop", "\"rung\":\"%s\"", rung_name(rung));
+	switch (rung) {
+	case RUNG_ACPI:
+		if (!qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL))
+			climb(v, LADDER_FAILED);
+		break;
+	case RUNG_QUIT:
+		if (v->qmp.state != QMP_READY || !qmp_send(&v->qmp, "quit", NULL, NULL, NULL))
+			climb(v, LADDER_FAILED);
+		break;
+	case RUNG_TERM: kill_qemu(v, SIGTERM, false); break;
+	case RUNG_KILL: kill_qemu(v, SIGKILL, true); break;
+	default: break;
+	}
+}
+
+static void kill_qemu(struct supervisor *v, int sig, bool group)
+{
+	if (v->qemu_ended || kill(group ? -v->qemu : v->qemu, sig) == 0)
+		return;
+	/* Another user's process and no CAP_KILL: as PID 1 our own end ends it too. */
+	log_warning("QEMU cannot be signalled (%s); cap_add KILL allows it", strerror(errno));
+	climb(v, LADDER_FAILED);
+}
+
+void supervisor_stop(struct supervisor *v, enum ladder_event what)
+{
+	if (v->state == VM_DOWN && v->ladder.rung == RUNG_NONE)
+		log_info("the guest is down already; QEMU is ending");
+	/* A guest that never ran has nothing to lose and nothing to be asked. */
+	climb(v, v->ran ? what : LADDER_NOW);
+}
+
+/* ---- what QEMU says -------------------------------------------------------------------- */
+
+static void on_cont(struct qmp *q, const struct json *doc, const struct json_value *result,
+		    const char *error, void *arg)
+{
+	(void)q, (void)doc, (void)result, (void)arg;
+	if (error)
+		log_error("QEMU does not run the guest: %s", error);
+}
+
+static void qmp_became_ready(struct supervisor *v)
+{
+	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
+
+	v->qmp_ns = clock_now();
+	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
+	if (!wait) {
+		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
+		return;
+	}
+	log_info("QEMU %s is there; the guest waits%s", v->qmp.version,
+		 v->plan->s.gdb_wait ? " for the debugger" : " for cont on the monitor");
+	set_state(v, VM_PAUSED);
+}
+
+static void on_shutdown(struct supervisor *v, const char *reason)
+{
+	static const struct {
+		const char *reason;
+		enum shutdown_cause cause;
+		const char *text;
+	} rows[] = {
+		{"guest-shutdown", CAUSE_GUEST_OFF, "the guest powered off"},
+		{"guest-reset", CAUSE_GUEST_RESET, "the guest rebooted (VM ends at a reboot)"},
+		{"guest-panic", CAUSE_GUEST_PANIC, "the guest panicked"},
+		{"host-qmp-quit", CAUSE_QUIT, "QEMU was told to quit"},
+		{"host-signal", CAUSE_SIGNAL, "QEMU was told to end by a signal"},
+	};
+	const char *text = reason;
+
+	v->cause = CAUSE_OTHER;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(reason, rows[i].reason) == 0) {
+			v->cause = rows[i].cause;
+			text = rows[i].text;
+		}
+	set_state(v, VM_DOWN);
+	log_info("%s", text);
+	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
+}
+
+static void on_block_error(struct supervisor *v, const struct json *doc,
+			   const struct json_value *data)
+{
+	const char *action = json_string(doc, data, "action");
+
+	if (!action || strcmp(action, "stop") != 0)
+		return;
+	v->io_error = true;
+	log_error("%s: the guest is paused, nothing is lost",
+		  json_bool(doc, data, "nospace", false)
+			  ? "no space left on the host for the guest's disk"
+			  : "the host cannot read or write the guest's disk");
+	log_line(LOG_ERROR, "  fix: ", "make room or mend the disk, then: vm monitor cont");
+}
+
+static void on_qmp_event(struct qmp *q, const char *name, const struct json *doc,
+			 const struct json_value *data, void *arg)
+{
+	struct supervisor *v = arg;
+	const char *reason;
+
+	(void)q;
+	if (strcmp(name, "RESUME") == 0) {
+		if (!v->ran) {
+			v->running_ns = clock_now();
+			log_info("the guest runs, %.0f ms after the start (QEMU %s)",
+				 (double)clock_since_start() / 1e6, v->qmp.version);
+		}
+		v->ran = true;
+		v->io_error = false;
+		if (v->state != VM_STOPPING)
+			set_state(v, VM_RUNNING);
+	} else if (strcmp(name, "STOP") == 0) {
+		if (v->state == VM_RUNNING)
+			set_state(v, VM_PAUSED);
+	} else if (strcmp(name, "SHUTDOWN") == 0) {
+		reason = json_string(doc, data, "reason");
+		on_shutdown(v, reason ? reason : "");
+	} else if (strcmp(name, "BLOCK_IO_ERROR") == 0) {
+		on_block_error(v, doc, data);
+	} else if (strcmp(name, "POWERDOWN") == 0) {
+		log_info("the power button was pressed");
+	} else if (strcmp(name, "RESET") == 0) {
+		event("reset", "\"guest\":%s",
+		      json_bool(doc, data, "guest", false) ? "true" : "false");
+	}
+}
+
+static void qmp_io(struct supervisor *v, uint32_t events)
+{
+	enum qmp_state before = v->qmp.state;
+	bool open = true;
+
+	if (events & EPOLLOUT)
+		open = qmp_writable(&v->qmp);
+	if (open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		open = qmp_readable(&v->qmp);
+	if (before != QMP_READY && v->qmp.state == QMP_READY)
+		qmp_became_ready(v);
+	if (open)
+		return;
+	loop_remove(v->epoll, v->qmp.fd);
+	fd_close(&v->qmp.fd);
+	/* QEMU that ends closes QMP first; anything else is trouble, and said. */
+	if (v->state != VM_DOWN && v->ladder.rung == RUNG_NONE && v->qmp.why_closed[0])
+		log_warning("QMP: %s", v->qmp.why_closed);
+	if (v->ladder.rung == RUNG_ACPI)
+		climb(v, LADDER_FAILED);
+}
+
+/* EPOLLOUT is wanted only while something waits to be written. */
+static void qmp_rearm(struct supervisor *v)
+{
+	static bool armed;
+	bool want = v->qmp.fd >= 0 && qmp_wants_write(&v->qmp);
+
+	if (v->qmp.fd < 0 || want == armed)
+		return;
+	armed = want;
+	(void)loop_modify(v->epoll, v->qmp.fd, want ? EPOLLIN | EPOLLOUT : EPOLLIN,
+			  (struct loop_ref){.type = REF_QMP});
+}
+
+/* QEMU's own output: to the log, and its end is kept for an error. */
+static void read_output(struct supervisor *v)
+{
+	char buf[1024];
+	ssize_t got;
+
+	while ((got = read(v->output, buf, sizeof buf)) > 0) {
+		size_t n = (size_t)got;
+		size_t keep = n > OUTPUT_TAIL ? OUTPUT_TAIL : n;
+		size_t old = v->tail_len + keep > OUTPUT_TAIL ? OUTPUT_TAIL - keep : v->tail_len;
+
+		log_raw(buf, n);
+		memmove(v->tail, v->tail + (v->tail_len - old), old);
+		memcpy(v->tail + old, buf + (n - keep), keep);
+		v->tail_len = old + keep;
+		v->tail[v->tail_len] = '\0';
+	}
+	if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+		loop_remove(v->epoll, v->output);
+		fd_close(&v->output);
+	}
+}
+
+/* ---- people on the consoles ------------------------------------------------------------ */
+
+static void on_serial(const uint8_t *buf, size_t n, void *arg)
+{
+	struct supervisor *v = arg;
+
+	if (!watch_feed(&v->watch, buf, n, clock_now()))
+		return;
+	log_info("ready: login prompt on the serial console, %.2f s after QEMU's start",
+		 (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
+	event("ready", "\"by\":\"login\",\"since_qemu_ms\":%.1f",
+	      (double)(v->watch.ready_ns - v->spawned_ns) / 1e6);
+	requests_ready(v);
+}
+
+static void on_break(void *arg)
+{
+	struct supervisor *v = arg;
+
+	(void)qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
+}
+
+static bool open_relay(struct supervisor *v, enum relay_id which, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	bool serial = which == RELAY_SERIAL;
+	long port = serial ? s->serial_port : s->monitor_port;
+	int listener = -1;
+
+	if (port) {
+		listener = listen_tcp(s->bind, (uint16_t)port,
+				      serial ? "SERIAL_PORT" : "MONITOR_PORT", err);
+		if (listener < 0)
+			return false;
+	}
+	struct relay_config config = {
+		.name = serial ? "serial console" : "monitor",
+		.ref_type = REF_RELAY,
+		.ref_index = (uint8_t)which,
+		.epoll = v->epoll,
+		.ring_size = serial ? SCROLLBACK : MONITOR_SCROLLBACK,
+		.clients_max = serial ? CONSOLE_CLIENTS : MONITOR_CLIENTS,
+		.greeting =
+			serial ? "[serial console of the guest; telnet's escape character leaves]"
+			       : "[QEMU's monitor; `help` lists the commands, `quit` cuts the "
+				 "guest's power]",
+		.telnet_listener = listener,
+		.raw_listener = -1,
+		.log_fd = serial ? files_open_console(s, &v->plan->identity) : -1,
+		.observe = serial ? on_serial : NULL,
+		.on_break = serial ? on_break : NULL,
+		.arg = v,
+	};
+
+	v->relays[which] = relay_new(&config, err);
+	return v->relays[which] != NULL;
+}
+
+/* ---- signals --------------------------------------------------------------------------- */
+
+static void reap(struct supervisor *v)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != v->qemu)
+			continue;
+		v->qemu_ended = true;
+		v->qemu_status = status;
+	}
+}
+
+static void say_status(const struct supervisor *v)
+{
+	struct relay_stats st;
+	char why[128];
+
+	relay_stats(v->relays[RELAY_SERIAL], &st);
+	(void)supervisor_ready(v, why, sizeof why);
+	log_info("status: %s; %s; console %llu bytes, %zu clients", supervisor_state_name(v->state),
+		 why, (unsigned long long)st.bytes, st.clients);
+}
+
+static void reopen_logs(struct supervisor *v)
+{
+	files_open_logs(&v->plan->s, &v->plan->identity);
+	relay_log(v->relays[RELAY_SERIAL], files_open_console(&v->plan->s, &v->plan->identity));
+	log_info("logs reopened");
+}
+
+static void on_signals(struct supervisor *v)
+{
+	struct signalfd_siginfo info;
+
+	while (read(v->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		switch (info.ssi_signo) {
+		case SIGTERM:
+		case SIGINT: supervisor_stop(v, LADDER_STOP); break;
+		case SIGCHLD: reap(v); break;
+		case SIGHUP: reopen_logs(v); break;
+		case SIGUSR1: say_status(v); break;
+		case SIGUSR2:
+			log_info("reset asked for by signal");
+			(void)qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+			break;
+		default: break; /* nothing that PID 1 should end of */
+		}
+	}
+}
+
+/* Block everything but what a fault of our own raises, so that signals reach PID 1 at all and
+ * arrive in the loop only (signalfd(2)). */
+static int open_signals(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+	sigset_t set;
+
+	(void)sigfillset(&set);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(&set, faults[i]);
+	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* ---- the end --------------------------------------------------------------------------- */
+
+/* QEMU died under KVM that was chosen automatically, before the guest ran. */
+static bool retry_with_tcg(struct supervisor *v)
+{
+	struct plan *plan = v->plan;
+	struct error err = {0};
+
+	if (v->ran || v->retried || v->ladder.rung != RUNG_NONE || !plan->accel.automatic ||
+	    plan->accel.accel != ACCEL_KVM)
+		return false;
+	v->retried = true;
+	plan->accel.accel = ACCEL_TCG;
+	(void)snprintf(plan->accel.reason, sizeof plan->accel.reason,
+		       "TCG, because QEMU ended under KVM before the guest ran");
+	log_warning("accelerator %s; starting QEMU once more", plan->accel.reason);
+	if (plan_args(plan, &err) && supervisor_spawn(v, &err))
+		return true;
+	error_report(&err);
+	return false;
+}
+
+static int status_of_failure(const struct supervisor *v)
+{
+	struct error err = {0};
+	const char *fix = "read QEMU's message above and qemu.log; vm check and vm args show what "
+			  "was started";
+	int st = v->qemu_status;
+
+	if (WIFSIGNALED(st))
+		(void)error_set(&err, EXIT_QEMU_FAILED,
+				v->ran ? "if it was SIGKILL, memory may have run out: lower "
+					 "QEMU_RAM or raise the container's limit"
+				       : fix,
+				"QEMU was killed by signal %d (%s)%s", WTERMSIG(st),
+				strsignal(WTERMSIG(st)),
+				v->ran ? " while the guest ran: what it had not written is lost"
+				       : "");
+	else
+		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
+				"QEMU ended with status %d before the guest %s", WEXITSTATUS(st),
+				v->ran ? "did" : "ran");
+	error_report(&err);
+	return err.status;
+}
+
+/* The container's exit status, from why the guest ended rather than from QEMU's own code, which is
+ * 0 after a SIGTERM too. */
+static int outcome(const struct supervisor *v)
+{
+	bool stopping = v->ladder.rung != RUNG_NONE;
+
+	/* A device such as isa-debug-exit, or an error on the way out: QEMU's code says more. */
+	if (v->cause == CAUSE_GUEST_OFF && WIFEXITED(v->qemu_status) && WEXITSTATUS(v->qemu_status))
+		return WEXITSTATUS(v->qemu_status);
+	switch (v->cause) {
+	case CAUSE_GUEST_OFF:
+	case CAUSE_GUEST_RESET: return EXIT_CLEAN;
+	case CAUSE_GUEST_PANIC: return EXIT_PANIC;
+	default: break;
+	}
+	if (!v->ran && stopping)
+		return EXIT_CLEAN;
+	if (v->cause == CAUSE_NONE && !stopping)
+		return status_of_failure(v);
+	log_warning("the guest was cut off: what it had not written to its disk is lost, and its "
+		    "file systems were not unmounted");
+	return EXIT_CUT_OFF;
+}
+
+/* Everything QEMU said before it ended is still in its sockets. */
+static void drain(struct supervisor *v)
+{
+	while (v->qmp.fd >= 0 && v->qmp.state != QMP_CLOSED && qmp_readable(&v->qmp))
+		continue;
+	if (v->qmp.fd >= 0) {
+		loop_remove(v->epoll, v->qmp.fd);
+		fd_close(&v->qmp.fd);
+	}
+	if (v->output >= 0)
+		read_output(v);
+	fd_close(&v->output);
+	for (int i = 0; i < RELAY_COUNT; i++)
+		relay_flush(v->relays[i]);
+}
+
+static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
+{
+	uint64_t ticks;
+
+	switch ((enum ref_type)ref.type) {
+	case REF_SIGNAL: on_signals(v); break;
+	case REF_TIMER:
+		if (read(v->timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
+			climb(v, LADDER_TIMEOUT);
+		break;
+	case REF_QMP:
+		if (ref.fd == v->qmp.fd)
+			qmp_io(v, events);
+		break;
+	case REF_OUTPUT:
+		if (ref.fd == v->output)
+			read_output(v);
+		break;
+	case REF_RELAY: relay_event(v->relays[ref.index], ref, events); break;
+	case REF_CONTROL: control_event(&v->control, ref, events); break;
+	}
+}
+
+static int run_loop(struct supervisor *v)
+{
+	struct epoll_event events[32];
+
+	for (;;) {
+		if (v->qemu_ended) {
+			drain(v);
+			if (!retry_with_tcg(v))
+				return outcome(v);
+		}
+		/* The last rung could not even signal QEMU. */
+		if (v->ladder.rung == RUNG_DOWN && !v->qemu_ended)
+			return EXIT_CUT_OFF;
+		qmp_rearm(v);
+		int n = epoll_wait(v->epoll, events, 32, -1);
+
+		for (int i = 0; i < n; i++)
+			dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
+	}
+}
+
+static bool set_up(struct supervisor *v, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	char path[160];
+
+	if (!files_make_run_dir(s, err))
+		return false;
+	files_open_logs(s, &v->plan->identity);
+	v->epoll = epoll_create1(EPOLL_CLOEXEC);
+	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (v->epoll < 0 || v->timer < 0 ||
+	    !loop_add(v->epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
+	    !loop_add(v->epoll, v->timer, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
+		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
+	(void)snprintf(path, sizeof path, "%s/control.sock", s->run_dir);
+	int control = listen_unix(path, 0600, err);
+
+	if (control < 0 ||
+	    !control_init(&v->control, v->epoll, control, REF_CONTROL, requests_handle, v))
+		return false;
+	(void)snprintf(path, sizeof path, "%s/qmp.sock", s->run_dir);
+	v->user_qmp = listen_unix(path, 0600, err);
+	return v->user_qmp >= 0 && open_relay(v, RELAY_SERIAL, err) &&
+	       open_relay(v, RELAY_MONITOR, err);
+}
+
+static void tear_down(struct supervisor *v)
+{
+	char path[160];
+
+	for (int i = 0; i < RELAY_COUNT; i++)
+		if (v->relays[i])
+			relay_free(v->relays[i]);
+	(void)snprintf(path, sizeof path, "%s/control.sock", v->plan->s.run_dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof path, "%s/qmp.sock", v->plan->s.run_dir);
+	(void)unlink(path);
+	disk_close(&v->plan->disk);
+}
+
+/* Which rungs this guest has. A guest that is known to ignore the power button is not asked. */
+static unsigned applicable_rungs(const struct supervisor *v)
+{
+	bool acpi = !profile_of((enum guest)v->plan->s.guest)->ignores_acpi;
+
+	return (acpi ? 1u << RUNG_ACPI : 0) | 1u << RUNG_QUIT | 1u << RUNG_TERM;
+}
+
+int supervise(struct plan *plan, char *const envp[])
+{
+	static struct supervisor v;
+	struct error err = {0};
+
+	v = (struct supervisor){.plan = plan,
+				.envp = envp,
+				.signals = open_signals(),
+				.user_qmp = -1,
+				.output = -1};
+	v.qmp.fd = -1;
+	v.qmp.on_event = on_qmp_event;
+	v.qmp.event_arg = &v;
+	if (getpid() != 1)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	ladder_init(&v.ladder, applicable_rungs(&v), plan->s.stop_timeout);
+	watch_init(&v.watch, profile_of((enum guest)plan->s.guest)->login);
+	if (!set_up(&v, &err) || !supervisor_spawn(&v, &err)) {
+		error_report(&err);
+		return err.status;
+	}
+	/* From here on the guest may run: nothing below returns but through run_loop(). */
+	privileges_reduce();
+	int status = run_loop(&v);
+
+	event("exit", "\"status\":%d", status);
+	log_info("exit status %d", status);
+	requests_gone(&v, status);
+	tear_down(&v);
+	return status;
+}

@@ -1,0 +1,101 @@
+/* main.c - the table of sub-commands, and nothing else.
+ *
+ * The same program is /init, the container's entry point, and `vm` on PATH. Called as init without
+ * arguments it runs the guest; everything else is a sub-command.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+
+static const struct command commands[] = {
+	{"run", "", "run the guest to its end (what PID 1 does)",
+	 "Settings are environment variables: vm settings.\n", cmd_run},
+	{"check", "[--json]",
+	 "check settings, image and KVM: every problem at once, each with its fix",
+	 "Exit status 0, or that of the first problem. Nothing is started or written.\n",
+	 cmd_check},
+	{"args", "[--shell]", "print the QEMU command line, one argument a line",
+	 "--shell prints one line, quoted for a shell. Numbers of descriptors (fd=3, ...) are what "
+	 "PID 1 hands over.\n",
+	 cmd_args},
+	{"kvm", "[--json]", "prove by running code whether KVM works here",
+	 "Exit status 0 when it does, 1 when it does not; the line says at which step and why.\n",
+	 cmd_kvm},
+	{"settings", "[--json|--markdown]",
+	 "print every setting: name, value in force, default, meaning", "", cmd_settings},
+	{"status", "[--json]", "say what the guest is doing", "", cmd_request},
+	{"health", "", "exit 0 when the guest is ready, 1 when not (yet), with one line why",
+	 "This is the image's HEALTHCHECK.\n", cmd_request},
+	{"wait", "[--for login|exit] [--timeout S]", "wait until the guest is ready, or has ended",
+	 "--for login (the default): until somebody can log in on the serial console. --for exit: "
+	 "until\n"
+	 "the guest has ended; the exit status is the guest's. Status 1 when the time is over.\n",
+	 cmd_wait},
+	{"monitor", "COMMAND...", "run a command of QEMU's monitor and print what it says",
+	 "For example: vm monitor info status\n", cmd_request},
+	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
+	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
+	{"reset", "", "reset the machine, like its reset button", "", cmd_request},
+	{"init", "COMMAND [ARGUMENTS...]", "run a program under this init instead of a guest",
+	 "Orphans are reaped, signals passed on; exits with the program's status, 128+n when a "
+	 "signal\n"
+	 "ended it, 126 or 127 when it could not be run.\n",
+	 cmd_init},
+	{"version", "", "print the version", "", cmd_version},
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_usage(FILE *to)
+{
+	(void)fputs("usage: vm COMMAND [ARGUMENTS]\n\n", to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		(void)fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].about);
+	(void)fputs("\nvm COMMAND --help says more.\n", to);
+}
+
+static int print_help(const struct command *c)
+{
+	(void)printf("usage: vm %s%s%s\n\n%s.\n%s", c->name, c->synopsis[0] ? " " : "", c->synopsis,
+		     c->about, c->help);
+	return EXIT_CLEAN;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+	const char *slash = strrchr(argv[0], '/');
+	const char *called = slash ? slash + 1 : argv[0];
+	char *run[] = {(char *)"run", NULL};
+
+	clock_start();
+	if (argc < 2 && strcmp(called, "init") == 0)
+		return cmd_run(&commands[0], 1, run, envp);
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_BAD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return EXIT_CLEAN;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		argv[1] += 2;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(argv[1], c->name) != 0)
+			continue;
+		if (argc > 2 && strcmp(argv[2], "--help") == 0)
+			return print_help(c);
+		return c->run(c, argc - 1, argv + 1, envp);
+	}
+	(void)fprintf(stderr,
+		      "vm: error: there is no command %s\n"
+		      "vm:   fix: vm --help lists the commands; to run a program in the container: "
+		      "init COMMAND\n",
+		      argv[1]);
+	return EXIT_BAD_USAGE;
+}
