@@ -22,7 +22,7 @@ WORKDIR /src
 COPY Makefile VERSION ./
 COPY init init
 ARG VERSION=
-RUN make vm proof VERSION="$VERSION"
+RUN make vm proof
 
 # amd64 by nature: its packages hold an x86-64 kernel.
 FROM ${GUEST_BASE} AS mach-mini

@@ -8,7 +8,7 @@ VERSION_FILE := $(shell cat VERSION)
 # The commit, where there is a repository; the container build is given it as an argument.
 VERSION ?=
 ifeq ($(VERSION),)
-VERSION := $(or $(shell git describe --tags --always --dirty --match 'v*' 2>/dev/null | \
+override VERSION := $(or $(shell git describe --tags --always --dirty --match 'v*' 2>/dev/null | \
 	sed 's/^v//; /\./!s/^/$(VERSION_FILE)-g/'),$(VERSION_FILE))
 endif
 export VERSION
@@ -47,14 +47,17 @@ LINK_VM := $(VM_CC) -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	$(CRT)/rcrt1.o $(CRT)/crti.o $(CRT)/crtn.o
 endif
 
+# What runs is shown in short; V=1 shows it whole.
+Q := $(if $(V),,@)
+
 vm: build/vm ## build/vm, the program of the image, static (musl)
 
 build/vm: $(OBJ)
-	$(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ)
+	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ)
 
 build/obj/%.o: init/% Makefile
 	@mkdir -p $(@D)
-	$(VM_CC) $(CPPFLAGS_VM) $(if $(filter %.c,$<),$(CFLAGS_VM)) -MMD -MP -c -o $@ $<
+	$(Q)$(if $(V),,printf 'CC %s\n' $<;) $(VM_CC) $(CPPFLAGS_VM) $(if $(filter %.c,$<),$(CFLAGS_VM)) -MMD -MP -c -o $@ $<
 
 # Files that name the version are compiled again when it changes, and no others.
 ifneq ($(VERSION),$(file <build/version))
