@@ -45,7 +45,8 @@ RUN set -eu; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
-        apk add --no-cache qemu-hw-display-virtio-vga qemu-img qemu-system-i386 qemu-system-x86_64; \
+        apk add --no-cache qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
+            qemu-system-i386 qemu-system-x86_64; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \

@@ -92,7 +92,7 @@ down: ## stop the guest and remove its container
 
 test: ## everything: unit tests, short fuzz runs, containers (sets up what is missing)
 	scripts/setup-host test
-	$(MAKE) image
+	$(MAKE) image guests
 	tests/run
 
 check: ## format, linters, static analysis
