@@ -44,15 +44,32 @@ struct args {
 	char *argv[ARGS_MAX + 1]; /* argv[0] is the emulator's path; ends with NULL */
 	size_t count;
 	size_t used;
+	bool full; /* something did not fit: the vector is not whole */
 	char text[32768];
 };
 
-/* S must be resolved. Error: EXIT_BAD_SETTING when QEMU_EXTRA_ARGS has an open quote or there are
- * too many arguments. */
+/* S must be resolved, with S->qemu the emulator's path (else argv[0] is its bare name). A VNC
+ * password is not in the vector: with VNC_PASSWORD_FILE the display refuses everybody until QMP's
+ * `set_password` {"protocol":"vnc","password":...} has told it one, to be sent before `cont`. The
+ * guest is always started paused (-S).
+ * Error, EXIT_BAD_SETTING: QEMU_EXTRA_ARGS with an open quote, QEMU_CPU=host under TCG, a vector
+ * that is too long. */
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,
 		struct error *err);
 
-/* Write argument TEXT, quoted for a POSIX shell where needed, into BUF. Returns BUF. */
+/* Write argument TEXT, quoted for a POSIX shell where needed, into BUF (cut, with its quote closed,
+ * when SIZE, at least 8, is too small). Returns BUF. */
 const char *args_quote(const char *text, char *buf, size_t size);
+
+/* The builder's own, for args.c: a new argument, more text for the last one, an option with its
+ * value. What does not fit sets A->full. */
+void args_add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void args_more(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void args_option(struct args *a, const char *option, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Add the words of TEXT, split by a shell's quoting rules (POSIX 2.2: backslash, single and double
+ * quotes) without any of its expansions. False for an open quote or a last backslash. */
+bool args_split(struct args *a, const char *text);
 
 #endif

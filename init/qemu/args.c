@@ -1,0 +1,294 @@
+/* args.c - what QEMU is started with, from the settings and from what was found.
+ *
+ * One function for each part of the machine, in the order in which they appear. Every spelling was
+ * accepted by QEMU 7.2 and 10.0 without a word about deprecation; tests/31-args.bats starts the
+ * QEMU at hand with each vector of tests/golden and asks it what it understood.
+ */
+#include "qemu/args.h"
+
+#include <string.h>
+
+#include "base/netaddr.h"
+#include "base/profile.h"
+
+/* A vector under construction and what it is made from. */
+struct builder {
+	struct args *out;
+	const struct settings *s;
+	const struct facts *f;
+};
+
+/* The word for VALUE of the setting ID, which QEMU has too; in memory of the calling block. */
+#define CHOICE(id, value) setting_choice(id, value, (char[32]){0}, 32)
+
+/* Is the chip set the ICH9 of q35 and its versions, which has AHCI of its own? */
+static bool is_q35(const char *machine)
+{
+	return strncmp(machine, "pc-q35-", 7) == 0 ||
+	       (strncmp(machine, "q35", 3) == 0 && (machine[3] == '\0' || machine[3] == ','));
+}
+
+/* A text inside a comma-separated value: its commas are doubled (QEMU: util/qemu-option.c). */
+static void more_escaped(struct args *a, const char *text)
+{
+	for (; *text; text++)
+		args_more(a, *text == ',' ? ",," : "%c", *text);
+}
+
+static bool cpu_is_host(const char *cpu)
+{
+	return strncmp(cpu, "host", 4) == 0 && (cpu[4] == '\0' || cpu[4] == ',');
+}
+
+/* -machine: options in QEMU_MACHINE come after ours, and of two QEMU takes the last. */
+static bool add_machine(const struct builder *b, struct error *err)
+{
+	const struct settings *s = b->s;
+	bool kvm = b->f->accel == ACCEL_KVM;
+	int type = (int)strcspn(s->machine, ",");
+
+	if (!kvm && s->cpu && cpu_is_host(s->cpu))
+		return error_set(err, EXIT_BAD_SETTING,
+				 "leave QEMU_CPU unset or set it to a model such as max; `vm kvm` "
+				 "says why KVM is not used",
+				 "QEMU_CPU=%s needs KVM, and this guest runs under TCG", s->cpu);
+	args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
+		    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
+	/* TCG's own choice is a thread for each processor wherever that is safe; asking for it
+	 * would only make it fail with -icount. */
+	args_option(b->out, "-accel", "%s", kvm ? "kvm" : "tcg");
+	args_option(b->out, "-cpu", "%s",
+		    s->cpu ? s->cpu
+		    : kvm  ? "host"
+			   : profile_of((enum guest)s->guest)->tcg_cpu);
+	args_option(b->out, "-m", "%ld", s->ram_mb);
+	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
+	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
+	args_option(b->out, "-action", "reboot=shutdown");
+	args_add(b->out, "-S");
+	return true;
+}
+
+static void add_boot(const struct builder *b)
+{
+	const struct settings *s = b->s;
+	const struct {
+		const char *option, *value;
+	} files[] = {{"-bios", s->bios},
+		     {"-kernel", s->kernel},
+		     {"-initrd", s->initrd},
+		     {"-append", s->append}};
+	bool cd_only = b->f->disk_layers == 0 && b->f->has_cdrom;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (files[i].value)
+			args_option(b->out, files[i].option, "%s", files[i].value);
+	args_option(b->out, "-boot", "order=%s",
+		    s->boot_order ? s->boot_order
+		    : cd_only	  ? "d"
+				  : "c");
+}
+
+/* One image file, by its descriptor: -add-fd puts it into a set, /dev/fdset/N opens it from there.
+ * The file is locked where the host can lock (QEMU's `locking=auto`). */
+static void add_fd(const struct builder *b, int fd, const char *what)
+{
+	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
+}
+
+/* One layer of the disk, disk0 on top. The nodes below inherit what is not said: the file's
+ * read-only and cache are its format node's. */
+static void add_layer(const struct builder *b, int layer)
+{
+	const struct settings *s = b->s;
+	const struct disk_fact *disk = &b->f->disks[layer];
+	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
+
+	add_fd(b, QEMU_FD_DISK + layer, "disk");
+	args_option(b->out, "-blockdev",
+		    "{\"driver\":\"%s\",\"node-name\":\"disk%d\",\"read-only\":%s,"
+		    "\"discard\":\"unmap\",\"cache\":{\"direct\":%s,\"no-flush\":%s},"
+		    "\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
+		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), layer,
+		    disk->writable ? "false" : "true", direct ? "true" : "false",
+		    s->cache == CACHE_UNSAFE ? "true" : "false", QEMU_FD_DISK + layer,
+		    CHOICE(SETTING_QEMU_AIO, s->aio));
+	/* Never the backing file that the image itself names: it is the next layer or none. */
+	if (disk->format == FORMAT_QCOW2 && layer + 1 < b->f->disk_layers)
+		args_more(b->out, ",\"backing\":\"disk%d\"", layer + 1);
+	else if (disk->format == FORMAT_QCOW2)
+		args_more(b->out, ",\"backing\":null");
+	args_more(b->out, "}");
+}
+
+/* The controller, where the machine has none of its own, and what hangs on it. The machine's own
+ * IDE or AHCI has the CD-ROM when the disk is virtio-blk, which knows no CD-ROM. */
+static void add_drives(const struct builder *b)
+{
+	const struct settings *s = b->s;
+	bool scsi = s->disk_bus == BUS_SCSI;
+	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s->machine);
+	const char *hd = scsi			     ? "scsi-hd,bus=scsi.0"
+			 : s->disk_bus == BUS_VIRTIO ? "virtio-blk-pci"
+			 : own_ahci		     ? "ide-hd,bus=ahci.0"
+						     : "ide-hd,bus=ide.0";
+	const char *cd = scsi	    ? "scsi-cd,bus=scsi.0"
+			 : own_ahci ? "ide-cd,bus=ahci.1"
+				    : "ide-cd,bus=ide.1";
+	bool sync = s->cache == CACHE_WRITETHROUGH || s->cache == CACHE_DIRECTSYNC;
+
+	if (b->f->disk_layers == 0 && !b->f->has_cdrom)
+		return;
+	if (scsi)
+		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
+	if (own_ahci)
+		args_option(b->out, "-device", "ich9-ahci,id=ahci");
+	for (int i = b->f->disk_layers - 1; i >= 0; i--) /* a node must be there to be named */
+		add_layer(b, i);
+	if (b->f->disk_layers > 0)
+		args_option(b->out, "-device", "%s,drive=disk0,write-cache=%s", hd,
+			    sync ? "off" : "on");
+	if (!b->f->has_cdrom)
+		return;
+	add_fd(b, QEMU_FD_CDROM, "cdrom");
+	args_option(b->out, "-blockdev",
+		    "{\"driver\":\"raw\",\"node-name\":\"cdrom\",\"read-only\":true,"
+		    "\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/%d\"}}",
+		    QEMU_FD_CDROM);
+	args_option(b->out, "-device", "%s,drive=cdrom", cd);
+}
+
+static void add_domains(struct args *a, const char *list)
+{
+	while (*list) {
+		int len = (int)strcspn(list, ",");
+
+		if (len > 0)
+			args_more(a, ",dnssearch=%.*s", len, list);
+		list += len + (list[len] == ',');
+	}
+}
+
+static void add_network(const struct builder *b)
+{
+	const struct settings *s = b->s;
+	struct forward forwards[FORWARDS_MAX];
+	const char *bad;
+	const char *why;
+
+	if (s->net != NET_USER)
+		return;
+	args_option(b->out, "-netdev", "user,id=net0");
+	if (s->slirp_net)
+		args_more(b->out, ",net=%s", s->slirp_net);
+	if (s->slirp_dhcpstart)
+		args_more(b->out, ",dhcpstart=%s", s->slirp_dhcpstart);
+	if (s->slirp_dns)
+		args_more(b->out, ",dns=%s", s->slirp_dns);
+	if (s->slirp_dnssearch)
+		add_domains(b->out, s->slirp_dnssearch);
+	int n = forwards_parse(s->hostfwds, forwards, &bad, &why);
+
+	for (int i = 0; i < n; i++)
+		args_more(b->out, ",hostfwd=%s:%s:%u-:%u", forwards[i].udp ? "udp" : "tcp", s->bind,
+			  (unsigned)forwards[i].port, (unsigned)forwards[i].guest);
+	args_option(b->out, "-device", "%s,netdev=net0",
+		    CHOICE(SETTING_QEMU_NET_MODEL, s->net_model));
+	if (s->mac)
+		args_more(b->out, ",mac=%s", s->mac);
+	/* The card's boot ROM serves network boot only. */
+	if (!s->boot_order || !strchr(s->boot_order, 'n'))
+		args_more(b->out, ",romfile=");
+}
+
+static void add_display(const struct builder *b)
+{
+	const struct settings *s = b->s;
+
+	args_option(b->out, "-display", "none");
+	if (s->vga != VGA_NONE)
+		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
+	if (s->vnc)
+		args_option(b->out, "-vnc", "%s:%ld%s", s->bind, s->vnc_port - 5900,
+			    s->vnc_password_file ? ",password=on" : "");
+}
+
+/* The sockets: what PID 1 holds the other end of, and the one that users' programs reach. One QMP
+ * monitor serves one client, so each has its own. */
+static void add_sockets(const struct builder *b)
+{
+	args_option(b->out, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
+	args_option(b->out, "-mon", "chardev=qmp,mode=control");
+	args_option(b->out, "-chardev", "socket,id=serial,fd=%d", QEMU_FD_SERIAL);
+	args_option(b->out, "-serial", "chardev:serial");
+	args_option(b->out, "-chardev", "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
+	args_option(b->out, "-mon", "chardev=monitor,mode=readline");
+	args_option(b->out, "-chardev", "socket,id=user-qmp,fd=%d,server=on,wait=off",
+		    QEMU_FD_USER_QMP);
+	args_option(b->out, "-mon", "chardev=user-qmp,mode=control");
+}
+
+static void add_share(const struct builder *b)
+{
+	const struct settings *s = b->s;
+
+	if (!s->share_9p)
+		return;
+	args_option(b->out, "-fsdev", "local,id=share,path=");
+	more_escaped(b->out, s->share_dir);
+	args_more(b->out, ",security_model=%s,multidevs=remap",
+		  CHOICE(SETTING_QEMU_9P_SECURITY, s->share_security));
+	args_option(b->out, "-device", "virtio-9p-pci,fsdev=share,mount_tag=%s", s->share_tag);
+}
+
+static void add_debugging(const struct builder *b)
+{
+	const struct settings *s = b->s;
+
+	if (s->debug && strcmp(s->debug, "none") != 0) {
+		args_option(b->out, "-d", "%s", s->debug);
+		args_option(b->out, "-D", "%s/guest-errors.log", s->log_dir);
+	}
+	if (s->gdb || s->gdb_wait)
+		args_option(b->out, "-gdb", "tcp:%s:%ld", s->bind, s->gdb_port);
+}
+
+bool args_build(const struct settings *s, const struct facts *f, struct args *out,
+		struct error *err)
+{
+	const struct builder b = {.out = out, .s = s, .f = f};
+
+	out->count = out->used = 0;
+	out->full = false;
+	if (s->qemu)
+		args_add(out, "%s", s->qemu);
+	else
+		args_add(out, "qemu-system-%s", CHOICE(SETTING_QEMU_ARCH, s->arch));
+	args_option(out, "-name", "guest=%s", CHOICE(SETTING_VM_GUEST, s->guest));
+	args_add(out, "-nodefaults");
+	args_add(out, "-no-user-config");
+	if (s->sandbox)
+		args_option(out, "-sandbox",
+			    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
+			    "resourcecontrol=deny");
+	if (!add_machine(&b, err))
+		return false;
+	add_boot(&b);
+	add_drives(&b);
+	add_network(&b);
+	add_display(&b);
+	add_sockets(&b);
+	add_share(&b);
+	add_debugging(&b);
+	if (s->extra_args && !args_split(out, s->extra_args))
+		return error_set(err, EXIT_BAD_SETTING,
+				 "close the quote; a backslash must stand before something",
+				 "QEMU_EXTRA_ARGS=%.300s has an open quote", s->extra_args);
+	if (out->full)
+		return error_set(
+			err, EXIT_BAD_SETTING,
+			"shorten QEMU_EXTRA_ARGS, QEMU_INITRD or QEMU_APPEND",
+			"QEMU's command line has more than %d arguments or %zu bytes in all",
+			ARGS_MAX, sizeof out->text);
+	return true;
+}
