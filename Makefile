@@ -92,7 +92,7 @@ down: ## stop the guest and remove its container
 
 test: ## everything: unit tests, short fuzz runs, containers (sets up what is missing)
 	scripts/setup-host test
-	$(MAKE) image guests
+	$(MAKE) vm image guests
 	tests/run
 
 check: ## format, linters, static analysis
@@ -102,6 +102,9 @@ check: ## format, linters, static analysis
 format: ## apply .clang-format to every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
+docs: vm ## write the generated parts of README.md and docs/
+	scripts/docs
+
 clean: ## remove build/
 	rm -rf build
 
@@ -109,6 +112,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | sort -u | \
 		while read -r target text; do printf 'make %-10s %s\n' "$$target" "$$text"; done
 
-.PHONY: vm proof image up down test check format clean help
+.PHONY: vm proof image up down test check format docs clean help
 
 -include tests/unit/unit.mk tests/fuzz/fuzz.mk bench/bench.mk images/guests.mk
