@@ -151,7 +151,7 @@ static void request_stop(struct supervisor *v, struct control *c, int slot, cons
 static void request_reset(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	(void)arg;
-	bool sent = qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+	bool sent = supervisor_reset(v);
 
 	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }

@@ -1,5 +1,6 @@
 /* spawn.c - QEMU's process: its descriptors, its identity, its environment. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -38,7 +38,7 @@ const char *supervisor_state_name(enum vm_state state)
 	return names[state];
 }
 
-static void set_state(struct supervisor *v, enum vm_state state)
+void supervisor_set_state(struct supervisor *v, enum vm_state state)
 {
 	if (v->state == state)
 		return;
@@ -60,198 +60,6 @@ bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
 		(void)snprintf(why, size, "ready: login prompt after %.2f s",
 			       (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
 	return v->state == VM_RUNNING && !v->io_error && v->watch.ready;
-}
-
-/* ---- deadlines ------------------------------------------------------------------------- */
-
-static void arm_timer(struct supervisor *v)
-{
-	uint64_t at = v->ladder.deadline_ns;
-	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at / 1000000000u),
-					       .tv_nsec = (long)(at % 1000000000u)}};
-
-	/* All zeros disarm the timer. */
-	(void)timerfd_settime(v->timer, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-/* ---- stopping -------------------------------------------------------------------------- */
-
-static void kill_qemu(struct supervisor *v, int sig, bool group);
-
-static void climb(struct supervisor *v, enum ladder_event what)
-{
-	enum rung rung = ladder_event(&v->ladder, what, clock_now());
-
-	arm_timer(v);
-	if (rung == RUNG_NONE || rung == RUNG_DOWN)
-		return;
-	set_state(v, VM_STOPPING);
-	log_info("stopping: %s", rung_name(rung));
-	event("stop", "\"rung\":\"%s\"", rung_name(rung));
-	switch (rung) {
-	case RUNG_ACPI:
-		if (!qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL))
-			climb(v, LADDER_FAILED);
-		break;
-	case RUNG_QUIT:
-		if (v->qmp.state != QMP_READY || !qmp_send(&v->qmp, "quit", NULL, NULL, NULL))
-			climb(v, LADDER_FAILED);
-		break;
-	case RUNG_TERM: kill_qemu(v, SIGTERM, false); break;
-	case RUNG_KILL: kill_qemu(v, SIGKILL, true); break;
-	default: break;
-	}
-}
-
-static void kill_qemu(struct supervisor *v, int sig, bool group)
-{
-	if (v->qemu_ended || kill(group ? -v->qemu : v->qemu, sig) == 0)
-		return;
-	/* Another user's process and no CAP_KILL: as PID 1 our own end ends it too. */
-	log_warning("QEMU cannot be signalled (%s); cap_add KILL allows it", strerror(errno));
-	climb(v, LADDER_FAILED);
-}
-
-void supervisor_stop(struct supervisor *v, enum ladder_event what)
-{
-	if (v->state == VM_DOWN && v->ladder.rung == RUNG_NONE)
-		log_info("the guest is down already; QEMU is ending");
-	/* A guest that never ran has nothing to lose and nothing to be asked. */
-	climb(v, v->ran ? what : LADDER_NOW);
-}
-
-/* ---- what QEMU says -------------------------------------------------------------------- */
-
-static void on_cont(struct qmp *q, const struct json *doc, const struct json_value *result,
-		    const char *error, void *arg)
-{
-	(void)q, (void)doc, (void)result, (void)arg;
-	if (error)
-		log_error("QEMU does not run the guest: %s", error);
-}
-
-static void qmp_became_ready(struct supervisor *v)
-{
-	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
-
-	v->qmp_ns = clock_now();
-	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
-	if (!wait) {
-		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
-		return;
-	}
-	log_info("QEMU %s is there; the guest waits%s", v->qmp.version,
-		 v->plan->s.gdb_wait ? " for the debugger" : " for cont on the monitor");
-	set_state(v, VM_PAUSED);
-}
-
-static void on_shutdown(struct supervisor *v, const char *reason)
-{
-	static const struct {
-		const char *reason;
-		enum shutdown_cause cause;
-		const char *text;
-	} rows[] = {
-		{"guest-shutdown", CAUSE_GUEST_OFF, "the guest powered off"},
-		{"guest-reset", CAUSE_GUEST_RESET, "the guest rebooted (VM ends at a reboot)"},
-		{"guest-panic", CAUSE_GUEST_PANIC, "the guest panicked"},
-		{"host-qmp-quit", CAUSE_QUIT, "QEMU was told to quit"},
-		{"host-signal", CAUSE_SIGNAL, "QEMU was told to end by a signal"},
-	};
-	const char *text = reason;
-
-	v->cause = CAUSE_OTHER;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (strcmp(reason, rows[i].reason) == 0) {
-			v->cause = rows[i].cause;
-			text = rows[i].text;
-		}
-	set_state(v, VM_DOWN);
-	log_info("%s", text);
-	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
-}
-
-static void on_block_error(struct supervisor *v, const struct json *doc,
-			   const struct json_value *data)
-{
-	const char *action = json_string(doc, data, "action");
-
-	if (!action || strcmp(action, "stop") != 0)
-		return;
-	v->io_error = true;
-	log_error("%s: the guest is paused, nothing is lost",
-		  json_bool(doc, data, "nospace", false)
-			  ? "no space left on the host for the guest's disk"
-			  : "the host cannot read or write the guest's disk");
-	log_line(LOG_ERROR, "  fix: ", "make room or mend the disk, then: vm monitor cont");
-}
-
-static void on_qmp_event(struct qmp *q, const char *name, const struct json *doc,
-			 const struct json_value *data, void *arg)
-{
-	struct supervisor *v = arg;
-	const char *reason;
-
-	(void)q;
-	if (strcmp(name, "RESUME") == 0) {
-		if (!v->ran) {
-			v->running_ns = clock_now();
-			log_info("the guest runs, %.0f ms after the start (QEMU %s)",
-				 (double)clock_since_start() / 1e6, v->qmp.version);
-		}
-		v->ran = true;
-		v->io_error = false;
-		if (v->state != VM_STOPPING)
-			set_state(v, VM_RUNNING);
-	} else if (strcmp(name, "STOP") == 0) {
-		if (v->state == VM_RUNNING)
-			set_state(v, VM_PAUSED);
-	} else if (strcmp(name, "SHUTDOWN") == 0) {
-		reason = json_string(doc, data, "reason");
-		on_shutdown(v, reason ? reason : "");
-	} else if (strcmp(name, "BLOCK_IO_ERROR") == 0) {
-		on_block_error(v, doc, data);
-	} else if (strcmp(name, "POWERDOWN") == 0) {
-		log_info("the power button was pressed");
-	} else if (strcmp(name, "RESET") == 0) {
-		event("reset", "\"guest\":%s",
-		      json_bool(doc, data, "guest", false) ? "true" : "false");
-	}
-}
-
-static void qmp_io(struct supervisor *v, uint32_t events)
-{
-	enum qmp_state before = v->qmp.state;
-	bool open = true;
-
-	if (events & EPOLLOUT)
-		open = qmp_writable(&v->qmp);
-	if (open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-		open = qmp_readable(&v->qmp);
-	if (before != QMP_READY && v->qmp.state == QMP_READY)
-		qmp_became_ready(v);
-	if (open)
-		return;
-	loop_remove(v->epoll, v->qmp.fd);
-	fd_close(&v->qmp.fd);
-	/* QEMU that ends closes QMP first; anything else is trouble, and said. */
-	if (v->state != VM_DOWN && v->ladder.rung == RUNG_NONE && v->qmp.why_closed[0])
-		log_warning("QMP: %s", v->qmp.why_closed);
-	if (v->ladder.rung == RUNG_ACPI)
-		climb(v, LADDER_FAILED);
-}
-
-/* EPOLLOUT is wanted only while something waits to be written. */
-static void qmp_rearm(struct supervisor *v)
-{
-	static bool armed;
-	bool want = v->qmp.fd >= 0 && qmp_wants_write(&v->qmp);
-
-	if (v->qmp.fd < 0 || want == armed)
-		return;
-	armed = want;
-	(void)loop_modify(v->epoll, v->qmp.fd, want ? EPOLLIN | EPOLLOUT : EPOLLIN,
-			  (struct loop_ref){.type = REF_QMP});
 }
 
 /* QEMU's own output: to the log, and its end is kept for an error. */
@@ -381,7 +189,7 @@ static void on_signals(struct supervisor *v)
 		case SIGUSR1: say_status(v); break;
 		case SIGUSR2:
 			log_info("reset asked for by signal");
-			(void)qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+			(void)supervisor_reset(v);
 			break;
 		default: break; /* nothing that PID 1 should end of */
 		}
@@ -425,54 +233,6 @@ static bool retry_with_tcg(struct supervisor *v)
 	return false;
 }
 
-static int status_of_failure(const struct supervisor *v)
-{
-	struct error err = {0};
-	const char *fix = "read QEMU's message above and qemu.log; vm check and vm args show what "
-			  "was started";
-	int st = v->qemu_status;
-
-	if (WIFSIGNALED(st))
-		(void)error_set(&err, EXIT_QEMU_FAILED,
-				v->ran ? "if it was SIGKILL, memory may have run out: lower "
-					 "QEMU_RAM or raise the container's limit"
-				       : fix,
-				"QEMU was killed by signal %d (%s)%s", WTERMSIG(st),
-				strsignal(WTERMSIG(st)),
-				v->ran ? " while the guest ran: what it had not written is lost"
-				       : "");
-	else
-		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
-				"QEMU ended with status %d before the guest %s", WEXITSTATUS(st),
-				v->ran ? "did" : "ran");
-	error_report(&err);
-	return err.status;
-}
-
-/* The container's exit status, from why the guest ended rather than from QEMU's own code, which is
- * 0 after a SIGTERM too. */
-static int outcome(const struct supervisor *v)
-{
-	bool stopping = v->ladder.rung != RUNG_NONE;
-
-	/* A device such as isa-debug-exit, or an error on the way out: QEMU's code says more. */
-	if (v->cause == CAUSE_GUEST_OFF && WIFEXITED(v->qemu_status) && WEXITSTATUS(v->qemu_status))
-		return WEXITSTATUS(v->qemu_status);
-	switch (v->cause) {
-	case CAUSE_GUEST_OFF:
-	case CAUSE_GUEST_RESET: return EXIT_CLEAN;
-	case CAUSE_GUEST_PANIC: return EXIT_PANIC;
-	default: break;
-	}
-	if (!v->ran && stopping)
-		return EXIT_CLEAN;
-	if (v->cause == CAUSE_NONE && !stopping)
-		return status_of_failure(v);
-	log_warning("the guest was cut off: what it had not written to its disk is lost, and its "
-		    "file systems were not unmounted");
-	return EXIT_CUT_OFF;
-}
-
 /* Everything QEMU said before it ended is still in its sockets. */
 static void drain(struct supervisor *v)
 {
@@ -497,11 +257,11 @@ static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 	case REF_SIGNAL: on_signals(v); break;
 	case REF_TIMER:
 		if (read(v->timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
-			climb(v, LADDER_TIMEOUT);
+			supervisor_climb(v, LADDER_TIMEOUT);
 		break;
 	case REF_QMP:
 		if (ref.fd == v->qmp.fd)
-			qmp_io(v, events);
+			supervisor_qmp_io(v, events);
 		break;
 	case REF_OUTPUT:
 		if (ref.fd == v->output)
@@ -520,12 +280,12 @@ static int run_loop(struct supervisor *v)
 		if (v->qemu_ended) {
 			drain(v);
 			if (!retry_with_tcg(v))
-				return outcome(v);
+				return supervisor_outcome(v);
 		}
 		/* The last rung could not even signal QEMU. */
 		if (v->ladder.rung == RUNG_DOWN && !v->qemu_ended)
 			return EXIT_CUT_OFF;
-		qmp_rearm(v);
+		supervisor_qmp_rearm(v);
 		int n = epoll_wait(v->epoll, events, 32, -1);
 
 		for (int i = 0; i < n; i++)
@@ -592,7 +352,7 @@ int supervise(struct plan *plan, char *const envp[])
 				.user_qmp = -1,
 				.output = -1};
 	v.qmp.fd = -1;
-	v.qmp.on_event = on_qmp_event;
+	v.qmp.on_event = supervisor_on_qmp;
 	v.qmp.event_arg = &v;
 	if (getpid() != 1)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);

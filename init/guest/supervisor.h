@@ -72,24 +72,38 @@ struct supervisor {
 /* Run the guest of PLAN, whose errors are none, to its end. Returns the exit status. */
 int supervise(struct plan *plan, char *const envp[]);
 
-/* The rest is shared between supervisor.c, spawn.c and requests.c. */
+/* The rest is shared between the files of the supervisor: spawn.c, monitor.c, stop.c, requests.c.
+ */
 
 /* Start QEMU (again): socketpairs, process, QMP. */
 bool supervisor_spawn(struct supervisor *v, struct error *err);
 
-/* SIGTERM, `vm stop`: start the ladder or go one rung further. */
-void supervisor_stop(struct supervisor *v, enum ladder_event event);
+void supervisor_set_state(struct supervisor *v, enum vm_state state);
+const char *supervisor_state_name(enum vm_state state);
 
 /* Is the guest well and ready? *WHY gets one line either way. */
 bool supervisor_ready(const struct supervisor *v, char *why, size_t size);
 
+/* QMP's descriptor has EVENTS (epoll); EPOLLOUT is armed only while something waits. */
+void supervisor_qmp_io(struct supervisor *v, uint32_t events);
+void supervisor_qmp_rearm(struct supervisor *v);
+void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
+		       const struct json_value *data, void *arg);
+
+/* The reset button. False when QEMU does not answer. */
+bool supervisor_reset(struct supervisor *v);
+
+/* SIGTERM, `vm stop`: start the ladder or go one rung further. */
+void supervisor_stop(struct supervisor *v, enum ladder_event event);
+/* WHAT happened to the ladder: carry out the rung that follows. */
+void supervisor_climb(struct supervisor *v, enum ladder_event what);
+/* QEMU has ended: the exit status, with the reason said. */
+int supervisor_outcome(const struct supervisor *v);
+
 /* One request of the control socket (control.h). */
 void requests_handle(struct control *c, int slot, char *request, void *arg);
-
-/* Answer those who wait: the guest became ready (GONE false), or all is over with STATUS. */
+/* Answer those who wait: the guest became ready, or all is over with STATUS. */
 void requests_ready(struct supervisor *v);
 void requests_gone(struct supervisor *v, int status);
-
-const char *supervisor_state_name(enum vm_state state);
 
 #endif

@@ -1,0 +1,158 @@
+/* monitor.c - what QEMU says over QMP, and what follows from it. */
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "guest/supervisor.h"
+
+static void on_cont(struct qmp *q, const struct json *doc, const struct json_value *result,
+		    const char *error, void *arg)
+{
+	(void)q, (void)doc, (void)result, (void)arg;
+	if (error)
+		log_error("QEMU does not run the guest: %s", error);
+}
+
+static void qmp_became_ready(struct supervisor *v)
+{
+	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
+
+	v->qmp_ns = clock_now();
+	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
+	if (!wait) {
+		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
+		return;
+	}
+	log_info("QEMU %s is there; the guest waits%s", v->qmp.version,
+		 v->plan->s.gdb_wait ? " for the debugger" : " for cont on the monitor");
+	supervisor_set_state(v, VM_PAUSED);
+}
+
+static void on_shutdown(struct supervisor *v, const char *reason)
+{
+	static const struct {
+		const char *reason;
+		enum shutdown_cause cause;
+		const char *text;
+	} rows[] = {
+		{"guest-shutdown", CAUSE_GUEST_OFF, "the guest powered off"},
+		{"guest-reset", CAUSE_GUEST_RESET, "the guest rebooted (VM ends at a reboot)"},
+		{"guest-panic", CAUSE_GUEST_PANIC, "the guest panicked"},
+		{"host-qmp-quit", CAUSE_QUIT, "QEMU was told to quit"},
+		{"host-qmp-system-reset", CAUSE_OTHER,
+		 "the machine was reset from the monitor, which ends it here; vm reset restarts "
+		 "it"},
+		{"host-signal", CAUSE_SIGNAL, "QEMU was told to end by a signal"},
+	};
+	const char *text = reason;
+
+	v->cause = CAUSE_OTHER;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(reason, rows[i].reason) == 0) {
+			v->cause = rows[i].cause;
+			text = rows[i].text;
+		}
+	supervisor_set_state(v, VM_DOWN);
+	log_info("%s", text);
+	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
+}
+
+/* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
+ * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). on_reset() puts it back. */
+bool supervisor_reset(struct supervisor *v)
+{
+	return v->qmp.state == QMP_READY &&
+	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
+	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+}
+
+static void on_reset(struct supervisor *v, bool guest)
+{
+	event("reset", "\"guest\":%s", guest ? "true" : "false");
+	log_info("the machine was reset");
+	(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+	watch_init(&v->watch, v->watch.login);
+}
+
+static void on_block_error(struct supervisor *v, const struct json *doc,
+			   const struct json_value *data)
+{
+	const char *action = json_string(doc, data, "action");
+
+	if (!action || strcmp(action, "stop") != 0)
+		return;
+	v->io_error = true;
+	log_error("%s: the guest is paused, nothing is lost",
+		  json_bool(doc, data, "nospace", false)
+			  ? "no space left on the host for the guest's disk"
+			  : "the host cannot read or write the guest's disk");
+	log_line(LOG_ERROR, "  fix: ", "make room or mend the disk, then: vm monitor cont");
+}
+
+void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
+		       const struct json_value *data, void *arg)
+{
+	struct supervisor *v = arg;
+	const char *reason;
+
+	(void)q;
+	if (strcmp(name, "RESUME") == 0) {
+		if (!v->ran) {
+			v->running_ns = clock_now();
+			log_info("the guest runs, %.0f ms after the start (QEMU %s)",
+				 (double)clock_since_start() / 1e6, v->qmp.version);
+		}
+		v->ran = true;
+		v->io_error = false;
+		if (v->state != VM_STOPPING)
+			supervisor_set_state(v, VM_RUNNING);
+	} else if (strcmp(name, "STOP") == 0) {
+		if (v->state == VM_RUNNING)
+			supervisor_set_state(v, VM_PAUSED);
+	} else if (strcmp(name, "SHUTDOWN") == 0) {
+		reason = json_string(doc, data, "reason");
+		on_shutdown(v, reason ? reason : "");
+	} else if (strcmp(name, "BLOCK_IO_ERROR") == 0) {
+		on_block_error(v, doc, data);
+	} else if (strcmp(name, "POWERDOWN") == 0) {
+		log_info("the power button was pressed");
+	} else if (strcmp(name, "RESET") == 0) {
+		on_reset(v, json_bool(doc, data, "guest", false));
+	}
+}
+
+void supervisor_qmp_io(struct supervisor *v, uint32_t events)
+{
+	enum qmp_state before = v->qmp.state;
+	bool open = true;
+
+	if (events & EPOLLOUT)
+		open = qmp_writable(&v->qmp);
+	if (open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		open = qmp_readable(&v->qmp);
+	if (before != QMP_READY && v->qmp.state == QMP_READY)
+		qmp_became_ready(v);
+	if (open)
+		return;
+	loop_remove(v->epoll, v->qmp.fd);
+	fd_close(&v->qmp.fd);
+	/* QEMU that ends closes QMP first; anything else is trouble, and said. */
+	if (v->state != VM_DOWN && v->ladder.rung == RUNG_NONE && v->qmp.why_closed[0])
+		log_warning("QMP: %s", v->qmp.why_closed);
+	if (v->ladder.rung == RUNG_ACPI)
+		supervisor_climb(v, LADDER_FAILED);
+}
+
+/* EPOLLOUT is wanted only while something waits to be written. */
+void supervisor_qmp_rearm(struct supervisor *v)
+{
+	static bool armed;
+	bool want = v->qmp.fd >= 0 && qmp_wants_write(&v->qmp);
+
+	if (v->qmp.fd < 0 || want == armed)
+		return;
+	armed = want;
+	(void)loop_modify(v->epoll, v->qmp.fd, want ? EPOLLIN | EPOLLOUT : EPOLLIN,
+			  (struct loop_ref){.type = REF_QMP});
+}

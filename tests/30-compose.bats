@@ -1,0 +1,92 @@
+# What a newcomer does: compose up, the console by telnet, a command, compose stop.
+load helpers
+
+compose() {
+    docker compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" "$@"
+}
+
+# A project directory of its own, and free ports: nothing of the user's is touched.
+project() {
+    mkdir -p "$T/project"/{images,share,logs}
+    export HOST_SSH_PORT HOST_HTTP_PORT HOST_SERIAL_PORT HOST_MONITOR_PORT HOST_VNC_PORT HOST_GDB_PORT
+    HOST_SSH_PORT=$(free_port) HOST_HTTP_PORT=$(free_port) HOST_SERIAL_PORT=$(free_port)
+    HOST_MONITOR_PORT=$(free_port) HOST_VNC_PORT=$(free_port) HOST_GDB_PORT=$(free_port)
+}
+
+teardown() {
+    compose logs --tail 40 2>&1 || :
+    compose down -v -t 5 >/dev/null 2>&1 || :
+    vm_teardown
+}
+
+@test "compose up: GNU Mach's shell answers over telnet, compose stop ends it with status 0" {
+    project
+    compose up -d --no-build
+    C=$(compose ps -q hurd)
+    container_ready "$C"
+
+    run -0 talk telnet 127.0.0.1 "$HOST_SERIAL_PORT" :: 'expect:login: ' 'send:root' \
+        'expect:machsh# ' 'send:uname' 'expect:GNU Mach 1.8' 'expect:machsh# '
+
+    run -0 talk telnet 127.0.0.1 "$HOST_MONITOR_PORT" :: 'expect:(qemu)' 'send:info status' \
+        'expect:VM status: running'
+
+    wait_until 30 health_is "$C" healthy
+    compose stop
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+    logs_have "$C" 'the guest powered off'
+}
+
+health_is() {
+    [ "$(docker inspect -f '{{.State.Health.Status}}' "$1")" = "$2" ]
+}
+
+@test "the log says what the built-in guest is and how to get the full system" {
+    project
+    compose up -d --no-build
+    C=$(compose ps -q hurd)
+    wait_until 30 logs_have "$C" 'the guest runs'
+    logs_have "$C" 'built-in guest: GNU Mach'
+    logs_have "$C" 'images/'
+    compose down
+    run docker inspect "$C"
+    assert_failure
+}
+
+@test "console.log and events.jsonl lie in logs/, whole from the first byte" {
+    project
+    compose up -d --no-build
+    C=$(compose ps -q hurd)
+    container_ready "$C"
+    compose stop
+    run -0 cat "$T/project/logs/console.log"
+    assert_output --partial 'GNU Mach 1.8'
+    assert_output --partial 'machsh login: '
+    run -0 jq -r .event "$T/project/logs/events.jsonl"
+    assert_line spawn
+    assert_line ready
+    assert_line shutdown
+}
+
+@test "docker-compose.yml is understood by docker-compose 1.29 too" {
+    project
+    docker-compose --version | grep -q ' 1\.29'
+    docker-compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" config -q
+    docker-compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" \
+        up -d --no-build
+    C=$(docker ps -q --filter "label=com.docker.compose.project=$ID")
+    container_ready "$C"
+    docker-compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" stop
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+}
+
+@test "a wrong setting in .env stops the start with 78 and names it" {
+    project
+    QEMU_RAM=lots compose up -d --no-build
+    C=$(compose ps -a -q hurd)
+    wait_exit "$C"
+    assert_equal "$STATUS" 78
+    logs_have "$C" 'QEMU_RAM=lots is not a number'
+}

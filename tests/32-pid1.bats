@@ -1,0 +1,112 @@
+# What is expected of a PID 1 (the lists of tini, catatonit, dumb-init), as `vm init COMMAND` and
+# while a guest runs.
+load helpers
+
+@test "every exit code from 0 to 255 is passed on" {
+    for n in $(seq 0 255); do
+        s=0
+        "$VM" init sh -c "exit $n" || s=$?
+        [ "$s" -eq "$n" ] || fail "exit $n became $s"
+    done
+}
+
+@test "a program ended by signal n gives 128+n" {
+    for n in 1 2 3 6 9 11 15 34; do
+        s=0
+        "$VM" init sh -c "kill -$n \$\$" || s=$?
+        [ "$s" -eq $((128 + n)) ] || fail "signal $n became $s"
+    done
+}
+
+@test "a program that cannot be run gives 126, one that is not there 127" {
+    touch "$T/plain"
+    run "$VM" init "$T/plain"
+    assert_failure 126
+    assert_line --partial "$T/plain"
+    run "$VM" init /nowhere/program
+    assert_failure 127
+    run "$VM" init no-such-program-anywhere
+    assert_failure 127
+    assert_line 'vm: error: no-such-program-anywhere: No such file or directory'
+}
+
+@test "the program has default signals, nothing blocked, and no descriptor but its three" {
+    # What bats leaves open or ignored must not decide: a clean parent.
+    run -0 env --default-signal "$VM" init cat /proc/self/status
+    assert_line --regexp '^SigBlk:[[:space:]]0{16}$'
+    assert_line --regexp '^SigIgn:[[:space:]]0{16}$'
+    run -0 bash -c "exec 3>&- 4>&-; exec 7</dev/null; exec '$VM' init ls /proc/self/fd"
+    assert_output $'0\n1\n2\n3'
+}
+
+@test "signals are passed on to the program" {
+    for sig in HUP INT QUIT USR1 USR2 TERM WINCH; do
+        "$VM" init bash -c "trap 'echo got $sig; exit 9' $sig; echo ready; while :; do sleep 0.02; done" \
+            >"$T/$sig" 2>&1 3>&- &
+        PIDS+=($!)
+        wait_until 10 grep -q ready "$T/$sig"
+        kill "-$sig" $!
+        s=0
+        wait $! || s=$?
+        [ "$s" -eq 9 ] || fail "$sig: status $s"
+        grep -q "got $sig" "$T/$sig"
+    done
+}
+
+@test "100 orphans are re-parented to it and reaped, as PID 1 of a container" {
+    container init -- init sh -c '
+        i=0; while [ $i -lt 100 ]; do sh -c "sleep 0.2 &"; i=$((i + 1)); done
+        sleep 60'
+    wait_until 30 orphans_counted "$C"
+    # The state of every process but the counter itself: none is a zombie.
+    run -0 docker exec "$C" sh -c 'cat /proc/[0-9]*/stat 2>/dev/null'
+    refute_output --regexp '\) Z '
+    assert_line --regexp '^1 \(init\)'
+}
+
+# All orphans are gone: only init, its shell and one sleep are left (and the exec itself).
+orphans_counted() {
+    [ "$(docker top "$1" -eo args | grep -c 'sleep 0.2')" -eq 0 ] &&
+        [ "$(docker top "$1" -eo args | grep -c 'sleep 60')" -ge 1 ]
+}
+
+@test "outside a container it is the subreaper; with a plain parent orphans go elsewhere" {
+    # The orphan tells its parent when its first one is gone; the outer shell tells its own, too.
+    cat >"$T/orphan" <<END
+sh -c '(sleep 0.2; exec grep PPid: /proc/self/status >$T/parent.new) &'
+echo \$PPID >$T/outer
+i=0; until [ -s $T/parent.new ] || [ \$i -gt 100 ]; do sleep 0.05; i=\$((i + 1)); done
+mv $T/parent.new $T/parent
+END
+    "$VM" init sh "$T/orphan"
+    assert_equal "$(awk '{ print $2 }' "$T/parent")" "$(cat "$T/outer")"
+
+    # The negative control: a parent that does not ask for orphans does not get them.
+    bash -c "sh $T/orphan; true"
+    refute [ "$(awk '{ print $2 }' "$T/parent")" = "$(cat "$T/outer")" ]
+}
+
+@test "while a guest runs, orphans of docker exec are reaped" {
+    container guest
+    container_ready "$C"
+    for _ in 1 2 3 4 5; do
+        docker exec "$C" sh -c 'i=0; while [ $i -lt 20 ]; do sh -c "sleep 0.1 &"; i=$((i + 1)); done'
+    done
+    wait_until 10 no_zombie "$C"
+}
+
+no_zombie() {
+    ! docker exec "$1" sh -c 'cat /proc/[0-9]*/stat 2>/dev/null' | grep -q ') Z '
+}
+
+@test "1000 requests leave no descriptor and no process behind" {
+    host_vm VM_EMBEDDED="$MACH_MINI"
+    wait_until 30 vm health
+    before=$(ls "/proc/$VM_PID/fd" | wc -l)
+    for _ in $(seq 1000); do
+        "${ENV[@]}" "$VM" health >/dev/null
+    done
+    assert_equal "$(ls "/proc/$VM_PID/fd" | wc -l)" "$before"
+    run -0 vm status --json
+    assert_equal "$(jq -r .state <<<"$output")" running
+}

@@ -1,0 +1,157 @@
+# helpers.bash - what the bats files share: containers and processes that are gone when their test
+# is, waiting for conditions, talking to consoles.
+#
+# Everything that a test starts carries the test's id (ID) in its name and is ended by teardown();
+# whatever is left then fails the test. A bats file that needs a teardown of its own calls
+# vm_teardown in it.
+bats_load_library bats-support
+bats_load_library bats-assert
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+VM=$ROOT/build/vm
+IMAGE=${IMAGE:-hurd-vm:${TAG:-latest}}
+GUESTS=$ROOT/build/guests
+MACH_MINI=$GUESTS/mach-mini.qcow2
+
+setup() {
+    ID=hv$$-$BATS_TEST_NUMBER
+    CONTAINERS=()
+    PIDS=()
+    T=$BATS_TEST_TMPDIR
+    # QEMU runs as another user and must get through to its logs and images.
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$T" 2>/dev/null || :
+}
+
+teardown() {
+    vm_teardown
+}
+
+vm_teardown() {
+    local c pid left=0
+    for c in "${CONTAINERS[@]}"; do
+        if [ -z "$BATS_TEST_COMPLETED" ]; then
+            echo "--- log of $c"
+            docker logs "$c" 2>&1 | tail -n 40
+        fi
+        docker rm -f -v "$c" >/dev/null 2>&1 || :
+    done
+    for pid in "${PIDS[@]}"; do
+        end_process "$pid"
+    done
+    if docker ps -a --format '{{.Names}}' 2>/dev/null | grep -q "^$ID"; then
+        echo "containers of $ID are left"
+        left=1
+    fi
+    return "$left"
+}
+
+# End a process that this test started; SIGTERM, and SIGKILL when that does not help in 10 s.
+end_process() {
+    kill -TERM "$1" 2>/dev/null || return 0
+    wait_until 10 process_is_gone "$1" || kill -KILL "$1" 2>/dev/null || :
+    wait "$1" 2>/dev/null || :
+}
+
+process_is_gone() {
+    ! [ -d "/proc/$1" ] || [ "$(awk '/^State/ { print $2 }' "/proc/$1/status" 2>/dev/null)" = Z ]
+}
+
+# wait_until SECONDS COMMAND...: until COMMAND succeeds; fails when the time is over.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            echo "not within the time: $*" >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# --- containers ------------------------------------------------------------------------------
+
+# The restrictions that docker-compose.yml sets; a container without them proves less.
+SAFE=(--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL --cap-add MKNOD
+    --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true --read-only
+    --tmpfs /run --tmpfs /tmp --tmpfs /var/tmp --device-cgroup-rule 'c 10:232 rwm')
+
+# container NAME [DOCKER-ARGUMENTS...] [-- COMMAND...]: start one in the background; its full name
+# is put into C. Ports are published on free ports of 127.0.0.1 (port_of).
+container() {
+    local name=$1 args=()
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=("$1"); shift; done
+    [ $# -eq 0 ] || shift
+    C=$ID-$name
+    CONTAINERS+=("$C")
+    docker run -d --name "$C" -p 127.0.0.1::2222 -p 127.0.0.1::8080 -p 127.0.0.1::5555 \
+        -p 127.0.0.1::9999 "${args[@]}" "$IMAGE" "$@" >/dev/null
+}
+
+# port_of CONTAINER PORT[/udp]: the host's port.
+port_of() {
+    docker port "$1" "$2" | head -n 1 | sed 's/.*://'
+}
+
+container_logs() {
+    docker logs "$1" 2>&1
+}
+
+logs_have() {
+    container_logs "$1" | grep -qF -- "$2"
+}
+
+container_ready() {
+    docker exec "$1" vm wait --for login --timeout "${2:-60}"
+}
+
+# wait_exit CONTAINER [SECONDS]: its exit status, in STATUS.
+wait_exit() {
+    wait_until "${2:-60}" container_ended "$1" || return 1
+    STATUS=$(docker inspect -f '{{.State.ExitCode}}' "$1")
+}
+
+container_ended() {
+    [ "$(docker inspect -f '{{.State.Status}}' "$1")" = exited ]
+}
+
+# --- the program on the host -----------------------------------------------------------------
+
+# host_env [NAME=VALUE...]: the environment for build/vm with every directory inside the test's own
+# and QEMU as nobody, in ENV.
+host_env() {
+    mkdir -p "$T/images" "$T/share"
+    ENV=(env -i PATH="$PATH" VM_RUN_DIR="$T/run" VM_LOG_DIR="$T/log" VM_TMP_DIR="$T"
+        VM_IMAGE_DIR="$T/images" SHARE_DIR="$T/share" VM_EMBEDDED="$MACH_MINI"
+        VM_UID=65534 VM_GID=65534 QEMU_HOSTFWDS=none SERIAL_PORT=0 MONITOR_PORT=0 "$@")
+}
+
+# host_vm NAME=VALUE...: `vm run` in the background; its pid is put into VM_PID, what it says goes
+# to $T/out.
+host_vm() {
+    host_env "$@"
+    "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
+    VM_PID=$!
+    PIDS+=("$VM_PID")
+}
+
+# vm COMMAND...: a sub-command with that environment.
+vm() {
+    "${ENV[@]}" "$VM" "$@"
+}
+
+# The exit status of VM_PID, in STATUS.
+host_vm_exit() {
+    wait_until "${1:-60}" process_is_gone "$VM_PID" || return 1
+    STATUS=0
+    wait "$VM_PID" || STATUS=$?
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+talk() {
+    "$ROOT/tests/talk" "$@"
+}
