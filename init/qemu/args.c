@@ -32,7 +32,7 @@ static bool is_q35(const char *machine)
 static void more_escaped(struct args *a, const char *text)
 {
 	for (; *text; text++)
-		args_more(a, *text == ',' ? ",," : "%c", *text);
+		args_more(a, "%s%c", *text == ',' ? "," : "", *text);
 }
 
 static bool cpu_is_host(const char *cpu)
@@ -57,10 +57,11 @@ static bool add_machine(const struct builder *b, struct error *err)
 	/* TCG's own choice is a thread for each processor wherever that is safe; asking for it
 	 * would only make it fail with -icount. */
 	args_option(b->out, "-accel", "%s", kvm ? "kvm" : "tcg");
-	args_option(b->out, "-cpu", "%s",
-		    s->cpu ? s->cpu
-		    : kvm  ? "host"
-			   : profile_of((enum guest)s->guest)->tcg_cpu);
+	if (s->cpu || kvm)
+		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");
+	else /* the 32-bit emulator has neither flag, and warns about models that do */
+		args_option(b->out, "-cpu", "%s%s", profile_of((enum guest)s->guest)->tcg_cpu,
+			    s->arch == ARCH_I386 ? ",lm=off,syscall=off" : "");
 	args_option(b->out, "-m", "%ld", s->ram_mb);
 	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
 	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
@@ -108,10 +109,11 @@ static void add_layer(const struct builder *b, int layer)
 	args_option(b->out, "-blockdev",
 		    "{\"driver\":\"%s\",\"node-name\":\"disk%d\",\"read-only\":%s,"
 		    "\"discard\":\"unmap\",\"cache\":{\"direct\":%s,\"no-flush\":%s},"
-		    "\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
+		    "\"file\":{\"driver\":\"file\",\"node-name\":\"disk%d-file\","
+		    "\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
 		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), layer,
 		    disk->writable ? "false" : "true", direct ? "true" : "false",
-		    s->cache == CACHE_UNSAFE ? "true" : "false", QEMU_FD_DISK + layer,
+		    s->cache == CACHE_UNSAFE ? "true" : "false", layer, QEMU_FD_DISK + layer,
 		    CHOICE(SETTING_QEMU_AIO, s->aio));
 	/* Never the backing file that the image itself names: it is the next layer or none. */
 	if (disk->format == FORMAT_QCOW2 && layer + 1 < b->f->disk_layers)
@@ -153,7 +155,8 @@ static void add_drives(const struct builder *b)
 	add_fd(b, QEMU_FD_CDROM, "cdrom");
 	args_option(b->out, "-blockdev",
 		    "{\"driver\":\"raw\",\"node-name\":\"cdrom\",\"read-only\":true,"
-		    "\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/%d\"}}",
+		    "\"file\":{\"driver\":\"file\",\"node-name\":\"cdrom-file\","
+		    "\"filename\":\"/dev/fdset/%d\"}}",
 		    QEMU_FD_CDROM);
 	args_option(b->out, "-device", "%s,drive=cdrom", cd);
 }

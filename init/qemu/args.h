@@ -48,12 +48,13 @@ struct args {
 	char text[32768];
 };
 
-/* S must be resolved, with S->qemu the emulator's path (else argv[0] is its bare name). A VNC
- * password is not in the vector: with VNC_PASSWORD_FILE the display refuses everybody until QMP's
- * `set_password` {"protocol":"vnc","password":...} has told it one, to be sent before `cont`. The
- * guest is always started paused (-S).
- * Error, EXIT_BAD_SETTING: QEMU_EXTRA_ARGS with an open quote, QEMU_CPU=host under TCG, a vector
- * that is too long. */
+/* Of the descriptors, QEMU_FD_DISK and on must have O_DIRECT set if QEMU_CACHE is none or
+ * directsync (QEMU >= 9 compares the flags), and QEMU_FD_CDROM must not. S must be resolved, with
+ * S->qemu the emulator's path (else argv[0] is its bare name). A VNC password is not in the vector:
+ * with VNC_PASSWORD_FILE the display refuses everybody until QMP's `set_password`
+ * {"protocol":"vnc","password":...} has told it one, to be sent before `cont`. The guest is always
+ * started paused (-S). Error, EXIT_BAD_SETTING: QEMU_EXTRA_ARGS with an open quote, QEMU_CPU=host
+ * under TCG, a vector that is too long. */
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,
 		struct error *err);
 
