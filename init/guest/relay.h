@@ -6,8 +6,11 @@
  * ring holds is dropped and counted. What clients type goes to QEMU through a bounded queue; when
  * it is full, clients are not read until there is room.
  *
+ * Who has shut down his sending side (`printf 'x' | nc`) still gets output; only when all places
+ * are taken such a one, who may as well be gone, makes room for a newcomer.
+ *
  * The event loop calls relay_event() with each of the relay's references. The relay never blocks
- * and allocates at relay_init() only.
+ * and allocates in relay_new() only.
  */
 #ifndef VM_GUEST_RELAY_H
 #define VM_GUEST_RELAY_H
@@ -19,9 +22,9 @@
 #include "base/error.h"
 #include "base/loop.h"
 
-/* New bytes of QEMU's, as they arrived. */
+/* New bytes of QEMU's, in their order; they are in the log already. */
 typedef void relay_observer(const uint8_t *buf, size_t n, void *arg);
-/* A client asked for a serial break. */
+/* A telnet client asked for a serial break. What came with it is sent behind. */
 typedef void relay_break(void *arg);
 
 /* What the caller decides; all descriptors must be non-blocking and become the relay's. */
@@ -30,9 +33,11 @@ struct relay_config {
 	uint8_t ref_type;  /* loop_ref.type of everything of this relay */
 	uint8_t ref_index; /* loop_ref.index of it; slot tells device, listeners, clients apart */
 	int epoll;
-	size_t ring_size;     /* scrollback in bytes, a power of two; 256 KiB for the console */
-	size_t clients_max;   /* 64 */
-	const char *greeting; /* line for a newcomer, before the scrollback; may be NULL */
+	size_t ring_size;     /* scrollback in bytes, a power of two, at least 4096; the ring is
+				 twice that, so that the newest client may be slow as well */
+	size_t clients_max;   /* at most 256 */
+	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
+				 scrollback; may be NULL. Raw connections are for programs: none */
 	int telnet_listener;  /* -1: none */
 	int raw_listener;     /* unix or TCP without telnet; -1: none */
 	int log_fd;	      /* -1: none. A full disk costs log bytes only, counted */
@@ -50,17 +55,19 @@ struct relay_stats {
 
 struct relay;
 
-/* NULL with ERR (EXIT_INTERNAL: no memory) when it cannot be set up. */
+/* NULL with ERR (EXIT_INTERNAL: no memory, no descriptor) when it cannot be set up. */
 struct relay *relay_new(const struct relay_config *config, struct error *err);
 void relay_free(struct relay *r);
 
-/* QEMU's end is FD now (a new QEMU after a restart too); -1: none. Clients stay connected. */
+/* QEMU's socket is FD now (a new QEMU after a restart too); -1: none. Clients stay connected; what
+ * the former one still had to say is read first, what was typed for it is thrown away. False with
+ * errno; FD is closed then. The end of the stream detaches by itself. */
 bool relay_attach(struct relay *r, int fd);
 
 /* An event of the loop whose reference has this relay's type and index. EVENTS as of epoll. */
 void relay_event(struct relay *r, struct loop_ref ref, uint32_t events);
 
-/* Type N bytes into QEMU as if a client had; returns how many were taken. */
+/* Type N bytes into QEMU as if a client had; returns how many were taken (0 without a QEMU). */
 size_t relay_input(struct relay *r, const void *buf, size_t n);
 
 /* Another log descriptor (rotation, SIGHUP); the former one is closed. */

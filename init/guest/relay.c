@@ -1,0 +1,351 @@
+/* relay.c - see relay.h: the device's side, the log, and the set-up.
+ *
+ * QEMU writes what the guest prints byte by byte (hw/char/serial.c, serial_xmit), so that a guest
+ * at full speed would wake PID 1 for each of them. After QUICK_READS reads in close succession the
+ * relay therefore rests: it looks at the device when a timer says so, and hands on what has come
+ * at longer intervals still. A keystroke's echo never waits, as it comes after a pause. The rest
+ * is short, because a unix socket holds no more than a few hundred such writes (each takes a
+ * buffer of its own in the kernel), and a full one stalls the guest.
+ */
+#include "guest/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "guest/relay_internal.h"
+
+#define READ_MAX    (64 * 1024)
+#define FLUSH_READS 64 /* of relay_flush(): more than a socket can hold */
+
+#define US		   UINT64_C(1000)
+#define QUICK_READS	   8
+#define QUICK_NS	   (500 * US)
+#define REST_NS		   (200 * US)
+#define DELIVERY_NS	   (1000 * US)
+#define DELIVERY_CLIENT_NS (64 * US) /* more for each client */
+
+static struct loop_ref ref_of(const struct relay *r, unsigned slot)
+{
+	return (struct loop_ref){
+		.type = r->config.ref_type, .index = r->config.ref_index, .slot = (uint16_t)slot};
+}
+
+/* ---- input: what was typed, on its way to QEMU ------------------------------------------- */
+
+size_t input_room(const struct relay *r)
+{
+	return sizeof r->input - r->input_len;
+}
+
+static void watch_device(struct relay *r)
+{
+	uint32_t want = (r->resting ? 0 : EPOLLIN) | (r->input_len ? EPOLLOUT : 0);
+
+	if (r->device < 0 || want == r->device_watched)
+		return;
+	if (loop_modify(r->config.epoll, r->device, want, ref_of(r, SLOT_DEVICE)))
+		r->device_watched = want;
+}
+
+void input_send(struct relay *r)
+{
+	size_t sent = 0;
+
+	while (sent < r->input_len && r->device >= 0) {
+		ssize_t n = send(r->device, r->input + sent, r->input_len - sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			sent = r->input_len; /* QEMU is gone; its last words may still be there */
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+	}
+	r->input_len -= sent;
+	memmove(r->input, r->input + sent, r->input_len);
+	watch_device(r);
+	if (r->input_len <= sizeof r->input / 2)
+		clients_resume_input(r);
+}
+
+size_t relay_input(struct relay *r, const void *buf, size_t n)
+{
+	if (r->device < 0)
+		return 0;
+	if (n > input_room(r))
+		n = input_room(r);
+	memcpy(r->input + r->input_len, buf, n);
+	r->input_len += n;
+	input_send(r);
+	return n;
+}
+
+/* ---- output: what the guest prints ------------------------------------------------------- */
+
+static void write_log(struct relay *r, const uint8_t *buf, size_t n)
+{
+	while (n > 0 && r->config.log_fd >= 0) {
+		ssize_t done = write(r->config.log_fd, buf, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			break;
+		buf += done;
+		n -= (size_t)done;
+	}
+	if (n == 0 || r->config.log_fd < 0)
+		return;
+	r->stats.log_lost += n;
+	if (!r->log_failed)
+		log_warning("the log of the %s cannot be written (%s): what it misses is only "
+			    "counted until there is room again",
+			    r->config.name, strerror(errno));
+	r->log_failed = true;
+}
+
+/* Hand on what has come: log first, then whoever draws conclusions from it, then people. */
+static void deliver(struct relay *r)
+{
+	while (r->delivered < r->head) {
+		size_t n;
+		const uint8_t *span = ring_span(r, r->delivered, r->head, &n);
+
+		write_log(r, span, n);
+		r->delivered += n;
+		if (r->config.observe)
+			r->config.observe(span, n, r->config.arg);
+	}
+	r->last_delivery_ns = clock_now();
+	clients_send(r, false);
+}
+
+static void arm_tick(struct relay *r, uint64_t ns)
+{
+	struct itimerspec when = {.it_value.tv_nsec = (long)ns};
+
+	(void)timerfd_settime(r->tick, 0, &when, NULL);
+}
+
+static void rest(struct relay *r, bool on)
+{
+	r->resting = on;
+	r->quick_reads = 0;
+	arm_tick(r, on ? REST_NS : 0);
+	watch_device(r);
+}
+
+static void detach(struct relay *r)
+{
+	loop_remove(r->config.epoll, r->device);
+	fd_close(&r->device);
+	r->input_len = 0;
+	rest(r, false);
+	deliver(r);
+	clients_resume_input(r);
+}
+
+/* Read once. Returns how much came; 0 too when the device is gone (and then detached). */
+static size_t read_device(struct relay *r)
+{
+	size_t offset = (size_t)r->head & (r->capacity - 1);
+	size_t room = r->capacity - offset;
+
+	/* One read must not push out what clients had no chance to see. */
+	if (room > READ_MAX)
+		room = READ_MAX;
+	if (room > r->capacity / 4)
+		room = r->capacity / 4;
+	clients_make_room(r, room);
+	ssize_t n = read(r->device, r->ring + offset, room);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		detach(r);
+		return 0;
+	}
+	r->head += (size_t)n;
+	r->stats.bytes += (size_t)n;
+	clients_drop_slow(r);
+	return (size_t)n;
+}
+
+static void on_device(struct relay *r, uint32_t events)
+{
+	if (events & EPOLLOUT)
+		input_send(r);
+	if (r->device < 0 || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || read_device(r) == 0)
+		return;
+	uint64_t now = clock_now();
+
+	r->quick_reads = now - r->last_read_ns < QUICK_NS ? r->quick_reads + 1 : 0;
+	r->last_read_ns = now;
+	if (!r->resting || r->head - r->delivered >= r->capacity / 4)
+		deliver(r);
+	if (!r->resting && r->quick_reads >= QUICK_READS)
+		rest(r, true);
+}
+
+static void on_tick(struct relay *r)
+{
+	if (!r->resting)
+		return;
+	if (read_device(r) == 0) {
+		if (r->resting)
+			rest(r, false);
+		deliver(r);
+		return;
+	}
+	arm_tick(r, REST_NS);
+	if (clock_now() - r->last_delivery_ns >=
+		    DELIVERY_NS + r->stats.clients * DELIVERY_CLIENT_NS ||
+	    r->head - r->delivered >= r->capacity / 4)
+		deliver(r);
+}
+
+/* ---- the rest of the interface ----------------------------------------------------------- */
+
+bool relay_attach(struct relay *r, int fd)
+{
+	if (r->device >= 0)
+		relay_flush(r);
+	if (r->device >= 0)
+		detach(r);
+	if (fd < 0)
+		return true;
+	if (!loop_add(r->config.epoll, fd, EPOLLIN, ref_of(r, SLOT_DEVICE))) {
+		fd_close(&fd);
+		return false;
+	}
+	r->device = fd;
+	r->device_watched = EPOLLIN;
+	return true;
+}
+
+void relay_event(struct relay *r, struct loop_ref ref, uint32_t events)
+{
+	switch (ref.slot) {
+	case SLOT_DEVICE:
+		if (ref.fd == r->device)
+			on_device(r, events);
+		break;
+	case SLOT_TICK: on_tick(r); break;
+	case SLOT_TELNET: clients_accept(r, r->config.telnet_listener, true); break;
+	case SLOT_RAW: clients_accept(r, r->config.raw_listener, false); break;
+	default: client_event(r, ref, events); break;
+	}
+}
+
+void relay_log(struct relay *r, int log_fd)
+{
+	fd_close(&r->config.log_fd);
+	r->config.log_fd = log_fd;
+	r->log_failed = false;
+}
+
+void relay_flush(struct relay *r)
+{
+	for (int i = 0; i < FLUSH_READS && r->device >= 0 && read_device(r) > 0; i++)
+		deliver(r);
+	deliver(r);
+	clients_send(r, true);
+}
+
+size_t relay_tail(const struct relay *r, uint8_t *buf, size_t n)
+{
+	uint64_t held = r->head < r->capacity ? r->head : r->capacity;
+	uint64_t at = r->head - (n < held ? n : held);
+	size_t len = 0;
+
+	while (at < r->head) {
+		size_t span;
+		const uint8_t *bytes = ring_span(r, at, r->head, &span);
+
+		memcpy(buf + len, bytes, span);
+		len += span;
+		at += span;
+	}
+	return len;
+}
+
+void relay_stats(const struct relay *r, struct relay_stats *out)
+{
+	*out = r->stats;
+}
+
+/* Memory that is not used yet must not become resident: nothing here is zeroed but the small
+ * struct itself. */
+static bool allocate(struct relay *r)
+{
+	r->capacity = 2 * r->config.ring_size;
+	r->ring = malloc(r->capacity);
+	r->clients = malloc(r->config.clients_max * sizeof *r->clients);
+	r->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	r->spare = fcntl(r->tick, F_DUPFD_CLOEXEC, 0);
+	return r->ring && r->clients && r->spare >= 0;
+}
+
+static bool add_all(struct relay *r)
+{
+	const struct relay_config *c = &r->config;
+
+	/* Edge-triggered, because nobody reads the timer: setting it anew is enough. */
+	return loop_add(c->epoll, r->tick, EPOLLIN | EPOLLET, ref_of(r, SLOT_TICK)) &&
+	       (c->telnet_listener < 0 ||
+		loop_add(c->epoll, c->telnet_listener, EPOLLIN, ref_of(r, SLOT_TELNET))) &&
+	       (c->raw_listener < 0 ||
+		loop_add(c->epoll, c->raw_listener, EPOLLIN, ref_of(r, SLOT_RAW)));
+}
+
+struct relay *relay_new(const struct relay_config *config, struct error *err)
+{
+	size_t size = config->ring_size;
+	struct relay *r = calloc(1, sizeof *r);
+
+	if (r) {
+		r->config = *config;
+		r->device = r->tick = r->spare = -1;
+		if (config->greeting)
+			r->greeting_len = strnlen(config->greeting, sizeof r->greeting - 2);
+		memcpy(r->greeting, config->greeting ? config->greeting : "", r->greeting_len);
+		if (r->greeting_len) {
+			r->greeting[r->greeting_len++] = '\r';
+			r->greeting[r->greeting_len++] = '\n';
+		}
+		if (size >= 4096 && (size & (size - 1)) == 0 && config->clients_max > 0 &&
+		    config->clients_max <= CLIENTS_MOST && allocate(r) && add_all(r))
+			return r;
+	}
+	(void)error_set(err, EXIT_INTERNAL, "", "the %s cannot be set up: %s", config->name,
+			strerror(errno));
+	relay_free(r);
+	return NULL;
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	clients_close(r);
+	fd_close(&r->device);
+	fd_close(&r->tick);
+	fd_close(&r->spare);
+	fd_close(&r->config.telnet_listener);
+	fd_close(&r->config.raw_listener);
+	fd_close(&r->config.log_fd);
+	free(r->ring);
+	free(r->clients);
+	free(r);
+}

@@ -1,0 +1,92 @@
+/* relay_internal.h - what relay.c (device, listeners) and relay_client.c (people) share.
+ *
+ * All bytes of QEMU's have a position, which only grows; the ring keeps the last `capacity` of
+ * them. `head` is where the next one goes, `delivered` how far log and observer have come; clients
+ * follow `delivered`, each with a position of its own, so that nobody sees what the log lacks.
+ */
+#ifndef VM_GUEST_RELAY_INTERNAL_H
+#define VM_GUEST_RELAY_INTERNAL_H
+
+#include <sys/uio.h>
+
+#include "format/telnet.h"
+#include "guest/relay.h"
+
+#define INPUT_QUEUE 4096 /* bytes that were typed and QEMU has not taken */
+#define INPUT_READ  1024 /* most that is read from a client at once */
+
+/* loop_ref.slot: a client's place in the low byte and in the high byte the generation of who holds
+ * it, so that an event for someone who has left cannot hit the newcomer on his place (who may even
+ * have his descriptor); everything else has generation 0xff. */
+#define GENERATIONS  0xffu
+#define SLOT_DEVICE  0xffffu
+#define SLOT_TELNET  0xfffeu
+#define SLOT_RAW     0xfffdu
+#define SLOT_TICK    0xfffcu
+#define CLIENTS_MOST 256
+
+struct client {
+	int fd; /* -1: free */
+	uint8_t generation;
+	bool telnet;
+	bool registered;  /* in epoll, for `watched` */
+	bool blocked;	  /* its socket is full */
+	bool input_waits; /* what it typed waits for room in the queue */
+	bool half_closed; /* it sends no more, and may still be reading */
+	bool deaf;	  /* it does not read any more */
+	bool half_sent;	  /* telnet: of the byte at `position`, an 0xFF, the first half went out */
+	uint32_t watched;
+	uint64_t position;    /* of the next byte it gets */
+	size_t greeting_sent; /* bytes */
+	size_t reply_len;     /* telnet: answers that are not sent yet */
+	struct telnet telnet_state;
+	uint8_t reply[TELNET_START + INPUT_READ + 32];
+};
+
+struct relay {
+	struct relay_config config;
+	struct relay_stats stats;
+	int device; /* -1: none */
+	uint32_t device_watched;
+	int tick;  /* timerfd of the flood mode */
+	int spare; /* given up for a moment when descriptors run out */
+	bool resting;
+	bool log_failed;
+	unsigned quick_reads;
+	uint64_t last_read_ns, last_delivery_ns;
+	size_t capacity; /* of the ring: a power of two */
+	uint64_t head, delivered;
+	size_t slots; /* clients[0..slots) have been used, the rest is untouched memory */
+	size_t greeting_len;
+	size_t input_len;
+	uint8_t *ring;
+	struct client *clients;
+	char greeting[256];
+	uint8_t input[INPUT_QUEUE];
+};
+
+/* The bytes from POSITION on up to END that lie in one piece; *N how many. */
+static inline const uint8_t *ring_span(const struct relay *r, uint64_t position, uint64_t end,
+				       size_t *n)
+{
+	size_t offset = (size_t)position & (r->capacity - 1);
+	uint64_t left = end - position;
+
+	*n = left < r->capacity - offset ? (size_t)left : r->capacity - offset;
+	return r->ring + offset;
+}
+
+/* relay.c */
+size_t input_room(const struct relay *r);
+void input_send(struct relay *r);
+
+/* relay_client.c */
+void clients_accept(struct relay *r, int listener, bool telnet);
+void clients_send(struct relay *r, bool blocked_too);
+void clients_make_room(struct relay *r, size_t n);
+void clients_drop_slow(struct relay *r);
+void clients_resume_input(struct relay *r);
+void clients_close(struct relay *r);
+void client_event(struct relay *r, struct loop_ref ref, uint32_t events);
+
+#endif
