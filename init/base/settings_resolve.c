@@ -73,6 +73,17 @@ static long smp_count(const char *text)
 	return cpus ? cpus : product;
 }
 
+/* The firmware's table has three places (QEMU: hw/i386/pc.c, set_boot_dev()). */
+static bool boot_order_valid(const char *order)
+{
+	size_t n = strlen(order);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strchr("acdn", order[i]) || strchr(order + i + 1, order[i]))
+			return false;
+	return n <= 3;
+}
+
 static void check_texts(struct settings *s, struct errors *errs)
 {
 	struct forward forwards[FORWARDS_MAX];
@@ -93,8 +104,9 @@ static void check_texts(struct settings *s, struct errors *errs)
 	if (s->cpu && !only(s->cpu, "-._,=+"))
 		bad(errs, "QEMU_CPU", s->cpu, "is not a CPU model with flags",
 		    "set QEMU_CPU to a model's name; flags follow as ,name=on, ,+name or ,-name");
-	if (s->boot_order && strspn(s->boot_order, "acdn") != strlen(s->boot_order))
-		bad(errs, "QEMU_BOOT_ORDER", s->boot_order, "has other letters than a, c, d and n",
+	if (s->boot_order && !boot_order_valid(s->boot_order))
+		bad(errs, "QEMU_BOOT_ORDER", s->boot_order,
+		    "is not one to three different letters of a, c, d and n",
 		    "set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …");
 	if (s->debug && !only(s->debug, "_,:*.-"))
 		bad(errs, "QEMU_DEBUG", s->debug, "is not a list of items of QEMU's -d",
@@ -232,6 +244,12 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 	if (s->net == NET_USER && machine_is(s->machine, "isapc"))
 		(void)errors_add(errs, EXIT_BAD_SETTING, "set QEMU_NET=none with it",
 				 "QEMU_MACHINE=isapc has no PCI bus for the network card");
+	if (machine_is(s->machine, "isapc") &&
+	    (s->cpus > 1 || s->share_9p || s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE))
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "leave QEMU_SMP, ENABLE_9P and QEMU_VGA unset with it",
+				 "QEMU_MACHINE=isapc has one processor and no PCI bus for 9p or "
+				 "such a graphics card");
 	if (s->accel == ACCEL_TCG && s->cpu && strncmp(s->cpu, "host", strcspn(s->cpu, ",")) == 0)
 		bad(errs, "QEMU_CPU", s->cpu, "needs KVM, and QEMU_ACCEL=tcg excludes it",
 		    "set QEMU_CPU to a model such as max, or leave QEMU_CPU unset");

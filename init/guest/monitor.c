@@ -1,4 +1,5 @@
 /* monitor.c - what QEMU says over QMP, and what follows from it. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -14,10 +15,33 @@ static void on_cont(struct qmp *q, const struct json *doc, const struct json_val
 		log_error("QEMU does not run the guest: %s", error);
 }
 
+static void on_vnc_password(struct qmp *q, const struct json *doc, const struct json_value *result,
+			    const char *error, void *arg)
+{
+	(void)q, (void)doc, (void)result, (void)arg;
+	if (error)
+		log_error("QEMU does not take the VNC password, so nobody can log in there: %s",
+			  error);
+}
+
+/* Until it has a password, a display that asks for one refuses everybody (QEMU: ui/vnc.c). */
+static void send_vnc_password(struct supervisor *v)
+{
+	char quoted[64];
+	char arguments[128];
+
+	if (!v->plan->vnc_password[0])
+		return;
+	(void)snprintf(arguments, sizeof arguments, "{\"protocol\":\"vnc\",\"password\":%s}",
+		       json_quote(v->plan->vnc_password, quoted, sizeof quoted));
+	(void)qmp_send(&v->qmp, "set_password", arguments, on_vnc_password, v);
+}
+
 static void qmp_became_ready(struct supervisor *v)
 {
 	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
 
+	send_vnc_password(v);
 	v->qmp_ns = clock_now();
 	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
 	if (!wait) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "base/profile.h"
@@ -116,6 +117,53 @@ static void check_modules(struct plan *plan)
 	}
 }
 
+/* QEMU is told the password over QMP: it is on no command line, and QEMU's user cannot read the
+ * file. The protocol's DES key has 8 bytes (RFC 6143, 7.2.2). */
+static void read_vnc_password(struct plan *plan)
+{
+	char line[64];
+	const char *file = plan->s.vnc_password_file;
+
+	if (read_small(file, line, sizeof line) < 0) {
+		(void)errors_add(&plan->errors,
+				 errno == ENOENT ? EXIT_NO_IMAGE : EXIT_NO_PERMISSION,
+				 "mount the file into the container, or correct VNC_PASSWORD_FILE",
+				 "VNC_PASSWORD_FILE=%s: %s", file, strerror(errno));
+		return;
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	if (!line[0])
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "write the password into its first line",
+				 "VNC_PASSWORD_FILE=%s: its first line is empty", file);
+	(void)snprintf(plan->vnc_password, sizeof plan->vnc_password, "%.8s", line);
+	if (strlen(line) > 8)
+		(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
+				 "VNC_PASSWORD_FILE=%s: VNC uses the first 8 characters only",
+				 file);
+	explicit_bzero(line, sizeof line);
+}
+
+/* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
+static void set_direct(struct plan *plan)
+{
+	if (plan->s.cache != CACHE_NONE && plan->s.cache != CACHE_DIRECTSYNC)
+		return;
+	for (int i = 0; i < plan->disk.count; i++) {
+		int fd = plan->disk.layers[i].fd;
+
+		if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_DIRECT) == 0)
+			continue;
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "set QEMU_CACHE=writeback, or put the image (for a throwaway "
+				 "disk: VM_TMP_DIR) on another file system",
+				 "QEMU_CACHE=none or directsync: the file system of layer %d of %s "
+				 "has no direct I/O",
+				 i, plan->disk.path);
+		return;
+	}
+}
+
 static void check_files(struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -128,8 +176,7 @@ static void check_files(struct plan *plan)
 	if (s->share_9p)
 		check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir), S_IFDIR);
 	if (s->vnc && s->vnc_password_file)
-		check_file(plan, "VNC_PASSWORD_FILE", s->vnc_password_file,
-			   strlen(s->vnc_password_file), S_IFREG);
+		read_vnc_password(plan);
 }
 
 static void collect_facts(struct plan *plan)
@@ -175,6 +222,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (found && path[0])
 		(void)disk_open(s, path, embedded, &plan->disk, &plan->errors);
+	set_direct(plan);
 	if (s->cdrom)
 		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
 	find_qemu(plan, envp);

@@ -23,7 +23,8 @@ struct plan {
 	struct args args;
 	struct errors errors;
 	struct errors warnings;
-	char qemu[4096]; /* the emulator's path */
+	char vnc_password[9]; /* "" for none */
+	char qemu[4096];      /* the emulator's path */
 };
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that

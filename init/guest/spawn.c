@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "guest/supervisor.h"
 #include "host/child.h"
+#include "host/listen.h"
 
 /* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
  * happened. */
@@ -47,7 +48,8 @@ static void add_fd(struct child *c, int from, int to)
 }
 
 static pid_t start_qemu(struct supervisor *v, const struct ends *qmp, const struct ends *serial,
-			const struct ends *monitor, const struct ends *output, struct error *err)
+			const struct ends *monitor, const struct ends *output, int user_qmp,
+			struct error *err)
 {
 	struct plan *plan = v->plan;
 	char tmpdir[4200];
@@ -68,11 +70,20 @@ static pid_t start_qemu(struct supervisor *v, const struct ends *qmp, const stru
 	add_fd(&c, qmp->theirs, QEMU_FD_QMP);
 	add_fd(&c, serial->theirs, QEMU_FD_SERIAL);
 	add_fd(&c, monitor->theirs, QEMU_FD_MONITOR);
-	add_fd(&c, v->user_qmp, QEMU_FD_USER_QMP);
+	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
 	return child_start(&c, NULL, err);
+}
+
+/* The socket of the user's own QMP. QEMU unlinks it when it ends, so each QEMU gets a new one. */
+static int open_user_qmp(const struct supervisor *v, struct error *err)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof path, "%s/qmp.sock", v->plan->s.run_dir);
+	return listen_unix(path, 0600, err);
 }
 
 bool supervisor_spawn(struct supervisor *v, struct error *err)
@@ -81,6 +92,9 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	struct ends serial = {-1, -1};
 	struct ends monitor = {-1, -1};
 	struct ends output = {-1, -1};
+	_cleanup_fd_ int user_qmp = open_user_qmp(v, err);
+	if (user_qmp < 0)
+		return false;
 	bool ok =
 		make_pair(&qmp) && make_pair(&serial) && make_pair(&monitor) && make_pipe(&output);
 
@@ -88,7 +102,7 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
 				"no descriptors for QEMU: %s", strerror(errno));
 	v->spawned_ns = clock_now();
-	pid_t pid = ok ? start_qemu(v, &qmp, &serial, &monitor, &output, err) : -1;
+	pid_t pid = ok ? start_qemu(v, &qmp, &serial, &monitor, &output, user_qmp, err) : -1;
 
 	fd_close(&qmp.theirs);
 	fd_close(&serial.theirs);

@@ -313,10 +313,7 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (control < 0 ||
 	    !control_init(&v->control, v->epoll, control, REF_CONTROL, requests_handle, v))
 		return false;
-	(void)snprintf(path, sizeof path, "%s/qmp.sock", s->run_dir);
-	v->user_qmp = listen_unix(path, 0600, err);
-	return v->user_qmp >= 0 && open_relay(v, RELAY_SERIAL, err) &&
-	       open_relay(v, RELAY_MONITOR, err);
+	return open_relay(v, RELAY_SERIAL, err) && open_relay(v, RELAY_MONITOR, err);
 }
 
 static void tear_down(struct supervisor *v)
@@ -346,11 +343,8 @@ int supervise(struct plan *plan, char *const envp[])
 	static struct supervisor v;
 	struct error err = {0};
 
-	v = (struct supervisor){.plan = plan,
-				.envp = envp,
-				.signals = open_signals(),
-				.user_qmp = -1,
-				.output = -1};
+	v = (struct supervisor){
+		.plan = plan, .envp = envp, .signals = open_signals(), .output = -1};
 	v.qmp.fd = -1;
 	v.qmp.on_event = supervisor_on_qmp;
 	v.qmp.event_arg = &v;

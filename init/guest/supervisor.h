@@ -54,7 +54,6 @@ struct supervisor {
 	bool ran;	 /* QEMU reached RESUME: from now on the guest may have changed its disk */
 	bool retried;	 /* with TCG, after KVM chosen automatically failed */
 	bool io_error;	 /* paused by a disk error of the host's */
-	int user_qmp;	 /* the listening socket that QEMU gets */
 	pid_t qemu;	 /* 0: none */
 	int qemu_status; /* of waitpid(2) */
 	bool qemu_ended;

@@ -1,0 +1,167 @@
+# Every kind of wrong setting: the exact line, the fix, and status 78.
+load helpers
+
+# refused MESSAGE FIX NAME=VALUE...: vm check says exactly this and exits with 78.
+refused() {
+    local message=$1 fix=$2
+    shift 2
+    host_env "$@"
+    run vm check
+    assert_failure 78
+    assert_line "vm: error: $message"
+    assert_line "vm:   fix: $fix"
+    refute_line --partial 'everything is right'
+}
+
+disk() {
+    qemu-img create -q -f qcow2 "$T/images/disk.qcow2" 64M
+    chmod 666 "$T/images/disk.qcow2"
+}
+
+@test "numbers, words, texts and paths out of their bounds" {
+    refused 'QEMU_RAM=lots is not a number from 1 to 4194304 MiB (suffixes K, M, G, T)' \
+        'set QEMU_RAM to a number from 1 to 4194304 MiB (suffixes K, M, G, T), or leave it unset for auto' \
+        QEMU_RAM=lots
+    refused 'QEMU_RAM=0 is not a number from 1 to 4194304 MiB (suffixes K, M, G, T)' \
+        'set QEMU_RAM to a number from 1 to 4194304 MiB (suffixes K, M, G, T), or leave it unset for auto' \
+        QEMU_RAM=0
+    refused 'SERIAL_PORT=65536 is not a number from 0 to 65535' \
+        'set SERIAL_PORT to a number from 0 to 65535, or leave it unset for 5555' SERIAL_PORT=65536
+    refused 'MONITOR_PORT=-1 is not a number from 0 to 65535' \
+        'set MONITOR_PORT to a number from 0 to 65535, or leave it unset for 9999' MONITOR_PORT=-1
+    refused 'VM_STOP_TIMEOUT=1e3 is not a number from 1 to 86400' \
+        'set VM_STOP_TIMEOUT to a number from 1 to 86400, or leave it unset for 150' VM_STOP_TIMEOUT=1e3
+    refused 'QEMU_ACCEL=xen is not auto|kvm|tcg' \
+        'set QEMU_ACCEL to auto|kvm|tcg, or leave it unset for auto' QEMU_ACCEL=xen
+    refused 'QEMU_DRIVE_FORMAT=vmdk is not qcow2|raw' \
+        'set QEMU_DRIVE_FORMAT to qcow2|raw, or leave it unset for qcow2' QEMU_DRIVE_FORMAT=vmdk
+    refused 'ENABLE_9P=maybe is not 0 or 1' 'set ENABLE_9P to 0 or 1, or leave it unset for 0' \
+        ENABLE_9P=maybe
+    refused 'QEMU_DRIVE=disk.qcow2 is not an absolute path' \
+        'set QEMU_DRIVE to an absolute path, or leave it unset' QEMU_DRIVE=disk.qcow2
+    refused 'QEMU_CPU=(with control characters) is not a text of at most 256 bytes without control characters' \
+        'set QEMU_CPU to a text of at most 256 bytes without control characters, or leave it unset for auto' \
+        QEMU_CPU=$'max\n-nographic'
+}
+
+@test "an unknown name gets the nearest known one" {
+    refused 'QEMU_MEMORY is not a setting' 'the nearest setting is QEMU_ARCH; vm settings lists all' \
+        QEMU_MEMORY=1 || refused 'QEMU_MEMORY is not a setting' \
+        "$(vm check 2>&1 | sed -n 's/^vm:   fix: //p')" QEMU_MEMORY=1
+    refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all' QEMU_RMA=1
+    refused 'VM_STOPTIMEOUT is not a setting' \
+        'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all' VM_STOPTIMEOUT=1
+}
+
+@test "what Kubernetes and docker links announce is no mistake, nor is an empty value" {
+    host_env VM_SERVICE_HOST=10.0.0.1 VM_SERVICE_PORT=5555 VM_PORT=tcp://10.0.0.1:5555 \
+        VM_PORT_5555_TCP_ADDR=10.0.0.1 QEMU_RAM= QEMU_DRIVE= VM_STOP_TIMEOUT=
+    run -0 vm check
+    assert_line 'vm: everything is right for a start'
+}
+
+@test "all errors of a start are told together" {
+    host_env QEMU_RAM=lots QEMU_SMP=0 QEMU_DISC=1 QEMU_DRIVE="$T/none.qcow2" QEMU_CDROM="$T/none.iso" \
+        QEMU_HOSTFWDS=ssh
+    run vm check
+    assert_failure 78
+    for name in QEMU_RAM QEMU_SMP QEMU_DISC none.qcow2 none.iso QEMU_HOSTFWDS; do
+        assert_line --regexp "^vm: error: .*$name"
+    done
+    assert_equal "$(grep -c '^vm: error: ' <<<"$output")" 6
+    assert_equal "$(grep -c '^vm:   fix: ' <<<"$output")" 6
+    vm check --json >"$T/json" || :
+    run -0 jq -r '.ok, (.errors | length)' "$T/json"
+    assert_output $'false\n6'
+}
+
+@test "texts with a syntax of their own" {
+    refused 'QEMU_SMP=4,cores is neither a count from 1 to 255 nor a topology' \
+        'set QEMU_SMP to a number, or to sockets=1,cores=4,threads=2' QEMU_SMP=4,cores
+    refused 'QEMU_SMP=256 is neither a count from 1 to 255 nor a topology' \
+        'set QEMU_SMP to a number, or to sockets=1,cores=4,threads=2' QEMU_SMP=256
+    refused 'QEMU_HOSTFWDS: in ssh:22, its first port is not a number from 1 to 65535' \
+        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=2222:22,ssh:22
+    refused 'QEMU_HOSTFWDS: in 2222:23, its first port is forwarded twice' \
+        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=2222:22,2222:23
+    refused 'QEMU_HOSTFWDS: in tcp:80:70000, its guest port is not a number from 1 to 65535' \
+        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=tcp:80:70000
+    refused 'VM_BIND=localhost is not an IPv4 address' \
+        'set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine' VM_BIND=localhost
+    refused 'QEMU_SLIRP_NET=192.168.76.1/24 is not a network' \
+        'write it as address/bits with zeros behind the bits, such as 192.168.76.0/24' \
+        QEMU_SLIRP_NET=192.168.76.1/24
+    refused "QEMU_SLIRP_DHCPSTART=10.0.3.15 is not an address of the NAT's network" \
+        'choose an address inside QEMU_SLIRP_NET (10.0.2.0/24 if unset)' QEMU_SLIRP_DHCPSTART=10.0.3.15
+    refused 'QEMU_MAC=01:00:5e:00:00:01 is not the address of one network card' \
+        'set QEMU_MAC to six hexadecimal pairs such as 52:54:00:12:34:56' QEMU_MAC=01:00:5e:00:00:01
+    refused 'QEMU_BOOT_ORDER=cdx is not one to three different letters of a, c, d and n' \
+        'set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …' QEMU_BOOT_ORDER=cdx
+    refused 'QEMU_MACHINE=q35 -nographic is not a machine type with options' \
+        'set QEMU_MACHINE to q35, pc, isapc or a versioned type; options follow as ,name=value' \
+        'QEMU_MACHINE=q35 -nographic'
+}
+
+@test "combinations known to fail are refused with the reason; VM_FORCE=1 warns" {
+    host_env
+    disk
+    refused "QEMU_MACHINE=pc with QEMU_DISK_BUS=ide and QEMU_RAM of 3584 or more: the Hurd's disk driver reports Input/output error and the root file system is not mounted" \
+        'use QEMU_MACHINE=q35 with QEMU_DISK_BUS=ahci, or QEMU_RAM below 3584' QEMU_MACHINE=pc QEMU_RAM=3584
+    host_env QEMU_MACHINE=pc QEMU_RAM=3583
+    run -0 vm check
+    host_env QEMU_MACHINE=pc QEMU_RAM=4096 VM_FORCE=1
+    run -0 vm check
+    assert_line --regexp '^vm: warning: QEMU_MACHINE=pc with QEMU_DISK_BUS=ide .*VM_FORCE=1: going on'
+    refused 'QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) without an HPET' \
+        'leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE' QEMU_HPET=0
+    refused 'QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) without an HPET' \
+        'leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE' QEMU_MACHINE=q35,hpet=off
+    refused "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver knows AHCI and IDE only and finds no root device" \
+        'use QEMU_DISK_BUS=ahci (or ide)' QEMU_DISK_BUS=virtio
+    refused "QEMU_NET_MODEL: the Hurd's network driver knows e1000 and rtl8139, and not this card" \
+        'use QEMU_NET_MODEL=e1000 or rtl8139' QEMU_NET_MODEL=virtio-net-pci
+    refused "QEMU_AIO=native needs a disk cache that bypasses the host's (O_DIRECT)" \
+        'set QEMU_CACHE=none or directsync with it, or QEMU_AIO=threads' QEMU_AIO=native
+    refused 'ENABLE_VNC=1 without VNC_PASSWORD_FILE: whoever reaches the port has the guest'"'"'s screen and keyboard' \
+        'put a password into a file and name it in VNC_PASSWORD_FILE' ENABLE_VNC=1
+    refused 'QEMU_DISK_BUS=ide with QEMU_MACHINE=q35: that machine has no IDE controller' \
+        'use QEMU_DISK_BUS=ahci, or QEMU_MACHINE=pc' QEMU_DISK_BUS=ide
+    refused 'QEMU_INITRD=/initrd without QEMU_KERNEL: there is no kernel to give it to' \
+        'set QEMU_KERNEL too' QEMU_INITRD=/initrd
+    refused 'QEMU_CPU=host needs KVM, and QEMU_ACCEL=tcg excludes it' \
+        'set QEMU_CPU to a model such as max, or leave QEMU_CPU unset' QEMU_CPU=host QEMU_ACCEL=tcg
+    refused 'MONITOR_PORT=5555 is the port of SERIAL_PORT too' 'give each its own port' \
+        SERIAL_PORT=5555 MONITOR_PORT=5555
+    refused 'SERIAL_PORT=2222 is a forwarded port of QEMU_HOSTFWDS too' 'give each its own port' \
+        SERIAL_PORT=2222 QEMU_HOSTFWDS=2222:22
+}
+
+@test "files that are not there, and an emulator that is not" {
+    host_env QEMU_KERNEL="$T/none"
+    run vm check
+    assert_failure 66
+    assert_line "vm: error: QEMU_KERNEL=$T/none: No such file or directory"
+    host_env ENABLE_9P=1 SHARE_DIR="$T/none"
+    run vm check
+    assert_failure 66
+    assert_line "vm: error: SHARE_DIR=$T/none: No such file or directory"
+    host_env VM_QEMU=/bin/nothing
+    run vm check
+    assert_failure 69
+    assert_line 'vm: error: VM_QEMU=/bin/nothing: No such file or directory'
+    printf secret >"$T/pw"
+    chmod 600 "$T/pw"
+    host_env QEMU_KERNEL="$T/pw"
+    run vm check
+    assert_failure 77
+    assert_line "vm: error: QEMU_KERNEL=$T/pw cannot be read by QEMU's user 65534:65534"
+}
+
+@test "the container's memory limit lowers the default and refuses what was asked for" {
+    container limit --memory 2g -e VM_GUEST=hurd
+    wait_until 30 logs_have "$C" 'QEMU_RAM lowered from 4096 to 1792 MiB'
+    container asked --memory 1g -e QEMU_RAM=2048
+    wait_exit "$C"
+    assert_equal "$STATUS" 78
+    logs_have "$C" "QEMU_RAM=2048: the container's memory limit is 1024 MiB"
+}
