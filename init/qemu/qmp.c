@@ -196,10 +196,11 @@ bool qmp_readable(struct qmp *q)
 			continue;
 		if (got < 0 && errno == EAGAIN)
 			break;
+		/* ECONNRESET: it went with a command of ours unread. */
+		if (got == 0 || (got < 0 && errno == ECONNRESET))
+			return closed(q, "QEMU closed the connection");
 		if (got < 0)
 			return closed(q, "reading from QEMU: %s", strerror(errno));
-		if (got == 0)
-			return closed(q, "QEMU closed the connection");
 		q->in_len += (size_t)got;
 		if (!handle_all(q))
 			return false;
