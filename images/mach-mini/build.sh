@@ -1,0 +1,206 @@
+#!/bin/sh
+# build.sh - the embedded guest: GNU Mach from Debian's packages with machsh as its only task.
+#
+#   build.sh [--debs DIR] OUTDIR   build; DIR keeps the three packages for the next time
+#   build.sh --packages            print the Debian packages that this needs, one a line
+#
+# OUTDIR gets mach-mini.qcow2 (a disk: MBR, GRUB, one FAT partition), mach-mini/gnumach.gz and
+# mach-mini/machsh (the same kernel and task, to be booted without the disk), LICENSES and licenses/.
+# Needs no root and no loop device. The same tools make the same bytes (README.md).
+#
+# The kernel, its headers and MIG are Debian 13's, pinned by version and checksum and fetched with
+# apt-get, which verifies Debian's signatures: from the system's own sources if these have them,
+# else (Debian 12, Ubuntu, …) from trixie with lists of its own, which the system does not see.
+set -eu
+
+versions='gnumach-image-1.8-amd64-up 2:1.8+git20250702-1
+gnumach-dev 2:1.8+git20250702-1
+mig-x86-64-gnu 1.8+git20231217-8'
+checksums='802ed4da67e3e3c9d6e42e8bd06fd2a66b8c35bd7454140bd4f306d36afe5057  gnumach-image-1.8-amd64-up.deb
+39de7a2d8598465eb142df3d312a71821fe0bd74a9c7f3a6ec8478163df1b988  gnumach-dev.deb
+b8ebde492856b4cd5cd1b71d6795a45d0c8e284fdfd8c1fe3d9c48828a098ff8  mig-x86-64-gnu.deb'
+tools='binutils
+debian-archive-keyring
+gcc
+grub-common
+grub-pc-bin
+mtools
+qemu-utils'
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
+
+debs=
+case ${1-} in
+--packages) printf '%s\n' "$tools"; exit ;;
+--debs) debs=${2:?build.sh: --debs needs a directory}; shift 2 ;;
+esac
+[ $# -eq 1 ] || die 'usage: build.sh [--debs DIR] OUTDIR | build.sh --packages'
+
+for tool in dpkg-deb gcc grub-mkimage mformat qemu-img sha256sum strip; do
+    # shellcheck disable=SC2086 # one word a package
+    command -v "$tool" >/dev/null || die "$tool is missing; install:" $tools
+done
+grub=/usr/lib/grub/i386-pc
+[ -f "$grub/boot.img" ] || die "$grub/boot.img is missing; install: grub-pc-bin"
+
+mkdir -p "$1" "${debs:-$1}"
+out=$(cd "$1" && pwd)
+src=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+debs=$(cd "${debs:-$work}" && pwd)
+
+# What would otherwise come from the clock, the user's settings or the language.
+export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1751414400 # 2025-07-02, the day of the kernel's snapshot
+export MTOOLSRC=/dev/null MTOOLS_SKIP_CHECK=1
+umask 022
+
+# --- the three packages ----------------------------------------------------------------------
+
+have_debs() { (cd "$debs" && printf '%s\n' "$checksums" | sha256sum -c --status 2>/dev/null); }
+
+# The Debian mirror that the system itself uses, or Debian's public one.
+mirror() {
+    # shellcheck disable=SC2016 # the $(…) are apt's
+    apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        sed -n 's|^Debian/Debian ||p' | sed q
+}
+
+# Points apt at trixie, with a state of its own. An old list is fine, what counts is pinned: so a
+# snapshot (DEBIAN_MIRROR=https://snapshot.debian.org/archive/debian/20251001T000000Z) works.
+private_apt() {
+    [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
+    uri=${DEBIAN_MIRROR:-$(mirror)}
+    mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/apt/none"
+    cat >"$work/apt/trixie.sources" <<END
+Types: deb
+URIs: ${uri:-http://deb.debian.org/debian}
+Suites: trixie
+Components: main
+Architectures: amd64
+Signed-By: $keyring
+END
+    cat >"$work/apt/apt.conf" <<END
+Dir::Etc::SourceList "$work/apt/trixie.sources";
+Dir::Etc::SourceParts "$work/apt/none";
+Dir::State::Lists "$work/apt/lists";
+Dir::Cache "$work/apt";
+Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
+APT::Sandbox::User "root";
+END
+    export APT_CONFIG="$work/apt/apt.conf"
+    apt-get -qq update >&2 || die "cannot read trixie's package lists (see above); set DEBIAN_MIRROR"
+}
+
+fetch() {
+    wanted=$(printf '%s\n' "$versions" | tr ' ' =)
+    # shellcheck disable=SC2086 # one word a package
+    if [ -n "${DEBIAN_MIRROR-}" ] || ! apt-get -qq --print-uris download $wanted >/dev/null 2>&1; then
+        private_apt
+    fi
+    cd "$work"
+    for package in $wanted; do
+        apt-get -qq -o APT::Sandbox::User=root download "$package" >&2 ||
+            die "cannot get $package (see above). If Debian has a newer one by now, set" \
+                "DEBIAN_MIRROR to a snapshot (https://snapshot.debian.org) that has this one, or" \
+                "change versions and checksums here and run tests/21-machsh.bats"
+        mv "${package%%=*}"_*.deb "$debs/${package%%=*}.deb"
+    done
+    have_debs || die "a package in $debs is not the one whose checksum is pinned here: $(
+        cd "$debs" && printf '%s\n' "$checksums" | sha256sum -c 2>/dev/null | grep -v ': OK')"
+}
+
+have_debs || (fetch)
+printf '%s\n' "$checksums" | while read -r _ deb; do
+    dpkg-deb -x "$debs/$deb" "$work/pkg"
+done
+headers=$work/pkg/usr/include/x86_64-linux-gnu
+
+# --- the task --------------------------------------------------------------------------------
+
+mkdir -p "$work/stubs" "$work/obj" "$work/out/mach-mini" "$work/out/licenses"
+for defs in mach/mach mach/gnumach mach/mach_host mach/machine/mach_i386 device/device \
+    device/device_request; do
+    stub=$work/stubs/$(basename "$defs")
+    CC=gcc "$work/pkg/usr/bin/x86_64-gnu-mig" -nostdinc -I"$headers" -q -n \
+        -user "$stub.c" -header "$stub.h" "$headers/$defs.defs"
+done
+
+# No red zone and no SSE registers: nothing here needs them, and the kernel need not save them.
+compile() {
+    gcc -std=c17 -O2 -ffreestanding -fno-stack-protector -fno-pic -no-pie -mno-red-zone \
+        -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only \
+        -fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections \
+        -ffile-prefix-map="$work"=. -nostdinc -isystem "$(gcc -print-file-name=include)" \
+        -I"$src/machsh" -isystem "$src/machsh/include" -isystem "$work/stubs" -isystem "$headers" "$@"
+}
+for file in "$src"/machsh/*.c; do
+    compile -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+        -Werror -c "$file" -o "$work/obj/$(basename "$file" .c).o"
+done
+for file in "$work"/stubs/*.c; do
+    compile -w -c "$file" -o "$work/obj/stub_$(basename "$file" .c).o"
+done
+gcc -c "$src/machsh/start.S" -o "$work/obj/start.o"
+gcc -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+    -Wl,-z,max-page-size=4096,-e,_start -o "$work/machsh" "$work"/obj/*.o
+strip -o "$work/out/mach-mini/machsh" "$work/machsh"
+cp "$work/pkg/boot/gnumach-1.8-amd64-up.gz" "$work/out/mach-mini/gnumach.gz"
+
+# --- the disk --------------------------------------------------------------------------------
+
+img=$work/disk.img
+sectors=16384   # 8 MiB
+first=2048      # of the partition; GRUB's core lies before it
+grub-mkimage -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/boot/grub' \
+    biosdisk part_msdos fat multiboot normal configfile serial terminal echo
+[ "$(stat -c %s "$work/core.img")" -le $(((first - 1) * 512)) ] || die "GRUB's core is too big"
+
+# poke OFFSET BYTES: BYTES as printf's octal escapes; peek OFFSET COUNT: the same bytes in hex.
+poke() {
+    # shellcheck disable=SC2059 # the escapes are meant
+    printf "$2" | dd of="$img" bs=1 seek=$(($1)) conv=notrunc status=none
+}
+peek() { od -An -v -tx1 -j $(($1)) -N "$2" "$img" | tr -d ' \n'; }
+
+truncate -s $((sectors * 512)) "$img"
+dd if="$grub/boot.img" of="$img" bs=446 count=1 conv=notrunc status=none
+dd if="$work/core.img" of="$img" bs=512 seek=1 conv=notrunc status=none
+# What grub-bios-setup would write, which wants a block device: boot.img reads the core's first
+# sector from sector 1, and that one the rest from sector 2 on. Both are defaults; be sure.
+[ "$(peek 0x5c 8)$(peek 0x3f4 8)" = 01000000000000000200000000000000 ] ||
+    die "this GRUB's boot sector is not laid out as that of 2.06 to 2.12"
+# Two no-ops for a jump: on a hard disk the drive number that the BIOS gave is to be believed.
+poke 0x66 '\220\220'
+poke 0x1b8 'HCAM\0\0'  # the disk's signature
+# One active partition of type 4 (FAT16 below 32 MiB): first and last sector as cylinder, head and
+# sector (the last beyond what these can say), then its start, 2048, and its length, 14336.
+poke 0x1be '\200\040\041\0\004\376\377\377\0\010\0\0\0\070\0\0'
+poke 0x1fe '\125\252'
+
+part=$img@@1M
+mkdir "$work/boot"
+gzip -dc "$work/out/mach-mini/gnumach.gz" >"$work/boot/gnumach"
+cp "$work/out/mach-mini/machsh" "$src/grub.cfg" "$work/boot"
+touch -d "@$SOURCE_DATE_EPOCH" "$work"/boot/*
+mformat -i "$part" -T $((sectors - first)) -h 16 -s 63 -c 4 -N 4d414348 -v MACHMINI ::
+mmd -i "$part" ::boot ::boot/grub
+mcopy -m -i "$part" "$work/boot/gnumach" "$work/boot/machsh" ::boot
+mcopy -m -i "$part" "$work/boot/grub.cfg" ::boot/grub
+qemu-img convert -c -O qcow2 "$img" "$work/out/mach-mini.qcow2"
+
+# --- licences, and done ----------------------------------------------------------------------
+
+# shellcheck disable=SC2016 # the ${…} are dpkg-query's
+grub_source=$(dpkg-query -W -f '${source:Package} ${source:Version}' grub-pc-bin)
+sed "s|@GRUB@|$grub_source|" "$src/LICENSES" >"$work/out/LICENSES"
+cp "$work/pkg/usr/share/doc/gnumach-image-1.8-amd64-up/copyright" "$work/out/licenses/gnumach"
+cp /usr/share/common-licenses/GPL-2 /usr/share/common-licenses/GPL-3 "$work/out/licenses/"
+
+# A new file, not new bytes in the old one: somebody may be running it.
+cp -R --remove-destination "$work/out/." "$out"
+cd "$out"
+sha256sum mach-mini/gnumach.gz mach-mini/machsh mach-mini.qcow2
