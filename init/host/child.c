@@ -1,0 +1,205 @@
+/* child.c - see child.h.
+ *
+ * The child reports a step that failed through a pipe that exec closes: nothing read means that
+ * the program runs.
+ */
+#include "host/child.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+/* What the child tells when it fails. */
+struct failure {
+	int error;
+	char step[32];
+};
+
+static void close_by_proc(int first)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	if (!dir) {
+		for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
+			(void)close(fd);
+		return;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		int fd = atoi(e->d_name); /* "." and ".." are 0: below FIRST */
+
+		if (fd >= first && fd != dirfd(dir))
+			(void)close(fd);
+	}
+	(void)closedir(dir);
+}
+
+void close_from(int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
+		return;
+#endif
+	close_by_proc(first);
+}
+
+/* Every signal's default action, nothing blocked: what a program expects to start with. */
+static void reset_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &dfl, NULL); /* SIGKILL, SIGSTOP and libc's own: EINVAL */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Put the descriptors in their places. First all are moved above every place (and above REPORT,
+ * which stays open until exec), so that no dup2 closes one that is still needed. */
+static bool place_fds(const struct child *c, int *report)
+{
+	int high = 3;
+	int moved[CHILD_FDS_MAX];
+	bool std[3] = {false};
+
+	for (size_t i = 0; i < c->fd_count; i++) {
+		if (c->fds[i].to >= high)
+			high = c->fds[i].to + 1;
+		if (c->fds[i].to < 3)
+			std[c->fds[i].to] = true;
+	}
+	*report = fcntl(*report, F_DUPFD_CLOEXEC, high);
+	if (*report < 0)
+		return false;
+	for (size_t i = 0; i < c->fd_count; i++) {
+		moved[i] = fcntl(c->fds[i].from, F_DUPFD_CLOEXEC, high);
+		if (moved[i] < 0)
+			return false;
+	}
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (!std[fd] && (null < 0 || dup2(null, fd) < 0))
+			return false;
+	/* What is between the places is not the program's. */
+	for (int fd = 3; fd < high; fd++)
+		(void)close(fd);
+	for (size_t i = 0; i < c->fd_count; i++)
+		if (dup2(moved[i], c->fds[i].to) < 0)
+			return false;
+	/* REPORT goes to `high`, all above it goes away; it closes itself at exec. */
+	if (*report != high && dup3(*report, high, O_CLOEXEC) < 0)
+		return false;
+	*report = high;
+	close_from(high + 1);
+	return true;
+}
+
+static void raise_oom_score(int adj)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%d", adj);
+	_cleanup_fd_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)write_all(fd, text, (size_t)n);
+}
+
+static void join_group(void)
+{
+	sigset_t set;
+	sigset_t old;
+
+	(void)setpgid(0, 0);
+	/* The new group is in the background until this, so SIGTTOU would stop us. */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &set, &old);
+	(void)tcsetpgrp(STDIN_FILENO, getpgrp()); /* ENOTTY: no terminal, nothing to do */
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* Everything between fork and exec. Returns the step that failed, with errno. */
+static const char *become(const struct child *c, int *report, pid_t parent)
+{
+	const struct rlimit no_core = {0, 0};
+
+	if (c->new_session && setsid() < 0)
+		return "setsid";
+	if (!place_fds(c, report))
+		return "placing descriptors";
+	if (c->new_group)
+		join_group();
+	if (c->no_core)
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (c->oom_score_adj)
+		raise_oom_score(c->oom_score_adj);
+	if (c->identity && !identity_assume(c->identity))
+		return "giving up privileges";
+	/* After the change of user, which clears it (prctl(2)); the parent may be gone already. */
+	if (c->die_with_parent && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
+		return "following the parent";
+	reset_signals();
+	(void)execve(c->path, c->argv, c->envp);
+	return "exec";
+}
+
+pid_t child_start(const struct child *c, int *exec_errno, struct error *err)
+{
+	struct failure failed = {0};
+	int pipe_fds[2];
+	pid_t parent = getpid();
+
+	if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				"%s cannot be started: %s", c->path, strerror(errno));
+		return -1;
+	}
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int report = pipe_fds[1];
+		const char *step = become(c, &report, parent);
+
+		failed.error = errno;
+		(void)snprintf(failed.step, sizeof failed.step, "%s", step);
+		(void)write_all(report, &failed, sizeof failed);
+		_exit(127);
+	}
+	int fork_errno = errno;
+
+	(void)close(pipe_fds[1]);
+	ssize_t got = 0;
+
+	if (pid > 0)
+		do
+			got = read(pipe_fds[0], &failed, sizeof failed);
+		while (got < 0 && errno == EINTR);
+	(void)close(pipe_fds[0]);
+	if (pid > 0 && got == 0)
+		return pid;
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	if (pid < 0) {
+		failed.error = fork_errno;
+		(void)snprintf(failed.step, sizeof failed.step, "fork");
+	}
+	if (exec_errno)
+		*exec_errno = failed.error;
+	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s cannot be started: %s: %s", c->path,
+			failed.step, strerror(failed.error));
+	return -1;
+}

@@ -1,0 +1,124 @@
+/* listen.c - see listen.h. */
+#include "host/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+/* Connections that may wait to be accepted. */
+#define BACKLOG 64
+
+static int tcp_failed(const char *address, uint16_t port, const char *setting, struct error *err)
+{
+	int why = errno;
+	char fix[256];
+
+	if (why == EADDRINUSE) {
+		(void)snprintf(fix, sizeof fix, "stop the other program, or set %s to another port",
+			       setting);
+		(void)error_set(err, EXIT_QEMU_FAILED, fix, "%s=%u: port %u of %s is in use",
+				setting, port, port, address);
+	} else if (why == EADDRNOTAVAIL) {
+		(void)error_set(err, EXIT_BAD_SETTING,
+				"set VM_BIND to an address of this machine, or to 0.0.0.0",
+				"VM_BIND=%s is no address of this machine", address);
+	} else if (why == EACCES || why == EPERM) {
+		(void)snprintf(fix, sizeof fix, "set %s to a port from 1024 on", setting);
+		(void)error_set(err, EXIT_NO_PERMISSION, fix, "%s=%u: %s", setting, port,
+				strerror(why));
+	} else {
+		(void)error_set(err, EXIT_INTERNAL, "", "%s=%u: no socket: %s", setting, port,
+				strerror(why));
+	}
+	return -1;
+}
+
+int listen_tcp(const char *address, uint16_t port, const char *setting, struct error *err)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int on = 1;
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1) {
+		(void)error_set(err, EXIT_BAD_SETTING, "set VM_BIND to an IPv4 address",
+				"VM_BIND=%s is not an IPv4 address", address);
+		return -1;
+	}
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, BACKLOG) == 0)
+		return fd_take(&fd);
+	return tcp_failed(address, port, setting, err);
+}
+
+static bool unix_address(const char *path, struct sockaddr_un *a)
+{
+	memset(a, 0, sizeof *a);
+	a->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof a->sun_path) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	strcpy(a->sun_path, path);
+	return true;
+}
+
+int connect_unix(const char *path)
+{
+	struct sockaddr_un a;
+	_cleanup_fd_ int fd = -1;
+
+	if (!unix_address(path, &a))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+/* A socket file that nobody answers on is what a former run left. */
+static bool remove_stale(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return true;
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(err, EXIT_BAD_SETTING,
+				 "remove it, or set VM_RUN_DIR to another directory",
+				 "%s is there and is no socket", path);
+	_cleanup_fd_ int fd = connect_unix(path);
+
+	if (fd >= 0)
+		return error_set(err, EXIT_BAD_SETTING, "stop it, or give each its own VM_RUN_DIR",
+				 "another guest runs with this VM_RUN_DIR: it answers on %s", path);
+	return unlink(path) == 0 || error_set(err, EXIT_NO_PERMISSION, "remove it",
+					      "%s is left over: %s", path, strerror(errno));
+}
+
+int listen_unix(const char *path, mode_t mode, struct error *err)
+{
+	struct sockaddr_un a;
+	_cleanup_fd_ int fd = -1;
+
+	if (!remove_stale(path, err))
+		return -1;
+	if (unix_address(path, &a))
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The mode of the descriptor is what bind(2) makes the file with (unix(7)): there is no
+	 * moment in which others can connect. */
+	if (fd >= 0 && fchmod(fd, mode) == 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+	    chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
+		return fd_take(&fd);
+	(void)error_set(
+		err, EXIT_NO_PERMISSION,
+		"give the container a writable /run (docker run --tmpfs /run), or set VM_RUN_DIR",
+		"%s cannot be made: %s", path, strerror(errno));
+	return -1;
+}
