@@ -164,7 +164,7 @@ void supervisor_qmp_io(struct supervisor *v, uint32_t events)
 	/* QEMU that ends closes QMP first; anything else is trouble, and said. */
 	if (v->state != VM_DOWN && v->ladder.rung == RUNG_NONE && v->qmp.why_closed[0])
 		log_warning("QMP: %s", v->qmp.why_closed);
-	if (v->ladder.rung == RUNG_ACPI)
+	if (v->ladder.rung == RUNG_ACPI && v->state != VM_DOWN)
 		supervisor_climb(v, LADDER_FAILED);
 }
 

@@ -29,7 +29,8 @@ void supervisor_climb(struct supervisor *v, enum ladder_event what)
 		return;
 	bool paused = v->state == VM_PAUSED;
 
-	supervisor_set_state(v, VM_STOPPING);
+	if (v->state != VM_DOWN)
+		supervisor_set_state(v, VM_STOPPING);
 	log_info("stopping: %s", rung_name(rung));
 	event("stop", "\"rung\":\"%s\"", rung_name(rung));
 	switch (rung) {
