@@ -1,0 +1,280 @@
+"""measure.py - the measurements of `make bench`, each a function that returns one number.
+
+Start-up: build/bench/stamp prints the time, becomes the starter, and stands where the starter would
+exec QEMU, so that it prints the time there too. Boot: a real QEMU with a fresh copy of the guest's
+disk, from its exec (ours: from that of `vm run`) to `login: ` on the serial line. Memory: PID 1 of a
+container whose guest idles at its prompt. Every process and container started here is ended here.
+"""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VM = ROOT / "build/vm"
+STAMP = ROOT / "build/bench/stamp"
+ENTRYPOINT = ROOT / "bench/entrypoint.sh"
+GUESTS = ROOT / "build/guests"
+MACH_MINI = GUESTS / "mach-mini.qcow2"
+KVM = "/dev/kvm"
+
+PROMPT = b"login: "
+BOOT_LIMIT_S = 180
+QEMU_USER = "107"  # as in the image; there need not be such a user on the host
+
+# What docker-compose.yml gives the service, without its ports: nobody connects here.
+COMPOSE_FLAGS = """--network none --no-healthcheck --read-only --memory 6g --pids-limit 256
+    --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL --cap-add MKNOD
+    --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true
+    --tmpfs /run:size=16m,mode=1777 --tmpfs /tmp:size=64m --tmpfs /var/tmp:size=1g""".split()
+
+
+class Failed(Exception):
+    """Something to be measured did not run; the text says what, and its output."""
+
+
+class Samples:
+    """Repeated measurements of one thing."""
+
+    def __init__(self):
+        self.values = []
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    def __format__(self, spec):
+        """Median, and the range that was seen."""
+        low, high = min(self.values), max(self.values)
+        return f"{self.median:{spec}} ({low:{spec}}–{high:{spec}})"
+
+
+def interleave(count, functions):
+    """Call every function COUNT times, taking turns, after one round that does not count (it fills
+    the page cache). Returns their Samples, in order."""
+    samples = [Samples() for _ in functions]
+    for turn in range(count + 1):
+        for function, kept in zip(functions, samples):
+            value = function()
+            if turn > 0:
+                kept.values.append(value)
+    return samples
+
+
+@contextlib.contextmanager
+def workplace(image):
+    """A directory with a copy of IMAGE, under the name that is looked for, and room for the rest;
+    open to QEMU's user."""
+    with tempfile.TemporaryDirectory(prefix="vm-bench.", dir="/var/tmp") as name:
+        place = Path(name)
+        place.chmod(0o755)
+        for part in ("images", "logs", "tmp", "share"):
+            (place / part).mkdir()
+            (place / part).chmod(0o777)
+        disk = place / "images/debian-hurd-amd64.qcow2"
+        shutil.copyfile(image, disk)
+        disk.chmod(0o666)
+        yield place
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for s in taken:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in taken]
+
+
+def environment(place, **settings):
+    """For /init and the shell entrypoint alike: nothing of the caller's but PATH."""
+    serial, monitor, ssh, http = free_ports(4)
+    env = {
+        "PATH": os.environ["PATH"],
+        "VM_IMAGE_DIR": f"{place}/images",
+        "VM_LOG_DIR": f"{place}/logs",
+        "VM_TMP_DIR": f"{place}/tmp",
+        "VM_RUN_DIR": f"{place}/run",
+        "SERIAL_PORT": str(serial),
+        "MONITOR_PORT": str(monitor),
+        "QEMU_HOSTFWDS": f"tcp:{ssh}:22,tcp:{http}:80",
+    }
+    if os.geteuid() == 0:
+        env |= {"VM_UID": QEMU_USER, "VM_GID": QEMU_USER}
+    return env | settings
+
+
+# --- start-up ------------------------------------------------------------------------------------
+
+
+def between_stamps(command, env=None):
+    """Run COMMAND, return the milliseconds from its start stamp to its first end stamp."""
+    run = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, errors="replace", timeout=60, check=False)
+    start = re.search(r"stamp: start (\d+)", run.stderr)
+    end = re.search(r"stamp: end (\d+)", run.stderr)
+    if not start or not end:
+        raise Failed(f"{' '.join(map(str, command))} did not reach QEMU's exec:\n{run.stderr}")
+    return (int(end[1]) - int(start[1])) / 1e6
+
+
+def start_on_host(ours, accel):
+    """One start as a plain process. OURS: `vm run`, else the shell entrypoint."""
+    with workplace(MACH_MINI) as place:
+        env = environment(place, QEMU_ACCEL=accel)
+        env["VM_QEMU" if ours else "QEMU"] = str(STAMP)
+        return between_stamps([STAMP, "--exec", *([VM, "run"] if ours else [ENTRYPOINT])], env)
+
+
+def start_in_container(image, ours, accel):
+    """The same as PID 1 of a container of IMAGE; each gets /dev/kvm in its own way."""
+    if ours:
+        device = ["--device-cgroup-rule", "c 10:232 rwm"]
+    else:
+        device = ["--device", KVM] if os.path.exists(KVM) else []
+    with workplace(MACH_MINI) as place:
+        return between_stamps([
+            "docker", "run", "--rm", *COMPOSE_FLAGS, *device,
+            "-v", f"{place}/images:/opt/hurd-image", "-v", f"{place}/logs:/var/log/qemu",
+            "-v", f"{STAMP}:/bench/stamp:ro", "-v", f"{ENTRYPOINT}:/bench/entrypoint.sh:ro",
+            "-e", f"QEMU_ACCEL={accel}", "-e", f"{'VM_QEMU' if ours else 'QEMU'}=/bench/stamp",
+            "--entrypoint", "/bench/stamp", image,
+            "--exec", "/init" if ours else "/bench/entrypoint.sh"])
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+def docker(*words):
+    run = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise Failed(f"docker {' '.join(words)}: {run.stderr}")
+    return run.stdout
+
+
+def fields(text):
+    """The numbers of a /proc file of `Name: number [kB]` lines."""
+    return {k: int(v) for k, v in re.findall(r"^(\w+):\s+(\d+)(?: kB)?$", text, re.M)}
+
+
+def idle_pid1(image, seconds=5):
+    """PID 1 of a container whose built-in guest idles at its prompt: the fields of its
+    /proc/1/status and smaps_rollup (kB), and `wakeups`, its context switches in SECONDS."""
+    name = f"vm-bench-{os.getpid()}"
+    docker("run", "-d", "--name", name, *COMPOSE_FLAGS, "--tmpfs", "/opt/hurd-image",
+           "--tmpfs", "/var/log/qemu", "-e", "QEMU_ACCEL=tcg", image)
+    try:
+        docker("exec", name, "vm", "wait", "--timeout", str(BOOT_LIMIT_S))
+        time.sleep(1)
+        before = fields(docker("exec", name, "cat", "/proc/1/status"))
+        time.sleep(seconds)
+        after = fields(docker("exec", name, "cat", "/proc/1/status"))
+        switches = "voluntary_ctxt_switches"
+        return (after | fields(docker("exec", name, "cat", "/proc/1/smaps_rollup"))
+                | {"wakeups": after[switches] - before[switches]})
+    finally:
+        docker("rm", "-f", name)
+
+
+# --- boot ----------------------------------------------------------------------------------------
+
+
+def until_prompt(connection, limit):
+    """Read until the prompt has come."""
+    seen = b""
+    while PROMPT not in seen:
+        connection.settimeout(max(0.01, limit - time.monotonic()))
+        try:
+            got = connection.recv(65536)
+        except TimeoutError:
+            got = b""
+        if not got:
+            raise Failed(f"no prompt; the serial line said: {seen[-2000:]!r}")
+        seen += got
+
+
+def end(process):
+    """The guest has been measured, nobody minds how it ends."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+def connect(port, process, limit):
+    while time.monotonic() < limit and process.poll() is None:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            time.sleep(0.001)
+    raise Failed(f"nobody listened on the serial port {port}")
+
+
+def boot_ours(image, guest):
+    """Seconds from the start of `vm run` to the prompt on its telnet port (which shows everything
+    from the guest's first byte on), with the profile's own settings but TCG."""
+    with workplace(image) as place, open(place / "output", "w+b") as output:
+        env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg")
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [VM, "run"], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            limit = start + BOOT_LIMIT_S
+            with connect(int(env["SERIAL_PORT"]), process, limit) as connection:
+                until_prompt(connection, limit)
+                return time.monotonic() - start
+        except Failed as problem:
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+            raise Failed(f"vm run, {image.name}: {problem}\n{said}") from None
+        finally:
+            subprocess.run([VM, "stop", "--now"], env=env, capture_output=True, timeout=30,
+                           check=False)
+            end(process)
+
+
+def papers_command(place, serial):
+    """hurd-qemu-configuration.md, "Production Configuration", as it stands where there is no KVM;
+    only the serial line is a socket that loses nothing, and names and ports are this place's."""
+    monitor, ssh, http = free_ports(3)
+    return [
+        "qemu-system-x86_64", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max",
+        "-m", "4096", "-smp", "2",
+        "-drive", f"file={place}/images/debian-hurd-amd64.qcow2,format=qcow2,cache=writeback,"
+                  "aio=threads,if=ide",
+        "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{ssh}-:22,hostfwd=tcp:127.0.0.1:{http}-:80",
+        "-device", "e1000,netdev=net0", "-nographic", "-serial", f"unix:{serial}",
+        "-monitor", f"telnet:127.0.0.1:{monitor},server,nowait",
+        "-virtfs", f"local,path={place}/share,mount_tag=scripts,security_model=none,id=fsdev0",
+        "-rtc", "base=utc,clock=host", "-no-reboot", "-d", "guest_errors",
+        "-D", f"{place}/logs/guest-errors.log"]
+
+
+def boot_papers(image):
+    """Seconds from QEMU's start to the prompt, with the papers' command."""
+    with workplace(image) as place, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{place}/serial")
+        listener.listen()
+        listener.settimeout(30)
+        command = papers_command(place, f"{place}/serial")
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                until_prompt(connection, start + BOOT_LIMIT_S)
+                return time.monotonic() - start
+        except (Failed, TimeoutError) as problem:
+            raise Failed(f"the papers' command, {image.name}: {problem}") from None
+        finally:
+            end(process)
