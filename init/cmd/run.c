@@ -18,6 +18,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 
 	if (!cmd_only_option(self, argc, argv, NULL, &given, &status))
 		return status;
+	supervisor_block_signals();
 	bool ok = plan_make(&plan, envp);
 
 	report_warnings(&plan.warnings);

@@ -210,6 +210,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 
 	memset(&plan->disk, 0, sizeof plan->disk);
 	plan->cdrom_fd = -1;
+	plan->kvm_fd = -1;
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
@@ -231,6 +232,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 	plan->accel = (struct accel_choice){.accel = ACCEL_TCG};
 	if (settings_ok && !accel_choose(s, &plan->kvm, &plan->accel, &err))
 		(void)errors_append(&plan->errors, &err);
+	if (plan->accel.accel == ACCEL_KVM)
+		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (settings_ok && !plan_args(plan, &err))
 		(void)errors_append(&plan->errors, &err);
 	return plan->errors.count == 0;

@@ -16,6 +16,7 @@ struct plan {
 	struct settings s;
 	struct disk disk;
 	int cdrom_fd;
+	int kvm_fd; /* KVM for QEMU, which needs no permission of its own then; -1 under TCG */
 	struct kvm_result kvm; /* of the proof, if one was made */
 	struct accel_choice accel;
 	struct identity identity;

@@ -309,25 +309,29 @@ static bool add_all(struct relay *r)
 		loop_add(c->epoll, c->raw_listener, EPOLLIN, ref_of(r, SLOT_RAW)));
 }
 
-struct relay *relay_new(const struct relay_config *config, struct error *err)
+static bool set_up(struct relay *r, const struct relay_config *config)
 {
 	size_t size = config->ring_size;
+
+	r->config = *config;
+	r->device = r->tick = r->spare = -1;
+	if (config->greeting)
+		r->greeting_len = (size_t)snprintf(r->greeting, sizeof r->greeting, "%.200s\r\n",
+						   config->greeting);
+	if (size < 4096 || (size & (size - 1)) != 0 || config->clients_max < 1 ||
+	    config->clients_max > CLIENTS_MOST) {
+		errno = EINVAL;
+		return false;
+	}
+	return allocate(r) && add_all(r);
+}
+
+struct relay *relay_new(const struct relay_config *config, struct error *err)
+{
 	struct relay *r = calloc(1, sizeof *r);
 
-	if (r) {
-		r->config = *config;
-		r->device = r->tick = r->spare = -1;
-		if (config->greeting)
-			r->greeting_len = strnlen(config->greeting, sizeof r->greeting - 2);
-		memcpy(r->greeting, config->greeting ? config->greeting : "", r->greeting_len);
-		if (r->greeting_len) {
-			r->greeting[r->greeting_len++] = '\r';
-			r->greeting[r->greeting_len++] = '\n';
-		}
-		if (size >= 4096 && (size & (size - 1)) == 0 && config->clients_max > 0 &&
-		    config->clients_max <= CLIENTS_MOST && allocate(r) && add_all(r))
-			return r;
-	}
+	if (r && set_up(r, config))
+		return r;
 	(void)error_set(err, EXIT_INTERNAL, "", "the %s cannot be set up: %s", config->name,
 			strerror(errno));
 	relay_free(r);
@@ -338,7 +342,8 @@ void relay_free(struct relay *r)
 {
 	if (!r)
 		return;
-	clients_close(r);
+	if (r->clients)
+		clients_close(r);
 	fd_close(&r->device);
 	fd_close(&r->tick);
 	fd_close(&r->spare);

@@ -72,6 +72,7 @@ static pid_t start_qemu(struct supervisor *v, const struct ends *qmp, const stru
 	add_fd(&c, monitor->theirs, QEMU_FD_MONITOR);
 	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
+	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
 	return child_start(&c, NULL, err);

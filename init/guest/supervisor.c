@@ -196,18 +196,31 @@ static void on_signals(struct supervisor *v)
 	}
 }
 
-/* Block everything but what a fault of our own raises, so that signals reach PID 1 at all and
- * arrive in the loop only (signalfd(2)). */
-static int open_signals(void)
+/* Everything but what a fault of our own raises: signals must reach PID 1 at all, and arrive in the
+ * loop only (signalfd(2)). */
+static void signal_set(sigset_t *set)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+
+	(void)sigfillset(set);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(set, faults[i]);
+}
+
+void supervisor_block_signals(void)
+{
 	sigset_t set;
 
-	(void)sigfillset(&set);
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		(void)sigdelset(&set, faults[i]);
+	signal_set(&set);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 

@@ -68,6 +68,10 @@ struct supervisor {
 	char tail[OUTPUT_TAIL + 1];
 };
 
+/* To be called first of all: a signal that comes from now on waits for the loop, also while the
+ * plan is made. */
+void supervisor_block_signals(void);
+
 /* Run the guest of PLAN, whose errors are none, to its end. Returns the exit status. */
 int supervise(struct plan *plan, char *const envp[]);
 

@@ -56,7 +56,13 @@ static bool add_machine(const struct builder *b, struct error *err)
 		    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
 	/* TCG's own choice is a thread for each processor wherever that is safe; asking for it
 	 * would only make it fail with -icount. */
-	args_option(b->out, "-accel", "%s", kvm ? "kvm" : "tcg");
+	if (kvm) { /* a descriptor of PID 1's: QEMU's user needs no access to the node (QEMU >= 8.2)
+		    */
+		args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=kvm", QEMU_FD_KVM, QEMU_FD_KVM);
+		args_option(b->out, "-accel", "kvm,device=/dev/fdset/%d", QEMU_FD_KVM);
+	} else {
+		args_option(b->out, "-accel", "tcg");
+	}
 	if (s->cpu || kvm)
 		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");
 	else /* the 32-bit emulator has neither flag, and warns about models that do */

@@ -21,6 +21,7 @@ enum qemu_fd {
 	QEMU_FD_USER_QMP =
 		6, /* listening unix socket VM_RUN_DIR/qmp.sock, for the user's programs */
 	QEMU_FD_CDROM = 7,
+	QEMU_FD_KVM = 8,   /* /dev/kvm, under KVM */
 	QEMU_FD_DISK = 10, /* and one more for each layer: 10, 11, ... */
 };
 
