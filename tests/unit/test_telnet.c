@@ -141,6 +141,7 @@ static void well_known_clients(void **state)
 static void sub_negotiations_are_left_out(void **state)
 {
 	uint8_t endless[3 + 1024 + 1] = "\xff\xfa\x18";
+	uint8_t pairs[3 + 2 * 1024 + 1] = "\xff\xfa\x18";
 	struct telnet t;
 	struct result r = {0};
 
@@ -163,6 +164,12 @@ static void sub_negotiations_are_left_out(void **state)
 	memset(&r, 0, sizeof r);
 	decode(&t, (const uint8_t *)"y", 1, &r);
 	expect(&r, "y", 1, "", 0);
+	memset(pairs + 3, 0xff, sizeof pairs - 4);
+	pairs[sizeof pairs - 1] = 'z';
+	memset(&r, 0, sizeof r);
+	start(&t);
+	decode(&t, pairs, sizeof pairs, &r);
+	assert_int_equal(r.data_len, 2); /* 1023 and the option, then an 0xff and z */
 }
 
 static void an_answer_without_room_is_given_later(void **state)

@@ -1,0 +1,257 @@
+/* test_relay.c - the console relay's output: who sees what, and what becomes of who does not
+ * read.*/
+#include "relay_bench.h"
+
+static void a_newcomer_sees_what_was(void **state)
+{
+	struct bench b;
+	uint8_t tail[8];
+	char log[16];
+
+	(void)state;
+	set_up(&b, 4, -1);
+	SAY(&b, b.guest, "boot\r\nlogin: ");
+	int telnet = dial(&b, b.telnet), raw = dial(&b, b.raw);
+
+	EXPECT(telnet, START GREETING "\r\nboot\r\nlogin: ");
+	EXPECT(raw, "boot\r\nlogin: ");
+	SAY(&b, telnet, "root\r\n");
+	EXPECT(b.guest, "root\r");
+	SAY(&b, raw, "\n");
+	EXPECT(b.guest, "\n");
+	assert_int_equal(relay_input(b.r, "vm", 2), 2);
+	EXPECT(b.guest, "vm");
+	SAY(&b, b.guest, "$ ");
+	EXPECT(telnet, "$ ");
+	EXPECT(raw, "$ ");
+	assert_int_equal(pread(b.log, log, sizeof log, 0), 15);
+	assert_memory_equal(log, "boot\r\nlogin: $ ", 15);
+	assert_int_equal(b.observed, 15);
+	assert_int_equal(relay_tail(b.r, tail, 8), 8);
+	assert_memory_equal(tail, "ogin: $ ", 8);
+	assert_int_equal(stats(&b).clients, 2);
+	close(telnet);
+	close(raw);
+	tear_down(&b);
+}
+
+static void all_values_go_both_ways(void **state)
+{
+	struct bench b;
+	uint8_t all[256], escaped[257];
+	size_t n = 0;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int telnet = dial(&b, b.telnet), raw = dial(&b, b.raw);
+
+	for (int i = 0; i < 256; i++) {
+		all[i] = escaped[n++] = (uint8_t)i;
+		if (i == 255)
+			escaped[n++] = 255;
+	}
+	EXPECT(telnet, START GREETING "\r\n");
+	say(&b, b.guest, all, sizeof all);
+	expect(raw, all, sizeof all);
+	expect(telnet, escaped, n);
+	say(&b, raw, all, sizeof all);
+	expect(b.guest, all, sizeof all);
+	SAY(&b, telnet, "\xff\xfb\0");
+	say(&b, telnet, escaped, n);
+	expect(b.guest, all, sizeof all);
+	close(telnet);
+	close(raw);
+	tear_down(&b);
+}
+
+static void telnet_commands(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int fd = dial(&b, b.telnet);
+
+	EXPECT(fd, START GREETING "\r\n");
+	SAY(&b, fd, "\xff\xf3");
+	assert_int_equal(b.breaks, 1);
+	SAY(&b, fd, "\xff\xf6");
+	EXPECT(fd, "\r\n[Yes]\r\n");
+	SAY(&b, fd, "sleep\r\xff\xf4");
+	EXPECT(b.guest, "sleep\r\3");
+	assert_int_equal(send(fd, "\xff\xf2", 2, MSG_OOB), 2); /* as "synch" is sent */
+	settle(&b);
+	SAY(&b, fd, "x");
+	EXPECT(b.guest, "x");
+	SAY(&b, fd, "\xff\xfd\x18\xff\xfb\x1f\xff\xfd"); /* and half of one more */
+	EXPECT(fd, "\xff\xfc\x18\xff\xfe\x1f");
+	SAY(&b, b.guest, "goes on");
+	EXPECT(fd, "goes on");
+	SAY(&b, fd, "\x20y");
+	EXPECT(fd, "\xff\xfc\x20");
+	EXPECT(b.guest, "y");
+	close(fd);
+	tear_down(&b);
+}
+
+/* Much more than the ring holds, with runs of 0xFF, to people whose sockets are tiny, so that
+ * sends are cut everywhere; then a newcomer, who gets the scrollback and not a byte more. */
+static void everything_arrives_in_order(void **state)
+{
+	const size_t n = 2 * 1024 * 1024 + 333;
+	uint8_t *text = noise(n, 5, 4), *got = malloc(GOT_MAX);
+	int small = 4096;
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	(void)setsockopt(b.telnet, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	int telnet = dial(&b, b.telnet);
+
+	EXPECT(telnet, START GREETING "\r\n");
+	size_t len = print(&b, text, n, telnet, true, got), plain = 0;
+
+	for (size_t i = 0; i < len; i++, plain++) {
+		got[plain] = got[i];
+		if (got[i] == 0xff)
+			assert_int_equal(got[++i], 0xff);
+	}
+	assert_int_equal(plain, n);
+	assert_memory_equal(got, text, n);
+	assert_int_equal(b.observed, n);
+	assert_memory_equal(b.heard, text, n);
+	assert_int_equal(pread(b.log, got, n + 1, 0), n);
+	assert_memory_equal(got, text, n);
+	int raw = dial(&b, b.raw);
+
+	len = collect(&b, raw, got, 0);
+	assert_int_equal(len, RING);
+	assert_memory_equal(got, text + n - RING, RING);
+	assert_int_equal(relay_tail(b.r, got, RING), RING);
+	assert_memory_equal(got, text + n - RING, RING);
+	assert_int_equal(stats(&b).dropped, 0);
+	assert_int_equal(stats(&b).bytes, n);
+	close(raw);
+	close(telnet);
+	free(text);
+	free(got);
+	tear_down(&b);
+}
+
+/* The places are all taken, the guest floods, one client stalls: it alone pays. */
+static void who_does_not_read_is_dropped(void **state)
+{
+	const size_t n = 1024 * 1024;
+	uint8_t *text = noise(n, 9, 0), *got = malloc(GOT_MAX);
+	int fds[64];
+	size_t len[64] = {0};
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 64, -1);
+	for (int i = 0; i < 64; i++)
+		fds[i] = dial(&b, b.raw);
+	int late = dial(&b, b.raw);
+
+	EXPECT(late, "[console: all 64 places are taken]\r\n");
+	assert_int_equal(read(late, got, 1), 0);
+	close(late);
+	for (size_t at = 0; at < n; at += 8192) {
+		(void)print(&b, text + at, 8192, -1, false, NULL);
+		for (int i = 1; i < 64; i++) {
+			size_t more = take(fds[i], got, 16384, NULL);
+
+			assert_memory_equal(got, text + len[i], more);
+			len[i] += more;
+		}
+	}
+	for (int i = 1; i < 64; i++) {
+		assert_int_equal(len[i], n);
+		close(fds[i]);
+	}
+	assert_int_equal(stats(&b).dropped, 1);
+	assert_int_equal(stats(&b).refused, 1);
+	assert_int_equal(stats(&b).accepted, 64);
+	bool end = false;
+
+	len[0] = take(fds[0], got, GOT_MAX, &end); /* what it had in its socket, then the end */
+	assert_memory_equal(got, text, len[0]);
+	assert_true(end);
+	close(fds[0]);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 0);
+	free(text);
+	free(got);
+	tear_down(&b);
+}
+
+static void a_full_disk_costs_log_bytes_only(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, open("/dev/full", O_WRONLY | O_CLOEXEC));
+	int raw = dial(&b, b.raw);
+
+	SAY(&b, b.guest, "hello");
+	EXPECT(raw, "hello");
+	assert_int_equal(stats(&b).log_lost, 5);
+	int fd = memfd_create("console.log", MFD_CLOEXEC);
+	char log[8];
+
+	relay_log(b.r, dup(fd));
+	SAY(&b, b.guest, "again");
+	assert_int_equal(stats(&b).log_lost, 5);
+	assert_int_equal(pread(fd, log, sizeof log, 0), 5);
+	assert_memory_equal(log, "again", 5);
+	relay_log(b.r, -1);
+	SAY(&b, b.guest, "no log");
+	EXPECT(raw, "againno log");
+	close(fd);
+	close(raw);
+	tear_down(&b);
+}
+
+/* Byte by byte, as QEMU does: the relay rests in between, and misses nothing for it. */
+static void a_flood_of_single_bytes(void **state)
+{
+	const size_t n = 100000;
+	uint8_t *text = noise(n, 3, 1), *got = malloc(GOT_MAX);
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int raw = dial(&b, b.raw);
+
+	for (size_t i = 0; i < n; i++) {
+		while (send(b.guest, text + i, 1, MSG_NOSIGNAL) < 0)
+			turn(&b, 1);
+		turn(&b, 0);
+	}
+	relay_flush(b.r); /* as before an exit, in the middle of a rest */
+	assert_int_equal(b.observed, n);
+	assert_int_equal(collect(&b, raw, got, take(raw, got, GOT_MAX, NULL)), n);
+	assert_memory_equal(got, text, n);
+	settle(&b);
+	SAY(&b, b.guest, "ok");
+	EXPECT(raw, "ok");
+	free(text);
+	free(got);
+	close(raw);
+	tear_down(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_newcomer_sees_what_was),
+		cmocka_unit_test(all_values_go_both_ways),
+		cmocka_unit_test(telnet_commands),
+		cmocka_unit_test(everything_arrives_in_order),
+		cmocka_unit_test(who_does_not_read_is_dropped),
+		cmocka_unit_test(a_full_disk_costs_log_bytes_only),
+		cmocka_unit_test(a_flood_of_single_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

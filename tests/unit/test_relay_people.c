@@ -1,0 +1,282 @@
+/* test_relay_people.c - the console relay's clients: what they type, how they come and go, and a
+ * QEMU that is replaced under them.
+ */
+#include "relay_bench.h"
+
+/* A guest that does not read: what is typed waits in bounded places, then people are not read any
+ * more; when it reads, all of it is there, in order. */
+static void typing_waits_for_the_guest(void **state)
+{
+	const size_t n = 4 * 1024 * 1024;
+	uint8_t *text = noise(n, 2, 0), *got = malloc(GOT_MAX);
+	size_t at = 0, len = 0;
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int raw = dial(&b, b.raw), other = dial(&b, b.raw);
+
+	for (size_t before = 1; before != at;) {
+		before = at;
+		ssize_t done = send(raw, text + at, n - at, MSG_NOSIGNAL);
+
+		at += done > 0 ? (size_t)done : 0;
+		settle(&b);
+	}
+	assert_true(at < n);
+	SAY(&b, b.guest, "still prints");
+	EXPECT(other, "still prints");
+	while (len < n) {
+		ssize_t done = send(raw, text + at, n - at, MSG_NOSIGNAL);
+
+		at += done > 0 ? (size_t)done : 0;
+		(void)turn(&b, 1);
+		len += take(b.guest, got + len, GOT_MAX - len, NULL);
+	}
+	assert_memory_equal(got, text, n);
+	assert_int_equal(take(b.guest, got + len, 1, NULL), 0);
+	close(raw);
+	close(other);
+	free(text);
+	free(got);
+	tear_down(&b);
+}
+
+/* `printf 'x' | nc`: types, says that this was all, and goes on to read. */
+static void half_closed(bool telnet)
+{
+	struct bench b;
+
+	set_up(&b, 4, -1);
+	int fd = dial(&b, telnet ? b.telnet : b.raw);
+
+	if (telnet)
+		EXPECT(fd, START GREETING "\r\n");
+	SAY(&b, fd, "uname\r");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	settle(&b);
+	EXPECT(b.guest, "uname\r");
+	if (telnet)
+		EXPECT(fd, "\xff\xf1"); /* IAC NOP: are you really there? */
+	SAY(&b, b.guest, "uname\r\nGNU\r\n");
+	EXPECT(fd, "uname\r\nGNU\r\n");
+	assert_int_equal(stats(&b).clients, 1);
+	close(fd);
+	SAY(&b, b.guest, "$ "); /* TCP: this is what the reset comes for */
+	assert_int_equal(stats(&b).clients, 0);
+	tear_down(&b);
+}
+
+static void half_closed_people_still_read(void **state)
+{
+	(void)state;
+	half_closed(false);
+	half_closed(true);
+}
+
+/* Hanging up looks the same as half closing; a telnet client that is gone is found out at once,
+ * and one that is not is the first to go when places are short. */
+static void ghosts_make_room(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 2, -1);
+	int fd = dial(&b, b.telnet);
+
+	close(fd);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 0);
+	int ghost = dial(&b, b.raw), typist = dial(&b, b.raw);
+
+	assert_int_equal(shutdown(ghost, SHUT_WR), 0);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 2);
+	int late = dial(&b, b.raw);
+	char end;
+
+	assert_int_equal(read(ghost, &end, 1), 0);
+	assert_int_equal(stats(&b).clients, 2);
+	assert_int_equal(stats(&b).refused, 0);
+	SAY(&b, b.guest, "hello");
+	EXPECT(typist, "hello");
+	EXPECT(late, "hello");
+	close(ghost);
+	close(typist);
+	close(late);
+	tear_down(&b);
+}
+
+/* Typed, and gone at once: with the queue full, and with output on its way that cannot be sent. */
+static void last_words_reach_the_guest(void **state)
+{
+	uint8_t *got = malloc(GOT_MAX);
+	struct bench b;
+	size_t typed = 0, n;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	memset(got, 'a', 4096);
+	while ((n = relay_input(b.r, got, 4096)) > 0)
+		typed += n;
+	int raw = dial(&b, b.raw);
+
+	assert_int_equal(send(raw, "halt\r", 5, MSG_NOSIGNAL), 5);
+	close(raw);
+	settle(&b); /* must become idle, though the hang-up is there to be seen all the time */
+	SAY(&b, b.guest, "output for nobody");
+	n = collect(&b, b.guest, got, 0);
+	assert_int_equal(n, typed + 5);
+	assert_memory_equal(got + typed, "halt\r", 5);
+	assert_int_equal(stats(&b).clients, 0);
+	int fd = dial(&b, b.telnet);
+	struct linger reset = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+	close(fd);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 0);
+	SAY(&b, b.guest, "goes on");
+	assert_int_equal(b.observed, 24);
+	free(got);
+	tear_down(&b);
+}
+
+static void a_new_qemu_takes_over(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int raw = dial(&b, b.raw);
+
+	assert_int_equal(send(b.guest, "last words", 10, 0), 10);
+	close(b.guest);
+	settle(&b);
+	EXPECT(raw, "last words");
+	SAY(&b, raw, "typed to nobody");
+	assert_int_equal(relay_input(b.r, "x", 1), 0);
+	(void)attach(&b);
+	SAY(&b, b.guest, "new");
+	EXPECT(raw, "new");
+	SAY(&b, raw, "typed to it");
+	EXPECT(b.guest, "typed to it");
+	/* replaced while it still has something to say */
+	int former = b.guest;
+
+	assert_int_equal(send(former, "bye", 3, 0), 3);
+	(void)attach(&b);
+	EXPECT(raw, "bye");
+	char end;
+
+	assert_int_equal(read(former, &end, 1), 0);
+	close(former);
+	SAY(&b, b.guest, "third");
+	EXPECT(raw, "third");
+	assert_true(relay_attach(b.r, -1));
+	settle(&b);
+	assert_int_equal(stats(&b).bytes, 10 + 3 + 3 + 5);
+	assert_int_equal(stats(&b).clients, 1);
+	close(raw);
+	tear_down(&b);
+}
+
+/* Without descriptors a newcomer is turned away, instead of waking the loop for ever. */
+static void without_descriptors(void **state)
+{
+	struct rlimit was, none = {0};
+	struct sockaddr_storage address;
+	socklen_t len = sizeof address;
+	struct bench b;
+	char text[64];
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int lowest = dup(fd);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none.rlim_max = was.rlim_max;
+	none.rlim_cur = (rlim_t)lowest;
+	close(lowest);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(getsockname(b.raw, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
+	settle(&b);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_true(read(fd, text, sizeof text) > 0);
+	assert_int_equal(read(fd, text, 1), 0);
+	assert_int_equal(stats(&b).refused, 1);
+	close(fd);
+	fd = dial(&b, b.raw);
+	SAY(&b, b.guest, "welcome");
+	EXPECT(fd, "welcome");
+	close(fd);
+	tear_down(&b);
+}
+
+/* An event for somebody who left in the same round, whose place and descriptor are taken again. */
+static void late_events_hit_nobody(void **state)
+{
+	struct epoll_event events[4];
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	int fd = dial(&b, b.raw);
+
+	close(fd);
+	assert_int_equal(epoll_wait(b.epoll, events, 4, 1000), 1);
+	struct loop_ref ref = loop_ref_of(events[0].data.u64);
+
+	relay_event(b.r, ref, events[0].events);
+	assert_int_equal(stats(&b).clients, 0);
+	fd = dial(&b, b.raw);
+	relay_event(b.r, ref, EPOLLIN | EPOLLHUP);
+	ref.slot = 200; /* a place that nobody ever had */
+	relay_event(b.r, ref, EPOLLIN | EPOLLHUP);
+	assert_int_equal(stats(&b).clients, 1);
+	SAY(&b, fd, "x");
+	EXPECT(b.guest, "x");
+	close(fd);
+	tear_down(&b);
+}
+
+static void what_cannot_be_set_up(void **state)
+{
+	struct relay_config config = {.name = "console",
+				      .epoll = epoll_create1(EPOLL_CLOEXEC),
+				      .ring_size = 5000,
+				      .clients_max = 4,
+				      .telnet_listener = -1,
+				      .raw_listener = -1,
+				      .log_fd = -1};
+	struct error err;
+
+	(void)state;
+	assert_null(relay_new(&config, &err));
+	assert_int_equal(err.status, EXIT_INTERNAL);
+	config.ring_size = RING;
+	struct relay *r = relay_new(&config, &err);
+
+	assert_non_null(r);
+	assert_false(relay_attach(r, open("/dev/null", O_RDWR | O_CLOEXEC))); /* EPERM */
+	relay_free(r);
+	close(config.epoll);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(typing_waits_for_the_guest),
+		cmocka_unit_test(half_closed_people_still_read),
+		cmocka_unit_test(ghosts_make_room),
+		cmocka_unit_test(last_words_reach_the_guest),
+		cmocka_unit_test(a_new_qemu_takes_over),
+		cmocka_unit_test(without_descriptors),
+		cmocka_unit_test(late_events_hit_nobody),
+		cmocka_unit_test(what_cannot_be_set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
