@@ -80,6 +80,7 @@ static bool load_code(struct kvm_result *r, int vm, int vcpu, uint32_t seed)
 	struct kvm_segment text = data;
 	struct kvm_regs regs = {.rip = CODE_AT, .rbx = seed, .rdx = PORT, .rflags = 2};
 	struct kvm_sregs sregs;
+	int get_sregs = (int)KVM_GET_SREGS; /* bit 31 is set, and musl's ioctl() takes an int */
 
 	if (page == MAP_FAILED)
 		return false;
@@ -88,7 +89,7 @@ static bool load_code(struct kvm_result *r, int vm, int vcpu, uint32_t seed)
 	text.type = 11;
 	if (STEP(r, "KVM_SET_USER_MEMORY_REGION", ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region)) <
 		    0 ||
-	    STEP(r, "KVM_GET_SREGS", ioctl(vcpu, KVM_GET_SREGS, &sregs)) < 0)
+	    STEP(r, "KVM_GET_SREGS", ioctl(vcpu, get_sregs, &sregs)) < 0)
 		return false;
 	sregs.cs = text;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
