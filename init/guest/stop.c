@@ -8,14 +8,38 @@
 #include "base/log.h"
 #include "guest/supervisor.h"
 
+/* A guest that is still booting misses the button: it is pressed again this often, until the
+ * rung's time is over (and at once when the guest is ready). */
+#define PRESS_AGAIN_NS UINT64_C(5000000000)
+
 static void arm_timer(struct supervisor *v)
 {
 	uint64_t at = v->ladder.deadline_ns;
+	uint64_t again = clock_now() + PRESS_AGAIN_NS;
+
+	if (v->ladder.rung == RUNG_ACPI && again < at)
+		at = again;
 	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at / 1000000000u),
 					       .tv_nsec = (long)(at % 1000000000u)}};
 
 	/* All zeros disarm the timer. */
 	(void)timerfd_settime(v->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+void supervisor_press_again(struct supervisor *v)
+{
+	if (v->ladder.rung != RUNG_ACPI || v->state == VM_DOWN)
+		return;
+	(void)qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL);
+	arm_timer(v);
+}
+
+void supervisor_timeout(struct supervisor *v)
+{
+	if (v->ladder.rung == RUNG_ACPI && clock_now() < v->ladder.deadline_ns)
+		supervisor_press_again(v);
+	else
+		supervisor_climb(v, LADDER_TIMEOUT);
 }
 
 static void kill_qemu(struct supervisor *v, int sig, bool group);

@@ -98,6 +98,7 @@ static void on_serial(const uint8_t *buf, size_t n, void *arg)
 	event("ready", "\"by\":\"login\",\"since_qemu_ms\":%.1f",
 	      (double)(v->watch.ready_ns - v->spawned_ns) / 1e6);
 	requests_ready(v);
+	supervisor_press_again(v);
 }
 
 static void on_break(void *arg)
@@ -270,7 +271,7 @@ static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 	case REF_SIGNAL: on_signals(v); break;
 	case REF_TIMER:
 		if (read(v->timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
-			supervisor_climb(v, LADDER_TIMEOUT);
+			supervisor_timeout(v);
 		break;
 	case REF_QMP:
 		if (ref.fd == v->qmp.fd)

@@ -100,6 +100,10 @@ bool supervisor_reset(struct supervisor *v);
 void supervisor_stop(struct supervisor *v, enum ladder_event event);
 /* WHAT happened to the ladder: carry out the rung that follows. */
 void supervisor_climb(struct supervisor *v, enum ladder_event what);
+/* The timer has run out. */
+void supervisor_timeout(struct supervisor *v);
+/* The guest is ready now: if its power button was pressed too early, press it again. */
+void supervisor_press_again(struct supervisor *v);
 /* QEMU has ended: the exit status, with the reason said. */
 int supervisor_outcome(const struct supervisor *v);
 

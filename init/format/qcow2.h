@@ -1,0 +1,68 @@
+/* qcow2.h - the header of a qcow2 image (QEMU: docs/interop/qcow2.rst), read and written.
+ *
+ * The reader refuses what QEMU refuses when it opens an image (block/qcow2.c) and what must not be
+ * opened at all (QEMU.md, untrusted images), each with the field, its value and what is allowed.
+ * Pure: bytes in, a struct or an error out.
+ */
+#ifndef VM_FORMAT_QCOW2_H
+#define VM_FORMAT_QCOW2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* What qcow2_parse() wants to see at most: the first cluster holds header, extensions and backing
+ * name, and a cluster has at most 2 MiB. */
+#define QCOW2_HEAD_MAX (2u << 20)
+
+enum qcow2_incompatible {
+	QCOW2_DIRTY = 1 << 0,
+	QCOW2_CORRUPT = 1 << 1,
+	QCOW2_DATA_FILE = 1 << 2,
+	QCOW2_COMPRESSION = 1 << 3,
+	QCOW2_EXTENDED_L2 = 1 << 4,
+};
+
+struct qcow2 {
+	uint32_t version;
+	uint32_t cluster_bits;
+	uint32_t header_length;
+	uint32_t refcount_order;
+	uint64_t virtual_size; /* bytes */
+	uint64_t incompatible; /* enum qcow2_incompatible */
+	uint64_t l1_offset;
+	uint32_t l1_entries;
+	uint64_t refcount_table_offset;
+	uint32_t refcount_table_clusters;
+	uint64_t snapshots_offset;
+	uint32_t snapshots;
+	char backing[1024];	 /* "" for none */
+	char backing_format[64]; /* "" when the image does not say */
+};
+
+/* Parse the LEN bytes at BUF, which are the beginning of a file of FILE_SIZE bytes (LEN is
+ * FILE_SIZE or at least QCOW2_HEAD_MAX). NAME is what errors call the file. Errors are
+ * EXIT_BAD_IMAGE. */
+bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char *name,
+		 struct qcow2 *out, struct error *err);
+
+/* Does every one of the N entries (as they lie in the file) of an L1 or refcount table point into a
+ * file of FILE_SIZE bytes, at a multiple of the cluster size? TABLE names it ("L1 table"). */
+bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t file_size,
+		       const char *table, const char *name, struct error *err);
+
+/* The format of a file by its first LEN bytes (512 are enough; a tar's name is at 257) and by its
+ * last 512 (TAIL, may be NULL): a word for people ("VMDK image", "xz archive", "web page"), NULL
+ * when it is none that is known. */
+const char *image_format_name(const uint8_t *buf, size_t len, const uint8_t *tail);
+
+/* The beginning of a fresh, empty image of VIRTUAL_SIZE bytes, cluster size 64 KiB: header,
+ * refcount table and its first block; what follows (the L1 table, from QCOW2_OVERLAY_L1 on) is
+ * zeros. *FILE_SIZE is how long the file must be made. Returns the bytes in OUT, 0 when the size
+ * is beyond what this layout holds (32 TiB). */
+#define QCOW2_OVERLAY_HEAD (3u << 16)
+size_t qcow2_overlay(uint64_t virtual_size, uint8_t *out, uint64_t *file_size);
+
+#endif
