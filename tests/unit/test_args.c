@@ -135,7 +135,7 @@ static void the_accelerator_chooses_the_cpu(void **state)
 	kvm.accel = ACCEL_KVM;
 	SETTINGS("QEMU_DRIVE=/disk");
 	build(&kvm);
-	assert_string_equal(value_of("-accel"), "kvm");
+	assert_string_equal(value_of("-accel"), "kvm,device=/dev/fdset/8");
 	assert_string_equal(value_of("-cpu"), "host");
 	SETTINGS("QEMU_DRIVE=/disk", "QEMU_CPU=host,-vmx");
 	build(&kvm);
