@@ -3,9 +3,9 @@
  * QEMU writes what the guest prints byte by byte (hw/char/serial.c, serial_xmit), so that a guest
  * at full speed would wake PID 1 for each of them. After QUICK_READS reads in close succession the
  * relay therefore rests: it looks at the device when a timer says so, and hands on what has come
- * at longer intervals still. A keystroke's echo never waits, as it comes after a pause. The rest
- * is short, because a unix socket holds no more than a few hundred such writes (each takes a
- * buffer of its own in the kernel), and a full one stalls the guest.
+ * at longer intervals still. A keystroke's echo never waits, as it comes after a pause. How long a
+ * rest may be depends on what the kernel holds meanwhile, because when that is full the guest
+ * stalls: 64 KiB in a pipe, but no more than a few hundred single bytes in a unix socket.
  */
 #include "guest/relay.h"
 
@@ -29,7 +29,8 @@
 #define US		   UINT64_C(1000)
 #define QUICK_READS	   8
 #define QUICK_NS	   (500 * US)
-#define REST_NS		   (200 * US)
+#define REST_SOCKET_NS	   (200 * US)
+#define REST_PIPE_NS	   (1000 * US)
 #define DELIVERY_NS	   (1000 * US)
 #define DELIVERY_CLIENT_NS (64 * US) /* more for each client */
 
@@ -46,23 +47,33 @@ size_t input_room(const struct relay *r)
 	return sizeof r->input - r->input_len;
 }
 
+/* Wait for what the device can be served with now. */
 static void watch_device(struct relay *r)
 {
-	uint32_t want = (r->resting ? 0 : EPOLLIN) | (r->input_len ? EPOLLOUT : 0);
+	uint32_t in = r->resting ? 0 : EPOLLIN;
+	uint32_t out = r->input_len ? EPOLLOUT : 0;
 
-	if (r->device < 0 || want == r->device_watched)
+	if (r->from == r->to)
+		in |= out;
+	if (r->from >= 0 && in != r->from_watched &&
+	    loop_modify(r->config.epoll, r->from, in, ref_of(r, SLOT_FROM)))
+		r->from_watched = in;
+	if (r->to < 0 || r->from == r->to || out == r->to_watched)
 		return;
-	if (loop_modify(r->config.epoll, r->device, want, ref_of(r, SLOT_DEVICE)))
-		r->device_watched = want;
+	/* Never without an event: a pipe that nobody reads any more would wake us for ever. */
+	if (out && !loop_add(r->config.epoll, r->to, out, ref_of(r, SLOT_TO)))
+		return;
+	if (!out)
+		loop_remove(r->config.epoll, r->to);
+	r->to_watched = out;
 }
 
 void input_send(struct relay *r)
 {
 	size_t sent = 0;
 
-	while (sent < r->input_len && r->device >= 0) {
-		ssize_t n = send(r->device, r->input + sent, r->input_len - sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < r->input_len && r->to >= 0) {
+		ssize_t n = write(r->to, r->input + sent, r->input_len - sent);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -81,7 +92,7 @@ void input_send(struct relay *r)
 
 size_t relay_input(struct relay *r, const void *buf, size_t n)
 {
-	if (r->device < 0)
+	if (r->to < 0)
 		return 0;
 	if (n > input_room(r))
 		n = input_room(r);
@@ -138,18 +149,29 @@ static void arm_tick(struct relay *r, uint64_t ns)
 	(void)timerfd_settime(r->tick, 0, &when, NULL);
 }
 
+static uint64_t rest_ns(const struct relay *r)
+{
+	return r->from == r->to ? REST_SOCKET_NS : REST_PIPE_NS;
+}
+
 static void rest(struct relay *r, bool on)
 {
 	r->resting = on;
 	r->quick_reads = 0;
-	arm_tick(r, on ? REST_NS : 0);
+	arm_tick(r, on ? rest_ns(r) : 0);
 	watch_device(r);
 }
 
 static void detach(struct relay *r)
 {
-	loop_remove(r->config.epoll, r->device);
-	fd_close(&r->device);
+	if (r->to != r->from) {
+		if (r->to_watched)
+			loop_remove(r->config.epoll, r->to);
+		fd_close(&r->to);
+	}
+	loop_remove(r->config.epoll, r->from);
+	fd_close(&r->from);
+	r->to = -1;
 	r->input_len = 0;
 	rest(r, false);
 	deliver(r);
@@ -168,7 +190,7 @@ static size_t read_device(struct relay *r)
 	if (room > r->capacity / 4)
 		room = r->capacity / 4;
 	clients_make_room(r, room);
-	ssize_t n = read(r->device, r->ring + offset, room);
+	ssize_t n = read(r->from, r->ring + offset, room);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -186,7 +208,7 @@ static void on_device(struct relay *r, uint32_t events)
 {
 	if (events & EPOLLOUT)
 		input_send(r);
-	if (r->device < 0 || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || read_device(r) == 0)
+	if (r->from < 0 || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || read_device(r) == 0)
 		return;
 	uint64_t now = clock_now();
 
@@ -208,7 +230,7 @@ static void on_tick(struct relay *r)
 		deliver(r);
 		return;
 	}
-	arm_tick(r, REST_NS);
+	arm_tick(r, rest_ns(r));
 	if (clock_now() - r->last_delivery_ns >=
 		    DELIVERY_NS + r->stats.clients * DELIVERY_CLIENT_NS ||
 	    r->head - r->delivered >= r->capacity / 4)
@@ -217,29 +239,37 @@ static void on_tick(struct relay *r)
 
 /* ---- the rest of the interface ----------------------------------------------------------- */
 
-bool relay_attach(struct relay *r, int fd)
+bool relay_attach(struct relay *r, int from, int to)
 {
-	if (r->device >= 0)
+	if (r->from >= 0)
 		relay_flush(r);
-	if (r->device >= 0)
+	if (r->from >= 0)
 		detach(r);
-	if (fd < 0)
+	if (from < 0)
 		return true;
-	if (!loop_add(r->config.epoll, fd, EPOLLIN, ref_of(r, SLOT_DEVICE))) {
-		fd_close(&fd);
+	if (!loop_add(r->config.epoll, from, EPOLLIN, ref_of(r, SLOT_FROM))) {
+		if (to != from)
+			fd_close(&to);
+		fd_close(&from);
 		return false;
 	}
-	r->device = fd;
-	r->device_watched = EPOLLIN;
+	r->from = from;
+	r->from_watched = EPOLLIN;
+	r->to = to;
+	r->to_watched = 0;
 	return true;
 }
 
 void relay_event(struct relay *r, struct loop_ref ref, uint32_t events)
 {
 	switch (ref.slot) {
-	case SLOT_DEVICE:
-		if (ref.fd == r->device)
+	case SLOT_FROM:
+		if (ref.fd == r->from)
 			on_device(r, events);
+		break;
+	case SLOT_TO:
+		if (ref.fd == r->to)
+			input_send(r);
 		break;
 	case SLOT_TICK: on_tick(r); break;
 	case SLOT_TELNET: clients_accept(r, r->config.telnet_listener, true); break;
@@ -257,7 +287,7 @@ void relay_log(struct relay *r, int log_fd)
 
 void relay_flush(struct relay *r)
 {
-	for (int i = 0; i < FLUSH_READS && r->device >= 0 && read_device(r) > 0; i++)
+	for (int i = 0; i < FLUSH_READS && r->from >= 0 && read_device(r) > 0; i++)
 		deliver(r);
 	deliver(r);
 	clients_send(r, true);
@@ -314,7 +344,7 @@ static bool set_up(struct relay *r, const struct relay_config *config)
 	size_t size = config->ring_size;
 
 	r->config = *config;
-	r->device = r->tick = r->spare = -1;
+	r->from = r->to = r->tick = r->spare = -1;
 	if (config->greeting)
 		r->greeting_len = (size_t)snprintf(r->greeting, sizeof r->greeting, "%.200s\r\n",
 						   config->greeting);
@@ -344,7 +374,9 @@ void relay_free(struct relay *r)
 		return;
 	if (r->clients)
 		clients_close(r);
-	fd_close(&r->device);
+	if (r->to != r->from)
+		fd_close(&r->to);
+	fd_close(&r->from);
 	fd_close(&r->tick);
 	fd_close(&r->spare);
 	fd_close(&r->config.telnet_listener);

@@ -59,10 +59,12 @@ struct relay;
 struct relay *relay_new(const struct relay_config *config, struct error *err);
 void relay_free(struct relay *r);
 
-/* QEMU's socket is FD now (a new QEMU after a restart too); -1: none. Clients stay connected; what
- * the former one still had to say is read first, what was typed for it is thrown away. False with
- * errno; FD is closed then. The end of the stream detaches by itself. */
-bool relay_attach(struct relay *r, int fd);
+/* From now on FROM is read for QEMU's output, and what people type is written to TO: two pipes, or
+ * a socket given twice (each byte of a guest's takes a buffer of its own there, which costs both
+ * sides more); -1, -1: none. Clients stay connected, also when QEMU is another one now: what the
+ * former one still had to say is read first, what was typed for it is thrown away. The end of the
+ * stream detaches by itself. False with errno; both are closed then. SIGPIPE must be ignored. */
+bool relay_attach(struct relay *r, int from, int to);
 
 /* An event of the loop whose reference has this relay's type and index. EVENTS as of epoll. */
 void relay_event(struct relay *r, struct loop_ref ref, uint32_t events);

@@ -226,7 +226,7 @@ static void take(struct relay *r, struct client *c, size_t n)
 				  &events);
 		c->reply_len += room;
 	}
-	if (r->device >= 0) /* else it is not saved up for another guest */
+	if (r->to >= 0) /* else it is not saved up for another guest */
 		r->input_len += n;
 	/* The break goes first: "break, then a key" is how people use it (SysRq). */
 	if ((events & TELNET_BREAK) && r->config.on_break)

@@ -19,7 +19,8 @@
  * it, so that an event for someone who has left cannot hit the newcomer on his place (who may even
  * have his descriptor); everything else has generation 0xff. */
 #define GENERATIONS  0xffu
-#define SLOT_DEVICE  0xffffu
+#define SLOT_FROM    0xffffu
+#define SLOT_TO	     0xfffbu
 #define SLOT_TELNET  0xfffeu
 #define SLOT_RAW     0xfffdu
 #define SLOT_TICK    0xfffcu
@@ -46,8 +47,8 @@ struct client {
 struct relay {
 	struct relay_config config;
 	struct relay_stats stats;
-	int device; /* -1: none */
-	uint32_t device_watched;
+	int from, to; /* QEMU's output and input, maybe the same socket; -1: none */
+	uint32_t from_watched, to_watched;
 	int tick;  /* timerfd of the flood mode */
 	int spare; /* given up for a moment when descriptors run out */
 	bool resting;

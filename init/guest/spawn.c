@@ -123,8 +123,8 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	qmp_init(&v->qmp, qmp.ours, v->qmp.on_event, v->qmp.event_arg);
 	(void)loop_add(v->epoll, qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
 	(void)loop_add(v->epoll, output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
-	(void)relay_attach(v->relays[RELAY_SERIAL], serial.ours);
-	(void)relay_attach(v->relays[RELAY_MONITOR], monitor.ours);
+	(void)relay_attach(v->relays[RELAY_SERIAL], serial.ours, serial.ours);
+	(void)relay_attach(v->relays[RELAY_MONITOR], monitor.ours, monitor.ours);
 	event("spawn", "\"pid\":%d", (int)pid);
 	return true;
 }

@@ -75,7 +75,7 @@ static inline int attach(struct bench *b)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			 0);
-	assert_true(relay_attach(b->r, fds[0]));
+	assert_true(relay_attach(b->r, fds[0], fds[0]));
 	return b->guest = fds[1];
 }
 

@@ -1,6 +1,8 @@
 /* test_relay_people.c - the console relay's clients: what they type, how they come and go, and a
  * QEMU that is replaced under them.
  */
+#include <signal.h>
+
 #include "relay_bench.h"
 
 /* A guest that does not read: what is typed waits in bounded places, then people are not read any
@@ -173,11 +175,57 @@ static void a_new_qemu_takes_over(void **state)
 	close(former);
 	SAY(&b, b.guest, "third");
 	EXPECT(raw, "third");
-	assert_true(relay_attach(b.r, -1));
+	assert_true(relay_attach(b.r, -1, -1));
 	settle(&b);
 	assert_int_equal(stats(&b).bytes, 10 + 3 + 3 + 5);
 	assert_int_equal(stats(&b).clients, 1);
 	close(raw);
+	tear_down(&b);
+}
+
+/* QEMU at two pipes: the same, and neither a full one nor a closed one keeps the loop awake. */
+static void two_pipes(void **state)
+{
+	const size_t n = 300000;
+	uint8_t *text = noise(n, 4, 0), *got = malloc(GOT_MAX);
+	struct bench b;
+	int out[2], in[2];
+	size_t typed = 0, len = 0;
+
+	(void)state;
+	set_up(&b, 4, -1);
+	assert_int_equal(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(pipe2(in, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_true(relay_attach(b.r, out[0], in[1]));
+	int raw = dial(&b, b.raw);
+
+	for (size_t at = 0; at < n;) {
+		at += write(out[1], text + at, 1) == 1;
+		(void)turn(&b, 0);
+		len += take(raw, got + len, GOT_MAX - len, NULL);
+	}
+	assert_int_equal(collect(&b, raw, got, len), n);
+	assert_memory_equal(got, text, n);
+	for (size_t k = 1; k > 0; typed += k)
+		k = relay_input(b.r, text + typed, 4096);
+	assert_int_equal(collect(&b, in[0], got, 0), typed);
+	assert_memory_equal(got, text, typed);
+	while (relay_input(b.r, text, 4096) > 0)
+		continue;
+	close(in[0]);
+	settle(&b);
+	SAY(&b, raw, "nobody reads this");
+	assert_int_equal(write(out[1], "last", 4), 4);
+	close(out[1]);
+	settle(&b);
+	EXPECT(raw, "last");
+	assert_int_equal(relay_input(b.r, "x", 1), 0);
+	(void)attach(&b);
+	SAY(&b, b.guest, "next");
+	EXPECT(raw, "next");
+	close(raw);
+	free(text);
+	free(got);
 	tear_down(&b);
 }
 
@@ -260,7 +308,9 @@ static void what_cannot_be_set_up(void **state)
 	struct relay *r = relay_new(&config, &err);
 
 	assert_non_null(r);
-	assert_false(relay_attach(r, open("/dev/null", O_RDWR | O_CLOEXEC))); /* EPERM */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	assert_false(relay_attach(r, null, null)); /* epoll has no use for it */
 	relay_free(r);
 	close(config.epoll);
 }
@@ -273,10 +323,12 @@ int main(void)
 		cmocka_unit_test(ghosts_make_room),
 		cmocka_unit_test(last_words_reach_the_guest),
 		cmocka_unit_test(a_new_qemu_takes_over),
+		cmocka_unit_test(two_pipes),
 		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(late_events_hit_nobody),
 		cmocka_unit_test(what_cannot_be_set_up),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
