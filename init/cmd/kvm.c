@@ -12,6 +12,7 @@ int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
 {
 	struct kvm_result r;
 	char reason[2 * sizeof r.reason];
+	char fix[2 * sizeof r.fix];
 	bool json;
 	int status;
 
@@ -21,12 +22,16 @@ int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
 	bool works = kvm_prove("/dev/kvm", BOUND_MS, &r);
 
 	if (json)
-		(void)printf("{\"works\":%s,\"step\":\"%s\",\"errno\":%d,\"exit_reason\":%d,\"loop_"
-			     "ms\":%.3f,\"made_node\":%s,\"reason\":%s}\n",
-			     works ? "true" : "false", r.step, r.error, r.exit_reason,
-			     (double)r.loop_ns / 1e6, r.made_node ? "true" : "false",
-			     json_quote(r.reason, reason, sizeof reason));
+		(void)printf("{\"works\":%s,\"verdict\":\"%s\",\"step\":\"%s\",\"errno\":%d,"
+			     "\"signal\":%d,\"exit_reason\":%d,\"loop_ms\":%.3f,\"made_node\":%s,"
+			     "\"reason\":%s,\"fix\":%s}\n",
+			     works ? "true" : "false", kvm_verdict_name(r.verdict), r.step, r.error,
+			     r.signal, r.exit_reason, (double)r.loop_ns / 1e6,
+			     r.made_node ? "true" : "false",
+			     json_quote(r.reason, reason, sizeof reason),
+			     json_quote(r.fix, fix, sizeof fix));
 	else
-		(void)printf("%s: %s\n", works ? "KVM works" : "KVM does not work", r.reason);
+		(void)printf("%s: %s\n%s%s%s", works ? "KVM works" : "KVM does not work", r.reason,
+			     works ? "" : "fix: ", r.fix, works ? "" : "\n");
 	return works ? EXIT_CLEAN : EXIT_NOT_READY;
 }

@@ -27,7 +27,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 	struct relay_stats st;
 	char why[128];
 	char quoted_why[160];
-	char reason[400];
+	char reason[2 * sizeof plan->accel.reason];
 	char disk[4400];
 	bool ready = supervisor_ready(v, why, sizeof why);
 

@@ -1,6 +1,7 @@
 /* accel.c - see accel.h. */
 #include "qemu/accel.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #define DEVICE "/dev/kvm"
@@ -8,33 +9,38 @@
 /* What the proof may take: a working KVM needs two or three milliseconds. */
 #define BOUND_MS 50
 
+static bool choose(struct accel_choice *out, enum accel accel, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool choose(struct accel_choice *out, enum accel accel, const char *fmt, ...)
+{
+	va_list ap;
+
+	out->accel = accel;
+	va_start(ap, fmt);
+	(void)vsnprintf(out->reason, sizeof out->reason, fmt, ap);
+	va_end(ap);
+	return true;
+}
+
 bool accel_choose(const struct settings *s, struct kvm_result *proof, struct accel_choice *out,
 		  struct error *err)
 {
-	*out = (struct accel_choice){.accel = ACCEL_TCG, .automatic = s->accel == ACCEL_AUTO};
-	if (s->accel == ACCEL_TCG) {
-		(void)snprintf(out->reason, sizeof out->reason, "TCG, as QEMU_ACCEL=tcg says");
-		return true;
-	}
-	if (kvm_prove(DEVICE, BOUND_MS, proof)) {
-		out->accel = ACCEL_KVM;
-		(void)snprintf(out->reason, sizeof out->reason, "KVM: %s", proof->reason);
-		return true;
-	}
-	if (s->accel == ACCEL_AUTO) {
-		(void)snprintf(out->reason, sizeof out->reason, "TCG, because %s", proof->reason);
-		return true;
-	}
-	if (s->force) {
-		out->accel = ACCEL_KVM;
-		(void)snprintf(out->reason, sizeof out->reason, "KVM, by VM_FORCE=1, although %s",
-			       proof->reason);
-		return true;
-	}
-	return error_set(
-		err,
-		proof->verdict == KVM_DENIED || proof->verdict == KVM_ABSENT ? EXIT_NO_PERMISSION
-									     : EXIT_QEMU_FAILED,
-		"give the container a KVM that works, or leave QEMU_ACCEL unset to run with TCG",
-		"QEMU_ACCEL=kvm: %s", proof->reason);
+	out->automatic = s->accel == ACCEL_AUTO;
+	if (s->accel == ACCEL_TCG)
+		return choose(out, ACCEL_TCG, "TCG, as QEMU_ACCEL=tcg says");
+	if (kvm_prove(DEVICE, BOUND_MS, proof))
+		return choose(out, ACCEL_KVM, "KVM: %s", proof->reason);
+	if (s->accel == ACCEL_AUTO)
+		return choose(out, ACCEL_TCG, "TCG, because %s%s%s", proof->reason,
+			      proof->fix[0] ? "; " : "", proof->fix);
+	if (s->force)
+		return choose(out, ACCEL_KVM, "KVM, by VM_FORCE=1, although %s", proof->reason);
+	(void)choose(out, ACCEL_TCG, "TCG, because %s", proof->reason);
+	char fix[sizeof err->fix];
+
+	(void)snprintf(fix, sizeof fix, "%s%sor leave QEMU_ACCEL unset, to run with TCG",
+		       proof->fix, proof->fix[0] ? "; " : "");
+	return error_set(err, proof->verdict == KVM_DENIED ? EXIT_NO_PERMISSION : EXIT_QEMU_FAILED,
+			 fix, "QEMU_ACCEL=kvm: %s", proof->reason);
 }

@@ -9,7 +9,7 @@
 struct accel_choice {
 	enum accel accel; /* KVM or TCG */
 	bool automatic; /* QEMU_ACCEL=auto: a QEMU that dies under KVM is started again with TCG */
-	char reason[320]; /* one line: "TCG, because /dev/kvm is too slow: …" */
+	char reason[640]; /* one line: "TCG, because /dev/kvm ...; what to do" */
 };
 
 /* QEMU_ACCEL=kvm with KVM that is not proved is an error (EXIT_NO_PERMISSION for KVM_DENIED, else

@@ -1,0 +1,213 @@
+/* kvm_reason.c - the verdict in words: what was found, and what to do. */
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "host/kvm_internal.h"
+
+/* Some of KVM_EXIT_* (<linux/kvm.h>), the ones a processor that cannot run code ends in. */
+static const struct {
+	int reason;
+	const char *name;
+} exits[] = {
+	{2, "KVM_EXIT_IO"},	  {5, "KVM_EXIT_HLT"},	      {6, "KVM_EXIT_MMIO"},
+	{8, "KVM_EXIT_SHUTDOWN"}, {9, "KVM_EXIT_FAIL_ENTRY"}, {17, "KVM_EXIT_INTERNAL_ERROR"},
+	{0, "KVM_EXIT_UNKNOWN"},
+};
+
+static const char give_device[] = "docker run --device /dev/kvm, or --device-cgroup-rule 'c 10:232 "
+				  "rwm' with --cap-add MKNOD, "
+				  "gives a container the host's KVM";
+
+static void say(struct kvm_result *r, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct kvm_result *r, const char *fix, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(r->reason, sizeof r->reason, fmt, ap);
+	va_end(ap);
+	(void)snprintf(r->fix, sizeof r->fix, "%s", fix);
+}
+
+/* Does this kernel run in a virtual machine? (CPUID.1:ECX.31, which hypervisors set.) */
+static bool nested(void)
+{
+#ifdef __x86_64__
+	unsigned a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c >> 31;
+#else
+	return false;
+#endif
+}
+
+/* What mends a KVM that is there and does not work. */
+static const char *mend_host(void)
+{
+	return nested() ? "the host is itself a virtual machine: its hypervisor must offer nested "
+			  "virtualisation"
+			: "on the host, turn on VT-x or AMD-V in the firmware, load kvm_intel or "
+			  "kvm_amd, and see what dmesg says of kvm";
+}
+
+static void explain_absent(const char *device, struct kvm_result *r)
+{
+	const char *why = strerror(r->error);
+
+	if (strcmp(r->step, "open") == 0)
+		say(r, mend_host(), "the host has no KVM behind %s (%s)", device, why);
+	else if (strcmp(r->step, "mknod") == 0)
+		say(r, give_device, "there is no %s, and it cannot be made (%s)", device, why);
+	else
+		say(r, give_device, "there is no %s (%s)", device, why);
+}
+
+static void explain_denied(const char *device, struct kvm_result *r)
+{
+	const char *why = strerror(r->error);
+	struct statvfs fs;
+	struct stat st;
+	char fix[sizeof r->fix];
+
+	if (strcmp(r->step, "stat") == 0 || stat(device, &st) != 0) {
+		say(r, give_device, "%s cannot be reached (%s)", device, why);
+	} else if (r->error == EPERM) {
+		say(r, give_device,
+		    "%s cannot be opened: the container's device rules forbid it (%s)", device,
+		    why);
+	} else if (r->error != EACCES) {
+		say(r, mend_host(), "%s cannot be opened (%s)", device, why);
+	} else if (statvfs(device, &fs) == 0 && fs.f_flag & ST_NODEV) {
+		say(r, "docker run --device /dev/kvm puts it where devices work",
+		    "%s cannot be opened: it is on a file system mounted nodev", device);
+	} else {
+		(void)snprintf(fix, sizeof fix, "start the container with --group-add %u",
+			       (unsigned)st.st_gid);
+		if (st.st_gid == 0 || (st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
+			(void)snprintf(fix, sizeof fix,
+				       "start the container as root, or let the "
+				       "host's group kvm read and write %s",
+				       device);
+		say(r, fix, "%s cannot be opened by user %u: it belongs to %u:%u with mode %04o",
+		    device, (unsigned)geteuid(), (unsigned)st.st_uid, (unsigned)st.st_gid,
+		    (unsigned)st.st_mode & 07777);
+	}
+}
+
+static void explain_not_kvm(const char *device, struct kvm_result *r)
+{
+	struct stat st;
+
+	if (strcmp(r->step, "stat") != 0) {
+		if (r->error)
+			say(r, give_device, "%s is not KVM: %s: %s", device, r->step,
+			    strerror(r->error));
+		else
+			say(r, "update the host's kernel",
+			    "%s speaks another version of KVM's interface than 12", device);
+	} else if (stat(device, &st) == 0 && S_ISCHR(st.st_mode)) {
+		say(r, give_device, "%s is not KVM: it is device %u:%u, not %u:%u", device,
+		    major(st.st_rdev), minor(st.st_rdev), KVM_DEVICE_MAJOR, KVM_DEVICE_MINOR);
+	} else {
+		say(r, give_device, "%s is not KVM: it is no character device", device);
+	}
+}
+
+static void explain_refused(const char *device, struct kvm_result *r)
+{
+	const char *why = strerror(r->error);
+	const char *sandbox = "allow KVM's ioctls in the container's seccomp profile or security "
+			      "module";
+
+	if (r->signal)
+		say(r, r->signal == SIGSYS ? sandbox : mend_host(),
+		    "%s opens, but signal %d ended the attempt to use it, at %s", device, r->signal,
+		    r->step);
+	else if (strcmp(r->step, "fork") == 0)
+		say(r, "raise the container's limits on processes and memory",
+		    "%s cannot be tried: fork: %s", device, why);
+	else if (r->error == EBUSY)
+		say(r, "stop the other hypervisor (VirtualBox, VMware)",
+		    "%s opens, but another hypervisor has the processor (%s: %s)", device, r->step,
+		    why);
+	else
+		say(r,
+		    r->error == EPERM || r->error == EACCES || r->error == ENOSYS ? sandbox
+										  : mend_host(),
+		    "%s opens, but %s fails: %s", device, r->step, why);
+}
+
+static void explain_broken(const char *device, struct kvm_result *r)
+{
+	const char *name = "an unknown exit";
+
+	for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
+		if (exits[i].reason == r->exit_reason)
+			name = exits[i].name;
+	if (r->error)
+		say(r, mend_host(), "%s does not run code: %s fails: %s", device, r->step,
+		    strerror(r->error));
+	else if (strcmp(r->step, "KVM_RUN") == 0)
+		say(r, mend_host(), "%s does not run code: it ended in %s (%d)", device, name,
+		    r->exit_reason);
+	else
+		say(r, mend_host(), "%s runs code wrongly: %s that it computed is wrong", device,
+		    r->step);
+}
+
+static void explain_too_slow(const char *device, unsigned bound_ms, struct kvm_result *r)
+{
+	if (strcmp(r->step, "KVM_RUN") != 0)
+		say(r, mend_host(), "%s opens, but %s did not come back in time", device, r->step);
+	else if (r->exit_reason < 0)
+		say(r, mend_host(), "%s opens, but ran nothing in %u ms", device, bound_ms);
+	else
+		say(r, mend_host(),
+		    "%s runs code, but too slowly: a million turns of a loop were not done in %u "
+		    "ms, and take 1 ms where KVM works",
+		    device, bound_ms);
+}
+
+void kvm_explain(const char *device, unsigned bound_ms, struct kvm_result *r)
+{
+	switch (r->verdict) {
+	case KVM_WORKS:
+		say(r, "", "%s works: a million turns of a loop took %.2f ms%s", device,
+		    (double)r->loop_ns / 1e6, r->made_node ? " (the node was made here)" : "");
+		break;
+	case KVM_ABSENT: explain_absent(device, r); break;
+	case KVM_DENIED: explain_denied(device, r); break;
+	case KVM_NOT_KVM: explain_not_kvm(device, r); break;
+	case KVM_REFUSED: explain_refused(device, r); break;
+	case KVM_BROKEN: explain_broken(device, r); break;
+	case KVM_TOO_SLOW: explain_too_slow(device, bound_ms, r); break;
+	case KVM_WRONG_HOST:
+		say(r, "",
+		    "the host is not x86-64, and KVM runs the host's kind of processor only");
+		break;
+	}
+}
+
+const char *kvm_verdict_name(enum kvm_verdict v)
+{
+	static const char *const names[] = {
+		[KVM_WORKS] = "works",	     [KVM_ABSENT] = "absent",
+		[KVM_DENIED] = "denied",     [KVM_NOT_KVM] = "not-kvm",
+		[KVM_REFUSED] = "refused",   [KVM_BROKEN] = "broken",
+		[KVM_TOO_SLOW] = "too-slow", [KVM_WRONG_HOST] = "wrong-host",
+	};
+
+	return names[v];
+}
