@@ -22,8 +22,8 @@
 
 /* What the child tells when it fails. */
 struct failure {
+	const char *step; /* a literal, at the same address on both sides of fork(2) */
 	int error;
-	char step[32];
 };
 
 static void close_by_proc(int first)
@@ -37,10 +37,11 @@ static void close_by_proc(int first)
 		return;
 	}
 	while ((e = readdir(dir)) != NULL) {
-		int fd = atoi(e->d_name); /* "." and ".." are 0: below FIRST */
+		char *end;
+		long fd = strtol(e->d_name, &end, 10);
 
-		if (fd >= first && fd != dirfd(dir))
-			(void)close(fd);
+		if (end != e->d_name && fd >= first && fd != dirfd(dir)) /* not "." and ".." */
+			(void)close((int)fd);
 	}
 	(void)closedir(dir);
 }
@@ -88,7 +89,8 @@ static bool place_fds(const struct child *c, int *report)
 		if (moved[i] < 0)
 			return false;
 	}
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* Without CLOEXEC: it may be 0, 1 or 2 itself, where dup2 leaves it as it is. */
+	int null = open("/dev/null", O_RDWR);
 
 	for (int fd = 0; fd < 3; fd++)
 		if (!std[fd] && (null < 0 || dup2(null, fd) < 0))
@@ -149,57 +151,65 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 	if (c->identity && !identity_assume(c->identity))
 		return "giving up privileges";
 	/* After the change of user, which clears it (prctl(2)); the parent may be gone already. */
-	if (c->die_with_parent && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
+	if (c->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		return "following the parent";
+	if (c->die_with_parent && getppid() != parent)
+		_exit(127); /* nobody is there to be told */
 	reset_signals();
 	(void)execve(c->path, c->argv, c->envp);
 	return "exec";
 }
 
+static _Noreturn void run_child(const struct child *c, int report, pid_t parent)
+{
+	const char *step = become(c, &report, parent);
+	struct failure failed = {.step = step, .error = errno};
+
+	(void)write_all(report, &failed, sizeof failed);
+	_exit(127);
+}
+
+/* What mends it, where that is known. */
+static const char *fix_for(const struct failure *f)
+{
+	switch (f->error) {
+	case EAGAIN: return "raise the limit on processes (docker run --pids-limit)";
+	case ENOMEM: return "give the container more memory";
+	case EMFILE:
+	case ENFILE: return "raise the limit on open files (docker run --ulimit nofile=1024)";
+	default: return "";
+	}
+}
+
 pid_t child_start(const struct child *c, int *exec_errno, struct error *err)
 {
-	struct failure failed = {0};
-	int pipe_fds[2];
+	struct failure failed = {.step = "pipe"};
 	pid_t parent = getpid();
+	pid_t pid = -1;
+	int fds[2] = {-1, -1};
+	ssize_t got = -1;
 
-	if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
-		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
-				"%s cannot be started: %s", c->path, strerror(errno));
-		return -1;
+	if (pipe2(fds, O_CLOEXEC) == 0) {
+		failed.step = "fork";
+		pid = fork();
 	}
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int report = pipe_fds[1];
-		const char *step = become(c, &report, parent);
-
-		failed.error = errno;
-		(void)snprintf(failed.step, sizeof failed.step, "%s", step);
-		(void)write_all(report, &failed, sizeof failed);
-		_exit(127);
-	}
-	int fork_errno = errno;
-
-	(void)close(pipe_fds[1]);
-	ssize_t got = 0;
-
-	if (pid > 0)
+	if (pid == 0)
+		run_child(c, fds[1], parent);
+	failed.error = errno;
+	fd_close(&fds[1]);
+	if (pid > 0) {
 		do
-			got = read(pipe_fds[0], &failed, sizeof failed);
+			got = read(fds[0], &failed, sizeof failed);
 		while (got < 0 && errno == EINTR);
-	(void)close(pipe_fds[0]);
-	if (pid > 0 && got == 0)
-		return pid;
-	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			continue;
-	if (pid < 0) {
-		failed.error = fork_errno;
-		(void)snprintf(failed.step, sizeof failed.step, "fork");
 	}
+	fd_close(&fds[0]);
+	if (got == 0)
+		return pid;
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
 	if (exec_errno)
 		*exec_errno = failed.error;
-	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s cannot be started: %s: %s", c->path,
-			failed.step, strerror(failed.error));
+	(void)error_set(err, EXIT_QEMU_FAILED, fix_for(&failed), "%s cannot be started: %s: %s",
+			c->path, failed.step, strerror(failed.error));
 	return -1;
 }

@@ -65,41 +65,49 @@ static bool unix_address(const char *path, struct sockaddr_un *a)
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	strcpy(a->sun_path, path);
+	memcpy(a->sun_path, path, strlen(path) + 1);
 	return true;
 }
 
-int connect_unix(const char *path)
+static int try_connect(const char *path, int flags)
 {
 	struct sockaddr_un a;
 	_cleanup_fd_ int fd = -1;
 
 	if (!unix_address(path, &a))
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
 		return -1;
 	return fd_take(&fd);
 }
 
-/* A socket file that nobody answers on is what a former run left. */
+int connect_unix(const char *path)
+{
+	return try_connect(path, 0);
+}
+
+/* A socket file that refuses to connect is what a former run left. Nothing else is removed. */
 static bool remove_stale(const char *path, struct error *err)
 {
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
-		return true;
+		return true; /* bind(2) tells what else is wrong */
 	if (!S_ISSOCK(st.st_mode))
 		return error_set(err, EXIT_BAD_SETTING,
 				 "remove it, or set VM_RUN_DIR to another directory",
 				 "%s is there and is no socket", path);
-	_cleanup_fd_ int fd = connect_unix(path);
+	_cleanup_fd_ int fd = try_connect(path, SOCK_NONBLOCK);
 
-	if (fd >= 0)
+	if (fd >= 0 || errno == EAGAIN) /* EAGAIN: one listens, and others wait to be accepted */
 		return error_set(err, EXIT_BAD_SETTING, "stop it, or give each its own VM_RUN_DIR",
 				 "another guest runs with this VM_RUN_DIR: it answers on %s", path);
-	return unlink(path) == 0 || error_set(err, EXIT_NO_PERMISSION, "remove it",
-					      "%s is left over: %s", path, strerror(errno));
+	if (errno == ECONNREFUSED && (unlink(path) == 0 || errno == ENOENT))
+		return true;
+	return error_set(err, EXIT_NO_PERMISSION,
+			 "remove it, or set VM_RUN_DIR to another directory", "%s is there: %s",
+			 path, strerror(errno));
 }
 
 int listen_unix(const char *path, mode_t mode, struct error *err)
@@ -116,9 +124,16 @@ int listen_unix(const char *path, mode_t mode, struct error *err)
 	if (fd >= 0 && fchmod(fd, mode) == 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
 	    chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
 		return fd_take(&fd);
-	(void)error_set(
-		err, EXIT_NO_PERMISSION,
-		"give the container a writable /run (docker run --tmpfs /run), or set VM_RUN_DIR",
-		"%s cannot be made: %s", path, strerror(errno));
+	int why = errno;
+
+	if (why == ENAMETOOLONG)
+		(void)error_set(err, EXIT_BAD_SETTING, "set VM_RUN_DIR to a shorter path",
+				"%s is longer than the %zu bytes of a socket's name", path,
+				sizeof a.sun_path - 1);
+	else
+		(void)error_set(err, EXIT_NO_PERMISSION,
+				"give the container a writable /run (docker run --tmpfs /run), or "
+				"set VM_RUN_DIR",
+				"%s cannot be made: %s", path, strerror(why));
 	return -1;
 }

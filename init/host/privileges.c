@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -48,34 +47,81 @@ static bool has(const struct caps *c, int cap)
 	return c->effective & UINT64_C(1) << cap;
 }
 
-/* The user `qemu` of /etc/passwd: name:password:uid:gid:… (passwd(5)). */
+/* The user `qemu` of /etc/passwd: name:password:uid:gid:... (passwd(5)). */
 static bool find_qemu_user(struct identity *out)
 {
+	static const char name[] = "qemu:";
 	static char text[65536];
+	char *line = text;
+	char *end;
 
 	if (read_small("/etc/passwd", text, sizeof text) < 0)
 		return false;
-	for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		unsigned uid;
-		unsigned gid;
-
-		if (strncmp(line, "qemu:", 5) == 0 &&
-		    sscanf(line, "qemu:%*[^:]:%u:%u:", &uid, &gid) == 2) {
-			out->uid = uid;
-			out->gid = gid;
-			return uid != 0;
-		}
+	while (strncmp(line, name, sizeof name - 1) != 0) {
+		line = strchr(line, '\n');
+		if (!line++)
+			return false;
 	}
-	return false;
+	line = strchr(line + sizeof name - 1, ':');
+	if (!line)
+		return false;
+	out->uid = (uid_t)strtoul(line + 1, &end, 10);
+	if (end == line + 1 || *end != ':')
+		return false;
+	line = end + 1;
+	out->gid = (gid_t)strtoul(line, &end, 10);
+	return end != line && *end == ':' && out->uid != 0;
+}
+
+/* Does ID exist in our user namespace? MAP is /proc/self/uid_map or gid_map, whose lines say: first
+ * id inside, first id outside, how many (user_namespaces(7)). */
+static bool mapped(const char *map, unsigned long id)
+{
+	char text[4096];
+	char *at = text;
+
+	if (read_small(map, text, sizeof text) <= 0)
+		return true;
+	for (;;) {
+		char *end;
+		unsigned long first = strtoul(at, &end, 10);
+
+		if (end == at)
+			return false;
+		(void)strtoul(end, &at, 10);
+		unsigned long count = strtoul(at, &at, 10);
+
+		if (id >= first && id - first < count)
+			return true;
+	}
+}
+
+/* Can we, who are root, become ID? */
+static bool can_become(const struct identity *id, struct error *err)
+{
+	struct caps caps = {0};
+
+	if (!caps_get(&caps) || !has(&caps, CAP_SETUID) || !has(&caps, CAP_SETGID))
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "add SETUID and SETGID to the container's capabilities, or start "
+				 "it with --user",
+				 "QEMU must not run as root, and the capabilities SETUID and "
+				 "SETGID to change that are missing");
+	if (!mapped("/proc/self/uid_map", id->uid) || !mapped("/proc/self/gid_map", id->gid))
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "give the container's user more subordinate ids (/etc/subuid, "
+				 "/etc/subgid), set VM_UID and VM_GID to ids it has, or start it "
+				 "with --user",
+				 "QEMU must not run as root, and its user %u:%u does not exist in "
+				 "this user namespace",
+				 (unsigned)id->uid, (unsigned)id->gid);
+	return true;
 }
 
 bool identity_choose(const struct settings *s, struct identity *out, struct error *err)
 {
-	struct caps caps = {0};
-	bool root = geteuid() == 0;
-
 	*out = (struct identity){.uid = geteuid(), .gid = getegid()};
-	if (!root) {
+	if (out->uid != 0) {
 		if ((s->uid && (uid_t)s->uid != out->uid) || (s->gid && (gid_t)s->gid != out->gid))
 			return error_set(err, EXIT_NO_PERMISSION,
 					 "start the container as root (without --user), or leave "
@@ -97,13 +143,7 @@ bool identity_choose(const struct settings *s, struct identity *out, struct erro
 	} else if (s->gid) {
 		out->gid = (gid_t)s->gid;
 	}
-	if (!caps_get(&caps) || !has(&caps, CAP_SETUID) || !has(&caps, CAP_SETGID))
-		return error_set(err, EXIT_NO_PERMISSION,
-				 "add SETUID and SETGID to the container's capabilities, or start "
-				 "it with --user",
-				 "QEMU must not run as root, and the capabilities SETUID and "
-				 "SETGID to change that are missing");
-	return true;
+	return can_become(out, err);
 }
 
 /* The bounding set too, as far as it may be (CAP_SETPCAP): with no_new_privs it could not be used
@@ -122,9 +162,10 @@ static bool verified(const struct identity *id)
 
 	if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || !caps_get(&c))
 		return false;
-	if (r == id->uid && e == id->uid && s == id->uid && rg == id->gid && eg == id->gid &&
-	    sg == id->gid && !c.effective && !c.permitted && !c.inheritable &&
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+	/* What the kernel says now, not what the calls returned. */
+	if ((!id->change || getgroups(0, NULL) == 0) && r == id->uid && e == id->uid &&
+	    s == id->uid && rg == id->gid && eg == id->gid && sg == id->gid && !c.effective &&
+	    !c.permitted && !c.inheritable && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return true;
 	errno = EPERM;
 	return false;
