@@ -24,8 +24,9 @@ COPY init init
 ARG VERSION=
 RUN make vm proof
 
-# amd64 by nature: its packages hold an x86-64 kernel.
-FROM ${GUEST_BASE} AS mach-mini
+# Always amd64, as its kernel is: an arm64 host runs this stage by emulation (Docker Desktop does; on
+# Linux install qemu-user-static).
+FROM --platform=linux/amd64 ${GUEST_BASE} AS mach-mini
 WORKDIR /src
 COPY images/mach-mini/build.sh images/mach-mini/
 RUN set -eu; \
