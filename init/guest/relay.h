@@ -33,8 +33,8 @@ struct relay_config {
 	uint8_t ref_type;  /* loop_ref.type of everything of this relay */
 	uint8_t ref_index; /* loop_ref.index of it; slot tells device, listeners, clients apart */
 	int epoll;
-	size_t ring_size;     /* scrollback in bytes, a power of two, at least 4096; the ring is
-				 twice that, so that the newest client may be slow as well */
+	size_t ring_size;     /* scrollback in bytes, at least 4096; the ring has half as much
+				 again, so that the newest client may be slow as well */
 	size_t clients_max;   /* at most 256 */
 	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
 				 scrollback; may be NULL. Raw connections are for programs: none */

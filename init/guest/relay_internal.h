@@ -55,7 +55,7 @@ struct relay {
 	bool log_failed;
 	unsigned quick_reads;
 	uint64_t last_read_ns, last_delivery_ns;
-	size_t capacity; /* of the ring: a power of two */
+	size_t capacity; /* of the ring */
 	uint64_t head, delivered;
 	size_t slots; /* clients[0..slots) have been used, the rest is untouched memory */
 	size_t greeting_len;
@@ -70,7 +70,7 @@ struct relay {
 static inline const uint8_t *ring_span(const struct relay *r, uint64_t position, uint64_t end,
 				       size_t *n)
 {
-	size_t offset = (size_t)position & (r->capacity - 1);
+	size_t offset = (size_t)(position % r->capacity);
 	uint64_t left = end - position;
 
 	*n = left < r->capacity - offset ? (size_t)left : r->capacity - offset;

@@ -294,7 +294,7 @@ static void what_cannot_be_set_up(void **state)
 {
 	struct relay_config config = {.name = "console",
 				      .epoll = epoll_create1(EPOLL_CLOEXEC),
-				      .ring_size = 5000,
+				      .ring_size = 4000,
 				      .clients_max = 4,
 				      .telnet_listener = -1,
 				      .raw_listener = -1,
