@@ -32,7 +32,7 @@
 #define REST_SOCKET_NS	   (200 * US)
 #define REST_PIPE_NS	   (1000 * US)
 #define DELIVERY_NS	   (1000 * US)
-#define DELIVERY_CLIENT_NS (100 * US) /* more for each client: a send takes 5 us */
+#define DELIVERY_CLIENT_NS (400 * US) /* more for each client: a send costs up to 25 us */
 
 static struct loop_ref ref_of(const struct relay *r, unsigned slot)
 {
