@@ -45,9 +45,6 @@ disk() {
 }
 
 @test "an unknown name gets the nearest known one" {
-    refused 'QEMU_MEMORY is not a setting' 'the nearest setting is QEMU_ARCH; vm settings lists all' \
-        QEMU_MEMORY=1 || refused 'QEMU_MEMORY is not a setting' \
-        "$(vm check 2>&1 | sed -n 's/^vm:   fix: //p')" QEMU_MEMORY=1
     refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all' QEMU_RMA=1
     refused 'VM_STOPTIMEOUT is not a setting' \
         'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all' VM_STOPTIMEOUT=1

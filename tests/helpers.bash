@@ -4,6 +4,7 @@
 # Everything that a test starts carries the test's id (ID) in its name and is ended by teardown();
 # whatever is left then fails the test. A bats file that needs a teardown of its own calls
 # vm_teardown in it.
+bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
 

@@ -35,7 +35,7 @@ static void say_lost(const struct settings *s, const char *name)
 		    s->log_dir, name, strerror(errno));
 }
 
-void files_open_logs(const struct settings *s, const struct identity *id)
+bool files_open_logs(const struct settings *s, const struct identity *id)
 {
 	if (mkdir(s->log_dir, 0755) != 0 && errno != EEXIST)
 		log_warning("VM_LOG_DIR=%s cannot be made: %s", s->log_dir, strerror(errno));
@@ -52,6 +52,7 @@ void files_open_logs(const struct settings *s, const struct identity *id)
 
 	if (errors < 0)
 		say_lost(s, "guest-errors.log");
+	return errors >= 0;
 }
 
 int files_open_console(const struct settings *s, const struct identity *id)

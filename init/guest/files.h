@@ -13,8 +13,8 @@
 #include "host/privileges.h"
 
 /* Open (append) qemu.log and events.jsonl for the log, and make guest-errors.log. Called again, it
- * reopens them (rotation). */
-void files_open_logs(const struct settings *s, const struct identity *id);
+ * reopens them (rotation). Returns whether QEMU can have guest-errors.log. */
+bool files_open_logs(const struct settings *s, const struct identity *id);
 
 /* console.log, for appending; -1 with a warning said. */
 int files_open_console(const struct settings *s, const struct identity *id);

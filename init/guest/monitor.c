@@ -83,19 +83,27 @@ static void on_shutdown(struct supervisor *v, const char *reason)
 }
 
 /* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
- * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). on_reset() puts it back. */
+ * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). That is until the guest prints
+ * something: SeaBIOS resets once more by itself when it finds that it has run before. */
 bool supervisor_reset(struct supervisor *v)
 {
+	v->resetting = true;
 	return v->qmp.state == QMP_READY &&
 	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
 	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
 }
 
+void supervisor_reset_done(struct supervisor *v)
+{
+	v->resetting = false;
+	(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+}
+
 static void on_reset(struct supervisor *v, bool guest)
 {
 	event("reset", "\"guest\":%s", guest ? "true" : "false");
-	log_info("the machine was reset");
-	(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+	if (!guest)
+		log_info("the machine was reset");
 	watch_init(&v->watch, v->watch.login);
 }
 

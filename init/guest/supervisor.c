@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,6 +92,8 @@ static void on_serial(const uint8_t *buf, size_t n, void *arg)
 {
 	struct supervisor *v = arg;
 
+	if (v->resetting)
+		supervisor_reset_done(v);
 	if (!watch_feed(&v->watch, buf, n, clock_now()))
 		return;
 	log_info("ready: login prompt on the serial console, %.2f s after QEMU's start",
@@ -172,7 +175,7 @@ static void say_status(const struct supervisor *v)
 
 static void reopen_logs(struct supervisor *v)
 {
-	files_open_logs(&v->plan->s, &v->plan->identity);
+	(void)files_open_logs(&v->plan->s, &v->plan->identity);
 	relay_log(v->relays[RELAY_SERIAL], files_open_console(&v->plan->s, &v->plan->identity));
 	log_info("logs reopened");
 }
@@ -197,23 +200,22 @@ static void on_signals(struct supervisor *v)
 	}
 }
 
-/* Everything but what a fault of our own raises: signals must reach PID 1 at all, and arrive in the
- * loop only (signalfd(2)). */
-static void signal_set(sigset_t *set)
-{
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+/* What a fault of our own raises cannot wait for the loop. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
 
-	(void)sigfillset(set);
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		(void)sigdelset(set, faults[i]);
-}
+/* Bytes of the kernel's signal set: 64 signals. */
+#define KERNEL_SIGSET 8
 
+/* The kernel's call, since libc keeps a few real-time signals to itself and leaves them open: to a
+ * process that is not PID 1 they would be the end. */
 void supervisor_block_signals(void)
 {
 	sigset_t set;
 
-	signal_set(&set);
-	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	memset(&set, 0xff, KERNEL_SIGSET);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(&set, faults[i]);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, KERNEL_SIGSET);
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -221,7 +223,9 @@ static int open_signals(void)
 {
 	sigset_t set;
 
-	signal_set(&set);
+	(void)sigfillset(&set);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(&set, faults[i]);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -307,6 +311,15 @@ static int run_loop(struct supervisor *v)
 	}
 }
 
+/* QEMU ends when it cannot open the log of its -d. */
+static bool open_logs(struct supervisor *v, struct error *err)
+{
+	if (files_open_logs(&v->plan->s, &v->plan->identity))
+		return true;
+	v->plan->s.debug = "none";
+	return plan_args(v->plan, err);
+}
+
 static bool set_up(struct supervisor *v, struct error *err)
 {
 	const struct settings *s = &v->plan->s;
@@ -314,7 +327,8 @@ static bool set_up(struct supervisor *v, struct error *err)
 
 	if (!files_make_run_dir(s, err))
 		return false;
-	files_open_logs(s, &v->plan->identity);
+	if (!open_logs(v, err))
+		return false;
 	v->epoll = epoll_create1(EPOLL_CLOEXEC);
 	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (v->epoll < 0 || v->timer < 0 ||

@@ -51,10 +51,11 @@ struct supervisor {
 	int epoll, signals, timer;
 	enum vm_state state;
 	enum shutdown_cause cause;
-	bool ran;	 /* QEMU reached RESUME: from now on the guest may have changed its disk */
-	bool retried;	 /* with TCG, after KVM chosen automatically failed */
-	bool io_error;	 /* paused by a disk error of the host's */
-	pid_t qemu;	 /* 0: none */
+	bool ran;	/* QEMU reached RESUME: from now on the guest may have changed its disk */
+	bool retried;	/* with TCG, after KVM chosen automatically failed */
+	bool resetting; /* by our reset button: a reboot does not end QEMU until the guest prints */
+	bool io_error;	/* paused by a disk error of the host's */
+	pid_t qemu;	/* 0: none */
 	int qemu_status; /* of waitpid(2) */
 	bool qemu_ended;
 	int output; /* QEMU's stdout and stderr */
@@ -95,6 +96,8 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 
 /* The reset button. False when QEMU does not answer. */
 bool supervisor_reset(struct supervisor *v);
+/* The guest has come back from it. */
+void supervisor_reset_done(struct supervisor *v);
 
 /* SIGTERM, `vm stop`: start the ladder or go one rung further. */
 void supervisor_stop(struct supervisor *v, enum ladder_event event);

@@ -1,0 +1,275 @@
+# Signals, stops and ends of a running guest, and the exit status each leaves.
+load helpers
+
+# On the host: the same program, as a plain process. machsh's login is at hand through the console.
+start_mach() {
+    PORT=$(free_port)
+    host_vm SERIAL_PORT="$PORT" "$@"
+    wait_until 60 vm health
+}
+
+type_to_guest() {
+    talk telnet 127.0.0.1 "$PORT" :: send: 'expect:login: ' send:root 'expect:machsh# ' "send:$1" \
+        "expect:$2" >>"$T/talk"
+}
+
+qemu_pid() {
+    vm status --json | jq -r .qemu.pid
+}
+
+said() {
+    grep -qF -- "$1" "$T/out"
+}
+
+no_qemu_left() {
+    process_is_gone "$1"
+}
+
+@test "SIGTERM: the power button, status 0, nothing left running" {
+    start_mach
+    qemu=$(qemu_pid)
+    kill -TERM "$VM_PID"
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'stopping: ACPI power button'
+    said 'the guest powered off'
+    no_qemu_left "$qemu"
+    [ ! -e "$T/run/control.sock" ]
+}
+
+@test "vm stop waits for the end and passes the status on" {
+    start_mach
+    run -0 vm stop
+    assert_output 'the guest has ended, exit status 0'
+    host_vm_exit
+    assert_equal "$STATUS" 0
+}
+
+@test "a SIGTERM before the guest can see the button is not lost: it is pressed again" {
+    host_vm
+    wait_until 30 said 'the guest runs'
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 0
+    said 'the guest powered off'
+}
+
+@test "a guest that ignores the button is told to quit when its time is over: status 82" {
+    start_mach VM_STOP_TIMEOUT=3
+    type_to_guest 'acpi off' 'power button: off'
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 82
+    said 'stopping: QMP quit'
+    said 'the guest was cut off: what it had not written to its disk is lost'
+    refute grep -q 'SIGTERM to QEMU' "$T/out"
+}
+
+@test "a second SIGTERM goes to the next step at once" {
+    start_mach VM_STOP_TIMEOUT=600
+    type_to_guest 'acpi off' 'power button: off'
+    kill -TERM "$VM_PID"
+    wait_until 10 said 'stopping: ACPI power button'
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 82
+    said 'stopping: QMP quit'
+}
+
+@test "vm stop --now does not ask the guest" {
+    start_mach
+    run vm stop --now
+    assert_failure 82
+    host_vm_exit
+    refute grep -q 'ACPI' "$T/out"
+}
+
+@test "a QEMU that hangs is killed inside VM_STOP_TIMEOUT" {
+    start_mach VM_STOP_TIMEOUT=3
+    qemu=$(qemu_pid)
+    kill -STOP "$qemu"
+    begin=$SECONDS
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 82
+    said 'stopping: SIGKILL to QEMU'
+    [ $((SECONDS - begin)) -le 4 ]
+    no_qemu_left "$qemu"
+}
+
+@test "the guest's own halt and reboot end it with status 0" {
+    start_mach
+    type_to_guest halt 'halting'
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'the guest powered off'
+
+    start_mach
+    type_to_guest reboot 'rebooting'
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'the guest rebooted'
+}
+
+@test "vm reset and SIGUSR2 reset the machine, which becomes ready again" {
+    start_mach
+    run -0 vm reset
+    wait_until 30 said 'the machine was reset'
+    wait_until 60 vm health
+    kill -USR2 "$VM_PID"
+    wait_until 30 bash -c "[ \$(grep -c 'the machine was reset' '$T/out') -eq 2 ]"
+    wait_until 60 vm health
+    assert_equal "$(grep -c 'ready: login prompt' "$T/out")" 3
+    # The reset did not switch off that a reboot of the guest's is its end.
+    type_to_guest reboot 'rebooting'
+    host_vm_exit
+    assert_equal "$STATUS" 0
+}
+
+@test "SIGHUP reopens the logs, SIGUSR1 writes the status" {
+    start_mach
+    mv "$T/log/console.log" "$T/log/console.old"
+    mv "$T/log/events.jsonl" "$T/log/events.old"
+    kill -HUP "$VM_PID"
+    wait_until 10 said 'logs reopened'
+    type_to_guest 'echo after the rotation' 'after the rotation'
+    wait_until 10 grep -q 'after the rotation' "$T/log/console.log"
+    refute grep -q 'after the rotation' "$T/log/console.old"
+    grep -q 'GNU Mach' "$T/log/console.old"
+    kill -USR1 "$VM_PID"
+    wait_until 10 said 'status: running; ready: login prompt'
+}
+
+@test "signals without a meaning do nothing" {
+    start_mach
+    for sig in QUIT ALRM PIPE WINCH CONT VTALRM PROF IO PWR URG TTIN TTOU TSTP RTMIN RTMAX; do
+        kill "-$sig" "$VM_PID"
+    done
+    run -0 vm health
+    run -0 vm stop
+}
+
+@test "QEMU that is killed from outside: status 69, and which signal" {
+    for sig in KILL SEGV; do
+        start_mach
+        kill "-$sig" "$(qemu_pid)"
+        host_vm_exit
+        assert_equal "$STATUS" 69
+        said "QEMU was killed by signal $(kill -l $sig)"
+        said 'while the guest ran: what it had not written is lost'
+    done
+}
+
+@test "QEMU does not outlive a vm run that is killed" {
+    start_mach
+    qemu=$(qemu_pid)
+    kill -KILL "$VM_PID"
+    wait_until 10 process_is_gone "$qemu"
+    # What it left behind does not stop the next one.
+    host_vm
+    wait_until 60 vm health
+}
+
+@test "two guests with one VM_RUN_DIR: the second one says so and leaves the first alone" {
+    start_mach
+    run vm run
+    assert_failure 78
+    assert_line --partial 'another guest runs with this VM_RUN_DIR'
+    run -0 vm health
+}
+
+@test "a port in use is named, with its setting: status 69" {
+    PORT=$(free_port)
+    python3 -c "
+import socket, time
+s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(600)" 3>&- &
+    PIDS+=($!)
+    wait_until 10 bash -c "</dev/tcp/127.0.0.1/$PORT"
+    host_vm SERIAL_PORT="$PORT"
+    host_vm_exit
+    assert_equal "$STATUS" 69
+    said "vm: error: SERIAL_PORT=$PORT: port $PORT of 127.0.0.1 is in use"
+    # A forward is opened by QEMU: its words, and ours.
+    host_vm VM_GUEST=linux QEMU_HOSTFWDS="tcp:$PORT:22"
+    host_vm_exit
+    assert_equal "$STATUS" 69
+    grep -q "hostfwd\|host forwarding" "$T/out"
+    said 'QEMU ended with status 1 before the guest ran'
+}
+
+@test "a paused start waits for cont; stopped before that it has nothing to lose" {
+    host_vm VM_START_PAUSED=1
+    wait_until 30 said 'the guest waits for cont on the monitor'
+    run vm health
+    assert_failure 1
+    assert_output paused
+    run -0 vm monitor info status
+    assert_output --partial 'paused'
+    run -0 vm monitor cont
+    wait_until 60 vm health
+    run -0 vm stop
+    host_vm_exit
+
+    host_vm VM_START_PAUSED=1
+    wait_until 30 said 'the guest waits for cont on the monitor'
+    kill -TERM "$VM_PID"
+    host_vm_exit
+    assert_equal "$STATUS" 0
+}
+
+@test "vm wait: login, exit, and a time that is over" {
+    host_vm VM_START_PAUSED=1
+    wait_until 30 said 'waits for cont'
+    run vm wait --timeout 1
+    assert_failure 1
+    assert_output 'not within 1 s'
+    vm wait --for exit >"$T/waited" 3>&- &
+    waiter=$!
+    PIDS+=("$waiter")
+    vm monitor cont
+    run -0 vm wait --for login --timeout 60
+    vm stop
+    wait "$waiter"
+    grep -q 'exit status 0' "$T/waited"
+}
+
+@test "a full or missing log directory costs the logs, not the guest" {
+    mkdir -p "$T/log"
+    touch "$T/nolog"
+    host_vm VM_LOG_DIR="$T/nolog"
+    wait_until 60 vm health
+    said "vm: warning: VM_LOG_DIR=$T/nolog: console.log cannot be written"
+    run -0 vm stop
+}
+
+@test "docker stop, ^C on a terminal, and docker run --init end a guest cleanly" {
+    container stop
+    container_ready "$C"
+    docker stop -t 30 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+    logs_have "$C" 'the guest powered off'
+
+    container init --init
+    container_ready "$C"
+    docker exec "$C" cat /proc/1/comm | grep -qv init$ || :
+    docker stop -t 30 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+
+    CONTAINERS+=("$ID-tty")
+    run -0 talk -t 60 docker run -it --name "$ID-tty" "$IMAGE" :: 'expect:ready: login prompt' \
+        'raw:\x03' 'expect:the guest powered off' 'expect:exit status 0' eof
+}
+
+@test "wrong settings and unknown commands end a container with their status" {
+    container setting -e QEMU_RAM=-5
+    wait_exit "$C"
+    assert_equal "$STATUS" 78
+    container usage -- bash
+    wait_exit "$C"
+    assert_equal "$STATUS" 64
+    container drive -e QEMU_DRIVE=/opt/hurd-image/none.qcow2
+    wait_exit "$C"
+    assert_equal "$STATUS" 66
+}
