@@ -1,0 +1,475 @@
+/* test_kvm.c - the proof of KVM and the accelerator that follows from it: every verdict that can be
+ * had on any machine is brought about (device nodes of other kinds, mounts, seccomp, another user),
+ * the lines for all of them are compared, and what this machine's own /dev/kvm says must be
+ * consistent. That a working KVM is found to work is shown by tests/42-kvm.bats.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "host/kvm.h"
+#include "host/kvm_internal.h"
+#include "in_child.h"
+#include "qemu/accel.h"
+
+#define GIVE                                                                                       \
+	"docker run --device /dev/kvm, or --device-cgroup-rule 'c 10:232 rwm' with --cap-add "     \
+	"MKNOD, gives a container the host's KVM"
+
+static struct kvm_result r;
+
+/* An empty /dev of our own, with devices or without. */
+static void own_dev(unsigned long flags)
+{
+	own_mounts();
+	CHECK(mount("none", "/dev", "tmpfs", flags, "mode=755") == 0);
+	CHECK(flags & MS_NODEV || mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
+}
+
+static void look(enum kvm_verdict verdict, const char *step, const char *reason)
+{
+	CHECK(!kvm_prove("/dev/kvm", 50, &r));
+	CHECK_TEXT(r.reason, reason);
+	CHECK_TEXT(kvm_verdict_name(r.verdict), kvm_verdict_name(verdict));
+	CHECK_TEXT(r.step, step);
+	CHECK(r.fix[0] && r.exit_reason == -1);
+}
+
+/* Does this machine's kernel have KVM, so that the proof goes on to the ioctls? Where it has none,
+ * the proof must end before them. */
+static int kernel_has_kvm(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	else
+		CHECK(!kvm_prove("/dev/kvm", 50, &r) &&
+		      (r.verdict == KVM_ABSENT || r.verdict == KVM_DENIED));
+	return fd >= 0;
+}
+
+static void look_at_others(void)
+{
+	struct stat st;
+
+	own_dev(0);
+	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
+	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is device 1:3, not 10:232");
+	CHECK_TEXT(r.fix, GIVE);
+	CHECK(stat("/dev/kvm", &st) == 0 && !r.made_node); /* not ours: left alone */
+	CHECK(unlink("/dev/kvm") == 0 && mkdir("/dev/kvm", 0755) == 0);
+	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+	CHECK(rmdir("/dev/kvm") == 0 && mkfifo("/dev/kvm", 0666) == 0);
+	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+	CHECK(unlink("/dev/kvm") == 0 && mknod("/dev/kvm", S_IFREG | 0666, 0) == 0);
+	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+}
+
+static void something_else_is_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(look_at_others));
+}
+
+static void look_at_nothing(void)
+{
+	own_dev(0);
+	forbid(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
+	look(KVM_ABSENT, "mknod",
+	     "there is no /dev/kvm, and it cannot be made (Operation not permitted)");
+	CHECK(r.error == EPERM);
+	CHECK_TEXT(r.fix, GIVE);
+}
+
+static void look_at_nothing_as_nobody(void)
+{
+	own_dev(0);
+	become_nobody();
+	look(KVM_ABSENT, "mknod",
+	     "there is no /dev/kvm, and it cannot be made (Permission denied)");
+}
+
+static void look_at_nothing_read_only(void)
+{
+	own_dev(0);
+	CHECK(mount("none", "/dev", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+	look(KVM_ABSENT, "mknod",
+	     "there is no /dev/kvm, and it cannot be made (Read-only file system)");
+}
+
+static void an_absent_node_that_cannot_be_made_is_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(look_at_nothing));
+	assert_true(in_child(look_at_nothing_as_nobody));
+	assert_true(in_child(look_at_nothing_read_only));
+}
+
+static void look_on_nodev(void)
+{
+	struct stat st;
+
+	own_dev(MS_NODEV);
+	look(KVM_DENIED, "open", "/dev/kvm cannot be opened: it is on a file system mounted nodev");
+	CHECK(r.made_node && r.error == EACCES);
+	CHECK(stat("/dev/kvm", &st) == -1); /* of no use: removed */
+}
+
+static void a_node_on_nodev_is_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(look_on_nodev));
+}
+
+static void look_denied(void)
+{
+	static const struct {
+		gid_t gid;
+		mode_t mode;
+		const char *reason, *fix;
+	} t[] = {
+		{0, 0600,
+		 "/dev/kvm cannot be opened by user 65534: it belongs to 0:0 with mode 0600",
+		 "start the container as root, or let the host's group kvm read and write "
+		 "/dev/kvm"},
+		{109, 0660,
+		 "/dev/kvm cannot be opened by user 65534: it belongs to 0:109 with mode 0660",
+		 "start the container with --group-add 109"},
+		{109, 0640,
+		 "/dev/kvm cannot be opened by user 65534: it belongs to 0:109 with mode 0640",
+		 "start the container as root, or let the host's group kvm read and write "
+		 "/dev/kvm"},
+	};
+
+	own_dev(0);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		(void)unlink("/dev/kvm");
+		CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
+		CHECK(chown("/dev/kvm", 0, t[i].gid) == 0 && chmod("/dev/kvm", t[i].mode) == 0);
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			become_nobody();
+			look(KVM_DENIED, "open", t[i].reason);
+			CHECK(r.error == EACCES);
+			CHECK_TEXT(r.fix, t[i].fix);
+			_exit(0);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	CHECK(chmod("/dev", 0700) == 0);
+	become_nobody();
+	look(KVM_DENIED, "stat", "/dev/kvm cannot be reached (Permission denied)");
+}
+
+static void a_node_that_is_closed_to_us_is_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(look_denied));
+}
+
+/* What a device cgroup does (tests/42-kvm.bats has a real one). */
+static void look_without_permission(void)
+{
+	own_dev(0);
+	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(10, 232)) == 0);
+	r = (struct kvm_result){
+		.verdict = KVM_DENIED, .step = "open", .error = EPERM, .exit_reason = -1};
+	kvm_explain("/dev/kvm", 50, &r);
+	CHECK_TEXT(r.reason, "/dev/kvm cannot be opened: the container's device rules forbid it "
+			     "(Operation not permitted)");
+	CHECK_TEXT(r.fix, GIVE);
+}
+
+/* A kernel without KVM has nothing behind the node, which is removed again; one with it goes on. */
+static void make_node(void)
+{
+	int has = kernel_has_kvm();
+	struct stat st;
+
+	own_dev(0);
+	(void)kvm_prove("/dev/kvm", 50, &r);
+	CHECK(r.made_node);
+	if (has) {
+		CHECK(stat("/dev/kvm", &st) == 0 && S_ISCHR(st.st_mode));
+		CHECK(st.st_rdev == makedev(10, 232) && (st.st_mode & 07777) == 0600);
+		CHECK(r.verdict != KVM_ABSENT && r.verdict != KVM_DENIED);
+		(void)kvm_prove("/dev/kvm", 50, &r);
+		CHECK(!r.made_node);
+	} else {
+		CHECK(stat("/dev/kvm", &st) == -1 && r.verdict == KVM_ABSENT);
+		CHECK(strncmp(r.reason, "the host has no KVM behind /dev/kvm", 35) == 0);
+	}
+}
+
+static void the_node_is_made_where_it_may_be(void **state)
+{
+	(void)state;
+	assert_true(in_child(look_without_permission));
+	assert_true(in_child(make_node));
+}
+
+static void refuse(unsigned long request, uint32_t action, const char *step, const char *reason)
+{
+	forbid(SYS_ioctl, (long)request, action);
+	look(KVM_REFUSED, step, reason);
+}
+
+static void refuse_busy(void)
+{
+	if (!kernel_has_kvm())
+		return;
+	refuse(KVM_CREATE_VM, SECCOMP_RET_ERRNO | EBUSY, "KVM_CREATE_VM",
+	       "/dev/kvm opens, but another hypervisor has the processor (KVM_CREATE_VM: Device or "
+	       "resource busy)");
+	CHECK_TEXT(r.fix, "stop the other hypervisor (VirtualBox, VMware)");
+}
+
+static void refuse_by_error(void)
+{
+	if (!kernel_has_kvm())
+		return;
+	refuse(KVM_SET_SREGS, SECCOMP_RET_ERRNO | EPERM, "KVM_SET_SREGS",
+	       "/dev/kvm opens, but KVM_SET_SREGS fails: Operation not permitted");
+	CHECK_TEXT(r.fix,
+		   "allow KVM's ioctls in the container's seccomp profile or security module");
+}
+
+static void refuse_by_signal(void)
+{
+	if (!kernel_has_kvm())
+		return;
+	refuse(KVM_CREATE_VCPU, SECCOMP_RET_KILL_PROCESS, "KVM_CREATE_VCPU",
+	       "/dev/kvm opens, but signal 31 ended the attempt to use it, at KVM_CREATE_VCPU");
+	CHECK(r.signal == SIGSYS);
+}
+
+static void break_run(void)
+{
+	if (!kernel_has_kvm())
+		return;
+	forbid(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
+	CHECK(!kvm_prove("/dev/kvm", 50, &r) && r.verdict == KVM_BROKEN && r.error == EFAULT);
+	CHECK_TEXT(r.reason, "/dev/kvm does not run code: KVM_RUN fails: Bad address");
+}
+
+static void break_version(void)
+{
+	if (!kernel_has_kvm())
+		return;
+	forbid(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
+	look(KVM_NOT_KVM, "KVM_GET_API_VERSION",
+	     "/dev/kvm speaks another version of KVM's interface than 12");
+}
+
+/* A sandbox as QEMU.md names it; a kernel without KVM ends at the step before (make_node). */
+static void refusals_are_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(refuse_busy));
+	assert_true(in_child(refuse_by_error));
+	assert_true(in_child(refuse_by_signal));
+	assert_true(in_child(break_run));
+	assert_true(in_child(break_version));
+}
+
+static void no_process(void)
+{
+	struct rlimit one = {1, 1};
+
+	own_dev(0);
+	CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
+	CHECK(setrlimit(RLIMIT_NPROC, &one) == 0);
+	become_nobody();
+	look(KVM_REFUSED, "fork",
+	     "/dev/kvm cannot be tried: fork: Resource temporarily unavailable");
+}
+
+static void no_process_is_told(void **state)
+{
+	(void)state;
+	assert_true(in_child(no_process));
+}
+
+/* What this machine's says, whatever it is; with every signal blocked, as in PID 1. Other children
+ * are not touched and nothing stays open. */
+static void prove_here(void)
+{
+	sigset_t all;
+	int status;
+	int low = dup(2);
+
+	close(low);
+	(void)sigfillset(&all);
+	CHECK(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
+	pid_t other = fork();
+
+	if (other == 0)
+		_exit(7);
+	for (int i = 0; i < 10; i++) {
+		bool works = kvm_prove("/dev/kvm", 50, &r);
+
+		CHECK(works == (r.verdict == KVM_WORKS) && r.reason[0]);
+		CHECK(!works || (r.exit_reason == KVM_EXIT_HLT && r.loop_ns && !r.fix[0]));
+		CHECK(r.verdict != KVM_TOO_SLOW || !r.loop_ns);
+	}
+	CHECK(waitpid(other, &status, 0) == other && WEXITSTATUS(status) == 7);
+	int next = dup(2);
+
+	CHECK(next == low);
+	/* the ones that were still ending end */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+	CHECK(errno == ECHILD);
+}
+
+static void the_proof_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	assert_true(in_child(prove_here));
+}
+
+static void every_verdict_has_its_line(void **state)
+{
+	static const struct {
+		struct kvm_result r;
+		const char *reason;
+	} t[] = {
+		{{.verdict = KVM_WORKS, .step = "done", .exit_reason = 5, .loop_ns = 1100000},
+		 "/dev/kvm works: a million turns of a loop took 1.10 ms"},
+		{{.verdict = KVM_WORKS, .step = "done", .loop_ns = 432100, .made_node = true},
+		 "/dev/kvm works: a million turns of a loop took 0.43 ms (the node was made here)"},
+		{{.verdict = KVM_ABSENT, .step = "open", .error = ENODEV},
+		 "the host has no KVM behind /dev/kvm (No such device)"},
+		{{.verdict = KVM_ABSENT, .step = "stat", .error = ENOTDIR},
+		 "there is no /dev/kvm (Not a directory)"},
+		{{.verdict = KVM_NOT_KVM, .step = "KVM_GET_API_VERSION", .error = ENOTTY},
+		 "/dev/kvm is not KVM: KVM_GET_API_VERSION: Inappropriate ioctl for device"},
+		{{.verdict = KVM_REFUSED, .step = "KVM_CREATE_VM", .error = EIO},
+		 "/dev/kvm opens, but KVM_CREATE_VM fails: Input/output error"},
+		{{.verdict = KVM_BROKEN, .step = "KVM_RUN", .exit_reason = KVM_EXIT_FAIL_ENTRY},
+		 "/dev/kvm does not run code: it ended in KVM_EXIT_FAIL_ENTRY (9)"},
+		{{.verdict = KVM_BROKEN, .step = "KVM_RUN", .exit_reason = KVM_EXIT_INTERNAL_ERROR},
+		 "/dev/kvm does not run code: it ended in KVM_EXIT_INTERNAL_ERROR (17)"},
+		{{.verdict = KVM_BROKEN, .step = "KVM_RUN", .exit_reason = 99},
+		 "/dev/kvm does not run code: it ended in an unknown exit (99)"},
+		{{.verdict = KVM_BROKEN, .step = "the value", .exit_reason = KVM_EXIT_IO},
+		 "/dev/kvm runs code wrongly: the value that it computed is wrong"},
+		{{.verdict = KVM_BROKEN, .step = "the count", .exit_reason = KVM_EXIT_HLT},
+		 "/dev/kvm runs code wrongly: the count that it computed is wrong"},
+		{{.verdict = KVM_TOO_SLOW, .step = "KVM_CREATE_VM", .exit_reason = -1},
+		 "/dev/kvm opens, but KVM_CREATE_VM did not come back in time"},
+		{{.verdict = KVM_TOO_SLOW, .step = "KVM_RUN", .exit_reason = -1},
+		 "/dev/kvm opens, but ran nothing in 50 ms"},
+		{{.verdict = KVM_TOO_SLOW, .step = "KVM_RUN", .exit_reason = KVM_EXIT_IO},
+		 "/dev/kvm runs code, but too slowly: a million turns of a loop were not done in "
+		 "50 "
+		 "ms, and take 1 ms where KVM works"},
+		{{.verdict = KVM_WRONG_HOST, .step = "host"},
+		 "the host is not x86-64, and KVM runs the host's kind of processor only"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		r = t[i].r;
+		kvm_explain("/dev/kvm", 50, &r);
+		assert_string_equal(r.reason, t[i].reason);
+		assert_true((r.fix[0] == '\0') ==
+			    (r.verdict == KVM_WORKS || r.verdict == KVM_WRONG_HOST));
+	}
+}
+
+static void choose_without_kvm(void)
+{
+	struct settings s = {.accel = ACCEL_AUTO};
+	struct accel_choice a;
+	struct error err = {0};
+
+	own_dev(0);
+	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
+	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_TCG && a.automatic);
+	CHECK_TEXT(a.reason,
+		   "TCG, because /dev/kvm is not KVM: it is device 1:3, not 10:232; " GIVE);
+	s.accel = ACCEL_KVM;
+	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_QEMU_FAILED);
+	CHECK_TEXT(err.message,
+		   "QEMU_ACCEL=kvm: /dev/kvm is not KVM: it is device 1:3, not 10:232");
+	CHECK_TEXT(err.fix, GIVE "; or leave QEMU_ACCEL unset, to run with TCG");
+	s.force = true;
+	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_KVM && !a.automatic);
+	CHECK_TEXT(a.reason, "KVM, by VM_FORCE=1, although /dev/kvm is not KVM: it is device 1:3, "
+			     "not 10:232");
+	s.force = false;
+	CHECK(unlink("/dev/kvm") == 0 && mknod("/dev/kvm", S_IFCHR | 0600, makedev(10, 232)) == 0);
+	become_nobody();
+	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_NO_PERMISSION);
+	CHECK_TEXT(err.message, "QEMU_ACCEL=kvm: /dev/kvm cannot be opened by user 65534: it "
+				"belongs to 0:0 with mode 0600");
+}
+
+static void the_ladder_ends_in_tcg_with_the_reason(void **state)
+{
+	(void)state;
+	assert_true(in_child(choose_without_kvm));
+}
+
+static void tcg_tries_nothing(void **state)
+{
+	const struct settings s = {.accel = ACCEL_TCG};
+	struct kvm_result untouched = {.step = "untouched"};
+	struct accel_choice a;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(accel_choose(&s, &untouched, &a, &err));
+	assert_true(a.accel == ACCEL_TCG && !a.automatic);
+	assert_string_equal(a.reason, "TCG, as QEMU_ACCEL=tcg says");
+	assert_string_equal(untouched.step, "untouched");
+}
+
+static void auto_follows_the_proof(void **state)
+{
+	const struct settings s = {.accel = ACCEL_AUTO};
+	struct accel_choice a;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(accel_choose(&s, &r, &a, &err) && a.automatic);
+	assert_int_equal(a.accel, r.verdict == KVM_WORKS ? ACCEL_KVM : ACCEL_TCG);
+	assert_non_null(strstr(a.reason, r.reason));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(something_else_is_told),
+		cmocka_unit_test(an_absent_node_that_cannot_be_made_is_told),
+		cmocka_unit_test(a_node_on_nodev_is_told),
+		cmocka_unit_test(a_node_that_is_closed_to_us_is_told),
+		cmocka_unit_test(the_node_is_made_where_it_may_be),
+		cmocka_unit_test(refusals_are_told),
+		cmocka_unit_test(no_process_is_told),
+		cmocka_unit_test(the_proof_leaves_nothing_behind),
+		cmocka_unit_test(every_verdict_has_its_line),
+		cmocka_unit_test(the_ladder_ends_in_tcg_with_the_reason),
+		cmocka_unit_test(tcg_tries_nothing),
+		cmocka_unit_test(auto_follows_the_proof),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
