@@ -1,0 +1,11 @@
+# guests.mk - the guests that only the tests use.
+#
+# `make guests` (images/guests.mk) builds these too. Debian's packages are kept in
+# build/guests/debs/linux; build.sh does nothing while what it was built from is the same.
+
+LINUX_GUEST := $(addprefix build/guests/linux,.qcow2 -big.qcow2 -vmlinuz -initrd -key -key.pub)
+
+guests: $(LINUX_GUEST)
+
+$(LINUX_GUEST) &: $(wildcard tests/guests/linux/*)
+	tests/guests/linux/build.sh --debs build/guests/debs/linux build/guests
