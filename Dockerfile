@@ -40,8 +40,8 @@ FROM ${BASE}
 # 107 is the number that Fedora and RHEL reserve for `qemu`; it is made before any package takes
 # it, so that files in mounted directories have one owner on every base. No file keeps a SUID bit:
 # QEMU runs with no_new_privs, and its bridge helper is not wanted at all.
-# The directories are open to all, for `docker run --user` with any number; /run/vm is not, the
-# program makes it.
+# The directories are open to all, for `docker run --user` with any number; a tmpfs that is mounted
+# on /run takes over its mode.
 RUN set -eu; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
@@ -62,6 +62,7 @@ RUN set -eu; \
     mkdir -p /opt/hurd-image /share /usr/share/vm /var/log/qemu; \
     chown qemu:qemu /share /var/log/qemu; \
     chmod 0777 /share /var/log/qemu; \
+    chmod 1777 /run; \
     ln -s /init /usr/local/bin/vm
 COPY --from=mach-mini /out/ /usr/share/vm/
 COPY --from=build /src/build/vm /init

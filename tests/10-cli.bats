@@ -61,7 +61,7 @@ load helpers
 }
 
 @test "a request without a running guest says where it looked" {
-    for c in status health wait stop; do
+    for c in status health stop wait; do
         run env -i VM_RUN_DIR="$T/none" "$VM" "$c"
         assert_failure 1
         assert_output "no guest runs here: $T/none/control.sock: No such file or directory"

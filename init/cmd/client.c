@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -51,7 +52,22 @@ static int read_answer(int fd, uint64_t end)
 	}
 }
 
-int client_request(char **envp, const char *request, long timeout_s)
+/* Connect to PATH, trying for PATIENCE_MS: whoever starts a container and waits for it may be here
+ * before PID 1 has made its socket, which it does a few milliseconds after its start. */
+static int connect_patiently(const char *path, long patience_ms)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	uint64_t end = clock_now() + (uint64_t)patience_ms * 1000000u;
+	int fd = connect_unix(path);
+
+	while (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && clock_now() < end) {
+		(void)nanosleep(&pause, NULL);
+		fd = connect_unix(path);
+	}
+	return fd;
+}
+
+int client_request(char **envp, const char *request, long timeout_s, long patience_ms)
 {
 	static struct settings s;
 	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
@@ -59,7 +75,7 @@ int client_request(char **envp, const char *request, long timeout_s)
 
 	(void)settings_parse(envp, &s, &ignored);
 	(void)snprintf(path, sizeof path, "%s/control.sock", s.run_dir);
-	_cleanup_fd_ int fd = connect_unix(path);
+	_cleanup_fd_ int fd = connect_patiently(path, patience_ms);
 
 	if (fd < 0) {
 		(void)printf("no guest runs here: %s: %s\n", path, strerror(errno));

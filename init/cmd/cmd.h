@@ -32,8 +32,9 @@ bool cmd_only_option(const struct command *self, int argc, char **argv, const ch
 		     bool *given, int *status);
 
 /* Send REQUEST (one line without its end) to PID 1 and print the answer; errors and not-ready
- * lines too. TIMEOUT_S < 0: wait for ever. Returns the status that PID 1 answered, or
+ * lines too. TIMEOUT_S < 0: wait for ever. PATIENCE_MS is how long PID 1 may take to be there at
+ * all. Returns the status that PID 1 answered, or
  * EXIT_NOT_READY when there is none to ask or the time is over. */
-int client_request(char **envp, const char *request, long timeout_s);
+int client_request(char **envp, const char *request, long timeout_s, long patience_ms);
 
 #endif

@@ -29,5 +29,5 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 			return cmd_usage(self, "an argument has a line end or is too long", NULL);
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s", argv[i]);
 	}
-	return client_request(envp, line, health ? HEALTH_TIMEOUT_S : -1);
+	return client_request(envp, line, health ? HEALTH_TIMEOUT_S : -1, 0);
 }

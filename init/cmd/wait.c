@@ -6,6 +6,9 @@
 #include "base/error.h"
 #include "cmd/cmd.h"
 
+/* What a start may take until PID 1 listens; far more than it does take. */
+#define START_MS 3000
+
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 {
 	const char *what = "login";
@@ -31,5 +34,5 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 		}
 	}
 	(void)snprintf(line, sizeof line, "wait %s", what);
-	return client_request(envp, line, timeout);
+	return client_request(envp, line, timeout, START_MS);
 }

@@ -50,6 +50,11 @@ bool files_open_logs(const struct settings *s, const struct identity *id)
 	log_files(log, events);
 	_cleanup_fd_ int errors = open_log(s, id, "guest-errors.log");
 
+	/* QEMU opens it by name: where it could not be given to QEMU's user, it is opened to all.
+	 */
+	if (errors >= 0 && !identity_own(id, errors) && fchmod(errors, 0666) != 0)
+		fd_close(&errors);
+
 	if (errors < 0)
 		say_lost(s, "guest-errors.log");
 	return errors >= 0;

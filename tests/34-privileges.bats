@@ -1,0 +1,137 @@
+# Who runs with which rights, and containers that are given less.
+load helpers
+
+# The pid of QEMU in container $1, and one line of its /proc/PID/status.
+qemu_status() {
+    docker exec "$1" sh -c '
+        for p in /proc/[0-9]*; do
+            case $(cat $p/comm 2>/dev/null) in qemu-system-*) cat $p/status; break ;; esac
+        done' | sed -n "s/^$2:[[:space:]]*//p"
+}
+
+@test "QEMU runs as qemu, without capabilities, with no_new_privs and a seccomp filter" {
+    container rights "${SAFE[@]}"
+    container_ready "$C"
+    assert_equal "$(qemu_status "$C" Uid | tr '\t' ' ')" '107 107 107 107'
+    assert_equal "$(qemu_status "$C" Gid | tr '\t' ' ')" '107 107 107 107'
+    assert_equal "$(qemu_status "$C" Groups | tr -d ' ')" ''
+    for set in CapInh CapPrm CapEff CapAmb; do
+        assert_equal "$(qemu_status "$C" $set)" 0000000000000000
+    done
+    assert_equal "$(qemu_status "$C" NoNewPrivs)" 1
+    assert_equal "$(qemu_status "$C" Seccomp)" 2
+    # Docker's filter is one, QEMU's own another.
+    [ "$(qemu_status "$C" Seccomp_filters)" -ge 2 ]
+    assert_equal "$(docker exec "$C" sh -c 'cat /proc/$(cd /proc; grep -l ^qemu-system [0-9]*/comm | head -n 1 | cut -d/ -f1)/oom_score_adj')" 500
+}
+
+@test "PID 1 keeps no right to make devices once the guest runs" {
+    container kept "${SAFE[@]}"
+    container_ready "$C"
+    run -0 docker exec "$C" sed -n 's/^CapEff:[[:space:]]*//p' /proc/1/status
+    # CHOWN 0, DAC_OVERRIDE 1, KILL 5, SETGID 6, SETUID 7
+    assert_output 00000000000000e3
+}
+
+@test "QEMU has the descriptors it was given and no other of ours" {
+    container fds "${SAFE[@]}"
+    container_ready "$C"
+    run -0 docker exec "$C" sh -c '
+        p=$(cd /proc; grep -l ^qemu-system [0-9]*/comm | head -n 1 | cut -d/ -f1)
+        for fd in /proc/$p/fd/*; do echo "${fd##*/} $(readlink $fd)"; done'
+    refute_output --partial /init
+    refute_output --partial console.log
+    refute_output --partial events.jsonl
+    refute_output --partial '[signalfd]'
+}
+
+@test "--read-only with tmpfs on /run and /var/tmp is enough, and without it says what is missing" {
+    container plain --read-only
+    wait_exit "$C"
+    assert_equal "$STATUS" 77
+    logs_have "$C" 'VM_TMP_DIR=/var/tmp: no overlay can be made there: Read-only file system'
+    container run --read-only --tmpfs /var/tmp
+    wait_exit "$C"
+    assert_equal "$STATUS" 77
+    logs_have "$C" 'VM_RUN_DIR=/run/vm cannot be made: Read-only file system'
+    container enough --read-only --tmpfs /run --tmpfs /var/tmp
+    container_ready "$C"
+    logs_have "$C" 'console.log cannot be written (Read-only file system)'
+    docker stop "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+}
+
+@test "--user with any number and no capability at all: QEMU runs as that user" {
+    container user --user 12345:12345 --cap-drop ALL --security-opt no-new-privileges:true \
+        --read-only --tmpfs /run:mode=1777 --tmpfs /var/tmp:mode=1777
+    container_ready "$C"
+    assert_equal "$(qemu_status "$C" Uid | tr '\t' ' ')" '12345 12345 12345 12345'
+    assert_equal "$(qemu_status "$C" CapEff)" 0000000000000000
+    docker stop "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+}
+
+@test "root without SETUID and SETGID: status 77 and which capabilities are missing" {
+    container nosetuid --cap-drop ALL
+    wait_exit "$C"
+    assert_equal "$STATUS" 77
+    logs_have "$C" 'the capabilities SETUID and SETGID to change that are missing'
+}
+
+@test "without KILL, MKNOD and CHOWN it still starts, and stops over QMP" {
+    container few --cap-drop ALL --cap-add SETUID --cap-add SETGID --tmpfs /run
+    container_ready "$C"
+    docker stop -t 30 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+}
+
+@test "without KILL a QEMU that hangs is given up, and goes with the container: status 82" {
+    container nokill --cap-drop ALL --cap-add SETUID --cap-add SETGID --tmpfs /run -e VM_STOP_TIMEOUT=2
+    container_ready "$C"
+    kill -STOP "$(docker top "$C" -eo pid,comm | awk '/qemu-system/ { print $1 }')"
+    docker stop -t 30 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 82
+    logs_have "$C" 'QEMU cannot be signalled (Operation not permitted)'
+}
+
+@test "VM_UID and VM_GID own what is made on the host's side" {
+    mkdir "$T/logs"
+    container owner "${SAFE[@]}" -v "$T/logs:/var/log/qemu" -e VM_UID=4711 -e VM_GID=4712
+    container_ready "$C"
+    assert_equal "$(qemu_status "$C" Uid | tr '\t' ' ')" '4711 4711 4711 4711'
+    for f in console.log qemu.log events.jsonl guest-errors.log; do
+        assert_equal "$(stat -c %u:%g "$T/logs/$f")" 4711:4712
+    done
+}
+
+@test "an image that belongs to somebody else is written, as compose mounts it" {
+    mkdir -m 755 "$T/images"
+    qemu-img create -q -f qcow2 "$T/images/disk.qcow2" 64M
+    chown 1000:1000 "$T/images" "$T/images/disk.qcow2"
+    chmod 644 "$T/images/disk.qcow2"
+    container image "${SAFE[@]}" -v "$T/images:/opt/hurd-image"
+    wait_until 30 logs_have "$C" 'the guest runs'
+    logs_have "$C" 'guest hurd (GNU/Hurd): /opt/hurd-image/disk.qcow2'
+    assert_equal "$(stat -c %u:%g "$T/images/disk.qcow2")" 1000:1000
+}
+
+@test "the image has no SUID file and one program twice, static and stripped" {
+    run -0 docker run --rm --entrypoint find "$IMAGE" / -xdev -type f -perm /6000
+    assert_output ''
+    run -0 docker run --rm --entrypoint readlink "$IMAGE" -f /usr/local/bin/vm
+    assert_output /init
+    CONTAINERS+=("$ID-copy")
+    docker create --name "$ID-copy" "$IMAGE" >/dev/null
+    docker cp "$ID-copy:/init" "$T/init"
+    run -0 file "$T/init"
+    assert_output --partial 'static-pie linked'
+    assert_output --partial 'stripped'
+    run ldd "$T/init"
+    assert_output --regexp 'statically linked|not a dynamic executable'
+    run -0 docker inspect -f '{{.Config.Volumes}} {{.Config.StopSignal}} {{json .Config.Healthcheck.Test}}' "$IMAGE"
+    assert_output 'map[] SIGTERM ["CMD","/init","health"]'
+}
