@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
 
-ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VM=$ROOT/build/vm
 IMAGE=${IMAGE:-hurd-vm:${TAG:-latest}}
 GUESTS=$ROOT/build/guests
