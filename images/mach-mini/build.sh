@@ -89,6 +89,7 @@ Dir::State::Lists "$work/apt/lists";
 Dir::Cache "$work/apt";
 Acquire::Languages "none";
 Acquire::Check-Valid-Until "false";
+APT::Update::Error-Mode "any";
 APT::Sandbox::User "root";
 END
     export APT_CONFIG="$work/apt/apt.conf"
