@@ -139,7 +139,7 @@ static inline void settle(struct bench *b)
 
 static inline int dial(struct bench *b, int listener)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
 	int small = 8192, one = 1;
 

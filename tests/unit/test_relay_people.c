@@ -233,7 +233,7 @@ static void two_pipes(void **state)
 static void without_descriptors(void **state)
 {
 	struct rlimit was, none = {0};
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
 	struct bench b;
 	char text[64];
