@@ -179,12 +179,11 @@ void supervisor_qmp_io(struct supervisor *v, uint32_t events)
 /* EPOLLOUT is wanted only while something waits to be written. */
 void supervisor_qmp_rearm(struct supervisor *v)
 {
-	static bool armed;
 	bool want = v->qmp.fd >= 0 && qmp_wants_write(&v->qmp);
 
-	if (v->qmp.fd < 0 || want == armed)
+	if (v->qmp.fd < 0 || want == v->qmp_armed)
 		return;
-	armed = want;
+	v->qmp_armed = want;
 	(void)loop_modify(v->epoll, v->qmp.fd, want ? EPOLLIN | EPOLLOUT : EPOLLIN,
 			  (struct loop_ref){.type = REF_QMP});
 }

@@ -120,6 +120,7 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	v->qemu_ended = false;
 	v->output = output.ours;
 	v->tail_len = 0;
+	v->qmp_armed = false;
 	qmp_init(&v->qmp, qmp.ours, v->qmp.on_event, v->qmp.event_arg);
 	(void)loop_add(v->epoll, qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
 	(void)loop_add(v->epoll, output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});

@@ -60,6 +60,7 @@ struct supervisor {
 	bool qemu_ended;
 	int output; /* QEMU's stdout and stderr */
 	struct qmp qmp;
+	bool qmp_armed; /* EPOLLOUT is asked for */
 	struct relay *relays[RELAY_COUNT];
 	struct control control;
 	struct ladder ladder;
