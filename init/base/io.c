@@ -3,11 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void fd_cleanup(int *fd)
 {
 	fd_close(fd);
+}
+
+void buffer_cleanup(uint8_t **p)
+{
+	free(*p);
 }
 
 int fd_take(int *fd)

@@ -11,6 +11,10 @@
 #define _cleanup_fd_ __attribute__((cleanup(fd_cleanup)))
 void fd_cleanup(int *fd);
 
+/* The same for memory of malloc(3). */
+#define _cleanup_buffer_ __attribute__((cleanup(buffer_cleanup)))
+void buffer_cleanup(uint8_t **p);
+
 /* Take a descriptor out of a _cleanup_fd_ variable. */
 int fd_take(int *fd);
 

@@ -5,32 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/bytes.h"
+
 #define V2_HEADER	   72u
 #define V3_HEADER	   104u
 #define REFCOUNT_TABLE_MAX (8u << 20)
 #define L1_MAX		   (32u << 20)
 #define SNAPSHOTS_MAX	   65536u
 #define BACKING_NAME_MAX   1023u
+#define BITMAPS_MAX	   65535u
+#define BITMAP_DIR_MAX	   (1024u * BITMAPS_MAX)
 
-/* Entries of the L1 and refcount tables: bits 9..55 are the offset (qcow2.rst). */
-#define OFFSET_MASK UINT64_C(0x00fffffffffffe00)
+#define AUTOCLEAR_BITMAPS  1u
+#define AUTOCLEAR_RAW_DATA 2u
 
 enum extension {
 	EXTENSION_END = 0,
 	EXTENSION_BACKING_FORMAT = (int)0xe2792aca,
 	EXTENSION_ENCRYPTION = 0x0537be77,
+	EXTENSION_BITMAPS = 0x23852875,
 	EXTENSION_DATA_FILE = 0x44415441,
 };
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
 
 static const char broken[] =
 	"get the image again, or make a new one; qemu-img check FILE tells more";
@@ -42,7 +37,8 @@ static const char convert[] =
 /* A feature that this program refuses. */
 #define REFUSED(fix, ...) error_set(err, EXIT_BAD_IMAGE, fix, __VA_ARGS__)
 
-/* Does [OFFSET, OFFSET + SIZE) lie in the file, at a multiple of the cluster size? */
+/* Does [OFFSET, OFFSET + SIZE) lie in the file, at a multiple of the cluster size? QEMU looks at
+ * the offset of a table without entries, too. */
 static bool check_area(const struct qcow2 *q, uint64_t offset, uint64_t size, uint64_t file_size,
 		       const char *what, const char *name, struct error *err)
 {
@@ -52,10 +48,12 @@ static bool check_area(const struct qcow2 *q, uint64_t offset, uint64_t size, ui
 		return BAD("%s: %s at offset %" PRIu64
 			   " is not at a multiple of the cluster size %" PRIu64,
 			   name, what, offset, mask + 1);
+	if (offset == 0 && size)
+		return BAD("%s: %s is at offset 0, where the header is", name, what);
 	if (offset > INT64_MAX || size > INT64_MAX - offset)
 		return BAD("%s: %s at offset %" PRIu64 ", %" PRIu64 " bytes, ends beyond 2^63",
 			   name, what, offset, size);
-	if (offset + size > file_size)
+	if (size && offset + size > file_size)
 		return BAD("%s is cut off: %s ends at byte %" PRIu64 ", and the file has %" PRIu64,
 			   name, what, offset + size, file_size);
 	return true;
@@ -69,10 +67,10 @@ static bool check_version(struct qcow2 *q, const uint8_t *buf, size_t len, const
 	if (q->version == 1)
 		return REFUSED(convert, "%s: a qcow image of version 1; 2 and 3 can be used", name);
 	if (q->version != 2 && q->version != 3)
-		return BAD("%s: qcow2 version is %" PRIu32 "; 2 and 3 can be used", name,
+		return BAD("%s: version (at byte 4) is %" PRIu32 ", must be 2 or 3", name,
 			   q->version);
 	if (q->cluster_bits < 9 || q->cluster_bits > 21)
-		return BAD("%s: cluster_bits is %" PRIu32 ", must be 9 to 21", name,
+		return BAD("%s: cluster_bits (at byte 20) is %" PRIu32 ", must be 9 to 21", name,
 			   q->cluster_bits);
 	q->header_length = V2_HEADER;
 	q->refcount_order = 4;
@@ -81,15 +79,16 @@ static bool check_version(struct qcow2 *q, const uint8_t *buf, size_t len, const
 	if (len < V3_HEADER)
 		return BAD("%s is cut off in the header: %zu bytes of %u", name, len, V3_HEADER);
 	q->incompatible = be64(buf + 72);
+	q->autoclear = be64(buf + 88);
 	q->refcount_order = be32(buf + 96);
 	q->header_length = be32(buf + 100);
 	if (q->header_length < V3_HEADER || q->header_length > UINT32_C(1) << q->cluster_bits ||
 	    q->header_length % 8)
-		return BAD("%s: header_length is %" PRIu32
+		return BAD("%s: header_length (at byte 100) is %" PRIu32
 			   ", must be a multiple of 8 from 104 to the cluster size",
 			   name, q->header_length);
 	if (q->refcount_order > 6)
-		return BAD("%s: refcount_order is %" PRIu32 ", must be 0 to 6", name,
+		return BAD("%s: refcount_order (at byte 96) is %" PRIu32 ", must be 0 to 6", name,
 			   q->refcount_order);
 	return true;
 }
@@ -104,32 +103,35 @@ static bool check_features(const struct qcow2 *q, const uint8_t *buf, size_t len
 		q->version == 3 && q->header_length > V3_HEADER && len > V3_HEADER ? buf[104] : 0;
 
 	if (q->incompatible & ~known)
-		return BAD("%s: incompatible feature bits 0x%" PRIx64 " are not known", name,
-			   q->incompatible & ~known);
+		return BAD("%s: incompatible_features (at byte 72) has the unknown bits 0x%" PRIx64,
+			   name, q->incompatible & ~known);
 	if (q->incompatible & QCOW2_CORRUPT)
-		return REFUSED("make a copy, then: qemu-img check -r all FILE",
-			       "%s: its corrupt bit is set; QEMU found it damaged before", name);
-	if (q->incompatible & QCOW2_DATA_FILE)
+		return REFUSED(
+			"make a copy, then: qemu-img check -r all FILE",
+			"%s: its corrupt bit (at byte 72) is set; QEMU found it damaged before",
+			name);
+	if (q->incompatible & QCOW2_DATA_FILE || q->autoclear & AUTOCLEAR_RAW_DATA)
 		return REFUSED(convert,
 			       "%s: its data lie in an external file, by which an image can read "
 			       "any file of the host",
 			       name);
 	if (q->incompatible & QCOW2_EXTENDED_L2 && q->cluster_bits < 14)
-		return BAD("%s: cluster_bits is %" PRIu32
+		return BAD("%s: cluster_bits (at byte 20) is %" PRIu32
 			   ", must be at least 14 with extended L2 entries",
 			   name, q->cluster_bits);
 	if (compression > 1)
-		return BAD("%s: compression type is %u, must be 0 (zlib) or 1 (zstd)", name,
-			   compression);
+		return BAD("%s: compression_type (at byte 104) is %u, must be 0 (zlib) or 1 (zstd)",
+			   name, compression);
 	if ((compression != 0) != ((q->incompatible & QCOW2_COMPRESSION) != 0))
-		return BAD("%s: compression type is %u and feature bit 3 is %sset", name,
-			   compression, q->incompatible & QCOW2_COMPRESSION ? "" : "not ");
+		return BAD("%s: compression_type (at byte 104) is %u and feature bit 3 is %sset",
+			   name, compression, q->incompatible & QCOW2_COMPRESSION ? "" : "not ");
 	uint32_t crypt = be32(buf + 32);
 
 	if (crypt > 2)
-		return BAD("%s: crypt_method is %" PRIu32 ", must be 0 to 2", name, crypt);
+		return BAD("%s: crypt_method (at byte 32) is %" PRIu32 ", must be 0", name, crypt);
 	if (crypt)
-		return REFUSED(convert, "%s: it is encrypted (crypt_method %" PRIu32 ")", name,
+		return REFUSED(convert,
+			       "%s: it is encrypted: crypt_method (at byte 32) is %" PRIu32, name,
 			       crypt);
 	return true;
 }
@@ -141,10 +143,10 @@ static bool check_l1(struct qcow2 *q, const uint8_t *buf, uint64_t file_size, co
 	q->l1_entries = be32(buf + 36);
 	q->l1_offset = be64(buf + 40);
 	if (q->virtual_size > INT64_MAX)
-		return BAD("%s: virtual size is %" PRIu64 ", must be below 2^63", name,
+		return BAD("%s: size (at byte 24) is %" PRIu64 ", must be below 2^63", name,
 			   q->virtual_size);
 	if ((uint64_t)q->l1_entries * 8 > L1_MAX)
-		return BAD("%s: the L1 table has %" PRIu32 " entries, more than %u", name,
+		return BAD("%s: l1_size (at byte 36) is %" PRIu32 ", must be at most %u", name,
 			   q->l1_entries, L1_MAX / 8);
 	/* One L2 table is a cluster of 8-byte (extended: 16-byte) entries, one for each cluster. */
 	unsigned l2_bits = q->cluster_bits - (q->incompatible & QCOW2_EXTENDED_L2 ? 4 : 3);
@@ -153,11 +155,11 @@ static bool check_l1(struct qcow2 *q, const uint8_t *buf, uint64_t file_size, co
 			  ((q->virtual_size & ((UINT64_C(1) << shift) - 1)) != 0);
 
 	if (q->l1_entries < needed)
-		return BAD("%s: the L1 table has %" PRIu32 " entries, too few for %" PRIu64
-			   " bytes (%" PRIu64 ")",
-			   name, q->l1_entries, q->virtual_size, needed);
-	return q->l1_entries == 0 || check_area(q, q->l1_offset, (uint64_t)q->l1_entries * 8,
-						file_size, "the L1 table", name, err);
+		return BAD("%s: l1_size (at byte 36) is %" PRIu32 ", must be at least %" PRIu64
+			   " for a disk of %" PRIu64 " bytes",
+			   name, q->l1_entries, needed, q->virtual_size);
+	return check_area(q, q->l1_offset, (uint64_t)q->l1_entries * 8, file_size,
+			  "the L1 table (at byte 40)", name, err);
 }
 
 static bool check_refcounts(struct qcow2 *q, const uint8_t *buf, uint64_t file_size,
@@ -169,54 +171,88 @@ static bool check_refcounts(struct qcow2 *q, const uint8_t *buf, uint64_t file_s
 	q->snapshots_offset = be64(buf + 64);
 	uint64_t size = (uint64_t)q->refcount_table_clusters << q->cluster_bits;
 
-	if (q->refcount_table_clusters == 0)
-		return BAD("%s: there is no refcount table", name);
-	if (size > REFCOUNT_TABLE_MAX)
-		return BAD("%s: the refcount table has %" PRIu64 " bytes, more than %u", name, size,
-			   REFCOUNT_TABLE_MAX);
-	if (!check_area(q, q->refcount_table_offset, size, file_size, "the refcount table", name,
-			err))
+	if (size == 0 || size > REFCOUNT_TABLE_MAX)
+		return BAD("%s: refcount_table_clusters (at byte 56) is %" PRIu32
+			   ", must be 1 to %u",
+			   name, q->refcount_table_clusters, REFCOUNT_TABLE_MAX >> q->cluster_bits);
+	if (!check_area(q, q->refcount_table_offset, size, file_size,
+			"the refcount table (at byte 48)", name, err))
 		return false;
 	if (q->snapshots > SNAPSHOTS_MAX)
-		return BAD("%s: there are %" PRIu32 " snapshots, more than %u", name, q->snapshots,
-			   SNAPSHOTS_MAX);
-	/* 40 bytes are the fixed part of each entry of the snapshot table. */
-	return q->snapshots == 0 || check_area(q, q->snapshots_offset, (uint64_t)q->snapshots * 40,
-					       file_size, "the snapshot table", name, err);
+		return BAD("%s: nb_snapshots (at byte 60) is %" PRIu32 ", must be at most %u", name,
+			   q->snapshots, SNAPSHOTS_MAX);
+	return check_area(q, q->snapshots_offset, (uint64_t)q->snapshots * QCOW2_SNAPSHOT_ENTRY,
+			  file_size, "the snapshot table (at byte 64)", name, err);
+}
+
+/* Bitmaps that are marked as out of date are none: QEMU does not look at them. */
+static bool read_bitmaps(struct qcow2 *q, const uint8_t *data, uint32_t size, uint64_t file_size,
+			 const char *name, struct error *err)
+{
+	if (size != 24)
+		return BAD("%s: its bitmaps extension has %" PRIu32 " bytes, must have 24", name,
+			   size);
+	if (!(q->autoclear & AUTOCLEAR_BITMAPS))
+		return true;
+	q->bitmaps = be32(data);
+	q->bitmaps_size = be64(data + 8);
+	q->bitmaps_offset = be64(data + 16);
+	if (q->bitmaps == 0 || q->bitmaps > BITMAPS_MAX || be32(data + 4) != 0)
+		return BAD("%s: its bitmaps extension says %" PRIu32 " bitmaps (reserved: %" PRIu32
+			   "), must be 1 to %u (0)",
+			   name, q->bitmaps, be32(data + 4), BITMAPS_MAX);
+	if (q->bitmaps_size == 0 || q->bitmaps_size > BITMAP_DIR_MAX)
+		return BAD("%s: its bitmap directory has %" PRIu64 " bytes, must have 1 to %u",
+			   name, q->bitmaps_size, BITMAP_DIR_MAX);
+	return check_area(q, q->bitmaps_offset, q->bitmaps_size, file_size, "the bitmap directory",
+			  name, err);
+}
+
+static bool read_extension(struct qcow2 *q, uint32_t type, const uint8_t *data, uint32_t size,
+			   uint64_t file_size, const char *name, struct error *err)
+{
+	switch (type) {
+	case (uint32_t)EXTENSION_BACKING_FORMAT:
+		if (size >= sizeof q->backing_format)
+			return BAD("%s: the backing format's name has %" PRIu32
+				   " bytes, must have at most %zu",
+				   name, size, sizeof q->backing_format - 1);
+		memcpy(q->backing_format, data, size);
+		q->backing_format[size] = '\0';
+		return true;
+	case EXTENSION_DATA_FILE:
+		return REFUSED(convert,
+			       "%s: it names an external data file, by which an image can read any "
+			       "file of the host",
+			       name);
+	case EXTENSION_ENCRYPTION: return REFUSED(convert, "%s: it is encrypted", name);
+	case EXTENSION_BITMAPS: return read_bitmaps(q, data, size, file_size, name, err);
+	default: return true; /* QEMU keeps what it does not know */
+	}
 }
 
 /* Header extensions lie between the header and the backing name, or the end of the cluster. */
-static bool check_extensions(struct qcow2 *q, const uint8_t *buf, uint64_t end, const char *name,
-			     struct error *err)
+static bool check_extensions(struct qcow2 *q, const uint8_t *buf, uint64_t end, uint64_t file_size,
+			     const char *name, struct error *err)
 {
 	uint64_t at = q->header_length;
 
-	while (at + 8 <= end) {
+	while (at < end) {
+		if (end - at < 8)
+			return BAD("%s: the header extension at byte %" PRIu64 " leaves the header",
+				   name, at);
 		uint32_t type = be32(buf + at);
 		uint32_t size = be32(buf + at + 4);
 
-		at += 8;
-		if (type == EXTENSION_END)
+		if (type == EXTENSION_END && size <= end - at - 8)
 			return true;
-		if (size > end - at)
+		if (size > end - at - 8)
 			return BAD("%s: header extension 0x%" PRIx32 " of %" PRIu32
-				   " bytes at offset %" PRIu64 " leaves the header",
-				   name, type, size, at - 8);
-		if (type == (uint32_t)EXTENSION_BACKING_FORMAT) {
-			if (size >= sizeof q->backing_format)
-				return BAD("%s: the backing format's name has %" PRIu32 " bytes",
-					   name, size);
-			memcpy(q->backing_format, buf + at, size);
-			q->backing_format[size] = '\0';
-		} else if (type == EXTENSION_DATA_FILE) {
-			return REFUSED(convert,
-				       "%s: it names an external data file, by which an image can "
-				       "read any file of the host",
-				       name);
-		} else if (type == EXTENSION_ENCRYPTION) {
-			return REFUSED(convert, "%s: it is encrypted", name);
-		}
-		at += (size + 7u) & ~UINT64_C(7);
+				   " bytes at byte %" PRIu64 " leaves the header",
+				   name, type, size, at);
+		if (!read_extension(q, type, buf + at + 8, size, file_size, name, err))
+			return false;
+		at += 8 + ((size + UINT64_C(7)) & ~UINT64_C(7));
 	}
 	return true;
 }
@@ -230,12 +266,15 @@ static bool read_backing(struct qcow2 *q, const uint8_t *buf, size_t len, uint64
 
 	*extensions_end = cluster;
 	if (offset != 0) {
-		if (offset > cluster || size > cluster - offset || size > BACKING_NAME_MAX ||
-		    offset < q->header_length)
-			return BAD(
-				"%s: the backing file's name (offset %" PRIu64 ", %" PRIu32
-				" bytes) does not lie in the first cluster, or is longer than %u",
-				name, offset, size, BACKING_NAME_MAX);
+		if (offset < q->header_length || offset > cluster)
+			return BAD("%s: backing_file_offset (at byte 8) is %" PRIu64
+				   ", must be from %" PRIu32 ", behind the header, to %" PRIu64
+				   ", in the first cluster",
+				   name, offset, q->header_length, cluster);
+		if (size > cluster - offset || size > BACKING_NAME_MAX)
+			return BAD("%s: backing_file_size (at byte 16) is %" PRIu32
+				   ", must be at most %u and end in the first cluster",
+				   name, size, BACKING_NAME_MAX);
 		if (offset + size > len)
 			return BAD("%s is cut off in the backing file's name", name);
 		memcpy(q->backing, buf + offset, size);
@@ -254,21 +293,10 @@ bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char 
 {
 	static const uint8_t magic[4] = {'Q', 'F', 'I', 0xfb};
 	uint64_t extensions_end;
-	const char *other;
 
 	memset(out, 0, sizeof *out);
-	if (len == 0)
-		return BAD("%s is empty", name);
-	if (len < 4 || memcmp(buf, magic, 4) != 0) {
-		other = image_format_name(buf, len, NULL);
-		if (other)
-			return REFUSED("unpack or convert it first: qemu-img convert -O qcow2 FILE "
-				       "NEW.qcow2",
-				       "%s is no qcow2 image but %s", name, other);
-		return REFUSED("if it is a raw disk, say so with QEMU_DRIVE_FORMAT=raw; better: "
-			       "qemu-img convert -O qcow2 FILE NEW.qcow2",
-			       "%s is no qcow2 image: it does not begin with QFI\\xfb", name);
-	}
+	if (len < 4 || memcmp(buf, magic, 4) != 0)
+		return BAD("%s is no qcow2 image: it does not begin with QFI\\xfb", name);
 	if (len < V2_HEADER)
 		return BAD("%s is cut off in the header: %zu bytes of %u", name, len, V2_HEADER);
 	return check_version(out, buf, len, name, err) &&
@@ -276,28 +304,5 @@ bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char 
 	       check_l1(out, buf, file_size, name, err) &&
 	       check_refcounts(out, buf, file_size, name, err) &&
 	       read_backing(out, buf, len, &extensions_end, name, err) &&
-	       check_extensions(out, buf, extensions_end, name, err);
-}
-
-bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t file_size,
-		       const char *table, const char *name, struct error *err)
-{
-	uint64_t cluster = UINT64_C(1) << q->cluster_bits;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t offset = be64(entries + 8 * i) & OFFSET_MASK;
-
-		if (offset == 0)
-			continue;
-		if (offset % cluster)
-			return BAD("%s: entry %zu of the %s, %" PRIu64
-				   ", is not at a multiple of the cluster size %" PRIu64,
-				   name, i, table, offset, cluster);
-		/* The last table of a file may be shorter than its cluster. */
-		if (offset >= file_size)
-			return BAD("%s is cut off: entry %zu of the %s points to byte %" PRIu64
-				   ", and the file has %" PRIu64,
-				   name, i, table, offset, file_size);
-	}
-	return true;
+	       check_extensions(out, buf, extensions_end, file_size, name, err);
 }

@@ -32,14 +32,18 @@ struct qcow2 {
 	uint32_t refcount_order;
 	uint64_t virtual_size; /* bytes */
 	uint64_t incompatible; /* enum qcow2_incompatible */
+	uint64_t autoclear;    /* bit 0: the bitmaps are up to date; bit 1: raw external data */
 	uint64_t l1_offset;
 	uint32_t l1_entries;
 	uint64_t refcount_table_offset;
 	uint32_t refcount_table_clusters;
 	uint64_t snapshots_offset;
 	uint32_t snapshots;
+	uint32_t bitmaps;	 /* that QEMU will look at */
+	uint64_t bitmaps_offset; /* of their directory */
+	uint64_t bitmaps_size;
 	char backing[1024];	 /* "" for none */
-	char backing_format[64]; /* "" when the image does not say */
+	char backing_format[16]; /* "" when the image does not say; as long as QEMU's */
 };
 
 /* Parse the LEN bytes at BUF, which are the beginning of a file of FILE_SIZE bytes (LEN is
@@ -48,15 +52,32 @@ struct qcow2 {
 bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char *name,
 		 struct qcow2 *out, struct error *err);
 
-/* Does every one of the N entries (as they lie in the file) of an L1 or refcount table point into a
- * file of FILE_SIZE bytes, at a multiple of the cluster size? TABLE names it ("L1 table"). */
-bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t file_size,
-		       const char *table, const char *name, struct error *err);
+/* Does every one of the N entries (as they lie in the file) of an L1 or refcount table, from entry
+ * FIRST on, point into a file of FILE_SIZE bytes, at a multiple of the cluster size? TABLE names it
+ * ("L1 table"). */
+bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t first,
+		       uint64_t file_size, const char *table, const char *name, struct error *err);
 
-/* The format of a file by its first LEN bytes (512 are enough; a tar's name is at 257) and by its
- * last 512 (TAIL, may be NULL): a word for people ("VMDK image", "xz archive", "web page"), NULL
- * when it is none that is known. */
-const char *image_format_name(const uint8_t *buf, size_t len, const uint8_t *tail);
+/* The offset in entry I of an L1 or refcount table, 0 for none. */
+uint64_t qcow2_entry(const uint8_t *entries, size_t i);
+
+/* How many clusters one refcount block counts, and how many of them, up to the last with a count
+ * that is not 0, BLOCK (one cluster) says are there. */
+uint64_t qcow2_refcounts(const struct qcow2 *q);
+uint64_t qcow2_refcounts_used(const struct qcow2 *q, const uint8_t *block);
+
+/* Does L2 table number INDEX (one cluster) use only clusters that begin inside the file? */
+bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index, uint64_t file_size,
+		    const char *name, struct error *err);
+
+/* Entry INDEX of the snapshot table or of the bitmap directory, by its fixed part at ENTRY. *SIZE
+ * is the entry's whole size; the next one follows at the next multiple of 8. */
+#define QCOW2_SNAPSHOT_ENTRY 40u
+bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
+			  struct error *err);
+#define QCOW2_BITMAP_ENTRY 24u
+bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index, uint64_t *size,
+			const char *name, struct error *err);
 
 /* The beginning of a fresh, empty image of VIRTUAL_SIZE bytes, cluster size 64 KiB: header,
  * refcount table and its first block; what follows (the L1 table, from QCOW2_OVERLAY_L1 on) is

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "format/bytes.h"
 #include "format/qcow2.h"
 
 #define CLUSTER_BITS 16u
@@ -14,18 +15,6 @@
 #define L2_COVERS (CLUSTER << 13)
 /* 65536 L1 entries. */
 #define VIRTUAL_MAX (UINT64_C(32) << 40)
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-static void put64(uint8_t *p, uint64_t v)
-{
-	put32(p, (uint32_t)(v >> 32));
-	put32(p + 4, (uint32_t)v);
-}
 
 size_t qcow2_overlay(uint64_t virtual_size, uint8_t *out, uint64_t *file_size)
 {
@@ -38,16 +27,16 @@ size_t qcow2_overlay(uint64_t virtual_size, uint8_t *out, uint64_t *file_size)
 		l1_clusters = 1;
 	memset(out, 0, QCOW2_OVERLAY_HEAD);
 	memcpy(out, "QFI\xfb", 4);
-	put32(out + 4, 3);
-	put32(out + 20, CLUSTER_BITS);
-	put64(out + 24, virtual_size);
-	put32(out + 36, (uint32_t)entries);
-	put64(out + 40, 3 * CLUSTER); /* L1 table */
-	put64(out + 48, CLUSTER);     /* refcount table */
-	put32(out + 56, 1);
-	put32(out + 96, 4);    /* refcount_order */
-	put32(out + 100, 112); /* header_length; 8 bytes with the compression type 0 */
-	put64(out + CLUSTER, 2 * CLUSTER);
+	put_be32(out + 4, 3);
+	put_be32(out + 20, CLUSTER_BITS);
+	put_be64(out + 24, virtual_size);
+	put_be32(out + 36, (uint32_t)entries);
+	put_be64(out + 40, 3 * CLUSTER); /* L1 table */
+	put_be64(out + 48, CLUSTER);	 /* refcount table */
+	put_be32(out + 56, 1);
+	put_be32(out + 96, 4);	  /* refcount_order */
+	put_be32(out + 100, 112); /* header_length; 8 bytes with the compression type 0 */
+	put_be64(out + CLUSTER, 2 * CLUSTER);
 	for (uint64_t i = 0; i < 3 + l1_clusters; i++)
 		out[2 * CLUSTER + 2 * i + 1] = 1;
 	*file_size = (3 + l1_clusters) * CLUSTER;

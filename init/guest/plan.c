@@ -191,6 +191,7 @@ static void collect_facts(struct plan *plan)
 	f->disk_layers = plan->disk.count;
 	for (int i = 0; i < plan->disk.count; i++)
 		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
+						 .device = plan->disk.layers[i].device,
 						 .writable = plan->disk.layers[i].writable};
 }
 

@@ -1,6 +1,6 @@
 /* disk.c - see disk.h: open the image, check what was opened, put an overlay on top where asked.
  *
- * Which image is disk_find.c's business; the header's meaning is format/qcow2.c's.
+ * Which image is disk_find.c's business; what an open one must be like is image.c's.
  */
 #include "host/disk.h"
 
@@ -10,58 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "format/qcow2.h"
-
-/* Bytes that QEMU locks in an image (block/file-posix.c): one for each permission it uses, and one
- * for each it does not grant to others. */
-#define LOCK_USES   100
-#define LOCK_DENIES 200
-enum { PERM_WRITE = 1, PERM_RESIZE = 3 };
-
-/* A buffer for headers and tables that is given back: PID 1 stays small. */
-struct scratch {
-	uint8_t *buf;
-};
-
-static void scratch_free(struct scratch *s)
-{
-	if (s->buf)
-		(void)munmap(s->buf, QCOW2_HEAD_MAX);
-}
-
-static bool scratch_get(struct scratch *s)
-{
-	void *p = mmap(NULL, QCOW2_HEAD_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-
-	s->buf = p == MAP_FAILED ? NULL : p;
-	return s->buf != NULL;
-}
-
-/* Up to N bytes at OFFSET, less only at the end of the file; -1 with errno. */
-static ssize_t read_at(int fd, uint8_t *buf, size_t n, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = pread(fd, buf + done, n - done, (off_t)(offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
+#include "host/image.h"
 
 /* ---- opening --------------------------------------------------------------------------- */
 
@@ -78,8 +33,11 @@ static bool open_failed(const char *name, bool writable, int why, struct error *
 		return error_set(err, EXIT_BAD_IMAGE, "put the file itself there",
 				 "%s is a symbolic link", name);
 	case EISDIR:
-		return error_set(err, EXIT_NO_IMAGE, "name the image in it", "%s is a directory",
-				 name);
+		return error_set(
+			err, EXIT_NO_IMAGE,
+			"name the image itself; docker makes a directory where a file that "
+			"is to be mounted is not there",
+			"%s is a directory", name);
 	case EROFS:
 		return error_set(
 			err, EXIT_NO_PERMISSION,
@@ -100,157 +58,67 @@ static bool open_failed(const char *name, bool writable, int why, struct error *
 	}
 }
 
-/* A file's or block device's descriptor and size. DIR and FLAGS as of openat(2). */
-static int open_image(int dir, const char *path, const char *name, bool writable, int flags,
-		      uint64_t *size, struct error *err)
+static bool right_kind(const struct stat *st, const char *name, struct error *err)
 {
-	struct stat st;
-	_cleanup_fd_ int fd =
-		openat(dir, path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | flags);
+	if (S_ISDIR(st->st_mode))
+		return open_failed(name, false, EISDIR, err);
+	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+		return error_set(err, EXIT_NO_IMAGE, "name a disk image",
+				 "%s is neither a file nor a block device", name);
+	return true;
+}
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		(void)open_failed(name, writable, errno, err);
-		return -1;
-	}
-	if (S_ISDIR(st.st_mode)) {
-		(void)open_failed(name, writable, EISDIR, err);
-		return -1;
-	}
+/* A file's or block device's descriptor and size, into IMAGE. DIR and FLAGS as of openat(2). The
+ * kind is looked at before, because opening a device or a pipe can have effects, and on the
+ * descriptor, because that is what counts. */
+static bool open_image(int dir, const char *path, bool writable, int flags, struct image *image,
+		       struct stat *st, struct error *err)
+{
+	int nofollow = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+
+	if (fstatat(dir, path, st, nofollow) != 0)
+		return open_failed(image->name, writable, errno, err);
+	if (!S_ISLNK(st->st_mode) && !right_kind(st, image->name, err))
+		return false;
+	/* Root may write to it all the same, but who takes every write permission away means it. */
+	if (writable && !S_ISBLK(st->st_mode) && !(st->st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "make it writable (chmod u+w), or set QEMU_DISK_MODE=throwaway to "
+				 "keep the image as it is",
+				 "%s is read-only (mode %04o), and the guest writes to its disk",
+				 image->name, (unsigned)st->st_mode & 07777);
+	_cleanup_fd_ int fd =
+		openat(dir, path,
+		       (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+
+	if (fd < 0 || fstat(fd, st) != 0)
+		return open_failed(image->name, writable, errno, err);
+	if (!right_kind(st, image->name, err))
+		return false;
 	off_t end = lseek(fd, 0, SEEK_END); /* st_size is 0 for a block device */
 
-	if ((!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) || end < 0) {
-		(void)error_set(err, EXIT_NO_IMAGE, "name a disk image",
-				"%s is neither a file nor a block device", name);
-		return -1;
-	}
-	*size = (uint64_t)end;
-	(void)fd_nonblock(fd, false);
-	return fd_take(&fd);
-}
-
-/* Does somebody else hold the byte START of the file locked? */
-static bool locked(int fd, off_t start)
-{
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1};
-
-	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
-}
-
-/* QEMU would find the same conflict, but only when everything else has been set up. A read-only
- * descriptor may be asked about write locks too (F_OFD_GETLK takes none). */
-static bool check_lock(int fd, const char *name, bool writable, struct error *err)
-{
-	bool writer = locked(fd, LOCK_USES + PERM_WRITE) || locked(fd, LOCK_USES + PERM_RESIZE);
-	bool reader = writable && locked(fd, LOCK_DENIES + PERM_WRITE);
-
-	if (!writer && !reader)
-		return true;
-	return error_set(err, EXIT_BAD_IMAGE,
-			 writer ? "stop the other guest, or give this one a copy of the image"
-				: "stop the other guests, or set QEMU_DISK_MODE=throwaway to share "
-				  "the image with them",
-			 "%s is in use by another process, which %s it", name,
-			 writer ? "writes to" : "reads");
+	if (end < 0 || !fd_nonblock(fd, false))
+		return open_failed(image->name, writable, errno, err);
+	image->size = (uint64_t)end;
+	image->fd = fd_take(&fd);
+	return true;
 }
 
 /* A guest that cannot grow its image stops at its first write. */
-static bool check_space(int fd, const char *name, uint64_t size, const struct settings *s,
+static bool check_space(const struct image *image, const struct stat *st, const struct settings *s,
 			struct error *err)
 {
-	struct stat st;
 	struct statvfs fs;
 
-	if (s->force || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || fstatvfs(fd, &fs) != 0 ||
-	    fs.f_bavail > 0)
+	if (s->force || !S_ISREG(st->st_mode) || fstatvfs(image->fd, &fs) != 0 || fs.f_bavail > 0)
 		return true;
-	if (s->drive_format == FORMAT_RAW && (uint64_t)st.st_blocks * 512 >= size)
+	if (s->drive_format == FORMAT_RAW && (uint64_t)st->st_blocks * 512 >= image->size)
 		return true;
 	return error_set(err, EXIT_NO_PERMISSION,
 			 "make room there, or set QEMU_DISK_MODE=throwaway with VM_TMP_DIR on "
 			 "another file system",
 			 "%s: its file system is full, and the guest would stop at its first write",
-			 name);
-}
-
-/* ---- checking -------------------------------------------------------------------------- */
-
-static bool check_tables(int fd, const struct qcow2 *q, uint64_t size, const char *name,
-			 uint8_t *buf, struct error *err)
-{
-	const struct {
-		const char *what;
-		uint64_t offset, bytes;
-	} tables[] = {
-		{"L1 table", q->l1_offset, (uint64_t)q->l1_entries * 8},
-		{"refcount table", q->refcount_table_offset,
-		 (uint64_t)q->refcount_table_clusters << q->cluster_bits},
-	};
-
-	for (size_t t = 0; t < 2; t++)
-		for (uint64_t at = 0; at < tables[t].bytes; at += QCOW2_HEAD_MAX) {
-			uint64_t left = tables[t].bytes - at;
-			size_t n = left < QCOW2_HEAD_MAX ? (size_t)left : QCOW2_HEAD_MAX;
-			ssize_t got = read_at(fd, buf, n, tables[t].offset + at);
-
-			if (got != (ssize_t)n)
-				return error_set(err, EXIT_BAD_IMAGE,
-						 "check the host's disk (dmesg)",
-						 "%s: its %s cannot be read: %s", name,
-						 tables[t].what, strerror(errno));
-			if (!qcow2_check_table(q, buf, n / 8, size, tables[t].what, name, err))
-				return false;
-		}
-	return true;
-}
-
-static bool check_qcow2(int fd, uint64_t size, const char *name, struct qcow2 *q, struct error *err)
-{
-	__attribute__((cleanup(scratch_free))) struct scratch scratch = {NULL};
-
-	if (!scratch_get(&scratch))
-		return error_set(err, EXIT_INTERNAL, "", "no memory to check %s", name);
-	/* A little first; the rest of the first cluster when it says how large that is. */
-	ssize_t got = read_at(fd, scratch.buf, 4096, 0);
-
-	if (got == 4096 && scratch.buf[23] >= 12 && scratch.buf[23] <= 21)
-		got = read_at(fd, scratch.buf, (size_t)1 << scratch.buf[23], 0);
-	if (got < 0)
-		return error_set(err, EXIT_BAD_IMAGE, "check the host's disk (dmesg)",
-				 "%s cannot be read: %s", name, strerror(errno));
-	return qcow2_parse(scratch.buf, (size_t)got, size, name, q, err) &&
-	       check_tables(fd, q, size, name, scratch.buf, err);
-}
-
-/* Raw is what the user said. A header of another format in it is either a mistake, or a guest's
- * attempt to be taken for that format one day (CVE-2015-1851): neither is opened silently. */
-static bool check_raw(int fd, uint64_t size, const char *name, bool force, struct error *err)
-{
-	uint8_t head[512] = {0};
-	uint8_t tail[512] = {0};
-	ssize_t got = read_at(fd, head, sizeof head, 0);
-
-	if (got < 0)
-		return error_set(err, EXIT_BAD_IMAGE, "check the host's disk (dmesg)",
-				 "%s cannot be read: %s", name, strerror(errno));
-	if (size == 0)
-		return error_set(err, EXIT_BAD_IMAGE,
-				 "get the image again, or make one with qemu-img create",
-				 "%s is empty", name);
-	if (size % 512)
-		return error_set(
-			err, EXIT_BAD_IMAGE, "get the image again: it may be cut off",
-			"%s: a raw disk's size must be a multiple of 512, and this is %" PRIu64,
-			name, size);
-	if (size >= 512)
-		(void)read_at(fd, tail, sizeof tail, size - 512);
-	const char *other = image_format_name(head, (size_t)got, tail);
-
-	if (!other || force)
-		return true;
-	return error_set(err, EXIT_BAD_IMAGE,
-			 "leave QEMU_DRIVE_FORMAT unset for qcow2; unpack or convert others; "
-			 "VM_FORCE=1 if it really is raw",
-			 "%s: QEMU_DRIVE_FORMAT=raw, but this is %s", name, other);
+			 image->name);
 }
 
 /* ---- backing files --------------------------------------------------------------------- */
@@ -282,65 +150,108 @@ struct chain {
 	const struct settings *s;
 	struct disk *disk;
 	int dir; /* that every image must lie in */
+	bool writable;
 };
 
-static bool add_layer(struct chain *c, int fd, enum drive_format format, bool writable,
-		      uint64_t virtual_size)
+/* The image itself is the first layer; the next ones are backing files, never written to. */
+static bool is_top(const struct chain *c)
 {
-	c->disk->layers[c->disk->count++] = (struct disk_layer){
-		.fd = fd, .format = format, .writable = writable, .virtual_size = virtual_size};
+	return c->disk->count == 0;
+}
+
+/* QEMU would wait for its own lock. */
+static bool known(const struct chain *c, const struct stat *st)
+{
+	struct stat other;
+
+	for (int i = 0; i < c->disk->count; i++)
+		if (fstat(c->disk->layers[i].fd, &other) == 0 && other.st_dev == st->st_dev &&
+		    other.st_ino == st->st_ino)
+			return true;
+	return false;
+}
+
+/* Open and check PATH and make it the next layer. IMAGE has its name for errors. */
+static bool add_layer(struct chain *c, const char *path, enum drive_format format,
+		      struct image *image, struct error *err)
+{
+	bool top = is_top(c);
+	bool writable = top && c->writable;
+	struct stat st;
+
+	if (!open_image(top ? AT_FDCWD : c->dir, path, writable, top ? 0 : O_NOFOLLOW, image, &st,
+			err))
+		return false;
+	_cleanup_fd_ int fd = image->fd;
+
+	if (known(c, &st))
+		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
+				 "%s: the chain of backing files comes back to it", image->name);
+	if (!image_check_lock(image, writable, err) ||
+	    (writable && !check_space(image, &st, c->s, err)) ||
+	    !image_check(image, format, c->s->force, err))
+		return false;
+	c->disk->dirty |= writable && image->dirty;
+	c->disk->layers[c->disk->count++] =
+		(struct disk_layer){.fd = fd_take(&fd),
+				    .format = format,
+				    .device = S_ISBLK(st.st_mode),
+				    .writable = writable,
+				    .virtual_size = image->virtual_size};
 	return true;
 }
 
-/* Open and check PATH and everything below it. TOP: the image itself. */
-static bool open_layer(struct chain *c, const char *path, enum drive_format format, bool top,
-		       bool writable, struct error *err)
+/* May the file that IMAGE names be its backing file? *BASE is its name in the directory. */
+static bool check_backing(const struct chain *c, const struct image *image, const char **base,
+			  struct error *err)
 {
-	char name[4096];
-	uint64_t size = 0;
-	struct qcow2 q = {0};
+	const char *format = image->backing_format;
 
-	(void)snprintf(name, sizeof name, "%s%s", top ? "" : "backing file ", path);
-	_cleanup_fd_ int fd = open_image(top ? AT_FDCWD : c->dir, path, name, writable,
-					 top ? 0 : O_NOFOLLOW, &size, err);
-
-	if (fd < 0 || !check_lock(fd, name, writable, err))
-		return false;
-	if (writable && !check_space(fd, name, size, c->s, err))
-		return false;
-	if (format == FORMAT_RAW)
-		return check_raw(fd, size, name, c->s->force, err) &&
-		       add_layer(c, fd_take(&fd), format, writable, size);
-	if (!check_qcow2(fd, size, name, &q, err))
-		return false;
-	c->disk->dirty |= top && writable && (q.incompatible & QCOW2_DIRTY);
-	(void)add_layer(c, fd_take(&fd), format, writable, q.virtual_size);
-	if (!q.backing[0])
-		return true;
 	if (c->s->backing != BACKING_ALLOW)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "set QEMU_BACKING=allow if it is yours and lies in the same "
 				 "directory, or: qemu-img convert -O qcow2 FILE NEW.qcow2",
-				 "%s: it needs a backing file, %s", name, q.backing);
+				 "%s: it needs a backing file, %s", image->name, image->backing);
 	if (c->disk->count == DISK_LAYERS_MAX)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 "%s: more than %d images in the chain", name, DISK_LAYERS_MAX);
-	const char *base = backing_in(c->dir, q.backing);
-
-	if (!base)
+				 "%s: more than %d images in the chain", image->name,
+				 DISK_LAYERS_MAX);
+	*base = backing_in(c->dir, image->backing);
+	if (!*base)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 "%s: its backing file %s does not lie in the same directory", name,
-				 q.backing);
-	bool raw = strcmp(q.backing_format, "raw") == 0;
-
-	if (!raw && strcmp(q.backing_format, "qcow2") != 0)
+				 "%s: its backing file %s does not lie in the same directory",
+				 image->name, image->backing);
+	if (strcmp(format, "raw") != 0 && strcmp(format, "qcow2") != 0)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 q.backing_format[0]
-					 ? "%s: its backing file's format %s cannot be used; raw "
-					   "and qcow2 can"
-					 : "%s: it does not say its backing file's format%s",
-				 name, q.backing_format);
-	return open_layer(c, base, raw ? FORMAT_RAW : FORMAT_QCOW2, false, false, err);
+				 format[0] ? "%s: its backing file's format %s cannot be used; raw "
+					     "and qcow2 can"
+					   : "%s: it does not say its backing file's format%s",
+				 image->name, format);
+	return true;
+}
+
+/* Open PATH and everything below it. */
+static bool open_chain(struct chain *c, const char *path, enum drive_format format,
+		       struct error *err)
+{
+	struct image image = {.name = path, .fd = -1};
+	struct image above;
+	char name[sizeof above.backing + 16];
+	const char *base = NULL;
+
+	if (!add_layer(c, path, format, &image, err))
+		return false;
+	while (image.backing[0]) {
+		above = image;
+		if (!check_backing(c, &above, &base, err))
+			return false;
+		format = strcmp(above.backing_format, "raw") == 0 ? FORMAT_RAW : FORMAT_QCOW2;
+		(void)snprintf(name, sizeof name, "backing file %s", base);
+		image = (struct image){.name = name, .fd = -1};
+		if (!add_layer(c, base, format, &image, err))
+			return false;
+	}
+	return true;
 }
 
 /* ---- the throwaway overlay ------------------------------------------------------------- */
@@ -362,21 +273,23 @@ static int open_nameless(const char *dir)
 /* Put an empty image that nobody else sees in front of the others. */
 static bool add_overlay(const struct settings *s, struct disk *disk, struct error *err)
 {
-	__attribute__((cleanup(scratch_free))) struct scratch scratch = {NULL};
 	uint64_t size;
 	uint64_t virtual_size = disk->layers[0].virtual_size;
+	_cleanup_buffer_ uint8_t *head = malloc(QCOW2_OVERLAY_HEAD);
+	size_t n = head ? qcow2_overlay(virtual_size, head, &size) : 0;
 	_cleanup_fd_ int fd = open_nameless(s->tmp_dir);
-	size_t n = scratch_get(&scratch) ? qcow2_overlay(virtual_size, scratch.buf, &size) : 0;
 
 	if (disk->count == DISK_LAYERS_MAX)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
 				 "%s: with the overlay, more than %d images in the chain",
 				 disk->path, DISK_LAYERS_MAX);
+	if (!head)
+		return error_set(err, EXIT_INTERNAL, "", "no memory for an overlay");
 	if (n == 0)
 		return error_set(err, EXIT_BAD_IMAGE, "set QEMU_DISK_MODE=persistent",
 				 "%s: a disk of %" PRIu64 " bytes is too large for an overlay",
 				 disk->path, virtual_size);
-	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, scratch.buf, n))
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, head, n))
 		return error_set(err, EXIT_NO_PERMISSION,
 				 "give the container a writable VM_TMP_DIR with room (docker run "
 				 "--tmpfs /var/tmp), or set QEMU_DISK_MODE=persistent",
@@ -389,6 +302,13 @@ static bool add_overlay(const struct settings *s, struct disk *disk, struct erro
 					      .virtual_size = virtual_size};
 	disk->count++;
 	return true;
+}
+
+/* QEMU opens a CD-ROM as a file: a drive of the host's is none. */
+static bool is_file(const struct image *image, const struct stat *st, struct error *err)
+{
+	return S_ISREG(st->st_mode) || error_set(err, EXIT_NO_IMAGE, "name an ISO image",
+						 "%s is no regular file", image->name);
 }
 
 /* ---- the public functions -------------------------------------------------------------- */
@@ -406,11 +326,10 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 	(void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
 		       slash ? path : ".");
 	_cleanup_fd_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct chain chain = {.s = s, .disk = out, .dir = dir_fd};
+	struct chain chain = {.s = s, .disk = out, .dir = dir_fd, .writable = writable};
 	enum drive_format format = embedded ? FORMAT_QCOW2 : (enum drive_format)s->drive_format;
 
-	if (open_layer(&chain, path, format, true, writable, &err) &&
-	    (writable || add_overlay(s, out, &err)))
+	if (open_chain(&chain, path, format, &err) && (writable || add_overlay(s, out, &err)))
 		return true;
 	disk_close(out);
 	return errors_append(errs, &err);
@@ -419,15 +338,17 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 bool cdrom_open(const char *path, int *fd, struct errors *errs)
 {
 	struct error err = {0};
-	uint64_t size = 0;
+	struct stat st;
+	struct image image = {.name = path, .fd = -1};
 
-	*fd = open_image(AT_FDCWD, path, path, false, 0, &size, &err);
-	if (*fd >= 0 && size == 0) {
-		fd_close(fd);
-		(void)error_set(&err, EXIT_BAD_IMAGE, "get the ISO image again", "%s is empty",
-				path);
+	*fd = -1;
+	if (open_image(AT_FDCWD, path, false, 0, &image, &st, &err) && is_file(&image, &st, &err) &&
+	    image_check_lock(&image, false, &err) && image_check_cdrom(&image, &err)) {
+		*fd = image.fd;
+		return true;
 	}
-	return *fd >= 0 || errors_append(errs, &err);
+	fd_close(&image.fd);
+	return errors_append(errs, &err);
 }
 
 void disk_close(struct disk *disk)

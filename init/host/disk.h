@@ -18,6 +18,7 @@
 struct disk_layer {
 	int fd; /* CLOEXEC; its access mode is the one QEMU will open it with */
 	enum drive_format format;
+	bool device; /* a block device, not a file: QEMU's host_device */
 	bool writable;
 	uint64_t virtual_size; /* bytes */
 };

@@ -115,11 +115,12 @@ static void add_layer(const struct builder *b, int layer)
 	args_option(b->out, "-blockdev",
 		    "{\"driver\":\"%s\",\"node-name\":\"disk%d\",\"read-only\":%s,"
 		    "\"discard\":\"unmap\",\"cache\":{\"direct\":%s,\"no-flush\":%s},"
-		    "\"file\":{\"driver\":\"file\",\"node-name\":\"disk%d-file\","
+		    "\"file\":{\"driver\":\"%s\",\"node-name\":\"disk%d-file\","
 		    "\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
 		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), layer,
 		    disk->writable ? "false" : "true", direct ? "true" : "false",
-		    s->cache == CACHE_UNSAFE ? "true" : "false", layer, QEMU_FD_DISK + layer,
+		    s->cache == CACHE_UNSAFE ? "true" : "false",
+		    disk->device ? "host_device" : "file", layer, QEMU_FD_DISK + layer,
 		    CHOICE(SETTING_QEMU_AIO, s->aio));
 	/* Never the backing file that the image itself names: it is the next layer or none. */
 	if (disk->format == FORMAT_QCOW2 && layer + 1 < b->f->disk_layers)

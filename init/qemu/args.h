@@ -27,6 +27,7 @@ enum qemu_fd {
 
 struct disk_fact {
 	enum drive_format format;
+	bool device; /* a block device of the host */
 	bool writable;
 };
 

@@ -1,11 +1,66 @@
-/* fuzz_qcow2.c - the header's reader on any bytes: no crash, and what it accepts keeps its bounds.
+/* fuzz_qcow2.c - libFuzzer target for the readers of qcow2 images and the recognition of formats.
+ *
+ * The input is the beginning of a file. Whatever the header's reader accepts must keep the promises
+ * that the reading of tables is built on; the input then serves as each of the tables, too.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/image_format.h"
 #include "format/qcow2.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* What is refused says why. */
+static bool said(bool ok, struct error *err)
+{
+	check(ok || (err->message[0] && err->fix[0] && err->status == EXIT_BAD_IMAGE));
+	*err = (struct error){0};
+	return ok;
+}
+
+static void check_header(const struct qcow2 *q, uint64_t file_size)
+{
+	uint64_t table = (uint64_t)q->refcount_table_clusters << q->cluster_bits;
+
+	check(q->cluster_bits >= 9 && q->cluster_bits <= 21 && q->refcount_order <= 6);
+	check(q->l1_entries <= 4u << 20 && table > 0 && table <= 8u << 20);
+	check(q->l1_entries == 0 || q->l1_offset + 8 * (uint64_t)q->l1_entries <= file_size);
+	check(q->refcount_table_offset + table <= file_size);
+	check(q->snapshots <= 65536 &&
+	      (q->snapshots == 0 ||
+	       q->snapshots_offset + 40 * (uint64_t)q->snapshots <= file_size));
+	check(q->bitmaps == 0 || q->bitmaps_offset + q->bitmaps_size <= file_size);
+	check(!(q->incompatible & (QCOW2_DATA_FILE | QCOW2_CORRUPT)));
+	check(memchr(q->backing, '\0', sizeof q->backing) != NULL);
+	check(memchr(q->backing_format, '\0', sizeof q->backing_format) != NULL);
+}
+
+static void check_tables(const struct qcow2 *q, const uint8_t *data, size_t size,
+			 uint64_t file_size)
+{
+	size_t cluster = (size_t)1 << q->cluster_bits;
+	struct error err = {0};
+	uint64_t entry;
+
+	(void)said(qcow2_check_table(q, data, size / 8, 0, file_size, "table", "f", &err), &err);
+	if (size >= cluster) {
+		check(qcow2_refcounts_used(q, data) <= qcow2_refcounts(q));
+		(void)said(qcow2_check_l2(q, data, 0, file_size, "f", &err), &err);
+	}
+	if (size >= QCOW2_SNAPSHOT_ENTRY &&
+	    said(qcow2_check_snapshot(data, 0, &entry, "f", &err), &err))
+		check(entry >= QCOW2_SNAPSHOT_ENTRY && entry < 1u << 20);
+	if (size >= QCOW2_BITMAP_ENTRY &&
+	    said(qcow2_check_bitmap(q, data, 0, &entry, "f", &err), &err))
+		check(entry > QCOW2_BITMAP_ENTRY && entry < 1u << 20);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -16,23 +71,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A copy of the exact size, so that a read behind its end is seen. */
 	uint8_t *copy = malloc(size ? size : 1);
 
-	if (!copy)
-		return 0;
-	memcpy(copy, data, size);
-	/* Both a whole file, and the beginning of a large one. */
-	for (int i = 0; i < 2; i++, file_size = UINT64_C(1) << 40) {
-		if (!qcow2_parse(copy, size, file_size, "f", &q, &err)) {
-			if (!err.message[0] || err.status != EXIT_BAD_IMAGE)
-				abort();
-			continue;
+	check(copy != NULL);
+	if (size)
+		memcpy(copy, data, size);
+	/* As a whole file, and as the beginning of a large one. */
+	for (int i = 0; i < 2; i++, file_size = UINT64_C(1) << 40)
+		if (said(qcow2_parse(copy, size, file_size, "f", &q, &err), &err)) {
+			check_header(&q, file_size);
+			check_tables(&q, copy, size, file_size);
 		}
-		if (q.l1_offset + 8 * (uint64_t)q.l1_entries > file_size && q.l1_entries)
-			abort();
-		if (q.incompatible & (QCOW2_DATA_FILE | QCOW2_CORRUPT))
-			abort();
-		(void)qcow2_check_table(&q, copy, size / 8, file_size, "t", "f", &err);
-	}
-	(void)image_format_name(copy, size, size >= 512 ? copy + size - 512 : NULL);
+	check(image_format(copy, size, size >= 512 ? copy + size - 512 : NULL).name != NULL);
 	free(copy);
 	return 0;
 }

@@ -1,0 +1,137 @@
+/* qcow2_tables.c - what hangs on a qcow2 header: L1, L2 and refcount tables, snapshots, bitmaps.
+ *
+ * QEMU reads behind the end of a file as zeros, so it opens a file that was cut off and loses what
+ * is missing. The tables tell: one that points behind the end was written for a longer file.
+ */
+#include <inttypes.h>
+
+#include "format/bytes.h"
+#include "format/qcow2.h"
+
+/* Bits 9 to 55 of an entry of any table are an offset. L2: bit 62 says that the cluster is
+ * compressed, and then the offset has other bits (qcow2.rst, Compressed Clusters Descriptor). */
+#define OFFSET_MASK   UINT64_C(0x00fffffffffffe00)
+#define L2_COMPRESSED (UINT64_C(1) << 62)
+
+/* block/qcow2.h and block/qcow2-bitmap.c, check_dir_entry(). */
+#define SNAPSHOT_EXTRA_MAX 1024u
+#define BITMAP_NAME_MAX	   1023u
+#define BITMAP_TABLE_MAX   0x8000000u
+#define BITMAP_FLAGS	   3u /* in use, auto */
+#define BITMAP_DIRTY	   1u /* the only type there is */
+
+static const char broken[] =
+	"get the image again, or make a new one; qemu-img check FILE tells more";
+static const char cut_off[] = "get the image again, and compare its size and checksum";
+
+#define BAD(...) error_set(err, EXIT_BAD_IMAGE, broken, __VA_ARGS__)
+
+uint64_t qcow2_entry(const uint8_t *entries, size_t i)
+{
+	return be64(entries + 8 * i) & OFFSET_MASK;
+}
+
+bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t first,
+		       uint64_t file_size, const char *table, const char *name, struct error *err)
+{
+	uint64_t cluster = UINT64_C(1) << q->cluster_bits;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t offset = qcow2_entry(entries, i);
+
+		if (offset % cluster)
+			return BAD("%s: entry %" PRIu64 " of the %s, %" PRIu64
+				   ", is not at a multiple of the cluster size %" PRIu64,
+				   name, first + i, table, offset, cluster);
+		/* The last table of a file may be shorter than its cluster. */
+		if (offset && offset >= file_size)
+			return error_set(err, EXIT_BAD_IMAGE, cut_off,
+					 "%s is cut off: entry %" PRIu64
+					 " of the %s points to byte %" PRIu64
+					 ", and the file has %" PRIu64,
+					 name, first + i, table, offset, file_size);
+	}
+	return true;
+}
+
+uint64_t qcow2_refcounts(const struct qcow2 *q)
+{
+	return (UINT64_C(8) << q->cluster_bits) >> q->refcount_order;
+}
+
+uint64_t qcow2_refcounts_used(const struct qcow2 *q, const uint8_t *block)
+{
+	unsigned bits = 1u << q->refcount_order;
+	size_t n = (size_t)1 << q->cluster_bits;
+
+	while (n > 0 && block[n - 1] == 0)
+		n--;
+	if (n == 0)
+		return 0;
+	if (bits >= 8)
+		return (n - 1) / (bits / 8) + 1;
+	/* Several in a byte, the first one in its lowest bits. */
+	unsigned used = 8 / bits;
+
+	while (block[n - 1] >> (used - 1) * bits == 0)
+		used--;
+	return (n - 1) * (8 / bits) + used;
+}
+
+bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index, uint64_t file_size,
+		    const char *name, struct error *err)
+{
+	size_t step = q->incompatible & QCOW2_EXTENDED_L2 ? 16 : 8;
+	uint64_t compressed_mask = (UINT64_C(1) << (62 - (q->cluster_bits - 8))) - 1;
+
+	for (size_t at = 0; at < (size_t)1 << q->cluster_bits; at += step) {
+		uint64_t entry = be64(table + at);
+		uint64_t offset = entry & (entry & L2_COMPRESSED ? compressed_mask : OFFSET_MASK);
+
+		if (offset && offset >= file_size)
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "get the image again, and compare its size and checksum; "
+					 "after a crash of the host: VM_FORCE=1",
+					 "%s is cut off: entry %zu of L2 table %" PRIu64
+					 " points to byte %" PRIu64 ", and the file has %" PRIu64,
+					 name, at / step, index, offset, file_size);
+	}
+	return true;
+}
+
+bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
+			  struct error *err)
+{
+	uint32_t id = (uint32_t)entry[12] << 8 | entry[13];
+	uint32_t title = (uint32_t)entry[14] << 8 | entry[15];
+	uint32_t extra = be32(entry + 36);
+
+	if (extra > SNAPSHOT_EXTRA_MAX)
+		return BAD("%s: entry %" PRIu32 " of the snapshot table has %" PRIu32
+			   " bytes of extra data, must have at most %u",
+			   name, index, extra, SNAPSHOT_EXTRA_MAX);
+	*size = QCOW2_SNAPSHOT_ENTRY + extra + id + title;
+	return true;
+}
+
+bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index, uint64_t *size,
+			const char *name, struct error *err)
+{
+	uint64_t offset = be64(entry);
+	uint32_t clusters = be32(entry + 8);
+	uint32_t flags = be32(entry + 12);
+	unsigned type = entry[16];
+	unsigned granularity = entry[17];
+	uint32_t title = (uint32_t)entry[18] << 8 | entry[19];
+	uint32_t extra = be32(entry + 20);
+
+	if (offset == 0 || offset % (UINT64_C(1) << q->cluster_bits) || clusters == 0 ||
+	    clusters > BITMAP_TABLE_MAX || flags & ~BITMAP_FLAGS || type != BITMAP_DIRTY ||
+	    granularity < 9 || granularity > 31 || title == 0 || title > BITMAP_NAME_MAX || extra)
+		return BAD("%s: entry %" PRIu32 " of the bitmap directory is broken: %" PRIu32
+			   " clusters at %" PRIu64 ", flags 0x%" PRIx32
+			   ", type %u, granularity %u, name of %" PRIu32 ", %" PRIu32 " more bytes",
+			   name, index, clusters, offset, flags, type, granularity, title, extra);
+	*size = QCOW2_BITMAP_ENTRY + title;
+	return true;
+}

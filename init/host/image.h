@@ -1,0 +1,38 @@
+/* image.h - the checks on one open image file: its format, its header, its tables, its lock. */
+#ifndef VM_HOST_IMAGE_H
+#define VM_HOST_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/settings.h"
+
+struct image {
+	const char *name; /* in: the path, for errors */
+	int fd;		  /* in: open for reading at least */
+	uint64_t size;	  /* in: bytes of the file or device */
+
+	uint64_t virtual_size;	 /* bytes of the disk in it */
+	bool dirty;		 /* qcow2's dirty bit */
+	char backing[1024];	 /* name of its backing file, "" for none */
+	char backing_format[16]; /* "" when the image does not say */
+};
+
+/* Check that IMAGE is a whole and harmless image of FORMAT and fill in the rest of it. Reads the
+ * header and the tables that lead to everything else: about 200 kB of an image of 8 GB, under a
+ * millisecond; more only when they raise the suspicion that the file was cut off. FORCE accepts a
+ * raw disk that looks like something else, and a qcow2 image that lacks data at its end (what a
+ * crash of the host can leave behind). Errors are EXIT_BAD_IMAGE. */
+bool image_check(struct image *image, enum drive_format format, bool force, struct error *err);
+
+/* The same for what goes into the CD-ROM drive: any format but those that QEMU would not read as
+ * they are. */
+bool image_check_cdrom(const struct image *image, struct error *err);
+
+/* Does another process hold the image in a way that QEMU would not get it (for writing, or else
+ * for reading)? The locks are those of QEMU's block/file-posix.c. Error: EXIT_BAD_IMAGE, with the
+ * process when /proc shows it. */
+bool image_check_lock(const struct image *image, bool writable, struct error *err);
+
+#endif
