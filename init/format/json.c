@@ -121,12 +121,12 @@ static bool parse_unicode(struct reader *r, char **out)
 	if (c == 0)
 		return fail(r, start, "\\u0000 in a string");
 	if (c >= 0xd800 && c <= 0xdfff) {
-		int32_t low = -1;
+		bool pair =
+			c <= 0xdbff && r->n - r->at >= 6 && memcmp(r->buf + r->at, "\\u", 2) == 0;
 
-		if (c <= 0xdbff && r->n - r->at >= 6 && memcmp(r->buf + r->at, "\\u", 2) == 0) {
-			r->at += 2;
-			low = hex4(r);
-		}
+		r->at += pair ? 2 : 0;
+		int32_t low = pair ? hex4(r) : -1;
+
 		if (low < 0xdc00 || low > 0xdfff)
 			return fail(r, start, "a lone surrogate");
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
