@@ -184,7 +184,7 @@ void kvm_explain(const char *device, unsigned bound_ms, struct kvm_result *r)
 {
 	switch (r->verdict) {
 	case KVM_WORKS:
-		say(r, "", "%s works: a million turns of a loop took %.2f ms%s", device,
+		say(r, "", "%s ran a million turns of a loop in %.2f ms%s", device,
 		    (double)r->loop_ns / 1e6, r->made_node ? " (the node was made here)" : "");
 		break;
 	case KVM_ABSENT: explain_absent(device, r); break;
