@@ -6,6 +6,9 @@
 
 #include "base/log.h"
 
+#undef error_set /* the analyzer's (error.h) */
+#undef errors_add
+
 static void error_fill(struct error *err, enum exit_status status, const char *fix, const char *fmt,
 		       va_list ap)
 {
