@@ -53,7 +53,7 @@ bool errors_add(struct errors *list, enum exit_status status, const char *fix, c
 bool errors_append(struct errors *list, const struct error *err);
 
 #ifdef __clang_analyzer__ /* sees one file at a time, so not that these are never true */
-#define error_set(...) (error_set(__VA_ARGS__), false)
+#define error_set(...)	(error_set(__VA_ARGS__), false)
 #define errors_add(...) (errors_add(__VA_ARGS__), false)
 #endif
 
