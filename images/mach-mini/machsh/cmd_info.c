@@ -94,7 +94,7 @@ int cmd_version(int argc, const char *const argv[])
 
 int cmd_uptime(int argc, const char *const argv[])
 {
-	struct host_load_info load;
+	struct host_load_info load = {0};
 	mach_msg_type_number_t n = HOST_LOAD_INFO_COUNT;
 	uint64_t ms = clock_ms();
 
@@ -166,8 +166,8 @@ static void out_kb(const char *label, uint64_t kb)
 
 int cmd_mem(int argc, const char *const argv[])
 {
-	struct host_basic_info host;
-	struct task_basic_info task;
+	struct host_basic_info host = {0};
+	struct task_basic_info task = {0};
 	vm_statistics_data_t vm;
 	mach_msg_type_number_t n = HOST_BASIC_INFO_COUNT;
 	kern_return_t r;
@@ -199,7 +199,7 @@ int cmd_mem(int argc, const char *const argv[])
 
 int cmd_cpus(int argc, const char *const argv[])
 {
-	struct host_basic_info host;
+	struct host_basic_info host = {0};
 	mach_msg_type_number_t n = HOST_BASIC_INFO_COUNT;
 	kern_return_t r;
 

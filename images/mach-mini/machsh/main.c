@@ -34,7 +34,7 @@ static _Noreturn void give_up(const char *why)
 /* Eight bits each way, and nothing added. */
 static void make_console_transparent(void)
 {
-	struct tty_status tty;
+	struct tty_status tty = {0};
 	mach_msg_type_number_t n = TTY_STATUS_COUNT;
 
 	if (device_get_status(console, TTY_STATUS, (dev_status_t)&tty, &n) != KERN_SUCCESS)

@@ -7,8 +7,8 @@
 #ifndef MACHSH_MIG_SUPPORT_H
 #define MACHSH_MIG_SUPPORT_H
 
-#include <mach/message.h>
 #include <mach/mach_types.h>
+#include <mach/message.h>
 
 void *memcpy(void *dst, const void *src, unsigned long n);
 void *memset(void *dst, int c, unsigned long n);
