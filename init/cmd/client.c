@@ -43,7 +43,7 @@ static int read_answer(int fd, uint64_t end)
 		while (status < 0 && at < (size_t)got && head < sizeof first - 1) {
 			if (buf[at] == '\n') {
 				first[head] = '\0';
-				status = atoi(first);
+				status = (int)strtol(first, NULL, 10);
 			}
 			first[head++] = buf[at++];
 		}

@@ -32,8 +32,7 @@ static const char *find(const char *command)
 
 		if (len + strlen(command) + 2 <= sizeof path) {
 			memcpy(path, dirs, len);
-			path[len] = '/';
-			strcpy(path + len + 1, command);
+			(void)snprintf(path + len, sizeof path - len, "/%s", command);
 			if (access(path, X_OK) == 0)
 				return path;
 			if (access(path, F_OK) == 0)

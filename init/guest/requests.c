@@ -94,12 +94,12 @@ static void request_status(struct supervisor *v, struct control *c, int slot, co
 
 static void request_health(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
-	char why[130];
-	bool ready = supervisor_ready(v, why, sizeof why - 1);
+	char why[128], line[130];
+	bool ready = supervisor_ready(v, why, sizeof why);
 
 	(void)arg;
-	(void)strcat(why, "\n");
-	answer(c, slot, ready ? EXIT_CLEAN : EXIT_NOT_READY, why);
+	(void)snprintf(line, sizeof line, "%s\n", why);
+	answer(c, slot, ready ? EXIT_CLEAN : EXIT_NOT_READY, line);
 }
 
 /* ---- waiting --------------------------------------------------------------------------- */

@@ -101,7 +101,7 @@ bool supervisor_reset(struct supervisor *v);
 void supervisor_reset_done(struct supervisor *v);
 
 /* SIGTERM, `vm stop`: start the ladder or go one rung further. */
-void supervisor_stop(struct supervisor *v, enum ladder_event event);
+void supervisor_stop(struct supervisor *v, enum ladder_event what);
 /* WHAT happened to the ladder: carry out the rung that follows. */
 void supervisor_climb(struct supervisor *v, enum ladder_event what);
 /* The timer has run out. */
