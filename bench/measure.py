@@ -1,4 +1,4 @@
-"""measure.py - the measurements of `make bench`, each a function that returns one number.
+"""measure.py - the measurements of `make bench`, one function each.
 
 Start-up: build/bench/stamp prints the time, becomes the starter, and stands where the starter would
 exec QEMU, so that it prints the time there too. Boot: a real QEMU with a fresh copy of the guest's
@@ -8,6 +8,7 @@ container whose guest idles at its prompt. Every process and container started h
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -26,7 +27,7 @@ MACH_MINI = GUESTS / "mach-mini.qcow2"
 KVM = "/dev/kvm"
 
 PROMPT = b"login: "
-BOOT_LIMIT_S = 180
+BOOT_LIMIT_S = 600
 QEMU_USER = "107"  # as in the image; there need not be such a user on the host
 
 # What docker-compose.yml gives the service, without its ports: nobody connects here.
@@ -43,8 +44,8 @@ class Failed(Exception):
 class Samples:
     """Repeated measurements of one thing."""
 
-    def __init__(self):
-        self.values = []
+    def __init__(self, values):
+        self.values = list(values)
 
     @property
     def median(self):
@@ -56,16 +57,16 @@ class Samples:
         return f"{self.median:{spec}} ({low:{spec}}–{high:{spec}})"
 
 
-def interleave(count, functions):
-    """Call every function COUNT times, taking turns, after one round that does not count (it fills
-    the page cache). Returns their Samples, in order."""
-    samples = [Samples() for _ in functions]
-    for turn in range(count + 1):
-        for function, kept in zip(functions, samples):
+def interleave(count, functions, warm_up=1):
+    """Call every function COUNT times, taking turns, after WARM_UP rounds that do not count.
+    Returns a list of what each function returned."""
+    results = [[] for _ in functions]
+    for turn in range(warm_up + count):
+        for function, kept in zip(functions, results):
             value = function()
-            if turn > 0:
-                kept.values.append(value)
-    return samples
+            if turn >= warm_up:
+                kept.append(value)
+    return results
 
 
 @contextlib.contextmanager
@@ -184,6 +185,18 @@ def idle_pid1(image, seconds=5):
 
 
 # --- boot ----------------------------------------------------------------------------------------
+
+
+def cpu_seconds():
+    """Of the children that have ended, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def with_cpu(boot):
+    """(seconds that BOOT returns, processor seconds of all it started)."""
+    before = cpu_seconds()
+    return boot(), cpu_seconds() - before
 
 
 def until_prompt(connection, limit):
