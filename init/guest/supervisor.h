@@ -58,7 +58,7 @@ struct supervisor {
 	pid_t qemu;	/* 0: none */
 	int qemu_status; /* of waitpid(2) */
 	bool qemu_ended;
-	int output; /* QEMU's stdout and stderr */
+	int output; /* QEMU's standard error */
 	struct qmp qmp;
 	bool qmp_armed; /* EPOLLOUT is asked for */
 	struct relay *relays[RELAY_COUNT];

@@ -41,9 +41,10 @@ static void put_quoted(struct text *t, const char *text)
 static void put_value(struct text *t, const struct json *doc, int32_t index)
 {
 	static const char *const words[] = {"null", "false", "true"};
+	check(index >= 0 && index < doc->count);
+
 	const struct json_value *v = &doc->values[index];
 
-	check(index >= 0 && index < doc->count);
 	if (v->name) {
 		put_quoted(t, v->name);
 		put(t, ":");
