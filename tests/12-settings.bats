@@ -156,7 +156,7 @@ disk() {
 
 @test "the container's memory limit lowers the default and refuses what was asked for" {
     container limit --memory 2g -e VM_GUEST=hurd
-    wait_until 30 logs_have "$C" 'QEMU_RAM lowered from 4096 to 1792 MiB'
+    wait_until 30 logs_have "$C" 'QEMU_RAM lowered from 4096 to 1536 MiB'
     container asked --memory 1g -e QEMU_RAM=2048
     wait_exit "$C"
     assert_equal "$STATUS" 78

@@ -12,9 +12,25 @@
 #include "base/profile.h"
 #include "base/settings.h"
 
-/* What QEMU needs beside the guest's memory: its own heap, TCG's translation buffer in use, the
- * graphics card's memory, page tables. Seen: 120 to 250 MiB on the guests of tests/guests. */
-#define QEMU_OVERHEAD_MB 256
+/* What QEMU needs beside the guest's memory, in MiB: its heap, page tables, the graphics card's
+ * memory, and TCG's translated code, which grows with the code that the guest runs up to the 256
+ * MiB that args.c allows. Small guests were seen with 60 to 120, a busy Linux of 1 GiB with 300. */
+static long overhead_mb(long ram_mb)
+{
+	long mb = 128 + ram_mb / 4;
+
+	return mb < 512 ? mb : 512;
+}
+
+/* The most memory, in multiples of 64 MiB, that a guest can have under a limit. */
+static long fitting_mb(long limit_mb)
+{
+	long mb = limit_mb / 64 * 64;
+
+	while (mb > 0 && mb + overhead_mb(mb) > limit_mb)
+		mb -= 64;
+	return mb;
+}
 
 #define SMP_MAX 255
 
@@ -295,24 +311,24 @@ static void resolve_memory(struct settings *s, const struct profile *p, bool hur
 
 	if (automatic)
 		s->ram_mb = hurd_i386 ? 2048 : p->ram_mb;
-	if (memory_limit == 0 || s->ram_mb + QEMU_OVERHEAD_MB <= limit_mb)
+	if (memory_limit == 0 || s->ram_mb + overhead_mb(s->ram_mb) <= limit_mb)
 		return;
 	/* Multiples of 64 MiB, and no less than a Hurd needs to boot at all. */
-	long fits = (limit_mb - QEMU_OVERHEAD_MB) / 64 * 64;
+	long fits = fitting_mb(limit_mb);
 	char text[512];
 
 	if (automatic && fits >= (p->ram_mb < 1024 ? p->ram_mb : 1024)) {
 		(void)errors_add(warnings, EXIT_BAD_SETTING, "",
 				 "QEMU_RAM lowered from %ld to %ld MiB: the container's memory "
-				 "limit is %ld MiB, and QEMU itself needs %d",
-				 s->ram_mb, fits, limit_mb, QEMU_OVERHEAD_MB);
+				 "limit is %ld MiB, and QEMU itself needs %ld",
+				 s->ram_mb, fits, limit_mb, overhead_mb(fits));
 		s->ram_mb = fits;
 		return;
 	}
 	(void)snprintf(text, sizeof text,
 		       "QEMU_RAM=%ld: the container's memory limit is %ld MiB and QEMU itself "
-		       "needs %d more than the guest, so the kernel would kill it",
-		       s->ram_mb, limit_mb, QEMU_OVERHEAD_MB);
+		       "needs %ld more than the guest, so the kernel would kill it",
+		       s->ram_mb, limit_mb, overhead_mb(s->ram_mb));
 	known_to_fail(s, errs, warnings,
 		      "raise the container's memory limit (compose: mem_limit) or lower QEMU_RAM",
 		      text);

@@ -7,7 +7,7 @@
 int cmd_args(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct plan plan;
-	static char quoted[ARGS_MAX * 64];
+	static char quoted[4 * sizeof plan.args.text]; /* a quote becomes '\'' */
 	bool shell;
 	int status;
 

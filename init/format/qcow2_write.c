@@ -23,8 +23,6 @@ size_t qcow2_overlay(uint64_t virtual_size, uint8_t *out, uint64_t *file_size)
 
 	if (virtual_size > VIRTUAL_MAX)
 		return 0;
-	if (l1_clusters == 0)
-		l1_clusters = 1;
 	memset(out, 0, QCOW2_OVERLAY_HEAD);
 	memcpy(out, "QFI\xfb", 4);
 	put_be32(out + 4, 3);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -31,14 +32,39 @@ static bool make_pair(struct ends *e)
 	return fd_nonblock(fds[0], true);
 }
 
-static bool make_pipe(struct ends *e)
+/* A pipe in one direction; our end does not block. */
+static bool make_pipe(struct ends *e, bool we_read)
 {
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return false;
-	*e = (struct ends){.ours = fds[0], .theirs = fds[1]};
-	return fd_nonblock(fds[0], true);
+	*e = (struct ends){.ours = fds[we_read ? 0 : 1], .theirs = fds[we_read ? 1 : 0]};
+	return fd_nonblock(e->ours, true);
+}
+
+/* What QEMU and we talk over. The serial line is two pipes, on QEMU's standard input and output: it
+ * writes every byte of the guest's by itself, and a pipe merges them, where a socket makes a buffer
+ * of each and is full after a few hundred. */
+struct wires {
+	struct ends qmp, monitor, serial_in, serial_out, output;
+};
+
+static const struct ends no_ends = {-1, -1};
+
+static bool wires_make(struct wires *w)
+{
+	*w = (struct wires){no_ends, no_ends, no_ends, no_ends, no_ends};
+	return make_pair(&w->qmp) && make_pair(&w->monitor) && make_pipe(&w->serial_in, false) &&
+	       make_pipe(&w->serial_out, true) && make_pipe(&w->output, true);
+}
+
+static void wires_close(struct wires *w, bool ours)
+{
+	struct ends *all[] = {&w->qmp, &w->monitor, &w->serial_in, &w->serial_out, &w->output};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		fd_close(ours ? &all[i]->ours : &all[i]->theirs);
 }
 
 static void add_fd(struct child *c, int from, int to)
@@ -47,14 +73,15 @@ static void add_fd(struct child *c, int from, int to)
 		c->fds[c->fd_count++] = (struct child_fd){.from = from, .to = to};
 }
 
-static pid_t start_qemu(struct supervisor *v, const struct ends *qmp, const struct ends *serial,
-			const struct ends *monitor, const struct ends *output, int user_qmp,
+static pid_t start_qemu(struct supervisor *v, const struct wires *w, int user_qmp,
 			struct error *err)
 {
 	struct plan *plan = v->plan;
 	char tmpdir[4200];
+	const char *zone = getenv("TZ"); /* for QEMU_RTC=localtime */
+	char tz[256];
 	char *envp[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir,
-			NULL};
+			zone ? tz : NULL, NULL};
 	struct child c = {.path = plan->args.argv[0],
 			  .argv = plan->args.argv,
 			  .envp = envp,
@@ -64,12 +91,13 @@ static pid_t start_qemu(struct supervisor *v, const struct ends *qmp, const stru
 			  .no_core = true,
 			  .oom_score_adj = QEMU_OOM_SCORE};
 
+	(void)snprintf(tz, sizeof tz, "TZ=%s", zone ? zone : "");
 	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);
-	add_fd(&c, output->theirs, STDOUT_FILENO);
-	add_fd(&c, output->theirs, STDERR_FILENO);
-	add_fd(&c, qmp->theirs, QEMU_FD_QMP);
-	add_fd(&c, serial->theirs, QEMU_FD_SERIAL);
-	add_fd(&c, monitor->theirs, QEMU_FD_MONITOR);
+	add_fd(&c, w->serial_in.theirs, STDIN_FILENO);
+	add_fd(&c, w->serial_out.theirs, STDOUT_FILENO);
+	add_fd(&c, w->output.theirs, STDERR_FILENO);
+	add_fd(&c, w->qmp.theirs, QEMU_FD_QMP);
+	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
 	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
@@ -89,43 +117,34 @@ static int open_user_qmp(const struct supervisor *v, struct error *err)
 
 bool supervisor_spawn(struct supervisor *v, struct error *err)
 {
-	struct ends qmp = {-1, -1};
-	struct ends serial = {-1, -1};
-	struct ends monitor = {-1, -1};
-	struct ends output = {-1, -1};
+	struct wires w;
 	_cleanup_fd_ int user_qmp = open_user_qmp(v, err);
+
 	if (user_qmp < 0)
 		return false;
-	bool ok =
-		make_pair(&qmp) && make_pair(&serial) && make_pair(&monitor) && make_pipe(&output);
+	bool ok = wires_make(&w);
 
 	if (!ok)
 		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
 				"no descriptors for QEMU: %s", strerror(errno));
 	v->spawned_ns = clock_now();
-	pid_t pid = ok ? start_qemu(v, &qmp, &serial, &monitor, &output, user_qmp, err) : -1;
+	pid_t pid = ok ? start_qemu(v, &w, user_qmp, err) : -1;
 
-	fd_close(&qmp.theirs);
-	fd_close(&serial.theirs);
-	fd_close(&monitor.theirs);
-	fd_close(&output.theirs);
+	wires_close(&w, false);
 	if (pid < 0) {
-		fd_close(&qmp.ours);
-		fd_close(&serial.ours);
-		fd_close(&monitor.ours);
-		fd_close(&output.ours);
+		wires_close(&w, true);
 		return false;
 	}
 	v->qemu = pid;
 	v->qemu_ended = false;
-	v->output = output.ours;
+	v->output = w.output.ours;
 	v->tail_len = 0;
 	v->qmp_armed = false;
-	qmp_init(&v->qmp, qmp.ours, v->qmp.on_event, v->qmp.event_arg);
-	(void)loop_add(v->epoll, qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
-	(void)loop_add(v->epoll, output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
-	(void)relay_attach(v->relays[RELAY_SERIAL], serial.ours, serial.ours);
-	(void)relay_attach(v->relays[RELAY_MONITOR], monitor.ours, monitor.ours);
+	qmp_init(&v->qmp, w.qmp.ours, v->qmp.on_event, v->qmp.event_arg);
+	(void)loop_add(v->epoll, w.qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
+	(void)loop_add(v->epoll, w.output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
+	(void)relay_attach(v->relays[RELAY_SERIAL], w.serial_out.ours, w.serial_in.ours);
+	(void)relay_attach(v->relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
 	event("spawn", "\"pid\":%d", (int)pid);
 	return true;
 }

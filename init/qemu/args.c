@@ -61,7 +61,8 @@ static bool add_machine(const struct builder *b, struct error *err)
 		args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=kvm", QEMU_FD_KVM, QEMU_FD_KVM);
 		args_option(b->out, "-accel", "kvm,device=/dev/fdset/%d", QEMU_FD_KVM);
 	} else {
-		args_option(b->out, "-accel", "tcg");
+		/* Without a bound its translated code takes up to 1 GiB (QEMU: tcg/region.c). */
+		args_option(b->out, "-accel", "tcg,tb-size=256");
 	}
 	if (s->cpu || kvm)
 		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");
@@ -229,7 +230,7 @@ static void add_sockets(const struct builder *b)
 {
 	args_option(b->out, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
 	args_option(b->out, "-mon", "chardev=qmp,mode=control");
-	args_option(b->out, "-chardev", "socket,id=serial,fd=%d", QEMU_FD_SERIAL);
+	args_option(b->out, "-chardev", "stdio,id=serial,signal=off");
 	args_option(b->out, "-serial", "chardev:serial");
 	args_option(b->out, "-chardev", "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
 	args_option(b->out, "-mon", "chardev=monitor,mode=readline");
