@@ -8,14 +8,14 @@
 
 #include "guest/ladder.h"
 
-#define S UINT64_C(1000000000)
+#define S   UINT64_C(1000000000)
 #define ALL (1u << RUNG_ACPI | 1u << RUNG_QUIT | 1u << RUNG_TERM)
 
 static void full_ladder_ends_within_the_budget(void **state)
 {
 	struct ladder l;
 	uint64_t now = 100 * S;
-	enum rung order[] = { RUNG_QUIT, RUNG_TERM, RUNG_KILL };
+	enum rung order[] = {RUNG_QUIT, RUNG_TERM, RUNG_KILL};
 
 	(void)state;
 	ladder_init(&l, ALL, 150);

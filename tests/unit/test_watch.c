@@ -25,7 +25,8 @@ static void split_at_every_byte(void **state)
 
 		watch_init(&w, "login: ");
 		(void)watch_feed(&w, (const uint8_t *)stream, cut, 5);
-		bool late = watch_feed(&w, (const uint8_t *)stream + cut, sizeof stream - 1 - cut, 6);
+		bool late =
+			watch_feed(&w, (const uint8_t *)stream + cut, sizeof stream - 1 - cut, 6);
 
 		assert_true(w.ready);
 		assert_int_equal(late, cut < sizeof stream - 1);

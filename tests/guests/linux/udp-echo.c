@@ -21,8 +21,8 @@ int main(int argc, char **argv)
 	}
 
 	struct sockaddr_in here = {
-	    .sin_family = AF_INET,
-	    .sin_port = htons((unsigned short)port),
+		.sin_family = AF_INET,
+		.sin_port = htons((unsigned short)port),
 	};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
