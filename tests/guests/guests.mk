@@ -3,7 +3,8 @@
 # `make guests` (images/guests.mk) builds these too. Debian's packages are kept in
 # build/guests/debs/linux; build.sh does nothing while what it was built from is the same.
 
-LINUX_GUEST := $(addprefix build/guests/linux,.qcow2 -big.qcow2 -vmlinuz -initrd -key -key.pub)
+LINUX_GUEST := $(addprefix build/guests/linux,.qcow2 -big.qcow2 -vmlinuz -initrd -kvm.cpio.gz \
+	-key -key.pub)
 
 guests: $(LINUX_GUEST)
 

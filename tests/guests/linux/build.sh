@@ -8,6 +8,7 @@
 #   linux.qcow2              the disk: MBR, GRUB, /boot (ext2), /data (ext4, writable)
 #   linux-big.qcow2          the same, with 40 MiB of modules more for GRUB to load (benchmarks)
 #   linux-vmlinuz, linux-initrd   its kernel and initramfs, to be booted without the disk
+#   linux-kvm.cpio.gz        an initramfs with KVM's modules, to be appended to that one
 #   linux-key, linux-key.pub the pair whose public half root's authorized_keys has
 #   linux.id                 what it was built from; when that is still so, nothing is done
 # The root file system is the initramfs: init (here), BusyBox's links, dropbear with its libraries,
@@ -34,7 +35,8 @@ modules='ahci ata_piix sd_mod sr_mod virtio_blk virtio_scsi
 e1000 8139cp virtio_net
 9pnet_virtio 9p ext4 crc32c_generic isofs vfat nls_cp437 nls_ascii nls_utf8
 button evdev pvpanic-mmio pvpanic-pci'
-outputs='linux.qcow2 linux-big.qcow2 linux-vmlinuz linux-initrd linux-key linux-key.pub'
+outputs='linux.qcow2 linux-big.qcow2 linux-vmlinuz linux-initrd linux-kvm.cpio.gz
+linux-key linux-key.pub'
 
 debs=
 case ${1-} in
@@ -75,7 +77,7 @@ umask 022
 
 # --- packages --------------------------------------------------------------------------------
 
-# Points apt at Debian 13, with a state of its own, kept in $debs so that lists are fetched once.
+# Points apt at Debian 13, with a state of its own.
 private_apt() {
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
@@ -106,8 +108,7 @@ fetch() {
     # What apt would call the files: it says so only where they are not.
     uris=$(cd "$work" && apt-get -qq --print-uris download "$@") || die "apt does not know all of: $*"
     (cd "$debs" && apt-get -qq -o APT::Sandbox::User=root download "$@" >&2) ||
-        die "cannot get all of: $* (see above); if one of them has a newer version by now:" \
-            "apt-get update"
+        die "cannot get all of: $* (see above)"
     printf '%s\n' "$uris" | cut -d ' ' -f 2 | while read -r deb; do
         case $deb in
         linux-image*) dpkg-deb -x "$debs/$deb" "$work/kernel" ;;
@@ -118,7 +119,7 @@ fetch() {
 
 private_apt
 image=$(depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | sed q)
-[ -n "$image" ] || die "apt does not know on what kernel linux-image-amd64 depends: apt-get update"
+[ -n "$image" ] || die "Debian's package lists do not say which kernel linux-image-amd64 is"
 # shellcheck disable=SC2046 # one word a package
 fetch "$image" busybox-static $(depends --recurse dropbear-bin | grep '^[a-z]')
 
@@ -128,7 +129,7 @@ root=$work/root
 kernel=$(echo "$work"/kernel/boot/vmlinuz-*)
 release=${kernel##*/vmlinuz-}
 all_modules=$(find "$work/kernel" -type d -path "*/lib/modules/$release")
-mkdir -p "$root/bin" "$root/sbin" "$root/lib/modules/$release" "$root/lib64" "$root/dev" \
+mkdir -p "$root/bin" "$root/sbin" "$root/lib/modules/$release" "$root/dev" \
     "$root/proc" "$root/sys" "$root/run" "$root/tmp" "$root/data" "$root/mnt/share" \
     "$root/root/.ssh" "$root/var/log" "$root/www" "$root/etc/acpi/PWRF" "$root/etc/dropbear"
 
@@ -148,7 +149,7 @@ cp "$dropbear" "$root/sbin"
 run --list "$dropbear" | sed -n 's/.* => \(.*\) (.*/\1/p' | while read -r library; do
     cp "$library" "$root/lib"
 done
-cp "$loader" "$root/lib64"
+ln -s lib "$root/lib64"
 run "$(find "$work/pkg" -path '*bin/dropbearkey')" -t ed25519 \
     -f "$root/etc/dropbear/host-key" >/dev/null 2>&1
 ssh-keygen -q -t ed25519 -N '' -C linux-test-guest -f "$work/linux-key"
@@ -191,6 +192,12 @@ archive() { "$busybox" cpio -o -H newc -R 0:0 2>/dev/null; }
 mkdir "$work/boot" "$work/boot/grub"
 (cd "$root" && find . | sort | archive) | gzip -n >"$work/boot/initrd"
 cp "$kernel" "$work/boot/vmlinuz"
+
+# KVM for AMD's processors, whose virtualisation QEMU emulates: in the guest it is real.
+root=$work/kvm
+mkdir -p "$root/lib/modules/$release"
+add_modules kvm_amd
+(cd "$root" && find . | sort | archive) | gzip -n >"$work/linux-kvm.cpio.gz"
 
 # --- disks -----------------------------------------------------------------------------------
 
