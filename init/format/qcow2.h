@@ -76,8 +76,16 @@ bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index,
 bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
 			  struct error *err);
 #define QCOW2_BITMAP_ENTRY 24u
-bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index, uint64_t *size,
-			const char *name, struct error *err);
+struct qcow2_bitmap {
+	uint64_t size;	  /* of its entry */
+	uint64_t table;	  /* offset */
+	uint32_t entries; /* of the table; 0 when the bitmap is in use and QEMU does not load it */
+};
+bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index,
+			struct qcow2_bitmap *out, const char *name, struct error *err);
+/* One entry of a bitmap's table. */
+bool qcow2_check_bitmap_table(const struct qcow2 *q, const uint8_t *entry, const char *name,
+			      struct error *err);
 
 /* The beginning of a fresh, empty image of VIRTUAL_SIZE bytes, cluster size 64 KiB: header,
  * refcount table and its first block; what follows (the L1 table, from QCOW2_OVERLAY_L1 on) is

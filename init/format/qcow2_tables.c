@@ -17,7 +17,8 @@
 #define SNAPSHOT_EXTRA_MAX 1024u
 #define BITMAP_NAME_MAX	   1023u
 #define BITMAP_TABLE_MAX   0x8000000u
-#define BITMAP_FLAGS	   3u /* in use, auto */
+#define BITMAP_IN_USE	   1u
+#define BITMAP_FLAGS	   3u
 #define BITMAP_DIRTY	   1u /* the only type there is */
 
 static const char broken[] =
@@ -114,24 +115,51 @@ bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, 
 	return true;
 }
 
-bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index, uint64_t *size,
-			const char *name, struct error *err)
+/* Clusters of a bitmap with a bit for each 2^GRANULARITY bytes of the disk, in words of 64. */
+static uint64_t bitmap_clusters(const struct qcow2 *q, unsigned granularity)
 {
-	uint64_t offset = be64(entry);
-	uint32_t clusters = be32(entry + 8);
+	uint64_t bits = (q->virtual_size >> granularity) +
+			((q->virtual_size & ((UINT64_C(1) << granularity) - 1)) != 0);
+	uint64_t bytes = (bits + 63) / 64 * 8;
+
+	return (bytes + (UINT64_C(1) << q->cluster_bits) - 1) >> q->cluster_bits;
+}
+
+bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index,
+			struct qcow2_bitmap *out, const char *name, struct error *err)
+{
+	uint32_t entries = be32(entry + 8);
 	uint32_t flags = be32(entry + 12);
 	unsigned type = entry[16];
 	unsigned granularity = entry[17];
 	uint32_t title = (uint32_t)entry[18] << 8 | entry[19];
 	uint32_t extra = be32(entry + 20);
+	bool in_use = flags & BITMAP_IN_USE;
 
-	if (offset == 0 || offset % (UINT64_C(1) << q->cluster_bits) || clusters == 0 ||
-	    clusters > BITMAP_TABLE_MAX || flags & ~BITMAP_FLAGS || type != BITMAP_DIRTY ||
-	    granularity < 9 || granularity > 31 || title == 0 || title > BITMAP_NAME_MAX || extra)
-		return BAD("%s: entry %" PRIu32 " of the bitmap directory is broken: %" PRIu32
-			   " clusters at %" PRIu64 ", flags 0x%" PRIx32
-			   ", type %u, granularity %u, name of %" PRIu32 ", %" PRIu32 " more bytes",
-			   name, index, clusters, offset, flags, type, granularity, title, extra);
-	*size = QCOW2_BITMAP_ENTRY + title;
-	return true;
+	*out = (struct qcow2_bitmap){.size = QCOW2_BITMAP_ENTRY + title,
+				     .table = be64(entry),
+				     .entries = in_use ? 0 : entries};
+	if (out->table && out->table % (UINT64_C(1) << q->cluster_bits) == 0 && entries &&
+	    entries <= BITMAP_TABLE_MAX && !(flags & ~BITMAP_FLAGS) && type == BITMAP_DIRTY &&
+	    granularity >= 9 && granularity <= 31 && title && title <= BITMAP_NAME_MAX && !extra &&
+	    (in_use || entries == bitmap_clusters(q, granularity)))
+		return true;
+	return BAD("%s: entry %" PRIu32 " of the bitmap directory is broken: %" PRIu32
+		   " clusters at %" PRIu64 ", flags 0x%" PRIx32
+		   ", type %u, granularity %u, name of %" PRIu32 ", %" PRIu32 " more bytes",
+		   name, index, entries, out->table, flags, type, granularity, title, extra);
+}
+
+bool qcow2_check_bitmap_table(const struct qcow2 *q, const uint8_t *entry, const char *name,
+			      struct error *err)
+{
+	uint64_t value = be64(entry);
+	uint64_t offset = value & OFFSET_MASK;
+
+	/* Without an offset, bit 0 says that all bits of the cluster are set. */
+	if ((value & ~OFFSET_MASK & ~(offset ? 0 : UINT64_C(1))) == 0 &&
+	    offset % (UINT64_C(1) << q->cluster_bits) == 0)
+		return true;
+	return BAD("%s: an entry of a bitmap's table is 0x%" PRIx64 ", no offset of a cluster",
+		   name, value);
 }

@@ -1,5 +1,6 @@
 /* disk_find.c - which image a start uses (disk.h). */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,12 +27,17 @@ struct found {
 };
 
 /* What lies in DIR. A directory that is not there holds nothing. */
-static void look(const char *dir_name, struct found *f)
+static bool look(const char *dir_name, struct found *f, struct errors *errs)
 {
 	DIR *dir = opendir(dir_name);
 	struct dirent *e;
 
-	while (dir && (e = readdir(dir)) != NULL) {
+	if (!dir)
+		return errno == ENOENT ||
+		       errors_add(errs, EXIT_NO_PERMISSION,
+				  "make it readable, or name an image in QEMU_DRIVE",
+				  "VM_IMAGE_DIR=%s: %s", dir_name, strerror(errno));
+	while ((e = readdir(dir)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
 		if (ends_with(e->d_name, ".qcow2")) {
@@ -43,8 +49,8 @@ static void look(const char *dir_name, struct found *f)
 			(void)snprintf(f->raw, sizeof f->raw, "%s", e->d_name);
 		}
 	}
-	if (dir)
-		(void)closedir(dir);
+	(void)closedir(dir);
+	return true;
 }
 
 static bool embedded_guest(const struct settings *s, char path[4096], bool *embedded,
@@ -80,7 +86,8 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 	/* Who boots a kernel or a CD says which disk goes with it, if any. */
 	if (s->kernel || s->cdrom)
 		return true;
-	look(s->image_dir, &f);
+	if (!look(s->image_dir, &f, errs))
+		return false;
 	if (f.qcow2 > 1)
 		return errors_add(errs, EXIT_BAD_SETTING, "name the one to boot in QEMU_DRIVE",
 				  "VM_IMAGE_DIR=%s holds %d images, %s and %s among them",

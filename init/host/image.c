@@ -195,18 +195,41 @@ static bool check_snapshots(const struct image *image, const struct qcow2 *q, st
 	return true;
 }
 
+static bool check_bitmap_table(const struct image *image, const struct qcow2 *q,
+			       const struct qcow2_bitmap *bitmap, struct error *err)
+{
+	uint8_t entry[8];
+
+	if (bitmap->table > INT64_MAX - 8 * (uint64_t)bitmap->entries)
+		return inside(image, "bitmap's table", bitmap->table, err);
+	if (!inside(image, "bitmap's table", bitmap->table + 8 * (uint64_t)bitmap->entries, err))
+		return false;
+	for (uint32_t i = 0; i < bitmap->entries; i++)
+		if (!read_at(image, bitmap->table + 8 * (uint64_t)i, entry, sizeof entry, err) ||
+		    !qcow2_check_bitmap_table(q, entry, image->name, err))
+			return false;
+	return true;
+}
+
+/* The directory must be as long as its entries are. */
 static bool check_bitmaps(const struct image *image, const struct qcow2 *q, struct error *err)
 {
 	uint8_t entry[QCOW2_BITMAP_ENTRY];
 	uint64_t at = q->bitmaps_offset;
-	uint64_t size;
+	struct qcow2_bitmap bitmap;
 
-	for (uint32_t i = 0; i < q->bitmaps; i++, at = (at + size + 7) & ~UINT64_C(7))
+	for (uint32_t i = 0; i < q->bitmaps; i++, at = (at + bitmap.size + 7) & ~UINT64_C(7))
 		if (!read_at(image, at, entry, sizeof entry, err) ||
-		    !qcow2_check_bitmap(q, entry, i, &size, image->name, err) ||
-		    !inside(image, "bitmap directory", at + size, err))
+		    !qcow2_check_bitmap(q, entry, i, &bitmap, image->name, err) ||
+		    !inside(image, "bitmap directory", at + bitmap.size, err) ||
+		    !check_bitmap_table(image, q, &bitmap, err))
 			return false;
-	return true;
+	if (at - q->bitmaps_offset == q->bitmaps_size)
+		return true;
+	return error_set(err, EXIT_BAD_IMAGE, get_again,
+			 "%s: its %" PRIu32 " bitmaps' directory should have %" PRIu64
+			 " bytes, and has %" PRIu64,
+			 image->name, q->bitmaps, at - q->bitmaps_offset, q->bitmaps_size);
 }
 
 static bool check_qcow2(struct image *image, uint8_t *buf, size_t len, bool force,

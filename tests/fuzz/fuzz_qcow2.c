@@ -47,6 +47,7 @@ static void check_tables(const struct qcow2 *q, const uint8_t *data, size_t size
 {
 	size_t cluster = (size_t)1 << q->cluster_bits;
 	struct error err = {0};
+	struct qcow2_bitmap bitmap;
 	uint64_t entry;
 
 	(void)said(qcow2_check_table(q, data, size / 8, 0, file_size, "table", "f", &err), &err);
@@ -57,9 +58,11 @@ static void check_tables(const struct qcow2 *q, const uint8_t *data, size_t size
 	if (size >= QCOW2_SNAPSHOT_ENTRY &&
 	    said(qcow2_check_snapshot(data, 0, &entry, "f", &err), &err))
 		check(entry >= QCOW2_SNAPSHOT_ENTRY && entry < 1u << 20);
-	if (size >= QCOW2_BITMAP_ENTRY &&
-	    said(qcow2_check_bitmap(q, data, 0, &entry, "f", &err), &err))
-		check(entry > QCOW2_BITMAP_ENTRY && entry < 1u << 20);
+	if (size < QCOW2_BITMAP_ENTRY)
+		return;
+	if (said(qcow2_check_bitmap(q, data, 0, &bitmap, "f", &err), &err))
+		check(bitmap.size > QCOW2_BITMAP_ENTRY && bitmap.size < 1u << 20);
+	(void)said(qcow2_check_bitmap_table(q, data, "f", &err), &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
