@@ -182,7 +182,7 @@ static void one_that_answers_is_left_alone(void **state)
 	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
 	do {
 		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		assert_true(clients[n] >= 0 && n < 299);
+		assert_true(n < 299 && clients[n] >= 0);
 	} while (connect(clients[n++], (struct sockaddr *)&a, sizeof a) == 0);
 	assert_int_equal(errno, EAGAIN);
 	assert_taken();
