@@ -52,7 +52,7 @@ unsigned long log_lost(void)
 }
 
 /* RFC 3339, UTC, milliseconds: 24 characters. */
-static void timestamp(char out[32])
+static void timestamp(char out[96])
 {
 	struct timespec ts;
 	struct tm tm;
@@ -60,8 +60,10 @@ static void timestamp(char out[32])
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	if (!gmtime_r(&ts.tv_sec, &tm))
 		memset(&tm, 0, sizeof tm);
-	size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out + n, 32 - n, ".%03dZ", (int)(ts.tv_nsec / 1000000));
+	/* Not strftime(3): it brings the time zones along, 8 kB of them. */
+	(void)snprintf(out, 96, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		       (int)(ts.tv_nsec / 1000000));
 }
 
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
@@ -86,7 +88,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	line[n++] = '\n';
 	(void)write_all(STDERR_FILENO, line + room, n - room);
 	if (log_fd >= 0) {
-		char when[32];
+		char when[96];
 
 		timestamp(when);
 		memcpy(line + room - 25, when, 24);
@@ -106,7 +108,7 @@ void log_raw(const char *buf, size_t n)
 void event(const char *name, const char *fmt, ...)
 {
 	char line[4096];
-	char when[32];
+	char when[96];
 	va_list ap;
 
 	if (event_fd < 0)
