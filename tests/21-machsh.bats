@@ -399,15 +399,14 @@ END
 
 # --- what ends the machine -------------------------------------------------------------------
 
-@test "halt and poweroff end QEMU at once, with status 0" {
-    local m c
-    for m in q35 pc; do
-        for c in halt poweroff; do
-            guest "$m" -no-reboot
-            run -0 serial "$G" "send:$c" eof
-            assert_output "$c"$'\r\nhalting\r'
-            assert_off "$G"
-        done
+@test "halt, or poweroff, ends QEMU at once, with status 0" {
+    local c m=pc
+    for c in halt poweroff; do
+        guest "$m" -no-reboot
+        run -0 serial "$G" "send:$c" eof
+        assert_output "$c"$'\r\nhalting\r'
+        assert_off "$G"
+        m=q35
     done
 }
 
@@ -423,11 +422,11 @@ END
         monitor "$G" system_powerdown
         assert_off "$G"
         console_has "$G" 'power button: halting'
-        guest "$m"
-        monitor "$G" system_powerdown
-        assert_off "$G"
-        console_has "$G" 'power button: halting'
     done
+    guest q35
+    monitor "$G" system_powerdown
+    assert_off "$G"
+    console_has "$G" 'power button: halting'
 }
 
 @test "acpi tells the chip set" {
@@ -442,10 +441,10 @@ END
     for m in q35 pc; do
         guest "$m"
         serial "$G" send:reboot 'expect:rebooting' "expect:$WELCOME" send:root "expect:$PROMPT" >/dev/null
-        guest "$m" -no-reboot
-        serial "$G" send:reboot eof >/dev/null
-        assert_off "$G"
     done
+    guest q35 -no-reboot
+    serial "$G" send:reboot eof >/dev/null
+    assert_off "$G"
 }
 
 @test "halt -k: the kernel stops in a tight loop, QEMU runs on" {
