@@ -32,8 +32,8 @@ struct child {
 
 /* Start it. The child has default signal dispositions and an empty mask, no other descriptor, and
  * tells through a CLOEXEC pipe which step failed, so that an exec that fails is an error here
- * (EXIT_QEMU_FAILED; err->message names the program, the step and errno; *EXEC_ERRNO if not NULL)
- * and leaves no zombie. Returns the pid, or -1. */
+ * (EXIT_QEMU_FAILED; err->message names the program, the step and errno, which *EXEC_ERRNO gets if
+ * not NULL) and leaves no zombie. Returns the pid, or -1. */
 pid_t child_start(const struct child *c, int *exec_errno, struct error *err);
 
 /* close_range(2) from FIRST on, by /proc/self/fd or by number where the kernel has none. */

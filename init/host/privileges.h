@@ -17,7 +17,8 @@ struct identity {
 
 /* VM_UID and VM_GID, else user `qemu` of /etc/passwd (parsed here: a static musl binary asks no
  * NSS), else who we are. Error (EXIT_NO_PERMISSION, EXIT_BAD_SETTING): root without a user qemu,
- * another identity asked for without being root or without CAP_SETUID/CAP_SETGID. */
+ * another identity asked for without being root or without CAP_SETUID/CAP_SETGID, or one that does
+ * not exist in our user namespace. */
 bool identity_choose(const struct settings *s, struct identity *out, struct error *err);
 
 /* In the child, before exec: groups, gid, uid, empty capability sets (bounding set too, where
