@@ -30,7 +30,7 @@ enum extension {
 static const char broken[] =
 	"get the image again, or make a new one; qemu-img check FILE tells more";
 static const char convert[] =
-	"convert it on a machine that you trust it on: qemu-img convert -O qcow2 FILE NEW.qcow2";
+	"convert it, if you trust where it comes from: qemu-img convert -O qcow2 FILE NEW.qcow2";
 
 /* A field with a value that QEMU refuses. */
 #define BAD(...) error_set(err, EXIT_BAD_IMAGE, broken, __VA_ARGS__)
@@ -65,7 +65,8 @@ static bool check_version(struct qcow2 *q, const uint8_t *buf, size_t len, const
 	q->version = be32(buf + 4);
 	q->cluster_bits = be32(buf + 20);
 	if (q->version == 1)
-		return REFUSED(convert, "%s: a qcow image of version 1; 2 and 3 can be used", name);
+		return REFUSED(convert, "%s is a qcow image of version 1; 2 and 3 can be used",
+			       name);
 	if (q->version != 2 && q->version != 3)
 		return BAD("%s: version (at byte 4) is %" PRIu32 ", must be 2 or 3", name,
 			   q->version);

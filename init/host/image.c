@@ -262,10 +262,12 @@ static bool check_raw(struct image *image, struct image_format format, bool forc
 		     format.kind != IMAGE_ISO;
 
 	if (image->size % SECTOR)
-		return error_set(err, EXIT_BAD_IMAGE, get_again,
-				 "%s: a raw disk of %" PRIu64
-				 " bytes, must be a multiple of 512: it was cut off, or is no disk",
-				 image->name, image->size);
+		return error_set(
+			err, EXIT_BAD_IMAGE, get_again,
+			"%s has %" PRIu64
+			" bytes, and a raw disk has a multiple of 512: it was cut off, or is "
+			"no disk",
+			image->name, image->size);
 	if (other && !force)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 format.kind == IMAGE_QCOW2

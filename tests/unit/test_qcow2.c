@@ -82,7 +82,7 @@ static const struct {
 	const char *message;
 } pokes[] = {
 	{0, 1, 'q', "disk is no qcow2 image: it does not begin with QFI\\xfb"},
-	{4, 4, 1, "disk: a qcow image of version 1; 2 and 3 can be used"},
+	{4, 4, 1, "disk is a qcow image of version 1; 2 and 3 can be used"},
 	{4, 4, 4, "disk: version (at byte 4) is 4, must be 2 or 3"},
 	{8, 8, 8,
 	 "disk: backing_file_offset (at byte 8) is 8, must be from 112, behind the header, "
