@@ -1,0 +1,550 @@
+/* test_settings.c - settings_parse() and settings_resolve(): every type with its bounds, what each
+ * guest's auto becomes, memory under a limit, processors, and what VM_FORCE lets pass. The words of
+ * the errors as a user sees them are tests/12-settings.bats's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/netaddr.h"
+#include "base/profile.h"
+#include "base/settings.h"
+
+#define MIB UINT64_C(1048576)
+
+static struct settings s;
+static struct errors errs;
+static struct errors warnings;
+
+static bool parse(char *const envp[])
+{
+	errs.count = warnings.count = 0;
+	memset(&s, 0xa5, sizeof s);
+	return settings_parse(envp, &s, &errs);
+}
+
+/* With a disk of the user's, of a guest that is said or is the Hurd. */
+static bool resolve(uint64_t limit, char *const envp[])
+{
+	if (!parse(envp))
+		fail_msg("%s", errs.list[0].message);
+	s.embedded_guest = false;
+	if (!s.drive)
+		s.drive = "/disk.qcow2";
+	return settings_resolve(&s, limit, &errs, &warnings);
+}
+
+#define PARSE(...)	    parse((char *const[]){__VA_ARGS__, NULL})
+#define RESOLVE(limit, ...) resolve(limit, (char *const[]){__VA_ARGS__, NULL})
+
+/* One error, of a setting, with exactly this message. */
+static void one_error(const char *message)
+{
+	assert_int_equal(errs.count, 1);
+	assert_string_equal(errs.list[0].message, message);
+	assert_int_equal(errs.list[0].status, EXIT_BAD_SETTING);
+	assert_int_not_equal(errs.list[0].fix[0], '\0');
+}
+
+static void bad_value(char *assignment)
+{
+	char start[512];
+
+	if (PARSE(assignment))
+		fail_msg("%s was taken", assignment);
+	assert_int_equal(errs.count, 1);
+	(void)snprintf(start, sizeof start, "%s is not ", assignment);
+	assert_memory_equal(errs.list[0].message, start, strlen(start));
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		assert_false(s.given[i]);
+}
+
+static void an_empty_environment_is_the_defaults(void **state)
+{
+	char text[8192];
+
+	(void)state;
+	assert_true(parse((char *const[]){NULL}));
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const char *dflt = setting_table[i].dflt;
+
+		assert_false(s.given[i]);
+		assert_string_equal(setting_text(&s, (enum setting_id)i, text, sizeof text), dflt);
+	}
+	/* An empty value is none, and what has no = is no assignment. */
+	assert_true(PARSE("QEMU_RAM=", "VM_FORCE=", "QEMU_DRIVE=", "QEMU_CACHE=", "QEMU_SMP"));
+	assert_false(s.given[SETTING_QEMU_RAM] || s.given[SETTING_QEMU_DRIVE]);
+	assert_int_equal(s.ram_mb, 0);
+	assert_null(s.drive);
+}
+
+static void booleans(void **state)
+{
+	static char *const no[] = {"VM_FORCE=0", "VM_FORCE=no", "VM_FORCE=false", "VM_FORCE=off"};
+	static char *const yes[] = {"VM_FORCE=1", "VM_FORCE=yes", "VM_FORCE=true", "VM_FORCE=on"};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(PARSE(yes[i]));
+		assert_true(s.force && s.given[SETTING_VM_FORCE]);
+		assert_true(PARSE(no[i]));
+		assert_false(s.force);
+		assert_true(s.given[SETTING_VM_FORCE]);
+	}
+	bad_value("VM_FORCE=2");
+	bad_value("VM_FORCE=Yes");
+	bad_value("VM_FORCE= 1");
+}
+
+/* Every number of the table: its bounds are in, the next ones are out. */
+static void numbers_and_their_bounds(void **state)
+{
+	char name[96];
+
+	(void)state;
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &setting_table[i];
+
+		if (row->type != SETTING_INT && row->type != SETTING_PORT &&
+		    row->type != SETTING_MEM)
+			continue;
+		for (int high = 0; high < 2; high++) {
+			long edge = high ? row->max : row->min;
+			char text[32];
+
+			(void)snprintf(name, sizeof name, "%s=%ld", row->name, edge);
+			assert_true(PARSE(name));
+			(void)snprintf(name, sizeof name, "%ld", edge);
+			/* 0 is the way that auto is kept, so no number with an auto may have it */
+			assert_string_equal(setting_text(&s, (enum setting_id)i, text, sizeof text),
+					    name);
+			(void)snprintf(name, sizeof name, "%s=%ld", row->name,
+				       high ? edge + 1 : edge - 1);
+			bad_value(name);
+		}
+	}
+}
+
+static void what_is_no_number(void **state)
+{
+	(void)state;
+	bad_value("VM_STOP_TIMEOUT=1e3");
+	bad_value("VM_STOP_TIMEOUT= 5");
+	bad_value("VM_STOP_TIMEOUT=5 ");
+	bad_value("VM_STOP_TIMEOUT=+5");
+	bad_value("VM_STOP_TIMEOUT=0x10");
+	bad_value("VM_STOP_TIMEOUT=99999999999999999999");
+	bad_value("VM_STOP_TIMEOUT=auto");
+	bad_value("SERIAL_PORT=1K");
+	assert_true(PARSE("VM_UID=auto"));
+	assert_int_equal(s.uid, 0);
+	assert_true(PARSE("VM_STOP_TIMEOUT=007"));
+	assert_int_equal(s.stop_timeout, 7);
+}
+
+static void memory_suffixes(void **state)
+{
+	static const struct {
+		char *text;
+		long mb;
+	} good[] = {{"QEMU_RAM=512", 512},    {"QEMU_RAM=512M", 512}, {"QEMU_RAM=512m", 512},
+		    {"QEMU_RAM=2G", 2048},    {"QEMU_RAM=2g", 2048},  {"QEMU_RAM=1T", 1048576},
+		    {"QEMU_RAM=4t", 4194304}, {"QEMU_RAM=1024K", 1},  {"QEMU_RAM=2048k", 2},
+		    {"QEMU_RAM=auto", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_true(PARSE(good[i].text));
+		assert_int_equal(s.ram_mb, good[i].mb);
+	}
+	bad_value("QEMU_RAM=1000K");
+	bad_value("QEMU_RAM=5T");
+	bad_value("QEMU_RAM=1.5G");
+	bad_value("QEMU_RAM=1GB");
+	bad_value("QEMU_RAM=1GiB");
+	bad_value("QEMU_RAM=1P");
+	bad_value("QEMU_RAM=G");
+	bad_value("QEMU_RAM=0G");
+	bad_value("QEMU_RAM=-1G");
+	/* 2^63 and more, with the suffix only */
+	bad_value("QEMU_RAM=9223372036854775807T");
+	bad_value("QEMU_RAM=8796093022209T");
+}
+
+static void words(void **state)
+{
+	char name[96];
+	char word[64];
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &setting_table[i];
+		int n = 1;
+
+		if (row->type != SETTING_ENUM)
+			continue;
+		for (const char *c = row->choices; *c; c++)
+			n += *c == '|';
+		for (int v = 0; v < n; v++) {
+			(void)setting_choice((enum setting_id)i, v, word, sizeof word);
+			(void)snprintf(name, sizeof name, "%s=%s", row->name, word);
+			assert_true(PARSE(name));
+			assert_string_equal(setting_text(&s, (enum setting_id)i, text, sizeof text),
+					    word);
+		}
+		(void)snprintf(name, sizeof name, "%s=%sx", row->name, word);
+		bad_value(name);
+		/* a part of the list is none of its words */
+		(void)snprintf(name, sizeof name, "%s=%.*s", row->name,
+			       (int)strcspn(row->choices, "|") + 2, row->choices);
+		bad_value(name);
+	}
+	assert_true(PARSE("QEMU_CACHE=none"));
+	assert_int_equal(s.cache, CACHE_NONE);
+}
+
+static void texts_and_paths(void **state)
+{
+	char name[512] = "QEMU_9P_TAG=";
+
+	(void)state;
+	memset(name + 12, 'x', 31);
+	assert_true(PARSE(name));
+	assert_int_equal(strlen(s.share_tag), 31);
+	memset(name + 12, 'x', 32);
+	bad_value(name);
+	bad_value("QEMU_DRIVE=disk.qcow2");
+	bad_value("QEMU_DRIVE=~/disk.qcow2");
+	assert_true(PARSE("QEMU_DRIVE=/a=b,c"));
+	assert_string_equal(s.drive, "/a=b,c");
+	assert_false(PARSE("QEMU_APPEND=a\tb"));
+	one_error("QEMU_APPEND=(with control characters) is not a text of at most 4000 bytes "
+		  "without control characters");
+	assert_false(PARSE("QEMU_DRIVE=/a\x7f"));
+	assert_true(PARSE("QEMU_APPEND=gr\xc3\xbc\xc3\x9f"));
+	assert_true(PARSE("QEMU_CPU=auto"));
+	assert_null(s.cpu);
+}
+
+static void every_error_and_the_rest_as_it_should_be(void **state)
+{
+	char names[ERRORS_MAX + 8][24];
+	char *envp[ERRORS_MAX + 9] = {NULL};
+
+	(void)state;
+	assert_false(PARSE("QEMU_RAM=lots", "QEMU_CACHE=some", "QEMU_ARCH=i386", "QEMU_DISC=/d",
+			   "VM_FORCE=2", "PATH=/bin", "VM_STOP_TIMEOUT=9"));
+	assert_int_equal(errs.count, 4);
+	assert_int_equal(errors_status(&errs), EXIT_BAD_SETTING);
+	assert_int_equal(s.ram_mb, 0);
+	assert_int_equal(s.cache, CACHE_WRITEBACK);
+	assert_false(s.force);
+	assert_int_equal(s.arch, ARCH_I386);
+	assert_int_equal(s.stop_timeout, 9);
+	/* More than there is room for are counted. */
+	for (int i = 0; i < ERRORS_MAX + 8; i++) {
+		(void)snprintf(names[i], sizeof names[i], "VM_X%d=1", i);
+		envp[i] = names[i];
+	}
+	assert_false(parse(envp));
+	assert_int_equal(errs.count, ERRORS_MAX + 8);
+}
+
+static void the_nearest_name(void **state)
+{
+	static const struct {
+		char *assignment;
+		const char *message, *nearest;
+	} cases[] = {
+		{"QEMU_RMA=1", "QEMU_RMA is not a setting", "QEMU_RAM"},
+		{"QEMU_DISC_BUS=1", "QEMU_DISC_BUS is not a setting", "QEMU_DISK_BUS"},
+		{"VM_STOPTIMEOUT=1", "VM_STOPTIMEOUT is not a setting", "VM_STOP_TIMEOUT"},
+		{"VM_GEUST=", "VM_GEUST is not a setting", "VM_GUEST"},
+		{"QEMU_=1", "QEMU_ is not a setting", "QEMU_"},
+	};
+	char long_name[4096] = "QEMU_";
+	char fix[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_false(PARSE(cases[i].assignment));
+		one_error(cases[i].message);
+		(void)snprintf(fix, sizeof fix, "the nearest setting is %s", cases[i].nearest);
+		assert_memory_equal(errs.list[0].fix, fix, strlen(fix));
+	}
+	memset(long_name + 5, 'A', sizeof long_name - 8);
+	memcpy(long_name + sizeof long_name - 3, "=1", 3);
+	assert_false(PARSE(long_name));
+	assert_int_equal(errs.count, 1);
+}
+
+static void names_that_are_not_ours(void **state)
+{
+	(void)state;
+	assert_true(PARSE("VM_SERVICE_HOST=10.0.0.1", "VM_SERVICE_PORT=5555",
+			  "VM_SERVICE_PORT_SERIAL=5555", "VM_PORT=tcp://10.0.0.1:5555",
+			  "VM_PORT_5555_TCP=tcp://10.0.0.1:5555", "VM_PORT_5555_TCP_ADDR=10.0.0.1",
+			  "QEMU_SERVICE_HOST=10.0.0.1", "QEMU_PORT=tcp://10.0.0.1:1", "MY_VM_RAM=1",
+			  "VMX=1", "qemu_ram=1", "SERIAL_PROT=1", "QEMU=1"));
+	assert_false(PARSE("VM_PORTS=1"));
+	assert_false(PARSE("VM_SERVICE=1"));
+}
+
+static void what_auto_is_for_each_guest(void **state)
+{
+	static const struct {
+		char *guest, *arch;
+		const char *machine;
+		enum disk_bus bus;
+		enum net net;
+		enum vga vga;
+		long ram;
+	} rows[] = {
+		{"VM_GUEST=auto", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 4096},
+		{"VM_GUEST=hurd", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 4096},
+		{"VM_GUEST=hurd", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 2048},
+		{"VM_GUEST=mach", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_NONE, VGA_NONE, 128},
+		{"VM_GUEST=linux", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
+		{"VM_GUEST=linux", "QEMU_ARCH=i386", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
+		{"VM_GUEST=minix", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 512},
+		{"VM_GUEST=exov6", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_NONE, 512},
+		{"VM_GUEST=generic", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 1024},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(RESOLVE(0, rows[i].guest, rows[i].arch));
+		assert_string_equal(s.machine, rows[i].machine);
+		assert_int_equal(s.disk_bus, rows[i].bus);
+		assert_int_equal(s.net, rows[i].net);
+		assert_int_equal(s.vga, rows[i].vga);
+		assert_int_equal(s.ram_mb, rows[i].ram);
+		assert_int_equal(s.disk_mode, DISK_MODE_PERSISTENT);
+		assert_int_equal(s.cpus, 1);
+		assert_int_equal(warnings.count, 0);
+		if (s.guest != GUEST_HURD)
+			assert_string_equal(profile_of((enum guest)s.guest)->name,
+					    rows[i].guest + strlen("VM_GUEST="));
+	}
+}
+
+static void which_guest_auto_is(void **state)
+{
+	(void)state;
+	assert_true(PARSE("VM_GUEST=auto"));
+	s.embedded_guest = true;
+	assert_true(settings_resolve(&s, 0, &errs, &warnings));
+	assert_int_equal(s.guest, GUEST_MACH);
+	assert_int_equal(s.disk_mode, DISK_MODE_THROWAWAY);
+	assert_true(PARSE("QEMU_KERNEL=/k"));
+	assert_true(settings_resolve(&s, 0, &errs, &warnings));
+	assert_int_equal(s.guest, GUEST_GENERIC);
+}
+
+static void the_disk_bus_follows_the_chip_set(void **state)
+{
+	(void)state;
+	assert_true(RESOLVE(0, "QEMU_MACHINE=pc", "QEMU_RAM=1G"));
+	assert_int_equal(s.disk_bus, BUS_IDE);
+	assert_true(RESOLVE(0, "QEMU_MACHINE=pc-i440fx-7.2,usb=off", "QEMU_RAM=1G"));
+	assert_int_equal(s.disk_bus, BUS_IDE);
+	assert_true(RESOLVE(0, "VM_GUEST=minix", "QEMU_MACHINE=pc-q35-7.2"));
+	assert_int_equal(s.disk_bus, BUS_AHCI);
+	assert_true(RESOLVE(0, "VM_GUEST=generic", "QEMU_MACHINE=isapc"));
+	assert_int_equal(s.disk_bus, BUS_IDE);
+	assert_int_equal(s.net, NET_NONE);
+	assert_false(RESOLVE(0, "QEMU_MACHINE=q35", "QEMU_DISK_BUS=ide"));
+	assert_true(RESOLVE(0, "VM_GUEST=linux", "ENABLE_VNC=1", "VNC_PASSWORD_FILE=/pw"));
+	assert_int_equal(s.vga, VGA_STD);
+}
+
+/* QEMU needs 128 MiB and a quarter of the guest's memory, at most 512 MiB. */
+static void a_memory_limit_lowers_what_is_auto(void **state)
+{
+	static const struct {
+		uint64_t limit_mb;
+		long ram; /* 0: refused */
+	} hurd[] = {{0, 4096},	  {8192, 4096}, {4608, 4096}, {4607, 4032}, {4096, 3584},
+		    {2048, 1536}, {1407, 0},	{1408, 1024}, {512, 0},	    {1, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hurd / sizeof *hurd; i++) {
+		assert_int_equal(RESOLVE(hurd[i].limit_mb * MIB, "VM_GUEST=hurd"), hurd[i].ram > 0);
+		if (hurd[i].ram == 0) {
+			assert_int_equal(errs.count, 1);
+			continue;
+		}
+		assert_int_equal(s.ram_mb, hurd[i].ram);
+		assert_int_equal(warnings.count, hurd[i].ram < 4096);
+	}
+	assert_true(RESOLVE(2048 * MIB, "VM_GUEST=hurd"));
+	assert_string_equal(warnings.list[0].message,
+			    "QEMU_RAM lowered from 4096 to 1536 MiB: the container's memory limit "
+			    "is 2048 MiB, and QEMU itself needs 512");
+	/* A small guest is not made smaller: it has what it needs, or is refused. */
+	assert_true(RESOLVE(288 * MIB, "VM_GUEST=mach"));
+	assert_int_equal(s.ram_mb, 128);
+	assert_false(RESOLVE(287 * MIB, "VM_GUEST=mach"));
+	assert_int_equal(errs.count, 1);
+}
+
+static void a_memory_limit_refuses_what_was_asked_for(void **state)
+{
+	(void)state;
+	assert_true(RESOLVE(1408 * MIB, "QEMU_RAM=1024"));
+	assert_int_equal(s.ram_mb, 1024);
+	assert_false(RESOLVE(1407 * MIB, "QEMU_RAM=1024"));
+	one_error("QEMU_RAM=1024: the container's memory limit is 1407 MiB and QEMU itself needs "
+		  "384 more than the guest, so the kernel would kill it");
+	assert_true(RESOLVE(1407 * MIB, "QEMU_RAM=1024", "VM_FORCE=1"));
+	assert_int_equal(s.ram_mb, 1024);
+	assert_int_equal(warnings.count, 1);
+	assert_non_null(strstr(warnings.list[0].message, "(VM_FORCE=1: going on)"));
+}
+
+static void processors(void **state)
+{
+	static const struct {
+		char *text;
+		long cpus;
+	} good[] = {{"QEMU_SMP=1", 1},
+		    {"QEMU_SMP=255", 255},
+		    {"QEMU_SMP=4,sockets=2", 4},
+		    {"QEMU_SMP=cpus=6,cores=3,threads=2", 6},
+		    {"QEMU_SMP=sockets=1,cores=4,threads=2", 8},
+		    {"QEMU_SMP=dies=2,cores=2", 4},
+		    {"QEMU_SMP=2,maxcpus=8", 2}};
+	static char *const bad[] = {"QEMU_SMP=0",
+				    "QEMU_SMP=256",
+				    "QEMU_SMP=99999999999999999999",
+				    "QEMU_SMP=-1",
+				    "QEMU_SMP=4,",
+				    "QEMU_SMP=,4",
+				    "QEMU_SMP=cores",
+				    "QEMU_SMP=cores=",
+				    "QEMU_SMP=cores=0",
+				    "QEMU_SMP=2,2",
+				    "QEMU_SMP=2x",
+				    "QEMU_SMP=cpu=2",
+				    "QEMU_SMP=cores=16,sockets=16",
+				    "QEMU_SMP=2 -S",
+				    "QEMU_SMP=cores=2=2"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_true(RESOLVE(0, good[i].text));
+		assert_int_equal(s.cpus, good[i].cpus);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (RESOLVE(0, bad[i]))
+			fail_msg("%s was taken", bad[i]);
+		assert_int_equal(errs.count, 1);
+		assert_int_equal(s.cpus, 1);
+	}
+}
+
+static void forwards(void **state)
+{
+	struct forward f[FORWARDS_MAX];
+	char many[1024] = "";
+	const char *where;
+	const char *why;
+	static char *const bad[] = {"22",     "22:",	     ":22",	     "0:22",
+				    "22:0",   "65536:22",    "22:65536",     "sctp:22:22",
+				    "22:22,", "22:22,22:23", "tcp:22:22:22", "22:22 ",
+				    "tcp:a:b"};
+
+	(void)state;
+	assert_int_equal(forwards_parse("tcp:2222:22,udp:53:5353,8080:80", f, &where, &why), 3);
+	assert_true(!f[0].udp && f[0].port == 2222 && f[0].guest == 22);
+	assert_true(f[1].udp && f[1].port == 53 && f[1].guest == 5353);
+	assert_true(!f[2].udp && f[2].port == 8080 && f[2].guest == 80);
+	assert_int_equal(forwards_parse("tcp::2222-:22", f, &where, &why), 1);
+	assert_true(f[0].port == 2222 && f[0].guest == 22);
+	assert_int_equal(forwards_parse("none", f, &where, &why), 0);
+	assert_int_equal(forwards_parse("tcp:53:53,udp:53:53", f, &where, &why), 2);
+	assert_int_equal(forwards_parse("65535:65535", f, &where, &why), 1);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (forwards_parse(bad[i], f, &where, &why) != -1)
+			fail_msg("%s was taken", bad[i]);
+	/* as many as there is room for, and one more */
+	for (int i = 0; i <= FORWARDS_MAX; i++) {
+		(void)sprintf(many + strlen(many), "%s%d:22", i ? "," : "", 1000 + i);
+		assert_int_equal(forwards_parse(many, f, &where, &why),
+				 i < FORWARDS_MAX ? i + 1 : -1);
+	}
+}
+
+static void one_port_for_two(void **state)
+{
+	(void)state;
+	assert_false(RESOLVE(0, "SERIAL_PORT=7000", "MONITOR_PORT=7000"));
+	assert_false(RESOLVE(0, "GDB=1", "GDB_PORT=5555"));
+	assert_true(RESOLVE(0, "GDB_PORT=5555"));
+	assert_false(RESOLVE(0, "SERIAL_PORT=2222"));
+	assert_true(RESOLVE(0, "SERIAL_PORT=2222", "QEMU_HOSTFWDS=udp:2222:22"));
+	assert_true(RESOLVE(0, "SERIAL_PORT=2222", "QEMU_NET=none"));
+	assert_true(RESOLVE(0, "SERIAL_PORT=0", "MONITOR_PORT=0"));
+}
+
+static void force_lets_pass_what_may_work(void **state)
+{
+	static char *const may[] = {"QEMU_HPET=0",	     "QEMU_MACHINE=q35,hpet=off",
+				    "QEMU_DISK_BUS=virtio",  "QEMU_DISK_BUS=scsi",
+				    "QEMU_NET_MODEL=e1000e", "ENABLE_VNC=1",
+				    "QEMU_MACHINE=pc"};
+	static char *const cannot[] = {"QEMU_AIO=native",   "QEMU_INITRD=/i",
+				       "QEMU_APPEND=x",	    "QEMU_CPU=a b",
+				       "QEMU_DISK_BUS=ide", "QEMU_BOOT_ORDER=cc",
+				       "QEMU_SMP=0",	    "VM_BIND=here",
+				       "QEMU_DEBUG=a;b",    "QEMU_MAC=01:00:00:00:00:00"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof may / sizeof *may; i++) {
+		assert_false(RESOLVE(0, may[i], "VM_GUEST=hurd"));
+		assert_int_equal(errs.count, 1);
+		assert_true(RESOLVE(0, may[i], "VM_GUEST=hurd", "VM_FORCE=1"));
+		assert_int_equal(warnings.count, 1);
+	}
+	for (size_t i = 0; i < sizeof cannot / sizeof *cannot; i++) {
+		if (RESOLVE(0, cannot[i], "VM_FORCE=1"))
+			fail_msg("%s was taken", cannot[i]);
+		assert_int_equal(errs.count, 1);
+	}
+	/* What fails for the Hurd is right for others. */
+	assert_true(RESOLVE(0, "VM_GUEST=linux", "QEMU_DISK_BUS=virtio", "QEMU_HPET=0"));
+	assert_true(RESOLVE(0, "VM_GUEST=hurd", "QEMU_MACHINE=pc", "QEMU_RAM=3583"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_environment_is_the_defaults),
+		cmocka_unit_test(booleans),
+		cmocka_unit_test(numbers_and_their_bounds),
+		cmocka_unit_test(what_is_no_number),
+		cmocka_unit_test(memory_suffixes),
+		cmocka_unit_test(words),
+		cmocka_unit_test(texts_and_paths),
+		cmocka_unit_test(every_error_and_the_rest_as_it_should_be),
+		cmocka_unit_test(the_nearest_name),
+		cmocka_unit_test(names_that_are_not_ours),
+		cmocka_unit_test(what_auto_is_for_each_guest),
+		cmocka_unit_test(which_guest_auto_is),
+		cmocka_unit_test(the_disk_bus_follows_the_chip_set),
+		cmocka_unit_test(a_memory_limit_lowers_what_is_auto),
+		cmocka_unit_test(a_memory_limit_refuses_what_was_asked_for),
+		cmocka_unit_test(processors),
+		cmocka_unit_test(forwards),
+		cmocka_unit_test(one_port_for_two),
+		cmocka_unit_test(force_lets_pass_what_may_work),
+	};
+
+	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}
