@@ -55,16 +55,23 @@ void close_from(int first)
 	close_by_proc(first);
 }
 
-/* Every signal's default action, nothing blocked: what a program expects to start with. */
+/* Every signal's default action, nothing blocked: what a program expects to start with. These are
+ * the kernel's calls (rt_sigaction(2), all zeros is SIG_DFL), because libc refuses to touch the
+ * real-time signals that it keeps for itself, and whoever started us may have ignored those. */
 static void reset_signals(void)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
+	const struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} dfl = {0};
+	const uint64_t none = 0;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL); /* SIGKILL, SIGSTOP and libc's own: EINVAL */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int sig = 1; sig <= 64; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, &dfl, NULL,
+			      sizeof none); /* KILL, STOP: EINVAL */
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 /* Put the descriptors in their places. First all are moved above every place (and above REPORT,
