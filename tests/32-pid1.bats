@@ -64,8 +64,10 @@ load helpers
 
 # All orphans are gone: only init, its shell and one sleep are left (and the exec itself).
 orphans_counted() {
-    [ "$(docker top "$1" -eo pid,args | grep -c 'sleep 0.2')" -eq 0 ] &&
-        [ "$(docker top "$1" -eo pid,args | grep -c 'sleep 60')" -ge 1 ]
+    docker top "$1" -eo pid,args | awk '
+        $2 == "sleep" && $3 == "0.2" { orphans++ }
+        $2 == "sleep" && $3 == "60" { done = 1 }
+        END { exit !(done && !orphans) }'
 }
 
 @test "outside a container it is the subreaper; with a plain parent orphans go elsewhere" {
