@@ -19,9 +19,9 @@ setup_file() {
 }
 
 teardown() {
-    vm_teardown
     local dir
     for dir in "${MOUNTS[@]}"; do umount "$dir"; done
+    vm_teardown
 }
 
 # F: a fresh copy of the good image, alone in VM_IMAGE_DIR.
@@ -82,7 +82,7 @@ poked() {
     refused 65 "${3//@/$F}" "$4"
 }
 
-# cut SIZE MESSAGE FIX: a good image of which only the first SIZE bytes came.
+# cut_at SIZE MESSAGE FIX: a good image of which only the first SIZE bytes came.
 cut_at() {
     fresh
     truncate -s "$(($1))" "$F"
@@ -333,6 +333,9 @@ image_over() {
     accepted
     qemu-img convert -c -O qcow2 "$BATS_FILE_TMPDIR/good.qcow2" "$F"
     accepted
+    ln -s disk.qcow2 "$T/images/link"
+    F=$T/images/link
+    accepted
     # A QEMU that was killed leaves the dirty bit behind: the next one repairs the image.
     fresh
     poke "$F" 79 01
@@ -457,14 +460,13 @@ small() {
     refused 77 "VM_TMP_DIR=$T/none: no overlay can be made there: No such file or directory" "$fix" \
         QEMU_DISK_MODE=throwaway VM_TMP_DIR="$T/none"
     # A raw image that has all its blocks needs no more.
-    qemu-img convert -O raw -S 0 "$MACH_MINI" "$T/raw" 2>/dev/null
     rm "$DIR/rest" "$F"
     F=$DIR/disk.img
     dd if=/dev/zero of="$F" bs=64k status=none || :
     accepted QEMU_DRIVE_FORMAT=raw
 }
 
-# held: another user of F is said by name, to a start that would write and to one that reads.
+# held NAME PID: that this one has F is said to a start that would write and to one that reads.
 held() {
     refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE"
     refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE" QEMU_DISK_MODE=throwaway

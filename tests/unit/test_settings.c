@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/netaddr.h"
 #include "base/profile.h"
 #include "base/settings.h"
 
@@ -449,38 +448,6 @@ static void processors(void **state)
 	}
 }
 
-static void forwards(void **state)
-{
-	struct forward f[FORWARDS_MAX];
-	char many[1024] = "";
-	const char *where;
-	const char *why;
-	static char *const bad[] = {"22",     "22:",	     ":22",	     "0:22",
-				    "22:0",   "65536:22",    "22:65536",     "sctp:22:22",
-				    "22:22,", "22:22,22:23", "tcp:22:22:22", "22:22 ",
-				    "tcp:a:b"};
-
-	(void)state;
-	assert_int_equal(forwards_parse("tcp:2222:22,udp:53:5353,8080:80", f, &where, &why), 3);
-	assert_true(!f[0].udp && f[0].port == 2222 && f[0].guest == 22);
-	assert_true(f[1].udp && f[1].port == 53 && f[1].guest == 5353);
-	assert_true(!f[2].udp && f[2].port == 8080 && f[2].guest == 80);
-	assert_int_equal(forwards_parse("tcp::2222-:22", f, &where, &why), 1);
-	assert_true(f[0].port == 2222 && f[0].guest == 22);
-	assert_int_equal(forwards_parse("none", f, &where, &why), 0);
-	assert_int_equal(forwards_parse("tcp:53:53,udp:53:53", f, &where, &why), 2);
-	assert_int_equal(forwards_parse("65535:65535", f, &where, &why), 1);
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		if (forwards_parse(bad[i], f, &where, &why) != -1)
-			fail_msg("%s was taken", bad[i]);
-	/* as many as there is room for, and one more */
-	for (int i = 0; i <= FORWARDS_MAX; i++) {
-		(void)sprintf(many + strlen(many), "%s%d:22", i ? "," : "", 1000 + i);
-		assert_int_equal(forwards_parse(many, f, &where, &why),
-				 i < FORWARDS_MAX ? i + 1 : -1);
-	}
-}
-
 static void one_port_for_two(void **state)
 {
 	(void)state;
@@ -541,7 +508,6 @@ int main(void)
 		cmocka_unit_test(a_memory_limit_lowers_what_is_auto),
 		cmocka_unit_test(a_memory_limit_refuses_what_was_asked_for),
 		cmocka_unit_test(processors),
-		cmocka_unit_test(forwards),
 		cmocka_unit_test(one_port_for_two),
 		cmocka_unit_test(force_lets_pass_what_may_work),
 	};
