@@ -22,6 +22,7 @@ teardown() {
     local dir
     for dir in "${MOUNTS[@]}"; do umount "$dir"; done
     vm_teardown
+    [ -z "$LOOP" ] || losetup -d "$LOOP"
 }
 
 # F: a fresh copy of the good image, alone in VM_IMAGE_DIR.
@@ -389,6 +390,20 @@ from_dir() {
     refused 66 "$F is neither a file nor a block device" 'name a disk image'
     F=/dev/tty
     refused 66 "$F is neither a file nor a block device" 'name a disk image'
+}
+
+@test "a block device is a disk" {
+    fresh
+    LOOP=$(losetup -f --show "$F")
+    F=$LOOP
+    accepted
+    refused 65 "$F is no raw disk, but a qcow2 image" \
+        'leave QEMU_DRIVE_FORMAT unset; VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
+    host_vm QEMU_ACCEL=tcg QEMU_DRIVE="$F" QEMU_RAM=64 VM_START_PAUSED=1
+    wait_until 30 grep -q 'waits for cont' "$T/out"
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 0
 }
 
 # The same as another user, who cannot change users: QEMU runs as that one.
