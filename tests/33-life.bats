@@ -178,6 +178,25 @@ no_qemu_left() {
     run -0 vm health
 }
 
+@test "vm check and vm args may be asked while the guest runs on a disk of its own" {
+    host_env
+    cp "$MACH_MINI" "$T/images/disk.qcow2"
+    chmod 666 "$T/images/disk.qcow2"
+    start_mach VM_GUEST=mach
+    run -0 vm check
+    assert_line --partial "$T/images/disk.qcow2"
+    assert_line "vm: a guest runs here already (VM_RUN_DIR=$T/run)"
+    run -0 vm args
+    assert_line --partial '"filename":"/dev/fdset/10"'
+    # Another start, with the same directory or with its own, leaves the image alone.
+    run vm run
+    assert_failure 78
+    run env -i PATH="$PATH" VM_RUN_DIR="$T/other" VM_IMAGE_DIR="$T/images" VM_UID=65534 "$VM" check
+    assert_failure 65
+    assert_output --partial 'is in use by another process'
+    run -0 vm health
+}
+
 @test "a port in use is named, with its setting: status 69" {
     PORT=$(free_port)
     python3 -c "

@@ -341,7 +341,7 @@ image_over() {
     fresh
     poke "$F" 79 01
     accepted
-    assert_line "vm: warning: $F was not closed cleanly (qcow2 dirty bit): QEMU repairs it now"
+    assert_line "vm: warning: $F was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it starts"
 }
 
 # from_dir STATUS MESSAGE FIX [NAME=VALUE...]: without QEMU_DRIVE.

@@ -67,6 +67,7 @@ struct settings {
 #undef X
 	bool given[SETTINGS_COUNT]; /* set to something other than the empty text */
 	bool embedded_guest;	    /* no disk, kernel or CD of the user's: the built-in guest */
+	bool guest_runs;	    /* in this VM_RUN_DIR already: it is what locks its image */
 	long cpus;		    /* processors that QEMU_SMP amounts to */
 };
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "base/profile.h"
+#include "host/listen.h"
 #include "host/memory.h"
 
 /* Is NAME a program in one of PATH's directories? Its path goes to OUT. */
@@ -202,6 +203,18 @@ bool plan_args(struct plan *plan, struct error *err)
 	return args_build(&plan->s, &plan->facts, &plan->args, err);
 }
 
+/* `vm check` and `vm args` are asked beside a running guest, too. Another start is not: it ends
+ * when it finds the socket taken. */
+static bool guest_runs(const struct settings *s)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof path, "%s/control.sock", s->run_dir);
+	_cleanup_fd_ int fd = connect_unix(path);
+
+	return fd >= 0;
+}
+
 bool plan_make(struct plan *plan, char *const envp[])
 {
 	static char path[4096];
@@ -216,6 +229,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
 	s->embedded_guest = embedded;
+	s->guest_runs = guest_runs(s);
 	if (!s->drive && !embedded && path[0])
 		s->drive = path;
 	settings_ok &= settings_resolve(s, memory_limit("/sys/fs/cgroup", "/proc/self/cgroup"),
@@ -254,8 +268,16 @@ static void describe_forwards(const struct settings *s, char *buf, size_t size)
 					 f[i].udp ? "udp" : "tcp", f[i].port, f[i].guest);
 }
 
+static const char *port_text(long port, char buf[8])
+{
+	(void)snprintf(buf, 8, port ? "%ld" : "off", port);
+	return buf;
+}
+
 void plan_describe(const struct plan *plan)
 {
+	char serial[8];
+	char monitor[8];
 	const struct settings *s = &plan->s;
 	const struct profile *p = profile_of((enum guest)s->guest);
 	char bus[16];
@@ -275,13 +297,16 @@ void plan_describe(const struct plan *plan)
 		log_info("guest %s (%s), no disk", p->name, p->about);
 	}
 	if (plan->disk.dirty)
-		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it now",
+		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
+			    "starts",
 			    plan->disk.path);
 	log_info("%ld MiB, %ld processor%s, %s, disk on %s", s->ram_mb, s->cpus,
 		 s->cpus == 1 ? "" : "s", s->machine,
 		 setting_choice(SETTING_QEMU_DISK_BUS, s->disk_bus, bus, sizeof bus));
 	log_info("accelerator %s", plan->accel.reason);
 	describe_forwards(s, forwards, sizeof forwards);
-	log_info("on %s: serial console (telnet) %ld, monitor (telnet) %ld%s", s->bind,
-		 s->serial_port, s->monitor_port, forwards);
+	log_info("on %s: serial console (telnet) %s, monitor (telnet) %s%s", s->bind,
+		 port_text(s->serial_port, serial), port_text(s->monitor_port, monitor), forwards);
+	if (s->guest_runs)
+		log_info("a guest runs here already (VM_RUN_DIR=%s)", s->run_dir);
 }

@@ -187,7 +187,7 @@ static bool add_layer(struct chain *c, const char *path, enum drive_format forma
 	if (known(c, &st))
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
 				 "%s: the chain of backing files comes back to it", image->name);
-	if (!image_check_lock(image, writable, err) ||
+	if ((!c->s->guest_runs && !image_check_lock(image, writable, err)) ||
 	    (writable && !check_space(image, &st, c->s, err)) ||
 	    !image_check(image, format, c->s->force, err))
 		return false;
