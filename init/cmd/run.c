@@ -27,5 +27,5 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 		return errors_status(&plan.errors);
 	}
 	plan_describe(&plan);
-	return supervise(&plan, envp);
+	return supervise(&plan);
 }

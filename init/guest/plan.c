@@ -186,9 +186,6 @@ static void collect_facts(struct plan *plan)
 
 	f->accel = plan->accel.accel;
 	f->has_cdrom = plan->cdrom_fd >= 0;
-#ifdef __x86_64__
-	f->host_is_x86_64 = true;
-#endif
 	f->disk_layers = plan->disk.count;
 	for (int i = 0; i < plan->disk.count; i++)
 		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
@@ -287,8 +284,8 @@ void plan_describe(const struct plan *plan)
 	if (plan->disk.embedded) {
 		log_info("built-in guest: GNU Mach 1.8, the kernel of Debian GNU/Hurd, with a "
 			 "login and a small shell; nothing is kept");
-		log_info("the full Debian GNU/Hurd: put its disk into images/ (scripts/get-image "
-			 "will fetch it) and start again");
+		log_info("the full Debian GNU/Hurd: put its disk into images/ and start again "
+			 "(README, Your own guest; scripts/get-image is to come)");
 	} else if (plan->disk.count) {
 		log_info("guest %s (%s): %s, %.1f GiB, %s", p->name, p->about, plan->disk.path,
 			 (double)plan->disk.layers[0].virtual_size / (1 << 30),

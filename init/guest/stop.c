@@ -1,6 +1,7 @@
 /* stop.c - the stop carried out rung by rung (ladder.h), and the exit status it all ends in. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -91,8 +92,25 @@ void supervisor_stop(struct supervisor *v, enum ladder_event what)
 	supervisor_climb(v, v->ran ? what : LADDER_NOW);
 }
 
+/* QEMU's last line, which is what it died of, into BUF; "" when it said nothing. */
+static const char *last_words(const struct supervisor *v, char *buf, size_t size)
+{
+	size_t end = v->tail_len;
+
+	while (end > 0 && (v->tail[end - 1] == '\n' || v->tail[end - 1] == '\r'))
+		end--;
+	size_t start = end;
+
+	while (start > 0 && v->tail[start - 1] != '\n')
+		start--;
+	(void)snprintf(buf, size, "%s%.*s", end > start ? ": " : "", (int)(end - start),
+		       v->tail + start);
+	return buf;
+}
+
 static int status_of_failure(const struct supervisor *v)
 {
+	char words[300];
 	struct error err = {0};
 	const char *fix = "read QEMU's message above and qemu.log; vm check and vm args show what "
 			  "was started";
@@ -109,8 +127,8 @@ static int status_of_failure(const struct supervisor *v)
 				       : "");
 	else
 		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
-				"QEMU ended with status %d before the guest %s", WEXITSTATUS(st),
-				v->ran ? "did" : "ran");
+				"QEMU ended with status %d before the guest %s%s", WEXITSTATUS(st),
+				v->ran ? "did" : "ran", last_words(v, words, sizeof words));
 	error_report(&err);
 	return err.status;
 }

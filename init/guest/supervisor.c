@@ -367,13 +367,12 @@ static unsigned applicable_rungs(const struct supervisor *v)
 	return (acpi ? 1u << RUNG_ACPI : 0) | 1u << RUNG_QUIT | 1u << RUNG_TERM;
 }
 
-int supervise(struct plan *plan, char *const envp[])
+int supervise(struct plan *plan)
 {
 	static struct supervisor v;
 	struct error err = {0};
 
-	v = (struct supervisor){
-		.plan = plan, .envp = envp, .signals = open_signals(), .output = -1};
+	v = (struct supervisor){.plan = plan, .signals = open_signals(), .output = -1};
 	v.qmp.fd = -1;
 	v.qmp.on_event = supervisor_on_qmp;
 	v.qmp.event_arg = &v;

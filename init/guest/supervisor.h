@@ -47,7 +47,6 @@ enum shutdown_cause {
 
 struct supervisor {
 	struct plan *plan;
-	char *const *envp;
 	int epoll, signals, timer;
 	enum vm_state state;
 	enum shutdown_cause cause;
@@ -75,7 +74,7 @@ struct supervisor {
 void supervisor_block_signals(void);
 
 /* Run the guest of PLAN, whose errors are none, to its end. Returns the exit status. */
-int supervise(struct plan *plan, char *const envp[]);
+int supervise(struct plan *plan);
 
 /* The rest is shared between the files of the supervisor: spawn.c, monitor.c, stop.c, requests.c.
  */

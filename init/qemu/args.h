@@ -32,7 +32,6 @@ struct disk_fact {
 
 struct facts {
 	enum accel accel; /* KVM or TCG, decided */
-	bool host_is_x86_64;
 	bool has_cdrom;
 	int disk_layers;	   /* 0: no disk */
 	struct disk_fact disks[8]; /* top first, like struct disk */

@@ -31,7 +31,6 @@ static void settings_from(char *const envp[])
 #define SETTINGS(...) settings_from((char *const[]){__VA_ARGS__, NULL})
 
 static const struct facts one_disk = {.accel = ACCEL_TCG,
-				      .host_is_x86_64 = true,
 				      .disk_layers = 1,
 				      .disks = {{.format = FORMAT_QCOW2, .writable = true}}};
 
