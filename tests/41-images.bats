@@ -481,10 +481,12 @@ small() {
     accepted QEMU_DRIVE_FORMAT=raw
 }
 
-# held NAME PID: that this one has F is said to a start that would write and to one that reads.
+# held NAME PID: that this one has F is said to a start that would write and to one that reads. Both
+# have a VM_RUN_DIR of their own: beside its own guest, vm check does not mind.
 held() {
-    refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE"
-    refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE" QEMU_DISK_MODE=throwaway
+    refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE" VM_RUN_DIR="$T/another"
+    refused 65 "$F is in use by another process: $1, pid $2" "$IN_USE" VM_RUN_DIR="$T/another" \
+        QEMU_DISK_MODE=throwaway
 }
 
 is_held() {
