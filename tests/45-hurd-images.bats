@@ -1,0 +1,35 @@
+# make test-hurd itself, tried on stand-ins: GNU Mach with its console on the serial line (q35, AHCI)
+# and with its console on the screen only (pc, IDE), as Debian's image has it.
+load helpers
+
+# A bats of its own, without the variables of this one and its place on PATH.
+try_image() {
+    local image=$1
+    shift
+    run env -i PATH="${PATH//$BATS_LIBEXEC:/}" HOME="$HOME" IMAGE="$IMAGE" HURD_TEST_TIMEOUT=120 \
+        HURD_TEST_IMAGE="$image" "$@" bats --formatter tap "$ROOT/tests/hurd/hurd.bats"
+    assert_success
+    assert_line --partial 'ok 1 it boots to its login prompt, runs a command, halts with status 0'
+    assert_line --partial 'ok 2 its states are told'
+}
+
+@test "an image whose console is on the serial line" {
+    try_image "$MACH_MINI"
+    assert_line --partial 'console on the serial line'
+}
+
+@test "an image whose console is on the screen only" {
+    qemu-img convert -O raw "$MACH_MINI" "$T/disk.img"
+    sed '/^serial/d; /^terminal_output/d; s/ console=com0//' "$ROOT/images/mach-mini/grub.cfg" \
+        >"$T/grub.cfg"
+    MTOOLS_SKIP_CHECK=1 mcopy -o -i "$T/disk.img@@1M" "$T/grub.cfg" ::/boot/grub/grub.cfg
+    qemu-img convert -O qcow2 "$T/disk.img" "$T/screen.qcow2"
+    try_image "$T/screen.qcow2" QEMU_MACHINE=pc QEMU_RAM=512
+    assert_line --partial 'console on the screen only'
+}
+
+@test "without an image it says what to name" {
+    run env -u HURD_TEST_IMAGE make -s -C "$ROOT" test-hurd
+    assert_failure
+    assert_output --partial 'HURD_TEST_IMAGE=FILE make test-hurd'
+}
