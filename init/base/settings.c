@@ -287,6 +287,12 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
 	return errs->count == before;
 }
 
+const char *run_path(const struct settings *s, const char *name, char buf[RUN_PATH_MAX])
+{
+	(void)snprintf(buf, RUN_PATH_MAX, "%s/%s", s->run_dir, name);
+	return buf;
+}
+
 const char *setting_choice(enum setting_id id, int v, char *buf, size_t size)
 {
 	const char *c = setting_table[id].choices;

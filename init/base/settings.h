@@ -93,6 +93,12 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
 bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
 		      struct errors *warnings);
 
+/* Room for run_path()'s result: VM_RUN_DIR is bounded, and the names in it are short. */
+#define RUN_PATH_MAX 160
+
+/* The path of NAME in VM_RUN_DIR ("control.sock", "qmp.sock"), into BUF. Returns BUF. */
+const char *run_path(const struct settings *s, const char *name, char buf[RUN_PATH_MAX]);
+
 /* The text of the value that setting ID has in S ("auto", "" for unset), into BUF. Returns BUF. */
 const char *setting_text(const struct settings *s, enum setting_id id, char *buf, size_t size);
 

@@ -71,10 +71,10 @@ int client_request(char **envp, const char *request, long timeout_s, long patien
 {
 	static struct settings s;
 	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
-	char path[160];
+	char path[RUN_PATH_MAX];
 
 	(void)settings_parse(envp, &s, &ignored);
-	(void)snprintf(path, sizeof path, "%s/control.sock", s.run_dir);
+	(void)run_path(&s, "control.sock", path);
 	_cleanup_fd_ int fd = connect_patiently(path, patience_ms);
 
 	if (fd < 0) {

@@ -204,9 +204,9 @@ bool plan_args(struct plan *plan, struct error *err)
  * when it finds the socket taken. */
 static bool guest_runs(const struct settings *s)
 {
-	char path[160];
+	char path[RUN_PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%s/control.sock", s->run_dir);
+	(void)run_path(s, "control.sock", path);
 	_cleanup_fd_ int fd = connect_unix(path);
 
 	return fd >= 0;

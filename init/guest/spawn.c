@@ -109,9 +109,9 @@ static pid_t start_qemu(struct supervisor *v, const struct wires *w, int user_qm
 /* The socket of the user's own QMP. QEMU unlinks it when it ends, so each QEMU gets a new one. */
 static int open_user_qmp(const struct supervisor *v, struct error *err)
 {
-	char path[160];
+	char path[RUN_PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%s/qmp.sock", v->plan->s.run_dir);
+	(void)run_path(&v->plan->s, "qmp.sock", path);
 	return listen_unix(path, 0600, err);
 }
 

@@ -324,7 +324,7 @@ static bool open_logs(struct supervisor *v, struct error *err)
 static bool set_up(struct supervisor *v, struct error *err)
 {
 	const struct settings *s = &v->plan->s;
-	char path[160];
+	char path[RUN_PATH_MAX];
 
 	if (!files_make_run_dir(s, err))
 		return false;
@@ -336,7 +336,7 @@ static bool set_up(struct supervisor *v, struct error *err)
 	    !loop_add(v->epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
 	    !loop_add(v->epoll, v->timer, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
 		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
-	(void)snprintf(path, sizeof path, "%s/control.sock", s->run_dir);
+	(void)run_path(s, "control.sock", path);
 	int control = listen_unix(path, 0600, err);
 
 	if (control < 0 ||
@@ -347,14 +347,14 @@ static bool set_up(struct supervisor *v, struct error *err)
 
 static void tear_down(struct supervisor *v)
 {
-	char path[160];
+	char path[RUN_PATH_MAX];
 
 	for (int i = 0; i < RELAY_COUNT; i++)
 		if (v->relays[i])
 			relay_free(v->relays[i]);
-	(void)snprintf(path, sizeof path, "%s/control.sock", v->plan->s.run_dir);
+	(void)run_path(&v->plan->s, "control.sock", path);
 	(void)unlink(path);
-	(void)snprintf(path, sizeof path, "%s/qmp.sock", v->plan->s.run_dir);
+	(void)run_path(&v->plan->s, "qmp.sock", path);
 	(void)unlink(path);
 	disk_close(&v->plan->disk);
 }
