@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -20,11 +19,7 @@ static void arm_timer(struct supervisor *v)
 
 	if (v->ladder.rung == RUNG_ACPI && again < at)
 		at = again;
-	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at / 1000000000u),
-					       .tv_nsec = (long)(at % 1000000000u)}};
-
-	/* All zeros disarm the timer. */
-	(void)timerfd_settime(v->timer, TFD_TIMER_ABSTIME, &when, NULL);
+	timers_set(&v->timers, TIMER_LADDER, at);
 }
 
 void supervisor_press_again(struct supervisor *v)

@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,11 +21,6 @@
 #include "host/child.h"
 #include "host/listen.h"
 #include "qemu/accel.h"
-
-#define SCROLLBACK	   (256 * 1024)
-#define CONSOLE_CLIENTS	   64
-#define MONITOR_SCROLLBACK (16 * 1024)
-#define MONITOR_CLIENTS	   8
 
 const char *supervisor_state_name(enum vm_state state)
 {
@@ -63,6 +57,20 @@ bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
 	return v->state == VM_RUNNING && !v->io_error && v->watch.ready;
 }
 
+void supervisor_on_serial(struct supervisor *v, const uint8_t *buf, size_t n)
+{
+	if (v->resetting)
+		supervisor_reset_done(v);
+	if (!watch_feed(&v->watch, buf, n, clock_now()))
+		return;
+	log_info("ready: login prompt on the serial console, %.2f s after QEMU's start",
+		 (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
+	event("ready", "\"by\":\"login\",\"since_qemu_ms\":%.1f",
+	      (double)(v->watch.ready_ns - v->spawned_ns) / 1e6);
+	requests_ready(v);
+	supervisor_press_again(v);
+}
+
 /* QEMU's own output: to the log, and its end is kept for an error. */
 static void read_output(struct supervisor *v)
 {
@@ -84,67 +92,6 @@ static void read_output(struct supervisor *v)
 		loop_remove(v->epoll, v->output);
 		fd_close(&v->output);
 	}
-}
-
-/* ---- people on the consoles ------------------------------------------------------------ */
-
-static void on_serial(const uint8_t *buf, size_t n, void *arg)
-{
-	struct supervisor *v = arg;
-
-	if (v->resetting)
-		supervisor_reset_done(v);
-	if (!watch_feed(&v->watch, buf, n, clock_now()))
-		return;
-	log_info("ready: login prompt on the serial console, %.2f s after QEMU's start",
-		 (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
-	event("ready", "\"by\":\"login\",\"since_qemu_ms\":%.1f",
-	      (double)(v->watch.ready_ns - v->spawned_ns) / 1e6);
-	requests_ready(v);
-	supervisor_press_again(v);
-}
-
-static void on_break(void *arg)
-{
-	struct supervisor *v = arg;
-
-	(void)qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
-}
-
-static bool open_relay(struct supervisor *v, enum relay_id which, struct error *err)
-{
-	const struct settings *s = &v->plan->s;
-	bool serial = which == RELAY_SERIAL;
-	long port = serial ? s->serial_port : s->monitor_port;
-	int listener = -1;
-
-	if (port) {
-		listener = listen_tcp(s->bind, (uint16_t)port,
-				      serial ? "SERIAL_PORT" : "MONITOR_PORT", err);
-		if (listener < 0)
-			return false;
-	}
-	struct relay_config config = {
-		.name = serial ? "serial console" : "monitor",
-		.ref_type = REF_RELAY,
-		.ref_index = (uint8_t)which,
-		.epoll = v->epoll,
-		.ring_size = serial ? SCROLLBACK : MONITOR_SCROLLBACK,
-		.clients_max = serial ? CONSOLE_CLIENTS : MONITOR_CLIENTS,
-		.greeting =
-			serial ? "[serial console of the guest; telnet's escape character leaves]"
-			       : "[QEMU's monitor; `help` lists the commands, `quit` cuts the "
-				 "guest's power]",
-		.telnet_listener = listener,
-		.raw_listener = -1,
-		.log_fd = serial ? files_open_console(s, &v->plan->identity) : -1,
-		.observe = serial ? on_serial : NULL,
-		.on_break = serial ? on_break : NULL,
-		.arg = v,
-	};
-
-	v->relays[which] = relay_new(&config, err);
-	return v->relays[which] != NULL;
 }
 
 /* ---- signals --------------------------------------------------------------------------- */
@@ -176,7 +123,7 @@ static void say_status(const struct supervisor *v)
 static void reopen_logs(struct supervisor *v)
 {
 	(void)files_open_logs(&v->plan->s, &v->plan->identity);
-	relay_log(v->relays[RELAY_SERIAL], files_open_console(&v->plan->s, &v->plan->identity));
+	consoles_reopen_logs(v);
 	log_info("logs reopened");
 }
 
@@ -268,16 +215,22 @@ static void drain(struct supervisor *v)
 		relay_flush(v->relays[i]);
 }
 
+static void on_timers(struct supervisor *v)
+{
+	int id;
+
+	while ((id = timers_due(&v->timers, clock_now())) >= 0) {
+		switch ((enum timer_id)id) {
+		case TIMER_LADDER: supervisor_timeout(v); break;
+		}
+	}
+}
+
 static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 {
-	uint64_t ticks;
-
 	switch ((enum ref_type)ref.type) {
 	case REF_SIGNAL: on_signals(v); break;
-	case REF_TIMER:
-		if (read(v->timer, &ticks, sizeof ticks) == (ssize_t)sizeof ticks)
-			supervisor_timeout(v);
-		break;
+	case REF_TIMER: on_timers(v); break;
 	case REF_QMP:
 		if (ref.fd == v->qmp.fd)
 			supervisor_qmp_io(v, events);
@@ -331,10 +284,9 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (!open_logs(v, err))
 		return false;
 	v->epoll = epoll_create1(EPOLL_CLOEXEC);
-	v->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (v->epoll < 0 || v->timer < 0 ||
+	if (v->epoll < 0 || !timers_init(&v->timers) ||
 	    !loop_add(v->epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
-	    !loop_add(v->epoll, v->timer, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
+	    !loop_add(v->epoll, v->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
 		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
 	(void)run_path(s, "control.sock", path);
 	int control = listen_unix(path, 0600, err);
@@ -342,7 +294,7 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (control < 0 ||
 	    !control_init(&v->control, v->epoll, control, REF_CONTROL, requests_handle, v))
 		return false;
-	return open_relay(v, RELAY_SERIAL, err) && open_relay(v, RELAY_MONITOR, err);
+	return consoles_open(v, err);
 }
 
 static void tear_down(struct supervisor *v)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/timers.h"
 #include "guest/control.h"
 #include "guest/ladder.h"
 #include "guest/plan.h"
@@ -23,6 +24,11 @@ enum ref_type { REF_SIGNAL, REF_TIMER, REF_QMP, REF_OUTPUT, REF_RELAY, REF_CONTR
 
 /* loop_ref.index of the relays. */
 enum relay_id { RELAY_SERIAL, RELAY_MONITOR, RELAY_COUNT };
+
+/* The supervisor's deadlines. */
+enum timer_id {
+	TIMER_LADDER, /* the present rung's time is over, or the button is to be pressed again */
+};
 
 enum vm_state {
 	VM_STARTING, /* QEMU is being started, or has not answered yet */
@@ -47,7 +53,8 @@ enum shutdown_cause {
 
 struct supervisor {
 	struct plan *plan;
-	int epoll, signals, timer;
+	int epoll, signals;
+	struct timers timers;
 	enum vm_state state;
 	enum shutdown_cause cause;
 	bool ran;	/* QEMU reached RESUME: from now on the guest may have changed its disk */
@@ -87,6 +94,13 @@ const char *supervisor_state_name(enum vm_state state);
 
 /* Is the guest well and ready? *WHY gets one line either way. */
 bool supervisor_ready(const struct supervisor *v, char *why, size_t size);
+
+/* N bytes at BUF came from the guest's serial line; they are in the log already. */
+void supervisor_on_serial(struct supervisor *v, const uint8_t *buf, size_t n);
+
+/* Set up both relays with their listeners; open their logs again (consoles.c). */
+bool consoles_open(struct supervisor *v, struct error *err);
+void consoles_reopen_logs(struct supervisor *v);
 
 /* QMP's descriptor has EVENTS (epoll); EPOLLOUT is armed only while something waits. */
 void supervisor_qmp_io(struct supervisor *v, uint32_t events);
