@@ -84,6 +84,17 @@ void control_answer(struct control *c, int slot, int status, const char *text, s
 	let_go(c, slot);
 }
 
+int control_take(struct control *c, int slot)
+{
+	int fd = c->clients[slot].fd;
+
+	/* Its first answer: there is room. */
+	(void)send(fd, "0\n", 2, MSG_NOSIGNAL);
+	loop_remove(c->epoll, fd);
+	c->clients[slot].fd = -1;
+	return fd;
+}
+
 static void read_client(struct control *c, int slot)
 {
 	struct control_client *client = &c->clients[slot];

@@ -3,6 +3,10 @@
  * VM_RUN_DIR/control.sock, a stream. The client sends one line, NAME[ ARGUMENTS]; the answer is one
  * line with the exit status the client should end with, then text, then the end of the stream.
  * A request that has to wait (wait login, stop) is answered when what it waits for has happened.
+ *
+ * `console live|all [readonly]` turns the connection into one to the serial console: after the line
+ * `0` everything that comes is the guest's (live: from now on; all: the scrollback first), and what
+ * is sent is typed. What was sent before that line has come is lost.
  */
 #ifndef VM_GUEST_CONTROL_H
 #define VM_GUEST_CONTROL_H
@@ -46,6 +50,9 @@ bool control_init(struct control *c, int epoll, int listener, uint8_t ref_type,
 		  control_request *handler, void *arg);
 
 void control_event(struct control *c, struct loop_ref ref, uint32_t events);
+
+/* Client SLOT is no longer the control's: its connection, after the line `0`, is the caller's. */
+int control_take(struct control *c, int slot);
 
 /* Answer client SLOT with exit status STATUS and TEXT (N bytes), and let it go. */
 void control_answer(struct control *c, int slot, int status, const char *text, size_t n);

@@ -321,10 +321,13 @@ static bool allocate(struct relay *r)
 {
 	r->capacity = r->config.ring_size + r->config.ring_size / 2;
 	r->ring = malloc(r->capacity);
-	r->clients = malloc(r->config.clients_max * sizeof *r->clients);
+	r->clients = malloc((RELAY_ADOPTED + r->config.clients_max) * sizeof *r->clients);
 	r->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	r->spare = fcntl(r->tick, F_DUPFD_CLOEXEC, 0);
-	return r->ring && r->clients && r->spare >= 0;
+	if (!r->ring || !r->clients || r->spare < 0)
+		return false;
+	clients_init(r);
+	return true;
 }
 
 static bool add_all(struct relay *r)
@@ -347,7 +350,7 @@ static bool set_up(struct relay *r, const struct relay_config *config)
 		r->greeting_len = (size_t)snprintf(r->greeting, sizeof r->greeting, "%.200s\r\n",
 						   config->greeting);
 	if (config->ring_size < 4096 || config->clients_max < 1 ||
-	    config->clients_max > CLIENTS_MOST) {
+	    config->clients_max > CLIENTS_MOST - RELAY_ADOPTED) {
 		errno = EINVAL;
 		return false;
 	}

@@ -35,7 +35,7 @@ struct relay_config {
 	int epoll;
 	size_t ring_size;     /* scrollback in bytes, at least 4096; the ring has half as much
 				 again, so that the newest client may be slow as well */
-	size_t clients_max;   /* at most 256 */
+	size_t clients_max;   /* of the listeners, at most 248; RELAY_ADOPTED more are adopted */
 	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
 				 scrollback; may be NULL. Raw connections are for programs: none */
 	int telnet_listener;  /* -1: none */
@@ -68,6 +68,23 @@ bool relay_attach(struct relay *r, int from, int to);
 
 /* An event of the loop whose reference has this relay's type and index. EVENTS as of epoll. */
 void relay_event(struct relay *r, struct loop_ref ref, uint32_t events);
+
+/* Places for adopted clients, which those of the listeners cannot take. */
+#define RELAY_ADOPTED 8
+
+/* How a client is adopted. */
+enum relay_how {
+	RELAY_LIVE = 0,	      /* it gets what comes from now on */
+	RELAY_SCROLLBACK = 1, /* and before that what the ring holds */
+	RELAY_READ_ONLY = 2,  /* what it sends is thrown away */
+};
+
+/* Is there a place for relay_adopt()? */
+bool relay_has_place(const struct relay *r);
+
+/* FD, a connected stream socket, becomes a raw client and the relay's (non-blocking is not needed).
+ * HOW is or-ed of enum relay_how. False when there is no place: FD is closed then. */
+bool relay_adopt(struct relay *r, int fd, unsigned how);
 
 /* Type N bytes into QEMU as if a client had; returns how many were taken (0 without a QEMU). */
 size_t relay_input(struct relay *r, const void *buf, size_t n);

@@ -226,10 +226,10 @@ static void take(struct relay *r, struct client *c, size_t n)
 				  &events);
 		c->reply_len += room;
 	}
-	if (r->to >= 0) /* else it is not saved up for another guest */
+	if (r->to >= 0 && !c->read_only) /* else it is not saved up for another guest */
 		r->input_len += n;
 	/* The break goes first: "break, then a key" is how people use it (SysRq). */
-	if ((events & TELNET_BREAK) && r->config.on_break)
+	if ((events & TELNET_BREAK) && r->config.on_break && !c->read_only)
 		r->config.on_break(r->config.arg);
 	if (events & TELNET_AYT)
 		reply(c, "\r\n[Yes]\r\n", 9);
@@ -297,18 +297,39 @@ void client_event(struct relay *r, struct loop_ref ref, uint32_t events)
 
 /* ---- coming and going -------------------------------------------------------------------- */
 
+void clients_init(struct relay *r)
+{
+	for (r->slots = 0; r->slots < RELAY_ADOPTED; r->slots++) {
+		r->clients[r->slots].fd = -1;
+		r->clients[r->slots].generation = 0;
+	}
+}
+
+static struct client *place_to_adopt(const struct relay *r)
+{
+	for (struct client *c = r->clients; c < r->clients + RELAY_ADOPTED; c++)
+		if (c->fd < 0)
+			return c;
+	return NULL;
+}
+
+bool relay_has_place(const struct relay *r)
+{
+	return place_to_adopt(r) != NULL;
+}
+
 /* A place for a newcomer; NULL when all are taken by people who may still be typing. */
 static struct client *find_place(struct relay *r)
 {
 	struct client *ghost = NULL;
 
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {
+	for (struct client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots; c++) {
 		if (c->fd < 0)
 			return c;
 		if (c->half_closed && (!ghost || c->position < ghost->position))
 			ghost = c;
 	}
-	if (r->slots < r->config.clients_max) {
+	if (r->slots < RELAY_ADOPTED + r->config.clients_max) {
 		r->clients[r->slots].generation = 0;
 		return r->clients + r->slots++;
 	}
@@ -346,29 +367,52 @@ static void prepare_tcp(int fd)
 				 sizeof options[i].value);
 }
 
+/* FD takes place C. False: it is gone already. */
+static bool settle(struct relay *r, struct client *c, int fd, bool telnet, unsigned how)
+{
+	uint64_t ring_size = r->config.ring_size;
+
+	c->fd = fd;
+	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
+	c->telnet = telnet;
+	c->read_only = how & RELAY_READ_ONLY;
+	c->registered = c->blocked = c->input_waits = false;
+	c->half_closed = c->half_sent = c->deaf = false;
+	c->position = r->delivered < ring_size ? 0 : r->delivered - ring_size;
+	if (!(how & RELAY_SCROLLBACK))
+		c->position = r->delivered;
+	/* A raw connection is for programs: they get what the guest prints and nothing else. */
+	c->greeting_sent = telnet ? 0 : r->greeting_len;
+	c->reply_len = telnet ? telnet_start(&c->telnet_state, c->reply) : 0;
+	r->stats.accepted++;
+	r->stats.clients++;
+	if (!send_to(r, c))
+		return false;
+	if (!c->registered)
+		let_go(r, c);
+	return c->fd >= 0;
+}
+
 static void welcome(struct relay *r, int fd, bool telnet)
 {
 	struct client *c = find_place(r);
-	uint64_t ring_size = r->config.ring_size;
 
 	if (!c) {
 		refuse(r, fd);
 		return;
 	}
 	prepare_tcp(fd);
-	c->fd = fd;
-	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
-	c->telnet = telnet;
-	c->registered = c->blocked = c->input_waits = false;
-	c->half_closed = c->half_sent = c->deaf = false;
-	c->position = r->delivered < ring_size ? 0 : r->delivered - ring_size;
-	/* A raw connection is for programs: they get what the guest prints and nothing else. */
-	c->greeting_sent = telnet ? 0 : r->greeting_len;
-	c->reply_len = telnet ? telnet_start(&c->telnet_state, c->reply) : 0;
-	r->stats.accepted++;
-	r->stats.clients++;
-	if (send_to(r, c) && !c->registered)
-		let_go(r, c);
+	(void)settle(r, c, fd, telnet, RELAY_SCROLLBACK);
+}
+
+bool relay_adopt(struct relay *r, int fd, unsigned how)
+{
+	struct client *c = place_to_adopt(r);
+
+	if (c)
+		return settle(r, c, fd, false, how);
+	(void)close(fd);
+	return false;
 }
 
 void clients_accept(struct relay *r, int listener, bool telnet)

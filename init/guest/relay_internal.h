@@ -24,12 +24,13 @@
 #define SLOT_TELNET  0xfffeu
 #define SLOT_RAW     0xfffdu
 #define SLOT_TICK    0xfffcu
-#define CLIENTS_MOST 256
+#define CLIENTS_MOST 256 /* with the adopted ones, who have the first places */
 
 struct client {
 	int fd; /* -1: free */
 	uint8_t generation;
 	bool telnet;
+	bool read_only;	  /* what it sends is not for the guest */
 	bool registered;  /* in epoll, for `watched` */
 	bool blocked;	  /* its socket is full */
 	bool input_waits; /* what it typed waits for room in the queue */
@@ -82,6 +83,7 @@ size_t input_room(const struct relay *r);
 void input_send(struct relay *r);
 
 /* relay_client.c */
+void clients_init(struct relay *r);
 void clients_accept(struct relay *r, int listener, bool telnet);
 void clients_send(struct relay *r, bool blocked_too);
 void clients_make_room(struct relay *r, size_t n);

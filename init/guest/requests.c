@@ -156,6 +156,32 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }
 
+static void request_console(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	static const struct {
+		const char *arg;
+		unsigned how;
+	} rows[] = {
+		{"all", RELAY_SCROLLBACK},
+		{"live", RELAY_LIVE},
+		{"all readonly", RELAY_SCROLLBACK | RELAY_READ_ONLY},
+		{"live readonly", RELAY_LIVE | RELAY_READ_ONLY},
+	};
+	struct relay *r = v->relays[RELAY_SERIAL];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (strcmp(arg, rows[i].arg) != 0)
+			continue;
+		if (relay_has_place(r))
+			(void)relay_adopt(r, control_take(c, slot), rows[i].how);
+		else
+			answer(c, slot, EXIT_QEMU_FAILED,
+			       "too many programs of the container use the console\n");
+		return;
+	}
+	answer(c, slot, EXIT_BAD_USAGE, "console takes live or all, and readonly behind it\n");
+}
+
 /* The client that a monitor command is for: a slot and the number of who was in it. */
 struct monitor_call {
 	struct control *control;
@@ -207,9 +233,10 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		const char *name;
 		void (*handle)(struct supervisor *v, struct control *c, int slot, const char *arg);
 	} rows[] = {
-		{"status", request_status}, {"health", request_health},
-		{"wait", request_wait},	    {"stop", request_stop},
-		{"reset", request_reset},   {"monitor", request_monitor},
+		{"status", request_status},   {"health", request_health},
+		{"wait", request_wait},	      {"stop", request_stop},
+		{"reset", request_reset},     {"monitor", request_monitor},
+		{"console", request_console},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

@@ -290,6 +290,47 @@ static void late_events_hit_nobody(void **state)
 	tear_down(&b);
 }
 
+/* The control socket and programs hand their connections over; PID 1 keeps places for them. */
+static void the_adopted(void **state)
+{
+	struct bench b;
+	int live[2], all[2], more[2];
+
+	(void)state;
+	set_up(&b, 1, -1);
+	SAY(&b, b.guest, "boot\r\n");
+	int person = dial(&b, b.raw);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, live), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, all), 0);
+	assert_true(relay_adopt(b.r, live[1], RELAY_LIVE));
+	assert_true(relay_adopt(b.r, all[1], RELAY_SCROLLBACK | RELAY_READ_ONLY));
+	SAY(&b, b.guest, "login: ");
+	EXPECT(live[0], "login: ");
+	EXPECT(all[0], "boot\r\nlogin: ");
+	SAY(&b, all[0], "unheard");
+	EXPECT(b.guest, "");
+	SAY(&b, live[0], "\xff\xff");
+	EXPECT(b.guest, "\xff\xff");
+	for (int i = 2; i < RELAY_ADOPTED; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, more), 0);
+		assert_true(relay_adopt(b.r, more[1], RELAY_LIVE));
+		if (i + 1 < RELAY_ADOPTED)
+			close(more[0]);
+	}
+	assert_false(relay_has_place(b.r));
+	settle(&b);
+	assert_true(relay_has_place(b.r));
+	assert_int_equal(stats(&b).clients, 4);
+	close(person);
+	close(live[0]);
+	close(all[0]);
+	close(more[0]);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 0);
+	tear_down(&b);
+}
+
 static void what_cannot_be_set_up(void **state)
 {
 	struct relay_config config = {.name = "console",
@@ -326,6 +367,7 @@ int main(void)
 		cmocka_unit_test(two_pipes),
 		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(late_events_hit_nobody),
+		cmocka_unit_test(the_adopted),
 		cmocka_unit_test(what_cannot_be_set_up),
 	};
 
