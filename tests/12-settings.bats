@@ -160,5 +160,5 @@ disk() {
     container asked --memory 1g -e QEMU_RAM=2048
     wait_exit "$C"
     assert_equal "$STATUS" 78
-    logs_have "$C" "QEMU_RAM=2048: the container's memory limit is 1024 MiB"
+    wait_until 10 logs_have "$C" "QEMU_RAM=2048: the container's memory limit is 1024 MiB"
 }

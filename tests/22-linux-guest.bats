@@ -25,7 +25,12 @@ setup_file() {
             return 1
         }
         serial "$g" send:root 'expect:linux# ' >/dev/null
+        # The lease comes when it comes; /etc/resolv.conf is the last that it brings.
+        wait_until 60 shell_has "$g" 'cat /etc/resolv.conf' nameserver
     done
+    # Started beside the login: what the forwards lead to.
+    wait_until 60 guest_ssh true
+    wait_until 60 index_page
 }
 
 teardown_file() {
@@ -72,6 +77,12 @@ shell() {
         tr -d '\r'
 }
 
+shell_has() { shell "$1" "$2" | grep -q "^$3"; }
+
+index_page() {
+    socat -t 60 - "TCP:127.0.0.1:$(port 80)" <<<$'GET / HTTP/1.0\r\n\r' | grep 'HTTP/1.1 200 OK'
+}
+
 console_has() { grep -qaF -- "$2" "$BATS_FILE_TMPDIR/$1/console.log"; }
 
 assert_off() {
@@ -86,7 +97,7 @@ take_data() {
 
 guest_ssh() {
     ssh -i "$GUESTS/linux-key" -p "$(port 22)" -o IdentitiesOnly=yes -o BatchMode=yes -o LogLevel=ERROR \
-        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 \
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=60 \
         root@127.0.0.1 "$@"
 }
 
@@ -113,7 +124,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
 }
 
 @test "httpd answers with the index page" {
-    run socat -t 20 - "TCP:127.0.0.1:$(port 80)" <<<$'GET / HTTP/1.0\r\n\r'
+    run socat -t 60 - "TCP:127.0.0.1:$(port 80)" <<<$'GET / HTTP/1.0\r\n\r'
     assert_line --partial 'HTTP/1.1 200 OK'
     assert_output --partial 'The linux test guest.'
 }
@@ -132,7 +143,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
 
 @test "the power button unmounts /data and powers down" {
     guest_ssh 'head -c 3000000 /dev/urandom | tee /data/file | sha256sum' >"$T/sum"
-    echo system_powerdown | socat -t 1 - "UNIX-CONNECT:$BATS_FILE_TMPDIR/q35/monitor" >/dev/null
+    echo system_powerdown | socat -t 60 - "UNIX-CONNECT:$BATS_FILE_TMPDIR/q35/monitor" >/dev/null
     assert_off q35
     console_has q35 'linux: power button pressed'
     console_has q35 'linux: /data is unmounted'

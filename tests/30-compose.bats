@@ -35,7 +35,7 @@ teardown() {
     compose stop
     wait_exit "$C"
     assert_equal "$STATUS" 0
-    logs_have "$C" 'the guest powered off'
+    wait_until 10 logs_have "$C" 'the guest powered off'
 }
 
 health_is() {
@@ -47,8 +47,8 @@ health_is() {
     compose up -d --no-build
     C=$(compose ps -q hurd)
     wait_until 30 logs_have "$C" 'the guest runs'
-    logs_have "$C" 'built-in guest: GNU Mach'
-    logs_have "$C" 'images/'
+    wait_until 10 logs_have "$C" 'built-in guest: GNU Mach'
+    wait_until 10 logs_have "$C" 'images/'
     compose down
     run docker inspect "$C"
     assert_failure
@@ -88,5 +88,5 @@ health_is() {
     C=$(compose ps -a -q hurd)
     wait_exit "$C"
     assert_equal "$STATUS" 78
-    logs_have "$C" 'QEMU_RAM=lots is not a number'
+    wait_until 10 logs_have "$C" 'QEMU_RAM=lots is not a number'
 }

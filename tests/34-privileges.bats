@@ -49,14 +49,14 @@ qemu_status() {
     container plain --read-only
     wait_exit "$C"
     assert_equal "$STATUS" 77
-    logs_have "$C" 'VM_TMP_DIR=/var/tmp: no overlay can be made there: Read-only file system'
+    wait_until 10 logs_have "$C" 'VM_TMP_DIR=/var/tmp: no overlay can be made there: Read-only file system'
     container run --read-only --tmpfs /var/tmp
     wait_exit "$C"
     assert_equal "$STATUS" 77
-    logs_have "$C" 'VM_RUN_DIR=/run/vm cannot be made: Read-only file system'
+    wait_until 10 logs_have "$C" 'VM_RUN_DIR=/run/vm cannot be made: Read-only file system'
     container enough --read-only --tmpfs /run --tmpfs /var/tmp
     container_ready "$C"
-    logs_have "$C" 'console.log cannot be written (Read-only file system)'
+    wait_until 10 logs_have "$C" 'console.log cannot be written (Read-only file system)'
     docker stop "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 0
@@ -77,7 +77,7 @@ qemu_status() {
     container nosetuid --cap-drop ALL
     wait_exit "$C"
     assert_equal "$STATUS" 77
-    logs_have "$C" 'the capabilities SETUID and SETGID to change that are missing'
+    wait_until 10 logs_have "$C" 'the capabilities SETUID and SETGID to change that are missing'
 }
 
 @test "without KILL, MKNOD and CHOWN it still starts, and stops over QMP" {
@@ -95,7 +95,7 @@ qemu_status() {
     docker stop -t 30 "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 82
-    logs_have "$C" 'QEMU cannot be signalled (Operation not permitted)'
+    wait_until 10 logs_have "$C" 'QEMU cannot be signalled (Operation not permitted)'
 }
 
 @test "VM_UID and VM_GID own what is made on the host's side" {
@@ -115,7 +115,7 @@ qemu_status() {
     chmod 644 "$T/images/disk.qcow2"
     container image "${SAFE[@]}" -v "$T/images:/opt/hurd-image"
     wait_until 30 logs_have "$C" 'the guest runs'
-    logs_have "$C" 'guest hurd (GNU/Hurd): /opt/hurd-image/disk.qcow2'
+    wait_until 10 logs_have "$C" 'guest hurd (GNU/Hurd): /opt/hurd-image/disk.qcow2'
     assert_equal "$(stat -c %u:%g "$T/images/disk.qcow2")" 1000:1000
 }
 

@@ -442,8 +442,8 @@ as_nobody() {
     container persistent "${SAFE[@]}" -v "$T/images:/opt/hurd-image:ro"
     wait_exit "$C" 30
     assert_equal "$STATUS" 77
-    logs_have "$C" 'vm: error: /opt/hurd-image/disk.qcow2 is on a read-only file system, and the guest writes to its disk'
-    logs_have "$C" 'vm:   fix: mount it read-write, or set QEMU_DISK_MODE=throwaway to keep the image as it is'
+    wait_until 10 logs_have "$C" 'vm: error: /opt/hurd-image/disk.qcow2 is on a read-only file system, and the guest writes to its disk'
+    wait_until 10 logs_have "$C" 'vm:   fix: mount it read-write, or set QEMU_DISK_MODE=throwaway to keep the image as it is'
     container throwaway "${SAFE[@]}" -v "$T/images:/opt/hurd-image:ro" -e QEMU_DISK_MODE=throwaway \
         -e VM_GUEST=generic -e QEMU_RAM=64
     wait_until 30 logs_have "$C" 'the guest runs'

@@ -16,7 +16,7 @@ linux_container() {
 
 in_guest() {
     ssh -i "$GUESTS/linux-key" -p "$(port_of "$C" 2222)" -o StrictHostKeyChecking=no \
-        -o UserKnownHostsFile=/dev/null -o ConnectTimeout=30 -o LogLevel=ERROR -o BatchMode=yes \
+        -o UserKnownHostsFile=/dev/null -o ConnectTimeout=60 -o LogLevel=ERROR -o BatchMode=yes \
         root@127.0.0.1 "$@"
 }
 
@@ -35,7 +35,9 @@ data_is_clean() {
 
     run -0 in_guest uname -s
     assert_output Linux
-    run -0 curl -sS --max-time 10 "http://127.0.0.1:$(port_of "$C" 8080)/"
+    index="http://127.0.0.1:$(port_of "$C" 8080)/"
+    wait_until 60 curl -sS --max-time 30 "$index"
+    run -0 curl -sS --max-time 30 "$index"
     assert_output --partial 'The linux test guest.'
     echo_port=$(port_of "$C" 7777/udp)
     wait_until 20 bash -c "printf hello | socat -t 1 - UDP:127.0.0.1:$echo_port | grep -q hello"
@@ -53,8 +55,8 @@ data_is_clean() {
     docker stop -t 60 "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 0
-    logs_have "$C" 'the power button was pressed'
-    logs_have "$C" 'the guest powered off'
+    wait_until 10 logs_have "$C" 'the power button was pressed'
+    wait_until 10 logs_have "$C" 'the guest powered off'
     grep -q 'linux: power button pressed' "$T/logs/console.log"
     grep -q 'linux: /data is unmounted' "$T/logs/console.log"
     run -0 data_is_clean "$T/images/linux.qcow2"
@@ -75,7 +77,7 @@ data_is_clean() {
     in_guest reboot || :
     wait_exit "$C" 60
     assert_equal "$STATUS" 0
-    logs_have "$C" 'the guest rebooted'
+    wait_until 10 logs_have "$C" 'the guest rebooted'
     run -0 data_is_clean "$T/images/linux.qcow2"
 }
 
@@ -99,6 +101,7 @@ data_is_clean() {
         -e QEMU_SLIRP_DHCPSTART=192.168.76.9 -e QEMU_SLIRP_DNSSEARCH=example.org
     container_ready "$C" 180
     wait_until 120 in_guest true
+    wait_until 60 in_guest grep -q nameserver /etc/resolv.conf
     run -0 in_guest 'nproc; ip -4 addr show eth0; cat /etc/resolv.conf; ls /sys/bus/pci/drivers/ata_piix'
     assert_line 2
     assert_output --partial '192.168.76.9/24'

@@ -21,7 +21,7 @@ setup_file() {
         QEMU_INITRD="$T/initrd" QEMU_APPEND='console=ttyS0 quiet' ENABLE_9P=1 SHARE_DIR="$T/root" \
         QEMU_HOSTFWDS="$(cat "$T/port"):22" VM_BIND=127.0.0.1
     echo "$VM_PID" >"$T/pid"
-    vm wait --for login --timeout 300 || {
+    vm wait --for login --timeout 900 || {
         tail -n 20 "$T/out" >&2
         return 1
     }
@@ -45,7 +45,7 @@ teardown_file() {
 # in_guest COMMAND: by the guest's shell, or the shell's input.
 in_guest() {
     ssh -F none -i "$GUESTS/linux-key" -p "$(cat "$BATS_FILE_TMPDIR/port")" -o StrictHostKeyChecking=no \
-        -o UserKnownHostsFile=/dev/null -o ConnectTimeout=30 -o LogLevel=ERROR -o BatchMode=yes \
+        -o UserKnownHostsFile=/dev/null -o ConnectTimeout=60 -o LogLevel=ERROR -o BatchMode=yes \
         root@127.0.0.1 "$@"
 }
 
@@ -85,7 +85,7 @@ proof_works() {
 @test "a guest runs under KVM: QEMU, unprivileged, on a descriptor of PID 1's" {
     # Forced, as the proof may take too long in here.
     start_guest QEMU_ACCEL=kvm VM_FORCE=1
-    run -0 in_image vm wait --for login --timeout 300
+    run -0 in_image vm wait --for login --timeout 900
     run -0 in_image vm status --json
     assert_equal "$(jq -r .accelerator <<<"$output")" kvm
     local qemu

@@ -109,7 +109,7 @@ for rest in b"\xff", b"\xff\xfd", b"\xff\xfa\x18", b"\xff\xfa\x18\x00xterm", b"\
     half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     half.close()
 stalls[0].sendall(b"\xff\xfb\x18" * 10000)
-time.sleep(60)
+time.sleep(3600)
 END
     PIDS+=("$!")
     wait_until 60 clients_are 4

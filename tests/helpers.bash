@@ -46,7 +46,7 @@ vm_teardown() {
     return "$left"
 }
 
-# End a process that this test started; SIGTERM, and SIGKILL when that does not help in 10 s.
+# End a process that this test started; SIGTERM, and SIGKILL when that does not help in time.
 end_process() {
     kill -TERM "$1" 2>/dev/null || return 0
     wait_until 10 process_is_gone "$1" || kill -KILL "$1" 2>/dev/null || :
@@ -57,9 +57,13 @@ process_is_gone() {
     ! [ -d "/proc/$1" ] || [ "$(awk '/^State/ { print $2 }' "/proc/$1/status" 2>/dev/null)" = Z ]
 }
 
-# wait_until SECONDS COMMAND...: until COMMAND succeeds; fails when the time is over.
+# Waits are as long as an idle machine of this size could ever need, times this: on a slow or loaded
+# one a test takes longer, and does not fail for it.
+export PATIENCE=${PATIENCE:-5}
+
+# wait_until SECONDS COMMAND...: until COMMAND succeeds; fails when the time (times PATIENCE) is over.
 wait_until() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * PATIENCE))
     shift
     until "$@" >/dev/null 2>&1; do
         if [ "$SECONDS" -ge "$end" ]; then
@@ -104,7 +108,7 @@ logs_have() {
 }
 
 container_ready() {
-    docker exec "$1" vm wait --for login --timeout "${2:-60}"
+    docker exec "$1" vm wait --for login --timeout $((${2:-60} * PATIENCE))
 }
 
 # wait_exit CONTAINER [SECONDS]: its exit status, in STATUS.
@@ -149,8 +153,19 @@ host_vm_exit() {
     wait "$VM_PID" || STATUS=$?
 }
 
+# A port below those that the kernel gives to connections: until it is used, nobody else gets it.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 - <<'END'
+import random, socket
+while True:
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", random.randrange(10000, 32768)))
+        except OSError:
+            continue
+        print(s.getsockname()[1])
+        break
+END
 }
 
 talk() {

@@ -76,7 +76,8 @@ screen_has() {
 # Log in, run COMMAND, see OUTPUT (a regular expression); leaves the shell at its prompt.
 command_on_screen() {
     screen_has '[#$>] *$' || keys "${HURD_TEST_USER:-root}"
-    if wait_until 30 screen_has 'assword: *$'; then
+    wait_until 60 screen_has 'assword: *$|[#$>] *$'
+    if screen_has 'assword: *$'; then
         keys "${HURD_TEST_PASSWORD:-}"
     fi
     wait_until 60 screen_has '[#$>] *$'
@@ -110,7 +111,7 @@ command_on_serial() {
     fi
     wait_exit "$C" 200
     assert_equal "$STATUS" 0
-    logs_have "$C" 'the guest powered off'
+    wait_until 10 logs_have "$C" 'the guest powered off'
     assert_equal "$(sha256sum <"$HURD_TEST_IMAGE")" "$sum"
 }
 
@@ -129,5 +130,5 @@ command_on_serial() {
     docker stop -t 60 "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 82
-    logs_have "$C" 'the guest was cut off'
+    wait_until 10 logs_have "$C" 'the guest was cut off'
 }
