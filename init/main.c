@@ -34,6 +34,14 @@ static const struct command commands[] = {
 	 "until\n"
 	 "the guest has ended; the exit status is the guest's. Status 1 when the time is over.\n",
 	 cmd_wait},
+	{"console", "[--read-only]", "the serial console on this terminal; Ctrl-] opens a menu",
+	 "The scrollback comes first. Every key goes to the guest, Ctrl-C too; the menu leaves, "
+	 "sends a\n"
+	 "break, shows the status, powers the guest down or cuts its power. --read-only types "
+	 "nothing,\n"
+	 "and Ctrl-C leaves. From a pipe, its bytes are typed and the console is followed to the\n"
+	 "guest's end.\n",
+	 cmd_console},
 	{"monitor", "COMMAND...", "run a command of QEMU's monitor and print what it says",
 	 "For example: vm monitor info status\n", cmd_request},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",

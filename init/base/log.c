@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,9 +52,9 @@ unsigned long log_lost(void)
 	return lost;
 }
 
-/* RFC 3339, UTC, milliseconds: 24 characters. */
-static void timestamp(char out[96])
+void clock_utc(char out[CLOCK_UTC])
 {
+	char text[96]; /* for any values that the compiler can think of */
 	struct timespec ts;
 	struct tm tm;
 
@@ -61,9 +62,32 @@ static void timestamp(char out[96])
 	if (!gmtime_r(&ts.tv_sec, &tm))
 		memset(&tm, 0, sizeof tm);
 	/* Not strftime(3): it brings the time zones along, 8 kB of them. */
-	(void)snprintf(out, 96, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
 		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
 		       (int)(ts.tv_nsec / 1000000));
+	memcpy(out, text, CLOCK_UTC);
+}
+
+/* To standard error. Where the serial console is shown there (guest/consoles.h), the terminal is
+ * raw, and lines need a beginning and ends of their own. */
+static void write_stderr(const char *text, size_t n)
+{
+	struct termios t;
+
+	if (tcgetattr(STDERR_FILENO, &t) != 0 || (t.c_oflag & OPOST)) {
+		(void)write_all(STDERR_FILENO, text, n);
+		return;
+	}
+	while (n > 0) {
+		const char *end = memchr(text, '\n', n);
+		size_t line = end ? (size_t)(end - text) : n;
+
+		(void)write_all(STDERR_FILENO, "\r\n", 2);
+		(void)write_all(STDERR_FILENO, text, line);
+		text += line + (end != NULL);
+		n -= line + (end != NULL);
+	}
+	(void)write_all(STDERR_FILENO, "\r\n", 2);
 }
 
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
@@ -86,12 +110,9 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	if (n > sizeof line - 2)
 		n = sizeof line - 2;
 	line[n++] = '\n';
-	(void)write_all(STDERR_FILENO, line + room, n - room);
+	write_stderr(line + room, n - room);
 	if (log_fd >= 0) {
-		char when[96];
-
-		timestamp(when);
-		memcpy(line + room - 25, when, 24);
+		clock_utc(line + room - 25);
 		line[room - 1] = ' ';
 		if (!write_all(log_fd, line + room - 25, n - room + 25))
 			lost++;
@@ -100,7 +121,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 
 void log_raw(const char *buf, size_t n)
 {
-	(void)write_all(STDERR_FILENO, buf, n);
+	write_stderr(buf, n);
 	if (log_fd >= 0 && !write_all(log_fd, buf, n))
 		lost++;
 }
@@ -108,15 +129,15 @@ void log_raw(const char *buf, size_t n)
 void event(const char *name, const char *fmt, ...)
 {
 	char line[4096];
-	char when[96];
+	char when[CLOCK_UTC];
 	va_list ap;
 
 	if (event_fd < 0)
 		return;
-	timestamp(when);
-	size_t n =
-		(size_t)snprintf(line, sizeof line, "{\"time\":\"%s\",\"ms\":%.3f,\"event\":\"%s\"",
-				 when, (double)clock_since_start() / 1e6, name);
+	clock_utc(when);
+	size_t n = (size_t)snprintf(line, sizeof line,
+				    "{\"time\":\"%.24s\",\"ms\":%.3f,\"event\":\"%s\"", when,
+				    (double)clock_since_start() / 1e6, name);
 	if (fmt[0]) {
 		line[n++] = ',';
 		va_start(ap, fmt);

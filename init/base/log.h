@@ -37,6 +37,11 @@ void log_raw(const char *buf, size_t n);
  * FMT makes the remaining members, which must be JSON (`"\"key\":%d"`) or "" for none. */
 void event(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The time of day as in qemu.log: RFC 3339, UTC, milliseconds, CLOCK_UTC characters without an end
+ * (2026-01-31T23:59:59.999Z). */
+#define CLOCK_UTC 24
+void clock_utc(char out[CLOCK_UTC]);
+
 /* Nanoseconds of CLOCK_MONOTONIC, and the same since clock_start() was first called. */
 uint64_t clock_now(void);
 uint64_t clock_since_start(void);

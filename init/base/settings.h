@@ -42,6 +42,7 @@ enum cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, 
 enum aio { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 enum backing { BACKING_REFUSE, BACKING_ALLOW };
 enum net { NET_AUTO, NET_USER, NET_NONE };
+enum serial_stdio { STDIO_AUTO, STDIO_ON, STDIO_OFF };
 enum vga { VGA_AUTO, VGA_NONE, VGA_STD, VGA_CIRRUS, VGA_VMWARE, VGA_VIRTIO };
 
 /* Members by type: BOOL bool; INT, PORT, MEM (MiB) long, 0 while auto; ENUM int; TEXT and PATH

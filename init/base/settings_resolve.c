@@ -284,12 +284,13 @@ static void check_ports(const struct settings *s, struct errors *errs)
 	const char *where;
 	const char *why;
 	struct port_use uses[] = {{"SERIAL_PORT", s->serial_port, s->serial_port != 0},
+				  {"SERIAL_RAW_PORT", s->serial_raw_port, s->serial_raw_port != 0},
 				  {"MONITOR_PORT", s->monitor_port, s->monitor_port != 0},
 				  {"VNC_PORT", s->vnc_port, s->vnc},
 				  {"GDB_PORT", s->gdb_port, s->gdb || s->gdb_wait}};
 	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, forwards, &where, &why) : 0;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (uses[i].used && uses[j].used && uses[i].port == uses[j].port)
 				(void)errors_add(errs, EXIT_BAD_SETTING, "give each its own port",

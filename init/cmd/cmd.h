@@ -16,6 +16,7 @@ struct command {
  * is answered before. */
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
+int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
@@ -30,6 +31,14 @@ int cmd_usage(const struct command *self, const char *what, const char *argument
 /* Take the only option OPTION, if it is there. False (said) for anything else. */
 bool cmd_only_option(const struct command *self, int argc, char **argv, const char *option,
 		     bool *given, int *status);
+
+/* Connect to PID 1 and send REQUEST (one line without its end). Returns the connection, on which
+ * the answer comes (guest/control.h), or -1 with an error printed. */
+int client_connect(char **envp, const char *request);
+
+/* The same for a request whose answer is a stream (`console`). Returns the connection behind its
+ * status line, or -1 with an error printed and the exit status in *STATUS. */
+int client_stream(char **envp, const char *request, int *status);
 
 /* Send REQUEST (one line without its end) to PID 1 and print the answer; errors and not-ready
  * lines too. TIMEOUT_S < 0: wait for ever. PATIENCE_MS is how long PID 1 may take to be there at

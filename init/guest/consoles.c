@@ -1,71 +1,236 @@
-/* consoles.c - the supervisor's relays: QEMU's serial line and its monitor, who may connect to them
- * and where, and what is kept of what they say.
+/* consoles.c - see consoles.h.
+ *
+ * The container's own terminal is served by a child, `vm console --own`, over the control socket
+ * like any `vm console`: a terminal that stalls stalls the child. What is ours is to bring the
+ * terminal's mode back when the child could not.
  */
+#include "guest/consoles.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "guest/files.h"
+#include "base/io.h"
+#include "base/log.h"
 #include "guest/supervisor.h"
+#include "host/child.h"
 #include "host/listen.h"
+#include "host/terminal.h"
 
-#define SCROLLBACK	   (256 * 1024)
 #define CONSOLE_CLIENTS	   64
 #define MONITOR_SCROLLBACK (16 * 1024)
 #define MONITOR_CLIENTS	   8
 
+/* What the own terminal may take to show the guest's last words. */
+#define LAST_WORDS_MS 1000
+
 static void on_serial(const uint8_t *buf, size_t n, void *arg)
 {
-	supervisor_on_serial(arg, buf, n);
+	struct supervisor *v = arg;
+
+	console_log_write(&v->consoles.log, buf, n, v->spawned_ns);
+	supervisor_on_serial(v, buf, n);
 }
 
 static void on_break(void *arg)
 {
-	struct supervisor *v = arg;
-
-	(void)qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
+	consoles_break(arg);
 }
 
-static bool open_relay(struct supervisor *v, enum relay_id which, struct error *err)
+bool consoles_break(struct supervisor *v)
+{
+	return qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
+}
+
+/* ---- listeners --------------------------------------------------------------------------- */
+
+/* A listener on PORT, the value of SETTING; none when it is 0. False with ERR. */
+static bool listen_on(const struct settings *s, long port, const char *setting, int *fd,
+		      struct error *err)
+{
+	*fd = -1;
+	if (port == 0)
+		return true;
+	*fd = listen_tcp(s->bind, (uint16_t)port, setting, err);
+	return *fd >= 0;
+}
+
+static bool open_serial(struct supervisor *v, struct error *err)
 {
 	const struct settings *s = &v->plan->s;
-	bool serial = which == RELAY_SERIAL;
-	long port = serial ? s->serial_port : s->monitor_port;
-	int listener = -1;
+	char path[RUN_PATH_MAX];
+	_cleanup_fd_ int telnet = -1;
+	_cleanup_fd_ int raw = -1;
 
-	if (port) {
-		listener = listen_tcp(s->bind, (uint16_t)port,
-				      serial ? "SERIAL_PORT" : "MONITOR_PORT", err);
-		if (listener < 0)
-			return false;
-	}
+	if (!listen_on(s, s->serial_port, "SERIAL_PORT", &telnet, err) ||
+	    !listen_on(s, s->serial_raw_port, "SERIAL_RAW_PORT", &raw, err))
+		return false;
+	_cleanup_fd_ int local = listen_unix(run_path(s, "console.sock", path), 0600, err);
+
+	if (local < 0)
+		return false;
 	struct relay_config config = {
-		.name = serial ? "serial console" : "monitor",
+		.name = "serial console",
 		.ref_type = REF_RELAY,
-		.ref_index = (uint8_t)which,
+		.ref_index = RELAY_SERIAL,
 		.epoll = v->epoll,
-		.ring_size = serial ? SCROLLBACK : MONITOR_SCROLLBACK,
-		.clients_max = serial ? CONSOLE_CLIENTS : MONITOR_CLIENTS,
-		.greeting =
-			serial ? "[serial console of the guest; telnet's escape character leaves]"
-			       : "[QEMU's monitor; `help` lists the commands, `quit` cuts the "
-				 "guest's power]",
-		.telnet_listener = listener,
-		.raw_listener = -1,
-		.log_fd = serial ? files_open_console(s, &v->plan->identity) : -1,
-		.observe = serial ? on_serial : NULL,
-		.on_break = serial ? on_break : NULL,
+		.ring_size = (size_t)s->serial_scrollback * 1024,
+		.clients_max = CONSOLE_CLIENTS,
+		.greeting = s->serial_readonly
+				    ? "[serial console of the guest, to look at only; telnet's "
+				      "escape character leaves]"
+				    : "[serial console of the guest; telnet's escape character "
+				      "leaves]",
+		.telnet_listener = fd_take(&telnet),
+		.raw_listener = fd_take(&raw),
+		.unix_listener = fd_take(&local),
+		.read_only = s->serial_readonly,
+		.password = v->plan->serial_password,
+		.observe = on_serial,
+		.on_break = on_break,
 		.arg = v,
 	};
 
-	v->relays[which] = relay_new(&config, err);
-	return v->relays[which] != NULL;
+	v->relays[RELAY_SERIAL] = relay_new(&config, err);
+	return v->relays[RELAY_SERIAL] != NULL;
 }
+
+static bool open_monitor(struct supervisor *v, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	int telnet;
+
+	if (!listen_on(s, s->monitor_port, "MONITOR_PORT", &telnet, err))
+		return false;
+	struct relay_config config = {
+		.name = "monitor",
+		.ref_type = REF_RELAY,
+		.ref_index = RELAY_MONITOR,
+		.epoll = v->epoll,
+		.ring_size = MONITOR_SCROLLBACK,
+		.clients_max = MONITOR_CLIENTS,
+		.greeting = "[QEMU's monitor; `help` lists the commands, `quit` cuts the guest's "
+			    "power]",
+		.telnet_listener = telnet,
+		.raw_listener = -1,
+		.unix_listener = -1,
+		.password = v->plan->monitor_password,
+	};
+
+	v->relays[RELAY_MONITOR] = relay_new(&config, err);
+	return v->relays[RELAY_MONITOR] != NULL;
+}
+
+/* ---- the own terminal -------------------------------------------------------------------- */
+
+static bool terminal_wanted(const struct settings *s)
+{
+	return s->serial_stdio == STDIO_ON ||
+	       (s->serial_stdio == STDIO_AUTO && terminal_is_ours(STDIN_FILENO));
+}
+
+static void start_terminal(struct supervisor *v)
+{
+	char run_dir[RUN_PATH_MAX];
+	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL};
+	char *envp[] = {run_dir, NULL};
+	struct child c = {.path = "/proc/self/exe",
+			  .argv = argv,
+			  .envp = envp,
+			  .fds = {{0, 0}, {1, 1}, {2, 2}},
+			  .fd_count = 3};
+	struct error err = {0};
+
+	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", v->plan->s.run_dir);
+	if (terminal_remember(STDIN_FILENO))
+		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
+	v->consoles.terminal = child_start(&c, NULL, &err);
+	if (v->consoles.terminal > 0)
+		return;
+	v->consoles.terminal = 0;
+	log_warning("this terminal does not become the serial console: %s", err.message);
+}
+
+bool consoles_reaped(struct supervisor *v, pid_t pid)
+{
+	if (v->consoles.terminal != pid)
+		return false;
+	v->consoles.terminal = 0;
+	terminal_restore();
+	return true;
+}
+
+/* The child has seen the end of the console: it prints what it has and goes. */
+static void wait_for_terminal(const struct supervisor *v)
+{
+	pid_t pid = v->consoles.terminal;
+
+	if (pid <= 0)
+		return;
+	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0 || poll(&p, 1, LAST_WORDS_MS) <= 0)
+		(void)kill(pid, SIGKILL);
+	terminal_restore();
+}
+
+/* ---- all of them ------------------------------------------------------------------------- */
 
 bool consoles_open(struct supervisor *v, struct error *err)
 {
-	return open_relay(v, RELAY_SERIAL, err) && open_relay(v, RELAY_MONITOR, err);
+	const struct settings *s = &v->plan->s;
+	bool terminal = terminal_wanted(s);
+
+	console_log_open(&v->consoles.log, s, &v->plan->identity, !terminal);
+	if (!open_serial(v, err) || !open_monitor(v, err))
+		return false;
+	if (terminal)
+		start_terminal(v);
+	return true;
 }
 
 void consoles_reopen_logs(struct supervisor *v)
 {
-	relay_log(v->relays[RELAY_SERIAL], files_open_console(&v->plan->s, &v->plan->identity));
+	console_log_reopen(&v->consoles.log);
+}
+
+void consoles_close(struct supervisor *v)
+{
+	char path[RUN_PATH_MAX];
+
+	for (int i = 0; i < RELAY_COUNT; i++) {
+		relay_free(v->relays[i]);
+		v->relays[i] = NULL;
+	}
+	console_log_close(&v->consoles.log);
+	(void)unlink(run_path(&v->plan->s, "console.sock", path));
+	wait_for_terminal(v);
+}
+
+const char *consoles_json(const struct supervisor *v, char *buf, size_t size)
+{
+	const struct console_log *l = &v->consoles.log;
+	struct relay_stats serial;
+	struct relay_stats monitor;
+
+	relay_stats(v->relays[RELAY_SERIAL], &serial);
+	relay_stats(v->relays[RELAY_MONITOR], &monitor);
+	(void)snprintf(buf, size,
+		       "{\"bytes\":%llu,\"clients\":%zu,\"accepted\":%llu,\"dropped\":%llu,"
+		       "\"refused\":%llu,\"wrong_passwords\":%llu,\"log_lost\":%llu,"
+		       "\"stdout_lost\":%llu},\"monitor\":{\"clients\":%zu,\"accepted\":%llu,"
+		       "\"dropped\":%llu,\"refused\":%llu,\"wrong_passwords\":%llu}",
+		       (unsigned long long)serial.bytes, serial.clients,
+		       (unsigned long long)serial.accepted, (unsigned long long)serial.dropped,
+		       (unsigned long long)serial.refused, (unsigned long long)serial.wrong,
+		       (unsigned long long)l->lost, (unsigned long long)l->out_lost,
+		       monitor.clients, (unsigned long long)monitor.accepted,
+		       (unsigned long long)monitor.dropped, (unsigned long long)monitor.refused,
+		       (unsigned long long)monitor.wrong);
+	return buf;
 }

@@ -7,19 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
+
+/* The path of NAME in VM_LOG_DIR, with .NUMBER behind it if that is not 0. False with errno. */
+static bool log_path(const struct settings *s, const char *name, long number, char path[PATH_MAX])
+{
+	char suffix[24] = "";
+
+	if (number)
+		(void)snprintf(suffix, sizeof suffix, ".%ld", number);
+	if (snprintf(path, PATH_MAX, "%s/%s%s", s->log_dir, name, suffix) < PATH_MAX)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
 
 /* NAME in VM_LOG_DIR, append-only, owned by ID where we may give it away. -1 with errno. */
 static int open_log(const struct settings *s, const struct identity *id, const char *name)
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof path, "%s/%s", s->log_dir, name) >= (int)sizeof path) {
-		errno = ENAMETOOLONG;
+	if (!log_path(s, name, 0, path))
 		return -1;
-	}
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		      0644);
 
@@ -60,13 +72,29 @@ bool files_open_logs(const struct settings *s, const struct identity *id)
 	return errors >= 0;
 }
 
-int files_open_console(const struct settings *s, const struct identity *id)
+int files_open(const struct settings *s, const struct identity *id, const char *name)
 {
-	int fd = open_log(s, id, "console.log");
+	int fd = open_log(s, id, name);
+	int why = errno;
 
 	if (fd < 0)
-		say_lost(s, "console.log");
+		say_lost(s, name);
+	errno = why;
 	return fd;
+}
+
+bool files_rotate(const struct settings *s, const char *name, long keep)
+{
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+
+	if (keep == 0)
+		return log_path(s, name, 0, from) && unlink(from) == 0;
+	for (long i = keep; i > 0; i--)
+		if (!log_path(s, name, i - 1, from) || !log_path(s, name, i, to) ||
+		    (rename(from, to) != 0 && (errno != ENOENT || i == 1)))
+			return false;
+	return true;
 }
 
 bool files_make_run_dir(const struct settings *s, struct error *err)

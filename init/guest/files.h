@@ -1,8 +1,9 @@
 /* files.h - the files that a run leaves in VM_LOG_DIR.
  *
- * console.log (every byte of the serial line), qemu.log (QEMU's own output and ours), events.jsonl
- * and guest-errors.log (QEMU's -d, opened by QEMU itself: it is made here so that QEMU's user owns
- * it). A directory that cannot be written costs the logs and a warning, never the guest.
+ * console.log (every byte of the serial line; guest/console_log.h), qemu.log (QEMU's own output and
+ * ours), events.jsonl and guest-errors.log (QEMU's -d, opened by QEMU itself: it is made here so
+ * that QEMU's user owns it). A directory that cannot be written costs the logs and a warning, never
+ * the guest.
  */
 #ifndef VM_GUEST_FILES_H
 #define VM_GUEST_FILES_H
@@ -16,8 +17,13 @@
  * reopens them (rotation). Returns whether QEMU can have guest-errors.log. */
 bool files_open_logs(const struct settings *s, const struct identity *id);
 
-/* console.log, for appending; -1 with a warning said. */
-int files_open_console(const struct settings *s, const struct identity *id);
+/* NAME in VM_LOG_DIR, made when it is missing, for appending, owned by ID where it may be given
+ * away. -1 with errno, and a warning said. */
+int files_open(const struct settings *s, const struct identity *id, const char *name);
+
+/* NAME becomes NAME.1, NAME.1 becomes NAME.2, and so on to NAME.KEEP, whose former file is gone;
+ * KEEP 0: NAME is removed. False with errno when NAME is there still. */
+bool files_rotate(const struct settings *s, const char *name, long keep);
 
 /* VM_RUN_DIR, made when it is missing. */
 bool files_make_run_dir(const struct settings *s, struct error *err);

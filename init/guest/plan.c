@@ -118,31 +118,64 @@ static void check_modules(struct plan *plan)
 	}
 }
 
-/* QEMU is told the password over QMP: it is on no command line, and QEMU's user cannot read the
- * file. The protocol's DES key has 8 bytes (RFC 6143, 7.2.2). */
-static void read_vnc_password(struct plan *plan)
+/* The first line of FILE, the value of SETTING, into PASSWORD. It is read once, by us: QEMU's user
+ * cannot read the file, and it is on no command line. */
+static void read_password(struct plan *plan, const char *setting, const char *file, char *password,
+			  size_t size)
 {
-	char line[64];
-	const char *file = plan->s.vnc_password_file;
+	char line[RELAY_PASSWORD + 2];
+	char fix[96];
 
+	if (!file)
+		return;
+	(void)snprintf(fix, sizeof fix, "mount the file into the container, or correct %s",
+		       setting);
 	if (read_small(file, line, sizeof line) < 0) {
 		(void)errors_add(&plan->errors,
-				 errno == ENOENT ? EXIT_NO_IMAGE : EXIT_NO_PERMISSION,
-				 "mount the file into the container, or correct VNC_PASSWORD_FILE",
-				 "VNC_PASSWORD_FILE=%s: %s", file, strerror(errno));
+				 errno == ENOENT ? EXIT_NO_IMAGE : EXIT_NO_PERMISSION, fix,
+				 "%s=%s: %s", setting, file, strerror(errno));
 		return;
 	}
-	line[strcspn(line, "\r\n")] = '\0';
-	if (!line[0])
+	size_t len = strcspn(line, "\r\n");
+
+	line[len] = '\0';
+	if (len == 0)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
 				 "write the password into its first line",
-				 "VNC_PASSWORD_FILE=%s: its first line is empty", file);
+				 "%s=%s: its first line is empty", setting, file);
+	if (len > RELAY_PASSWORD)
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING, "choose a shorter one",
+				 "%s=%s: the password is longer than %d bytes", setting, file,
+				 RELAY_PASSWORD);
+	(void)snprintf(password, size, "%.*s", RELAY_PASSWORD, line);
+	explicit_bzero(line, sizeof line);
+}
+
+/* The protocol's DES key has 8 bytes (RFC 6143, 7.2.2). */
+static void read_vnc_password(struct plan *plan)
+{
+	char line[RELAY_PASSWORD + 1] = "";
+	const char *file = plan->s.vnc_password_file;
+
+	read_password(plan, "VNC_PASSWORD_FILE", file, line, sizeof line);
 	(void)snprintf(plan->vnc_password, sizeof plan->vnc_password, "%.8s", line);
 	if (strlen(line) > 8)
 		(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
 				 "VNC_PASSWORD_FILE=%s: VNC uses the first 8 characters only",
 				 file);
 	explicit_bzero(line, sizeof line);
+}
+
+static void read_passwords(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+
+	if (s->vnc && s->vnc_password_file)
+		read_vnc_password(plan);
+	read_password(plan, "SERIAL_PASSWORD_FILE", s->serial_password_file, plan->serial_password,
+		      sizeof plan->serial_password);
+	read_password(plan, "MONITOR_PASSWORD_FILE", s->monitor_password_file,
+		      plan->monitor_password, sizeof plan->monitor_password);
 }
 
 /* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
@@ -176,8 +209,7 @@ static void check_files(struct plan *plan)
 		check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
 	if (s->share_9p)
 		check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir), S_IFDIR);
-	if (s->vnc && s->vnc_password_file)
-		read_vnc_password(plan);
+	read_passwords(plan);
 }
 
 static void collect_facts(struct plan *plan)

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "guest/relay.h"
 #include "host/disk.h"
 #include "host/kvm.h"
 #include "host/privileges.h"
@@ -24,7 +25,9 @@ struct plan {
 	struct args args;
 	struct errors errors;
 	struct errors warnings;
-	char vnc_password[9]; /* "" for none */
+	char vnc_password[9]; /* "" for none, as the following */
+	char serial_password[RELAY_PASSWORD + 1];
+	char monitor_password[RELAY_PASSWORD + 1];
 	char qemu[4096];      /* the emulator's path */
 };
 

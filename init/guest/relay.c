@@ -1,4 +1,4 @@
-/* relay.c - see relay.h: the device's side, the log, and the set-up.
+/* relay.c - see relay.h: the device's side, and the set-up.
  *
  * QEMU writes what the guest prints byte by byte (hw/char/serial.c, serial_xmit), so that a guest
  * at full speed would wake PID 1 for each of them. After QUICK_READS reads in close succession the
@@ -104,36 +104,13 @@ size_t relay_input(struct relay *r, const void *buf, size_t n)
 
 /* ---- output: what the guest prints ------------------------------------------------------- */
 
-static void write_log(struct relay *r, const uint8_t *buf, size_t n)
-{
-	while (n > 0 && r->config.log_fd >= 0) {
-		ssize_t done = write(r->config.log_fd, buf, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			break;
-		buf += done;
-		n -= (size_t)done;
-	}
-	if (n == 0 || r->config.log_fd < 0)
-		return;
-	r->stats.log_lost += n;
-	if (!r->log_failed)
-		log_warning("the log of the %s cannot be written (%s): what it misses is only "
-			    "counted until there is room again",
-			    r->config.name, strerror(errno));
-	r->log_failed = true;
-}
-
-/* Hand on what has come: log first, then whoever draws conclusions from it, then people. */
+/* Hand on what has come: to the observer first, then to people. */
 static void deliver(struct relay *r)
 {
 	while (r->delivered < r->head) {
 		size_t n;
 		const uint8_t *span = ring_span(r, r->delivered, r->head, &n);
 
-		write_log(r, span, n);
 		r->delivered += n;
 		if (r->config.observe)
 			r->config.observe(span, n, r->config.arg);
@@ -272,17 +249,16 @@ void relay_event(struct relay *r, struct loop_ref ref, uint32_t events)
 			input_send(r);
 		break;
 	case SLOT_TICK: on_tick(r); break;
-	case SLOT_TELNET: clients_accept(r, r->config.telnet_listener, true); break;
-	case SLOT_RAW: clients_accept(r, r->config.raw_listener, false); break;
-	default: client_event(r, ref, events); break;
+	case SLOT_TELNET:
+	case SLOT_RAW:
+	case SLOT_UNIX: clients_accept(r, ref.slot); break;
+	default:
+		if (ref.slot >= SLOT_CALLER)
+			door_event(r, ref, events);
+		else
+			client_event(r, ref, events);
+		break;
 	}
-}
-
-void relay_log(struct relay *r, int log_fd)
-{
-	fd_close(&r->config.log_fd);
-	r->config.log_fd = log_fd;
-	r->log_failed = false;
 }
 
 void relay_flush(struct relay *r)
@@ -330,16 +306,20 @@ static bool allocate(struct relay *r)
 	return true;
 }
 
+static bool add_listener(const struct relay *r, int fd, unsigned slot)
+{
+	return fd < 0 || loop_add(r->config.epoll, fd, EPOLLIN, ref_of(r, slot));
+}
+
 static bool add_all(struct relay *r)
 {
 	const struct relay_config *c = &r->config;
 
 	/* Edge-triggered, because nobody reads the timer: setting it anew is enough. */
 	return loop_add(c->epoll, r->tick, EPOLLIN | EPOLLET, ref_of(r, SLOT_TICK)) &&
-	       (c->telnet_listener < 0 ||
-		loop_add(c->epoll, c->telnet_listener, EPOLLIN, ref_of(r, SLOT_TELNET))) &&
-	       (c->raw_listener < 0 ||
-		loop_add(c->epoll, c->raw_listener, EPOLLIN, ref_of(r, SLOT_RAW)));
+	       add_listener(r, c->telnet_listener, SLOT_TELNET) &&
+	       add_listener(r, c->raw_listener, SLOT_RAW) &&
+	       add_listener(r, c->unix_listener, SLOT_UNIX);
 }
 
 static bool set_up(struct relay *r, const struct relay_config *config)
@@ -354,7 +334,9 @@ static bool set_up(struct relay *r, const struct relay_config *config)
 		errno = EINVAL;
 		return false;
 	}
-	return allocate(r) && add_all(r);
+	bool ask = config->password && config->password[0];
+
+	return allocate(r) && add_all(r) && (!ask || door_open(r));
 }
 
 struct relay *relay_new(const struct relay_config *config, struct error *err)
@@ -373,6 +355,7 @@ void relay_free(struct relay *r)
 {
 	if (!r)
 		return;
+	door_close(r);
 	if (r->clients)
 		clients_close(r);
 	if (r->to != r->from)
@@ -382,7 +365,7 @@ void relay_free(struct relay *r)
 	fd_close(&r->spare);
 	fd_close(&r->config.telnet_listener);
 	fd_close(&r->config.raw_listener);
-	fd_close(&r->config.log_fd);
+	fd_close(&r->config.unix_listener);
 	free(r->ring);
 	free(r->clients);
 	free(r);

@@ -1,13 +1,16 @@
 /* relay.h - one character device of QEMU, and everybody who is connected to it.
  *
  * PID 1 holds the other end of QEMU's serial line (and of its monitor) and drains it always: what
- * comes goes to a log file, to a ring of the last bytes, to an observer (phases), and from the
- * ring to every client at that client's own speed. A client that falls behind by more than the
+ * comes goes to an observer (log, phases), to a ring of the last bytes, and from the ring to every
+ * client at that client's own speed. A client that falls behind by more than the
  * ring holds is dropped and counted. What clients type goes to QEMU through a bounded queue; when
  * it is full, clients are not read until there is room.
  *
  * Who has shut down his sending side (`printf 'x' | nc`) still gets output; only when all places
  * are taken such a one, who may as well be gone, makes room for a newcomer.
+ *
+ * Where a password is set, who comes by TCP is asked for it first, before he takes a client's
+ * place: see relay_door.c.
  *
  * The event loop calls relay_event() with each of the relay's references. The relay never blocks
  * and allocates in relay_new() only.
@@ -22,7 +25,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 
-/* New bytes of QEMU's, in their order; they are in the log already. */
+/* New bytes of QEMU's, in their order; no client has seen them yet. */
 typedef void relay_observer(const uint8_t *buf, size_t n, void *arg);
 /* A telnet client asked for a serial break. What came with it is sent behind. */
 typedef void relay_break(void *arg);
@@ -39,17 +42,22 @@ struct relay_config {
 	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
 				 scrollback; may be NULL. Raw connections are for programs: none */
 	int telnet_listener;  /* -1: none */
-	int raw_listener;     /* unix or TCP without telnet; -1: none */
-	int log_fd;	      /* -1: none. A full disk costs log bytes only, counted */
+	int raw_listener;     /* TCP without telnet; -1: none */
+	int unix_listener;    /* raw, too; no password is asked there, and all may type; -1: none */
+	bool read_only;	      /* what comes by TCP is thrown away */
+	const char *password; /* asked for on TCP, at most RELAY_PASSWORD bytes; "" or NULL: none.
+				 The relay reads it whenever somebody answers */
 	relay_observer *observe;
 	relay_break *on_break;
 	void *arg;
 };
 
+#define RELAY_PASSWORD 127
+
 struct relay_stats {
 	uint64_t bytes;			     /* from QEMU */
-	uint64_t log_lost;		     /* bytes the log could not take */
 	uint64_t accepted, dropped, refused; /* clients: ever, too slow, over the limit */
+	uint64_t wrong;			     /* passwords */
 	size_t clients;			     /* now */
 };
 
@@ -88,9 +96,6 @@ bool relay_adopt(struct relay *r, int fd, unsigned how);
 
 /* Type N bytes into QEMU as if a client had; returns how many were taken (0 without a QEMU). */
 size_t relay_input(struct relay *r, const void *buf, size_t n);
-
-/* Another log descriptor (rotation, SIGHUP); the former one is closed. */
-void relay_log(struct relay *r, int log_fd);
 
 /* Take what is there without waiting (before an exit: the guest's last words), and give clients a
  * last chance, without blocking. */

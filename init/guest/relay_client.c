@@ -226,6 +226,11 @@ static void take(struct relay *r, struct client *c, size_t n)
 				  &events);
 		c->reply_len += room;
 	}
+	if (c->drop_lf && n > 0) {
+		c->drop_lf = false;
+		if (*in == '\n')
+			memmove(in, in + 1, --n);
+	}
 	if (r->to >= 0 && !c->read_only) /* else it is not saved up for another guest */
 		r->input_len += n;
 	/* The break goes first: "break, then a key" is how people use it (SysRq). */
@@ -338,7 +343,7 @@ static struct client *find_place(struct relay *r)
 	return ghost;
 }
 
-static void refuse(struct relay *r, int fd)
+void client_refuse(struct relay *r, int fd)
 {
 	char text[128];
 	int n = snprintf(text, sizeof text, "[%s: all %zu places are taken]\r\n", r->config.name,
@@ -350,8 +355,8 @@ static void refuse(struct relay *r, int fd)
 	r->stats.refused++;
 }
 
-/* None of these applies to unix sockets, which is no error. Urgent data stays in line, because
- * telnet's "data mark" is sent so and belongs behind the IAC before it. */
+/* Urgent data stays in line, because telnet's "data mark" is sent so and belongs behind the IAC
+ * before it. */
 static void prepare_tcp(int fd)
 {
 	static const struct {
@@ -367,14 +372,14 @@ static void prepare_tcp(int fd)
 				 sizeof options[i].value);
 }
 
-/* FD takes place C. False: it is gone already. */
-static bool settle(struct relay *r, struct client *c, int fd, bool telnet, unsigned how)
+/* FD takes place C, as a raw client unless it is made another. */
+static void settle(const struct relay *r, struct client *c, int fd, unsigned how)
 {
 	uint64_t ring_size = r->config.ring_size;
 
 	c->fd = fd;
 	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
-	c->telnet = telnet;
+	c->telnet = c->drop_lf = false;
 	c->read_only = how & RELAY_READ_ONLY;
 	c->registered = c->blocked = c->input_waits = false;
 	c->half_closed = c->half_sent = c->deaf = false;
@@ -382,8 +387,13 @@ static bool settle(struct relay *r, struct client *c, int fd, bool telnet, unsig
 	if (!(how & RELAY_SCROLLBACK))
 		c->position = r->delivered;
 	/* A raw connection is for programs: they get what the guest prints and nothing else. */
-	c->greeting_sent = telnet ? 0 : r->greeting_len;
-	c->reply_len = telnet ? telnet_start(&c->telnet_state, c->reply) : 0;
+	c->greeting_sent = r->greeting_len;
+	c->reply_len = 0;
+}
+
+/* C gets its first bytes. False: it is gone already. */
+static bool begin(struct relay *r, struct client *c)
+{
 	r->stats.accepted++;
 	r->stats.clients++;
 	if (!send_to(r, c))
@@ -393,41 +403,78 @@ static bool settle(struct relay *r, struct client *c, int fd, bool telnet, unsig
 	return c->fd >= 0;
 }
 
-static void welcome(struct relay *r, int fd, bool telnet)
+void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool drop_lf)
 {
 	struct client *c = find_place(r);
 
 	if (!c) {
-		refuse(r, fd);
+		client_refuse(r, fd);
 		return;
 	}
-	prepare_tcp(fd);
-	(void)settle(r, c, fd, telnet, RELAY_SCROLLBACK);
+	settle(r, c, fd, RELAY_SCROLLBACK | (r->config.read_only ? RELAY_READ_ONLY : 0));
+	c->drop_lf = drop_lf;
+	if (telnet) {
+		c->telnet = true;
+		c->greeting_sent = 0;
+		if (state)
+			c->telnet_state = *state;
+		else
+			c->reply_len = telnet_start(&c->telnet_state, c->reply);
+	}
+	(void)begin(r, c);
 }
 
 bool relay_adopt(struct relay *r, int fd, unsigned how)
 {
 	struct client *c = place_to_adopt(r);
 
-	if (c)
-		return settle(r, c, fd, false, how);
-	(void)close(fd);
-	return false;
+	if (!c) {
+		(void)close(fd);
+		return false;
+	}
+	settle(r, c, fd, how);
+	return begin(r, c);
 }
 
-void clients_accept(struct relay *r, int listener, bool telnet)
+static void newcomer(struct relay *r, int fd, unsigned slot)
 {
+	struct client *c;
+
+	if (slot == SLOT_UNIX) {
+		c = find_place(r);
+		if (c) {
+			settle(r, c, fd, RELAY_SCROLLBACK);
+			(void)begin(r, c);
+		} else {
+			client_refuse(r, fd);
+		}
+		return;
+	}
+	prepare_tcp(fd);
+	if (r->door)
+		door_ask(r, fd, slot == SLOT_TELNET);
+	else
+		client_welcome(r, fd, slot == SLOT_TELNET, NULL, false);
+}
+
+void clients_accept(struct relay *r, unsigned slot)
+{
+	const struct relay_config *config = &r->config;
+	int listener = slot == SLOT_TELNET ? config->telnet_listener
+		       : slot == SLOT_RAW  ? config->raw_listener
+					   : config->unix_listener;
+
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			welcome(r, fd, telnet);
+			newcomer(r, fd, slot);
 		} else if (errno == EMFILE || errno == ENFILE) {
 			/* Someone who is not taken off the queue would wake us for ever. */
 			fd_close(&r->spare);
 			fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 			if (fd >= 0)
-				refuse(r, fd);
+				client_refuse(r, fd);
 			r->spare = fcntl(r->tick, F_DUPFD_CLOEXEC, 0);
 			if (fd < 0)
 				return;

@@ -1,7 +1,8 @@
-/* relay_internal.h - what relay.c (device, listeners) and relay_client.c (people) share.
+/* relay_internal.h - what relay.c (device, listeners), relay_client.c (people) and relay_door.c
+ * (who is asked for the password) share.
  *
  * All bytes of QEMU's have a position, which only grows; the ring keeps the last `capacity` of
- * them. `head` is where the next one goes, `delivered` how far log and observer have come; clients
+ * them. `head` is where the next one goes, `delivered` how far the observer has come; clients
  * follow `delivered`, each with a position of its own, so that nobody sees what the log lacks.
  */
 #ifndef VM_GUEST_RELAY_INTERNAL_H
@@ -24,6 +25,10 @@
 #define SLOT_TELNET  0xfffeu
 #define SLOT_RAW     0xfffdu
 #define SLOT_TICK    0xfffcu
+#define SLOT_UNIX    0xfffau
+#define SLOT_DOOR    0xfff9u /* the door's timer */
+#define SLOT_CALLER  0xff00u /* and CALLERS_MAX more: who is asked for the password */
+#define CALLERS_MAX  16
 #define CLIENTS_MOST 256 /* with the adopted ones, who have the first places */
 
 struct client {
@@ -31,6 +36,7 @@ struct client {
 	uint8_t generation;
 	bool telnet;
 	bool read_only;	  /* what it sends is not for the guest */
+	bool drop_lf;	  /* the first byte it sends, if that is a line feed: its password's end */
 	bool registered;  /* in epoll, for `watched` */
 	bool blocked;	  /* its socket is full */
 	bool input_waits; /* what it typed waits for room in the queue */
@@ -53,7 +59,6 @@ struct relay {
 	int tick;  /* timerfd of the flood mode */
 	int spare; /* given up for a moment when descriptors run out */
 	bool resting;
-	bool log_failed;
 	unsigned quick_reads;
 	uint64_t last_read_ns, last_delivery_ns;
 	size_t capacity; /* of the ring */
@@ -63,6 +68,7 @@ struct relay {
 	size_t input_len;
 	uint8_t *ring;
 	struct client *clients;
+	struct door *door; /* NULL: no password */
 	char greeting[256];
 	uint8_t input[INPUT_QUEUE];
 };
@@ -84,12 +90,26 @@ void input_send(struct relay *r);
 
 /* relay_client.c */
 void clients_init(struct relay *r);
-void clients_accept(struct relay *r, int listener, bool telnet);
+/* Accept who waits on the listener of SLOT_TELNET, SLOT_RAW or SLOT_UNIX. */
+void clients_accept(struct relay *r, unsigned slot);
+/* FD, from a TCP listener, becomes a client. A telnet one whose negotiation has begun brings its
+ * state along. DROP_LF: see struct client. */
+void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool drop_lf);
+/* FD is told that there is no place, and closed. */
+void client_refuse(struct relay *r, int fd);
 void clients_send(struct relay *r, bool blocked_too);
 void clients_make_room(struct relay *r, size_t n);
 void clients_drop_slow(struct relay *r);
 void clients_resume_input(struct relay *r);
 void clients_close(struct relay *r);
 void client_event(struct relay *r, struct loop_ref ref, uint32_t events);
+
+/* relay_door.c */
+bool door_open(struct relay *r);
+void door_close(struct relay *r);
+/* FD has just come and is asked for the password. */
+void door_ask(struct relay *r, int fd, bool telnet);
+/* An event of SLOT_DOOR or SLOT_CALLER. */
+void door_event(struct relay *r, struct loop_ref ref, uint32_t events);
 
 #endif

@@ -24,14 +24,13 @@ static double ms_since(uint64_t from, uint64_t to)
 static void status_json(const struct supervisor *v, char *buf, size_t size)
 {
 	const struct plan *plan = v->plan;
-	struct relay_stats st;
 	char why[128];
 	char quoted_why[160];
 	char reason[2 * sizeof plan->accel.reason];
 	char disk[4400];
+	char consoles[CONSOLES_JSON];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
-	relay_stats(v->relays[RELAY_SERIAL], &st);
 	(void)snprintf(
 		buf, size,
 		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
@@ -39,8 +38,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
 		"\"ms\":{\"up\":%.1f,\"qmp\":%.1f,\"running\":%.1f,\"first_byte\":%.1f,\"ready\":%."
 		"1f},"
-		"\"console\":{\"bytes\":%llu,\"clients\":%zu,\"accepted\":%llu,\"dropped\":%llu,"
-		"\"log_lost\":%llu},"
+		"\"console\":%s,"
 		"\"log_lines_lost\":%lu}\n",
 		supervisor_state_name(v->state), ready ? "true" : "false",
 		json_quote(why, quoted_why, sizeof quoted_why),
@@ -51,9 +49,8 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		ms_since(v->spawned_ns, clock_now()), ms_since(v->spawned_ns, v->qmp_ns),
 		ms_since(v->spawned_ns, v->running_ns),
 		ms_since(v->spawned_ns, v->watch.first_byte_ns),
-		ms_since(v->spawned_ns, v->watch.ready_ns), (unsigned long long)st.bytes,
-		st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped,
-		(unsigned long long)st.log_lost, log_lost());
+		ms_since(v->spawned_ns, v->watch.ready_ns),
+		consoles_json(v, consoles, sizeof consoles), log_lost());
 }
 
 static void status_text(const struct supervisor *v, char *buf, size_t size)
@@ -156,6 +153,14 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }
 
+static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	(void)arg;
+	bool sent = consoles_break(v);
+
+	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
+}
+
 static void request_console(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static const struct {
@@ -236,7 +241,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"status", request_status},   {"health", request_health},
 		{"wait", request_wait},	      {"stop", request_stop},
 		{"reset", request_reset},     {"monitor", request_monitor},
-		{"console", request_console},
+		{"console", request_console}, {"break", request_break},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

@@ -102,7 +102,7 @@ static void reap(struct supervisor *v)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != v->qemu)
+		if (consoles_reaped(v, pid) || pid != v->qemu)
 			continue;
 		v->qemu_ended = true;
 		v->qemu_status = status;
@@ -301,9 +301,7 @@ static void tear_down(struct supervisor *v)
 {
 	char path[RUN_PATH_MAX];
 
-	for (int i = 0; i < RELAY_COUNT; i++)
-		if (v->relays[i])
-			relay_free(v->relays[i]);
+	consoles_close(v);
 	(void)run_path(&v->plan->s, "control.sock", path);
 	(void)unlink(path);
 	(void)run_path(&v->plan->s, "qmp.sock", path);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/timers.h"
+#include "guest/consoles.h"
 #include "guest/control.h"
 #include "guest/ladder.h"
 #include "guest/plan.h"
@@ -68,6 +69,7 @@ struct supervisor {
 	struct qmp qmp;
 	bool qmp_armed; /* EPOLLOUT is asked for */
 	struct relay *relays[RELAY_COUNT];
+	struct consoles consoles;
 	struct control control;
 	struct ladder ladder;
 	struct watch watch;
@@ -97,10 +99,6 @@ bool supervisor_ready(const struct supervisor *v, char *why, size_t size);
 
 /* N bytes at BUF came from the guest's serial line; they are in the log already. */
 void supervisor_on_serial(struct supervisor *v, const uint8_t *buf, size_t n);
-
-/* Set up both relays with their listeners; open their logs again (consoles.c). */
-bool consoles_open(struct supervisor *v, struct error *err);
-void consoles_reopen_logs(struct supervisor *v);
 
 /* QMP's descriptor has EVENTS (epoll); EPOLLOUT is armed only while something waits. */
 void supervisor_qmp_io(struct supervisor *v, uint32_t events);

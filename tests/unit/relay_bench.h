@@ -30,7 +30,7 @@
 
 struct bench {
 	struct relay *r;
-	int epoll, guest, telnet, raw, log; /* the two listeners */
+	int epoll, guest, telnet, raw, local; /* raw: TCP; local: a unix socket */
 	unsigned breaks;
 	size_t observed;
 	uint8_t *heard; /* by the observer; HEARD_MAX bytes */
@@ -79,12 +79,14 @@ static inline int attach(struct bench *b)
 	return b->guest = fds[1];
 }
 
-static inline void set_up(struct bench *b, size_t clients_max, int log_fd)
+/* With PASSWORD (NULL: none) on the TCP listeners. */
+static inline void set_up_with(struct bench *b, size_t clients_max, const char *password,
+			       bool read_only)
 {
 	*b = (struct bench){.epoll = epoll_create1(EPOLL_CLOEXEC),
 			    .telnet = listen_on(AF_INET),
-			    .raw = listen_on(AF_UNIX),
-			    .log = log_fd >= 0 ? log_fd : memfd_create("console.log", MFD_CLOEXEC),
+			    .raw = listen_on(AF_INET),
+			    .local = listen_on(AF_UNIX),
 			    .heard = malloc(HEARD_MAX)};
 	struct relay_config config = {.name = "console",
 				      .ref_type = 3,
@@ -95,7 +97,9 @@ static inline void set_up(struct bench *b, size_t clients_max, int log_fd)
 				      .greeting = GREETING,
 				      .telnet_listener = b->telnet,
 				      .raw_listener = b->raw,
-				      .log_fd = dup(b->log),
+				      .unix_listener = b->local,
+				      .password = password,
+				      .read_only = read_only,
 				      .observe = observe,
 				      .on_break = on_break,
 				      .arg = b};
@@ -105,12 +109,16 @@ static inline void set_up(struct bench *b, size_t clients_max, int log_fd)
 	(void)attach(b);
 }
 
+static inline void set_up(struct bench *b, size_t clients_max)
+{
+	set_up_with(b, clients_max, NULL, false);
+}
+
 static inline void tear_down(struct bench *b)
 {
 	relay_free(b->r);
 	close(b->epoll);
 	close(b->guest);
-	close(b->log);
 	free(b->heard);
 }
 

@@ -15,8 +15,8 @@ static void typing_waits_for_the_guest(void **state)
 	struct bench b;
 
 	(void)state;
-	set_up(&b, 4, -1);
-	int raw = dial(&b, b.raw), other = dial(&b, b.raw);
+	set_up(&b, 4);
+	int raw = dial(&b, b.local), other = dial(&b, b.local);
 
 	for (size_t before = 1; before != at;) {
 		before = at;
@@ -49,7 +49,7 @@ static void half_closed(bool telnet)
 {
 	struct bench b;
 
-	set_up(&b, 4, -1);
+	set_up(&b, 4);
 	int fd = dial(&b, telnet ? b.telnet : b.raw);
 
 	if (telnet)
@@ -83,18 +83,18 @@ static void ghosts_make_room(void **state)
 	struct bench b;
 
 	(void)state;
-	set_up(&b, 2, -1);
+	set_up(&b, 2);
 	int fd = dial(&b, b.telnet);
 
 	close(fd);
 	settle(&b);
 	assert_int_equal(stats(&b).clients, 0);
-	int ghost = dial(&b, b.raw), typist = dial(&b, b.raw);
+	int ghost = dial(&b, b.local), typist = dial(&b, b.local);
 
 	assert_int_equal(shutdown(ghost, SHUT_WR), 0);
 	settle(&b);
 	assert_int_equal(stats(&b).clients, 2);
-	int late = dial(&b, b.raw);
+	int late = dial(&b, b.local);
 	char end;
 
 	assert_int_equal(read(ghost, &end, 1), 0);
@@ -117,11 +117,11 @@ static void last_words_reach_the_guest(void **state)
 	size_t typed = 0, n;
 
 	(void)state;
-	set_up(&b, 4, -1);
+	set_up(&b, 4);
 	memset(got, 'a', 4096);
 	while ((n = relay_input(b.r, got, 4096)) > 0)
 		typed += n;
-	int raw = dial(&b, b.raw);
+	int raw = dial(&b, b.local);
 
 	assert_int_equal(send(raw, "halt\r", 5, MSG_NOSIGNAL), 5);
 	close(raw);
@@ -149,8 +149,8 @@ static void a_new_qemu_takes_over(void **state)
 	struct bench b;
 
 	(void)state;
-	set_up(&b, 4, -1);
-	int raw = dial(&b, b.raw);
+	set_up(&b, 4);
+	int raw = dial(&b, b.local);
 
 	assert_int_equal(send(b.guest, "last words", 10, 0), 10);
 	close(b.guest);
@@ -193,11 +193,11 @@ static void two_pipes(void **state)
 	size_t typed = 0, len = 0;
 
 	(void)state;
-	set_up(&b, 4, -1);
+	set_up(&b, 4);
 	assert_int_equal(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(pipe2(in, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_true(relay_attach(b.r, out[0], in[1]));
-	int raw = dial(&b, b.raw);
+	int raw = dial(&b, b.local);
 
 	for (size_t at = 0; at < n;) {
 		at += write(out[1], text + at, 1) == 1;
@@ -239,7 +239,7 @@ static void without_descriptors(void **state)
 	char text[64];
 
 	(void)state;
-	set_up(&b, 4, -1);
+	set_up(&b, 4);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int lowest = dup(fd);
 
@@ -248,7 +248,7 @@ static void without_descriptors(void **state)
 	none.rlim_cur = (rlim_t)lowest;
 	close(lowest);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_int_equal(getsockname(b.raw, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(getsockname(b.local, (struct sockaddr *)&address, &len), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
 	settle(&b);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
@@ -256,7 +256,7 @@ static void without_descriptors(void **state)
 	assert_int_equal(read(fd, text, 1), 0);
 	assert_int_equal(stats(&b).refused, 1);
 	close(fd);
-	fd = dial(&b, b.raw);
+	fd = dial(&b, b.local);
 	SAY(&b, b.guest, "welcome");
 	EXPECT(fd, "welcome");
 	close(fd);
@@ -270,8 +270,8 @@ static void late_events_hit_nobody(void **state)
 	struct bench b;
 
 	(void)state;
-	set_up(&b, 4, -1);
-	int fd = dial(&b, b.raw);
+	set_up(&b, 4);
+	int fd = dial(&b, b.local);
 
 	close(fd);
 	assert_int_equal(epoll_wait(b.epoll, events, 4, 1000), 1);
@@ -279,7 +279,7 @@ static void late_events_hit_nobody(void **state)
 
 	relay_event(b.r, ref, events[0].events);
 	assert_int_equal(stats(&b).clients, 0);
-	fd = dial(&b, b.raw);
+	fd = dial(&b, b.local);
 	relay_event(b.r, ref, EPOLLIN | EPOLLHUP);
 	ref.slot = 200; /* a place that nobody ever had */
 	relay_event(b.r, ref, EPOLLIN | EPOLLHUP);
@@ -297,9 +297,9 @@ static void the_adopted(void **state)
 	int live[2], all[2], more[2];
 
 	(void)state;
-	set_up(&b, 1, -1);
+	set_up(&b, 1);
 	SAY(&b, b.guest, "boot\r\n");
-	int person = dial(&b, b.raw);
+	int person = dial(&b, b.local);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, live), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, all), 0);
@@ -339,7 +339,7 @@ static void what_cannot_be_set_up(void **state)
 				      .clients_max = 4,
 				      .telnet_listener = -1,
 				      .raw_listener = -1,
-				      .log_fd = -1};
+				      .unix_listener = -1};
 	struct error err;
 
 	(void)state;

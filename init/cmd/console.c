@@ -1,0 +1,295 @@
+/* console.c - vm console: the serial console on this terminal (or pipe).
+ *
+ * A client of PID 1's like any other (guest/control.h, `console`), so that nothing that happens to
+ * this terminal concerns PID 1. Ctrl-] opens a menu, every other key goes to the guest. PID 1
+ * itself starts `vm console --own` when its standard input is a terminal (guest/consoles.c):
+ * leaving is a pause there, because there is nothing else on that terminal to go back to.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/io.h"
+#include "cmd/cmd.h"
+#include "host/terminal.h"
+
+#define MENU_KEY	 '\035'
+#define INTERRUPT_KEY	 '\003'
+#define STATUS_TIMEOUT_S 5
+#define STATUS_SIGNAL	 128
+
+/* Colours off, cursor on: what a program of the guest's may have left behind. */
+#define TIDY "\033[0m\033[?25h"
+
+enum menu { MENU_CLOSED, MENU_OPEN, MENU_QUIT };
+
+enum outcome { GOES_ON, LEFT, ENDED };
+
+struct console {
+	char **envp;
+	int fd; /* to PID 1, non-blocking */
+	bool terminal, read_only, own;
+	bool input_ended;
+	enum menu menu;
+	size_t typed_len; /* what PID 1 has not taken yet */
+	char typed[1024];
+};
+
+static void say(const char *text)
+{
+	(void)write_all(STDOUT_FILENO, text, strlen(text));
+}
+
+/* ---- the menu ---------------------------------------------------------------------------- */
+
+static void show_status(const struct console *c)
+{
+	terminal_restore();
+	(void)client_request(c->envp, "status", STATUS_TIMEOUT_S, 0);
+	(void)fflush(stdout);
+	terminal_raw();
+}
+
+/* What PID 1 does without an answer that anybody would wait for. */
+static void order(const struct console *c, const char *request, const char *what)
+{
+	int fd = client_connect(c->envp, request);
+
+	say(fd < 0 ? "[PID 1 does not answer]\r\n" : what);
+	fd_close(&fd);
+}
+
+static enum outcome menu_key(struct console *c, char key)
+{
+	enum menu was = c->menu;
+
+	c->menu = MENU_CLOSED;
+	if (was == MENU_QUIT) {
+		if (key == 'y')
+			order(c, "stop --now", "[cutting the power]\r\n");
+		else
+			say("[no]\r\n");
+		return GOES_ON;
+	}
+	switch (key) {
+	case 'l': return LEFT;
+	case 'b': order(c, "break", "[break]\r\n"); break;
+	case 's': show_status(c); break;
+	case 'p': order(c, "stop", "[asking the guest to power off]\r\n"); break;
+	case 'q':
+		say("[cut the guest's power without asking it? y/n]\r\n");
+		c->menu = MENU_QUIT;
+		break;
+	case MENU_KEY:
+		if (!c->read_only)
+			c->typed[c->typed_len++] = key;
+		break;
+	default: say("[back]\r\n"); break;
+	}
+	return GOES_ON;
+}
+
+static enum outcome on_key(struct console *c, char key)
+{
+	if (c->terminal && c->menu != MENU_CLOSED)
+		return menu_key(c, key);
+	if (c->terminal && key == MENU_KEY) {
+		say("\r\n[l leave, b break, s status, p power down, q quit: cut the power, "
+		    "Ctrl-] send Ctrl-]]\r\n");
+		c->menu = MENU_OPEN;
+		return GOES_ON;
+	}
+	if (c->read_only)
+		return c->terminal && key == INTERRUPT_KEY ? LEFT : GOES_ON;
+	c->typed[c->typed_len++] = key;
+	return GOES_ON;
+}
+
+/* ---- moving bytes ------------------------------------------------------------------------ */
+
+/* From PID 1 to the terminal. */
+static enum outcome show(const struct console *c)
+{
+	char buf[8192];
+	ssize_t n = read(c->fd, buf, sizeof buf);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return GOES_ON;
+	if (n <= 0)
+		return ENDED;
+	return write_all(STDOUT_FILENO, buf, (size_t)n) ? GOES_ON : LEFT;
+}
+
+static void send_typed(struct console *c)
+{
+	ssize_t n = send(c->fd, c->typed, c->typed_len, MSG_NOSIGNAL);
+
+	if (n > 0) {
+		c->typed_len -= (size_t)n;
+		memmove(c->typed, c->typed + n, c->typed_len);
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		c->typed_len = 0; /* PID 1 is gone; its last words are still to be read */
+	}
+}
+
+/* From the terminal, as much as there is room for. */
+static enum outcome take_keys(struct console *c)
+{
+	char keys[sizeof c->typed];
+	ssize_t n = read(STDIN_FILENO, keys, sizeof keys - c->typed_len);
+	enum outcome outcome = GOES_ON;
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return GOES_ON;
+	c->input_ended = n <= 0;
+	if (c->input_ended && c->terminal) /* the terminal is gone */
+		return LEFT;
+	for (ssize_t i = 0; i < n && outcome == GOES_ON; i++)
+		outcome = on_key(c, keys[i]);
+	return outcome;
+}
+
+static enum outcome relay_bytes(struct console *c)
+{
+	enum outcome outcome = GOES_ON;
+	bool shut = false;
+
+	while (outcome == GOES_ON) {
+		bool room = c->typed_len < sizeof c->typed;
+		struct pollfd p[] = {
+			{.fd = c->fd, .events = (short)(POLLIN | (c->typed_len ? POLLOUT : 0))},
+			{.fd = room && !c->input_ended ? STDIN_FILENO : -1, .events = POLLIN}};
+
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[1].revents)
+			outcome = take_keys(c);
+		if (c->typed_len > 0)
+			send_typed(c);
+		if (outcome == GOES_ON && (p[0].revents & (POLLIN | POLLHUP | POLLERR)))
+			outcome = show(c);
+		if (c->input_ended && c->typed_len == 0 && !shut)
+			shut = shutdown(c->fd, SHUT_WR) == 0;
+	}
+	return outcome;
+}
+
+/* ---- a session --------------------------------------------------------------------------- */
+
+static void on_fatal_signal(int sig)
+{
+	terminal_restore();
+	_exit(STATUS_SIGNAL + sig);
+}
+
+/* Back from a stop (kill -STOP, and a shell that has changed the terminal meanwhile). */
+static void on_continue(int sig)
+{
+	(void)sig;
+	terminal_raw();
+}
+
+static void catch_signals(bool raw)
+{
+	static const int fatal[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV, SIGBUS, SIGABRT};
+	struct sigaction end = {.sa_handler = on_fatal_signal};
+	struct sigaction cont = {.sa_handler = raw ? on_continue : SIG_DFL};
+
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		(void)sigaction(fatal[i], &end, NULL);
+	(void)sigaction(SIGCONT, &cont, NULL);
+}
+
+/* Show the console from ALL on or from now on, until it is left or over. *STATUS: what the program
+ * ends with. */
+static enum outcome session(struct console *c, bool all, int *status)
+{
+	char request[32];
+
+	(void)snprintf(request, sizeof request, "console %s%s", all ? "all" : "live",
+		       c->read_only ? " readonly" : "");
+	_cleanup_fd_ int fd = client_stream(c->envp, request, status);
+
+	if (fd < 0)
+		return ENDED;
+	c->fd = fd;
+	(void)fd_nonblock(fd, true);
+	if (c->terminal) {
+		catch_signals(true);
+		terminal_raw();
+	}
+	enum outcome outcome = relay_bytes(c);
+
+	if (c->terminal) {
+		say(TIDY);
+		catch_signals(false);
+		terminal_restore();
+	}
+	return outcome;
+}
+
+/* The own terminal was left: wait for Enter. False when the guest or the terminal is gone. */
+static bool come_back(const struct console *c)
+{
+	_cleanup_fd_ int gone = client_connect(c->envp, "wait exit");
+	char line[256];
+
+	(void)signal(SIGINT, SIG_IGN); /* ^C is PID 1's now */
+	(void)signal(SIGQUIT, SIG_IGN);
+	say("\n[the guest runs on; Enter comes back, Ctrl-C stops it]\n");
+	for (;;) {
+		struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+				     {.fd = gone, .events = POLLIN}};
+
+		if (gone < 0 || (poll(p, 2, -1) > 0 && p[1].revents))
+			return false;
+		if (!p[0].revents)
+			continue;
+		ssize_t n = read(STDIN_FILENO, line, sizeof line);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return false;
+		if (n > 0)
+			return true;
+	}
+}
+
+int cmd_console(const struct command *self, int argc, char **argv, char **envp)
+{
+	struct console c = {.envp = envp};
+	bool all = true;
+	int status = EXIT_CLEAN;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--read-only") == 0)
+			c.read_only = true;
+		else if (strcmp(argv[i], "--own") == 0)
+			c.own = true;
+		else
+			return cmd_usage(self, "unknown argument", argv[i]);
+	}
+	c.terminal = terminal_remember(STDIN_FILENO);
+	if (c.own)
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	else if (c.terminal)
+		(void)fprintf(stderr, "[serial console of the guest; Ctrl-] for the menu]\n");
+	for (;;) {
+		enum outcome outcome = session(&c, all, &status);
+
+		if (outcome == LEFT && c.own && c.terminal && !c.input_ended && come_back(&c)) {
+			all = false;
+			say("[the serial console; Ctrl-] for the menu]\n");
+			continue;
+		}
+		if (!c.own && c.terminal && status == EXIT_CLEAN)
+			(void)fprintf(stderr, outcome == LEFT ? "\n[left; the guest runs on]\n"
+							      : "\n[the guest has ended]\n");
+		return status;
+	}
+}

@@ -1,0 +1,212 @@
+/* console_log.c - see console_log.h. */
+#include "guest/console_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "guest/files.h"
+
+#define CHUNK 4096
+
+static void open_file(struct console_log *l, struct console_file *f)
+{
+	struct stat st;
+
+	fd_close(&f->fd);
+	f->fd = files_open(l->s, l->identity, f->name);
+	f->size = f->fd >= 0 && fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	f->failed = false;
+}
+
+static void rotate(struct console_log *l, struct console_file *f)
+{
+	if (files_rotate(l->s, f->name, l->s->console_log_keep)) {
+		open_file(l, f);
+		return;
+	}
+	if (!f->failed)
+		log_warning("VM_LOG_DIR=%s: %s cannot be rotated (%s): it grows on", l->s->log_dir,
+			    f->name, strerror(errno));
+	f->failed = true;
+	f->size = 0; /* not to be tried before as much again has come */
+}
+
+static void append(struct console_log *l, struct console_file *f, const uint8_t *buf, size_t n)
+{
+	uint64_t limit = (uint64_t)l->s->console_log_size << 20;
+
+	if (f->fd < 0)
+		return;
+	if (limit && f->size > 0 && f->size + n > limit)
+		rotate(l, f);
+	while (n > 0 && f->fd >= 0) {
+		ssize_t done = write(f->fd, buf, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			break;
+		buf += done;
+		n -= (size_t)done;
+		f->size += (uint64_t)done;
+	}
+	if (n == 0)
+		return;
+	l->lost += n;
+	if (!f->failed)
+		log_warning("VM_LOG_DIR=%s: %s cannot be written (%s): what it misses is only "
+			    "counted until there is room again",
+			    l->s->log_dir, f->name, strerror(errno));
+	f->failed = true;
+}
+
+/* "   12.345678 2026-01-31T23:59:59.999Z ": all lines of one call began at the same time. */
+static size_t line_head(char head[64], uint64_t started_ns)
+{
+	uint64_t us = (clock_now() - started_ns) / 1000;
+	char utc[CLOCK_UTC];
+
+	clock_utc(utc);
+	return (size_t)snprintf(head, 64, "%5llu.%06u %.24s ", (unsigned long long)(us / 1000000),
+				(unsigned)(us % 1000000), utc);
+}
+
+static void write_timed(struct console_log *l, const uint8_t *buf, size_t n, uint64_t started_ns)
+{
+	char head[64];
+	size_t head_len = line_head(head, started_ns);
+	uint8_t out[CHUNK];
+	size_t len = 0;
+
+	while (n > 0) {
+		const uint8_t *end = memchr(buf, '\n', n);
+		size_t line = end ? (size_t)(end - buf) + 1 : n;
+		size_t lead = l->in_line ? 0 : head_len;
+
+		if (line > sizeof out - head_len) { /* a long one: in pieces */
+			line = sizeof out - head_len;
+			end = NULL;
+		}
+		if (len + lead + line > sizeof out) {
+			append(l, &l->timed, out, len);
+			len = 0;
+		}
+		memcpy(out + len, head, lead);
+		memcpy(out + len + lead, buf, line);
+		len += lead + line;
+		buf += line;
+		n -= line;
+		l->in_line = !end;
+	}
+	append(l, &l->timed, out, len);
+}
+
+/* To standard output as far as that takes it. A line says where something is missing. */
+static void print(struct console_log *l, const uint8_t *text, size_t n)
+{
+	char note[96];
+	ssize_t done = 0;
+
+	if (l->out_gap) {
+		int len = snprintf(note, sizeof note,
+				   "\nvm: [%llu bytes of the console are missing here]\n",
+				   (unsigned long long)l->out_lost);
+
+		l->out_gap = write(l->out, note, (size_t)len) != len;
+	}
+	if (!l->out_gap)
+		done = write(l->out, text, n);
+	if (done < 0 && errno != EAGAIN && errno != EINTR) {
+		fd_close(&l->out); /* nobody reads it any more */
+		return;
+	}
+	if (done < 0)
+		done = 0;
+	l->out_lost += n - (size_t)done;
+	l->out_gap = (size_t)done < n;
+}
+
+/* Leave out the control characters that do more to a terminal than end a line. */
+static size_t drop_controls(uint8_t *text, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((text[i] >= ' ' && text[i] != 0x7f) || text[i] == '\n' || text[i] == '\t')
+			text[len++] = text[i];
+	return len;
+}
+
+static void write_out(struct console_log *l, const uint8_t *buf, size_t n)
+{
+	uint8_t text[CHUNK];
+
+	while (n > 0 && l->out >= 0) {
+		size_t part = n < sizeof text ? n : sizeof text;
+		size_t len = console_text_strip(&l->text, buf, part, text);
+
+		len = drop_controls(text, len);
+		if (len > 0)
+			print(l, text, len);
+		buf += part;
+		n -= part;
+	}
+}
+
+void console_log_write(struct console_log *l, const uint8_t *buf, size_t n, uint64_t started_ns)
+{
+	append(l, &l->whole, buf, n);
+	if (l->timed.fd >= 0)
+		write_timed(l, buf, n, started_ns);
+	if (l->out >= 0)
+		write_out(l, buf, n);
+}
+
+/* Standard output that does not block: an open file of our own, since others may share the one
+ * there is; a plain file never blocks, and has to be shared for its offset; what cannot be opened
+ * anew (a socket) is changed all the same. -1: there is none. */
+static int open_out(void)
+{
+	struct stat st;
+
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 && fd_nonblock(STDOUT_FILENO, true))
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return fd;
+}
+
+void console_log_open(struct console_log *l, const struct settings *s,
+		      const struct identity *identity, bool out)
+{
+	*l = (struct console_log){.s = s,
+				  .identity = identity,
+				  .whole = {.name = "console.log", .fd = -1},
+				  .timed = {.name = "console.timed.log", .fd = -1},
+				  .out = out && s->console_stdout ? open_out() : -1};
+	console_log_reopen(l);
+}
+
+void console_log_reopen(struct console_log *l)
+{
+	open_file(l, &l->whole);
+	if (l->s->console_timed)
+		open_file(l, &l->timed);
+}
+
+void console_log_close(struct console_log *l)
+{
+	if (l->in_line) /* the next run begins a line of its own */
+		append(l, &l->timed, (const uint8_t *)"\n", 1);
+	fd_close(&l->whole.fd);
+	fd_close(&l->timed.fd);
+	fd_close(&l->out);
+}

@@ -1,0 +1,41 @@
+/* consoles.h - the supervisor's serial console and monitor: where people connect, what is kept of
+ * what comes, and the container's own terminal.
+ */
+#ifndef VM_GUEST_CONSOLES_H
+#define VM_GUEST_CONSOLES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "guest/console_log.h"
+
+struct supervisor;
+
+struct consoles {
+	struct console_log log;
+	pid_t terminal; /* `vm console` on our own terminal; 0: none */
+};
+
+/* Set up both relays with their listeners, the logs, and the own terminal. */
+bool consoles_open(struct supervisor *v, struct error *err);
+
+/* SIGHUP: open the logs again. */
+void consoles_reopen_logs(struct supervisor *v);
+
+/* PID has ended. Returns whether it was of ours. */
+bool consoles_reaped(struct supervisor *v, pid_t pid);
+
+/* A break on the serial line. False when QEMU does not answer. */
+bool consoles_break(struct supervisor *v);
+
+/* What `vm status --json` says of the serial console and, as a second member, of the monitor, into
+ * BUF:
+ * `{...},"monitor":{...}`. Returns BUF. */
+#define CONSOLES_JSON 512
+const char *consoles_json(const struct supervisor *v, char *buf, size_t size);
+
+/* The end: last words out, everybody off, the terminal as it was. */
+void consoles_close(struct supervisor *v);
+
+#endif
