@@ -61,6 +61,10 @@ build/obj/%.o: init/% Makefile
 	@mkdir -p $(@D)
 	$(Q)$(if $(V),,printf 'CC %s\n' $<;) $(VM_CC) $(CPPFLAGS_VM) $(if $(filter %.c,$<),$(CFLAGS_VM)) -MMD -MP -c -o $@ $<
 
+# What .incbin reads is no dependency that a compiler writes down.
+build/obj/guest/marker_files.c.o build/unit/obj/guest/marker_files.c.o: \
+	$(wildcard init/guest/markers/*.markers)
+
 # Files that name the version are compiled again when it changes, and no others.
 ifneq ($(VERSION),$(file <build/version))
 $(shell mkdir -p build && printf '%s' '$(VERSION)' >build/version)

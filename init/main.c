@@ -26,6 +26,12 @@ static const struct command commands[] = {
 	 cmd_kvm},
 	{"settings", "[--json|--markdown]",
 	 "print every setting: name, value in force, default, meaning", "", cmd_settings},
+	{"markers", "[GUEST | --check FILE | --match FILE|GUEST]",
+	 "print, check or try what is looked for on the guest's console",
+	 "GUEST is hurd, mach, linux, minix, exov6 or generic (the default); FILE one of your own "
+	 "(VM_MARKERS).\n"
+	 "--match prints line, kind and name of what fires in a console.log on standard input.\n",
+	 cmd_markers},
 	{"status", "[--json]", "say what the guest is doing", "", cmd_request},
 	{"health", "", "exit 0 when the guest is ready, 1 when not (yet), with one line why",
 	 "This is the image's HEALTHCHECK.\n", cmd_request},

@@ -19,6 +19,7 @@ int cmd_check(const struct command *self, int argc, char **argv, char **envp);
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
+int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);

@@ -1,8 +1,8 @@
 /* markers.h - marker files (docs/markers.md): which text on a guest's console means what; and the
  * matcher that finds it in the stream.
  *
- * A file has one marker a line, KIND NAME REGEX, REGEX to the end of the line; an indented line below
- * is advice for people. Lines of # and empty lines are skipped.
+ * A file has one marker a line, KIND NAME REGEX, REGEX to the end of the line; an indented line
+ * below is advice for people. Lines of # and empty lines are skipped.
  */
 #ifndef VM_FORMAT_MARKERS_H
 #define VM_FORMAT_MARKERS_H
@@ -16,6 +16,8 @@
 
 #define MARKERS_MAX	PATTERNS_MAX
 #define MARKER_NAME_MAX 31
+/* The largest file that it makes sense to read. */
+#define MARKERS_TEXT_MAX (64 << 10)
 
 enum marker_kind {
 	MARKER_PROGRESS, /* a phase begins */

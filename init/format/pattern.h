@@ -10,8 +10,8 @@
  * POSIX leaves undefined (nothing between two |, a repetition of nothing or of an anchor) is an
  * error, and so is an expression that an empty line matches.
  *
- * '\n' and '\r' end a line, and neither . nor any bracket expression matches one of them. Every other
- * byte is a byte. An expression matches anywhere in a line unless ^ or $ says otherwise.
+ * '\n' and '\r' end a line, and neither . nor any bracket expression matches one of them. Every
+ * other byte is a byte. An expression matches anywhere in a line unless ^ or $ says otherwise.
  */
 #ifndef VM_FORMAT_PATTERN_H
 #define VM_FORMAT_PATTERN_H

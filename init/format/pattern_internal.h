@@ -1,0 +1,95 @@
+/* pattern_internal.h - what pattern_parse.c (expressions to NFA) and pattern.c (NFA to DFA, and the
+ * stream) share. See pattern.h.
+ *
+ * The NFA is a program in the manner of Thompson's and Pike's: every node leads to the next one,
+ * and a split or jump to its target as well or instead. A set of nodes is a bit set over the
+ * program; only nodes that wait for something (a byte, the line's end) or say "matched" are kept in
+ * one.
+ */
+#ifndef VM_FORMAT_PATTERN_INTERNAL_H
+#define VM_FORMAT_PATTERN_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/pattern.h"
+
+enum {
+	NODES = PATTERN_POSITIONS_MAX,
+	WORDS = NODES / 64,
+	BYTE_SETS = 512, /* distinct ones in a set of patterns: 256 for single bytes, and as many */
+	STATES = 1023,	 /* of the DFA, in the cache at once; fewer when they are large: */
+	ROW_CELLS = 96 << 10, /* transitions in all */
+	SET_WORDS = 16 << 10, /* words of node sets in all */
+	HASH = 2048,
+};
+
+enum op {
+	OP_BYTE,  /* one of a set of bytes */
+	OP_SPLIT, /* the next node and the target */
+	OP_JUMP,  /* the target */
+	OP_BOL,	  /* ^ */
+	OP_EOL,	  /* $ */
+	OP_MATCH
+};
+
+struct node {
+	uint8_t op;
+	uint16_t arg; /* the byte set, the target, or the pattern that has matched */
+};
+
+struct byte_set {
+	uint64_t bits[4];
+};
+
+/* What a state of the DFA says about patterns. */
+struct state_info {
+	struct pattern_bits accept; /* those whose match its last byte completed */
+	struct pattern_bits eol;    /* those that match if the line ends here */
+};
+
+struct pattern_set {
+	/* the NFA */
+	struct node prog[NODES];
+	struct byte_set byte_sets[BYTE_SETS];
+	uint16_t start[PATTERNS_MAX];
+	size_t nodes, byte_set_count, patterns;
+	bool ready; /* all below belongs to the NFA as it is */
+
+	/* bit-parallel steps; `words` words of each set are in use */
+	size_t words, classes;
+	uint8_t class_of[256];
+	uint64_t takes[256 * WORDS]; /* for each class of bytes, the nodes that wait for it */
+	struct {
+		uint64_t chain[WORDS]; /* byte nodes that lead only to the next node, a kept one */
+		uint64_t kept[WORDS];  /* nodes that are kept in sets */
+		uint64_t match[WORDS]; /* match nodes */
+		uint64_t eol[WORDS];   /* $ nodes */
+		uint64_t line_start[WORDS]; /* where a match may start at the start of a line */
+		uint64_t anywhere[WORDS];   /* and later in it */
+	} mask;
+	uint64_t next[WORDS]; /* the set being built */
+	uint16_t stack[NODES];
+
+	/* the DFA so far: state i has the transitions rows[i * classes …], a cell for each class:
+	 * 0 not known yet, the next state's place in rows, or minus that if patterns fire. State 0
+	 * is not used, state 1 is the start of a line. */
+	size_t states, capacity;
+	uint32_t emptied; /* how often the cache was */
+	int32_t rows[ROW_CELLS];
+	uint64_t sets[SET_WORDS];
+	struct state_info info[STATES + 1];
+	uint16_t hash[HASH]; /* states by their sets; 0: free */
+
+	/* the stream so far */
+	uint32_t at;		  /* the state's place in rows */
+	struct pattern_bits done; /* fired in this line */
+};
+
+enum { AT_BOL = 1, AT_EOL = 2 };
+
+/* Add to OUT the nodes that node FROM leads to without a byte, itself included; ANCHORS says which
+ * of AT_BOL and AT_EOL may be passed. Nodes that are in OUT already are not followed. */
+void pattern_reach(struct pattern_set *s, size_t from, unsigned anchors, uint64_t *out);
+
+#endif
