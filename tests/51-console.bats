@@ -140,3 +140,9 @@ END
     [ "$STATUS" -eq 0 ]
     grep -qaF $'\nlast words' "$T/log/console.log"
 }
+
+@test "the telnet codec does what a plain reading of the RFCs does, cut anywhere" {
+    gcc -shared -fPIC -I"$ROOT/init" -o "$T/telnet.so" "$ROOT/init/format/telnet.c"
+    run -0 "$ROOT/tests/telnet-reference" "$T/telnet.so"
+    assert_output --partial 'no difference'
+}

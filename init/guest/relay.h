@@ -42,9 +42,10 @@ struct relay_config {
 	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
 				 scrollback; may be NULL. Raw connections are for programs: none */
 	int telnet_listener;  /* -1: none */
-	int raw_listener;     /* TCP without telnet; -1: none */
-	int unix_listener;    /* raw, too; no password is asked there, and all may type; -1: none */
-	bool read_only;	      /* what comes by TCP is thrown away */
+	int raw_listener;     /* TCP without telnet; CR LF that comes is one CR; -1: none */
+	int unix_listener; /* every byte as it is; no password is asked there, and all may type; -1:
+			      none */
+	bool read_only;	   /* what comes by TCP is thrown away */
 	const char *password; /* asked for on TCP, at most RELAY_PASSWORD bytes; "" or NULL: none.
 				 The relay reads it whenever somebody answers */
 	relay_observer *observe;

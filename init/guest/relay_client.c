@@ -214,6 +214,21 @@ static void reply(struct client *c, const char *text, size_t n)
 	c->reply_len += n;
 }
 
+/* Leave out the LF of each CR LF among the N bytes at IN. */
+static size_t join_line_ends(struct client *c, uint8_t *in, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool second_half = c->after_cr && in[i] == '\n';
+
+		c->after_cr = c->one_line_end && in[i] == '\r';
+		if (!second_half)
+			in[len++] = in[i];
+	}
+	return len;
+}
+
 /* N bytes of C's lie behind the input queue. */
 static void take(struct relay *r, struct client *c, size_t n)
 {
@@ -226,11 +241,8 @@ static void take(struct relay *r, struct client *c, size_t n)
 				  &events);
 		c->reply_len += room;
 	}
-	if (c->drop_lf && n > 0) {
-		c->drop_lf = false;
-		if (*in == '\n')
-			memmove(in, in + 1, --n);
-	}
+	if (c->one_line_end || c->after_cr)
+		n = join_line_ends(c, in, n);
 	if (r->to >= 0 && !c->read_only) /* else it is not saved up for another guest */
 		r->input_len += n;
 	/* The break goes first: "break, then a key" is how people use it (SysRq). */
@@ -379,7 +391,7 @@ static void settle(const struct relay *r, struct client *c, int fd, unsigned how
 
 	c->fd = fd;
 	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
-	c->telnet = c->drop_lf = false;
+	c->telnet = c->one_line_end = c->after_cr = false;
 	c->read_only = how & RELAY_READ_ONLY;
 	c->registered = c->blocked = c->input_waits = false;
 	c->half_closed = c->half_sent = c->deaf = false;
@@ -403,7 +415,7 @@ static bool begin(struct relay *r, struct client *c)
 	return c->fd >= 0;
 }
 
-void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool drop_lf)
+void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool after_cr)
 {
 	struct client *c = find_place(r);
 
@@ -412,7 +424,8 @@ void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *s
 		return;
 	}
 	settle(r, c, fd, RELAY_SCROLLBACK | (r->config.read_only ? RELAY_READ_ONLY : 0));
-	c->drop_lf = drop_lf;
+	c->one_line_end = !telnet;
+	c->after_cr = after_cr;
 	if (telnet) {
 		c->telnet = true;
 		c->greeting_sent = 0;

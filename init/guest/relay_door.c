@@ -110,7 +110,7 @@ static void become_client(struct relay *r, struct caller *c)
 {
 	int fd = c->fd;
 
-	/* Where the codec takes CR LF for one, the LF is not seen here. */
+	/* Where the codec takes CR LF for one, the LF does not come out of it. */
 	if (c->telnet)
 		(void)TELL(c, "\r\n");
 	loop_remove(r->config.epoll, fd);

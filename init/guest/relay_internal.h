@@ -35,14 +35,16 @@ struct client {
 	int fd; /* -1: free */
 	uint8_t generation;
 	bool telnet;
-	bool read_only;	  /* what it sends is not for the guest */
-	bool drop_lf;	  /* the first byte it sends, if that is a line feed: its password's end */
-	bool registered;  /* in epoll, for `watched` */
-	bool blocked;	  /* its socket is full */
-	bool input_waits; /* what it typed waits for room in the queue */
-	bool half_closed; /* it sends no more, and may still be reading */
-	bool deaf;	  /* it does not read any more */
-	bool half_sent;	  /* telnet: of the byte at `position`, an 0xFF, the first half went out */
+	bool read_only;	   /* what it sends is not for the guest */
+	bool one_line_end; /* of what it sends, CR LF is one CR: raw connections of people (PuTTY's,
+			      in its ldisc.c) send that */
+	bool after_cr;	   /* the last byte was a CR, and an LF behind it is not to be sent */
+	bool registered;   /* in epoll, for `watched` */
+	bool blocked;	   /* its socket is full */
+	bool input_waits;  /* what it typed waits for room in the queue */
+	bool half_closed;  /* it sends no more, and may still be reading */
+	bool deaf;	   /* it does not read any more */
+	bool half_sent;	   /* telnet: of the byte at `position`, an 0xFF, the first half went out */
 	uint32_t watched;
 	uint64_t position;    /* of the next byte it gets */
 	size_t greeting_sent; /* bytes */
@@ -93,8 +95,9 @@ void clients_init(struct relay *r);
 /* Accept who waits on the listener of SLOT_TELNET, SLOT_RAW or SLOT_UNIX. */
 void clients_accept(struct relay *r, unsigned slot);
 /* FD, from a TCP listener, becomes a client. A telnet one whose negotiation has begun brings its
- * state along. DROP_LF: see struct client. */
-void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool drop_lf);
+ * state along. AFTER_CR: see struct client. */
+void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state,
+		    bool after_cr);
 /* FD is told that there is no place, and closed. */
 void client_refuse(struct relay *r, int fd);
 void clients_send(struct relay *r, bool blocked_too);

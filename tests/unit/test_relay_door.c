@@ -44,6 +44,11 @@ static void who_knows_it_comes_in(void **state)
 	SAY(&b, raw, "open sesame\r\n\nhalt\n");
 	EXPECT(raw, "boot\r\n");
 	EXPECT(b.guest, "\nhalt\n");
+	SAY(&b, raw, "one\r\ntwo\r");
+	SAY(&b, raw, "\nthree\n\r\r\n\n");
+	EXPECT(b.guest, "one\rtwo\rthree\n\r\r\n");
+	SAY(&b, local, "one\r\n");
+	EXPECT(b.guest, "one\r\n");
 	assert_int_equal(stats(&b).clients, 3);
 	assert_int_equal(stats(&b).wrong, 0);
 	close(telnet);
