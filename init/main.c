@@ -35,10 +35,15 @@ static const struct command commands[] = {
 	{"status", "[--json]", "say what the guest is doing", "", cmd_request},
 	{"health", "", "exit 0 when the guest is ready, 1 when not (yet), with one line why",
 	 "This is the image's HEALTHCHECK.\n", cmd_request},
-	{"wait", "[--for login|exit] [--timeout S]", "wait until the guest is ready, or has ended",
-	 "--for login (the default): until somebody can log in on the serial console. --for exit: "
-	 "until\n"
-	 "the guest has ended; the exit status is the guest's. Status 1 when the time is over.\n",
+	{"wait", "[--for ready|login|ssh|http|exit] [--timeout S]",
+	 "wait until the guest is ready, or has ended",
+	 "ready (the default) is what VM_READY says; login: a login prompt on the serial console; "
+	 "ssh, "
+	 "http:\n"
+	 "the guest's sshd or web server answers through the forward; exit: the guest has ended, "
+	 "and "
+	 "the\n"
+	 "exit status is its own. Status 1 when the time is over, or the guest has panicked.\n",
 	 cmd_wait},
 	{"console", "[--read-only]", "the serial console on this terminal; Ctrl-] opens a menu",
 	 "The scrollback comes first. Every key goes to the guest, Ctrl-C too; the menu leaves, "
@@ -50,6 +55,9 @@ static const struct command commands[] = {
 	 cmd_console},
 	{"monitor", "COMMAND...", "run a command of QEMU's monitor and print what it says",
 	 "For example: vm monitor info status\n", cmd_request},
+	{"screenshot", "FILE.png", "write what the guest's display shows",
+	 "The guest needs a display: QEMU_VGA (the Hurd has one) or ENABLE_VNC=1.\n",
+	 cmd_screenshot},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
 	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
 	{"reset", "", "reset the machine, like its reset button", "", cmd_request},
@@ -67,7 +75,7 @@ static void print_usage(FILE *to)
 {
 	(void)fputs("usage: vm COMMAND [ARGUMENTS]\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].about);
+		(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].about);
 	(void)fputs("\nvm COMMAND --help says more.\n", to);
 }
 

@@ -14,9 +14,11 @@ struct profile {
 	enum vga vga;
 	long ram_mb;
 	const char *tcg_cpu;
-	const char *login; /* text on the serial console at which someone can log in */
-	bool ignores_acpi; /* the power button does nothing: no time is spent on it */
-	const char *about; /* one line for people */
+	enum ready ready;	 /* what ready means */
+	const char *stop_ladder; /* as of VM_STOP_LADDER. The Hurd ignores the power button, so no
+				    time is spent on it; serial where the guest's shell is known */
+	bool pvpanic;		 /* it has a driver for the device that tells of a panic */
+	const char *about;	 /* one line for people */
 };
 
 /* The profile of G, which must not be GUEST_AUTO. */

@@ -43,6 +43,9 @@ enum aio { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 enum backing { BACKING_REFUSE, BACKING_ALLOW };
 enum net { NET_AUTO, NET_USER, NET_NONE };
 enum serial_stdio { STDIO_AUTO, STDIO_ON, STDIO_OFF };
+enum ready { READY_AUTO, READY_LOGIN, READY_SSH, READY_HTTP, READY_MARKER, READY_RUNNING };
+enum on_panic { PANIC_EXIT, PANIC_KEEP, PANIC_PAUSE };
+enum on_reboot { REBOOT_EXIT, REBOOT_RESTART };
 enum vga { VGA_AUTO, VGA_NONE, VGA_STD, VGA_CIRRUS, VGA_VMWARE, VGA_VIRTIO };
 
 /* Members by type: BOOL bool; INT, PORT, MEM (MiB) long, 0 while auto; ENUM int; TEXT and PATH

@@ -356,6 +356,10 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 		s->disk_bus = machine_is(s->machine, "q35") ? BUS_AHCI : BUS_IDE;
 	if (s->net == NET_AUTO)
 		s->net = machine_is(s->machine, "isapc") ? NET_NONE : p->net;
+	if (s->ready == READY_AUTO)
+		s->ready = (int)p->ready;
+	if (!s->stop_ladder)
+		s->stop_ladder = p->stop_ladder;
 	if (s->vga == VGA_AUTO)
 		s->vga = s->vnc ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)

@@ -13,9 +13,26 @@
 #include "cmd/cmd.h"
 #include "host/listen.h"
 
-/* Print what comes on FD behind the first line, which is the status. Returns it, or -1 when the
+/* Where an answer's text goes: to standard output, or into BUF as far as it fits. */
+struct sink {
+	char *buf;
+	size_t size, len;
+};
+
+static bool take(struct sink *to, const char *text, size_t n)
+{
+	if (!to->buf)
+		return write_all(STDOUT_FILENO, text, n);
+	if (n > to->size - to->len)
+		n = to->size - to->len;
+	memcpy(to->buf + to->len, text, n);
+	to->len += n;
+	return true;
+}
+
+/* Take what comes on FD behind the first line, which is the status. Returns it, or -1 when the
  * answer broke off; -2 when END (CLOCK_MONOTONIC ns, 0 for none) came first. */
-static int read_answer(int fd, uint64_t end)
+static int read_answer(int fd, uint64_t end, struct sink *to)
 {
 	char buf[4096];
 	int status = -1;
@@ -47,7 +64,7 @@ static int read_answer(int fd, uint64_t end)
 			}
 			first[head++] = buf[at++];
 		}
-		if (!write_all(STDOUT_FILENO, buf + at, (size_t)got - at))
+		if (!take(to, buf + at, (size_t)got - at))
 			return status;
 	}
 }
@@ -67,7 +84,7 @@ static int connect_patiently(const char *path, long patience_ms)
 	return fd;
 }
 
-int client_request(char **envp, const char *request, long timeout_s, long patience_ms)
+static int ask(char **envp, const char *request, long timeout_s, long patience_ms, struct sink *to)
 {
 	static struct settings s;
 	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
@@ -86,11 +103,29 @@ int client_request(char **envp, const char *request, long timeout_s, long patien
 		return EXIT_NOT_READY;
 	}
 	int status = read_answer(
-		fd, timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u);
+		fd, timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u, to);
 
 	if (status == -2)
 		(void)printf("not within %ld s\n", timeout_s);
 	else if (status == -1)
 		(void)printf("PID 1 went away without an answer\n");
 	return status < 0 ? EXIT_NOT_READY : status;
+}
+
+int client_request(char **envp, const char *request, long timeout_s, long patience_ms)
+{
+	struct sink out = {0};
+
+	return ask(envp, request, timeout_s, patience_ms, &out);
+}
+
+int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size)
+{
+	struct sink out = {.buf = buf, .size = size - 1};
+	int status = ask(envp, request, timeout_s, 0, &out);
+
+	while (out.len > 0 && buf[out.len - 1] == '\n')
+		out.len--;
+	buf[out.len] = '\0';
+	return status;
 }

@@ -22,6 +22,7 @@ int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
+int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
 int cmd_version(const struct command *self, int argc, char **argv, char **envp);
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp);
@@ -46,5 +47,7 @@ int client_stream(char **envp, const char *request, int *status);
  * all. Returns the status that PID 1 answered, or
  * EXIT_NOT_READY when there is none to ask or the time is over. */
 int client_request(char **envp, const char *request, long timeout_s, long patience_ms);
+/* The same with the answer's text, without line ends behind it, in BUF (cut to SIZE - 1 bytes). */
+int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size);
 
 #endif

@@ -11,7 +11,8 @@
 
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 {
-	const char *what = "login";
+	static const char *const events[] = {"ready", "login", "ssh", "http", "exit"};
+	const char *what = "ready";
 	long timeout = -1;
 	char line[32];
 
@@ -21,8 +22,14 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 					 "unknown argument, or its value is missing:", argv[i]);
 		if (strcmp(argv[i], "--for") == 0) {
 			what = argv[++i];
-			if (strcmp(what, "login") != 0 && strcmp(what, "exit") != 0)
-				return cmd_usage(self, "--for knows login and exit, not", what);
+			size_t e = 0;
+
+			while (e < sizeof events / sizeof *events && strcmp(what, events[e]) != 0)
+				e++;
+			if (e == sizeof events / sizeof *events)
+				return cmd_usage(
+					self, "--for knows ready, login, ssh, http and exit, not",
+					what);
 		} else if (strcmp(argv[i], "--timeout") == 0) {
 			char *end;
 

@@ -318,7 +318,7 @@ static bool parse_sequence(struct parser *p)
 		if (!parse_piece(p))
 			return false;
 	return p->at > where ||
-	       fail(p, where, "there is nothing here to match (for | or ), write \\ before it)");
+	       fail(p, where, "there is nothing to match here (write \\ before | and ) as such)");
 }
 
 static bool parse_alternatives(struct parser *p)

@@ -2,34 +2,41 @@
 #include "guest/ladder.h"
 
 #include <stddef.h>
+#include <string.h>
 
-/* What each rung may take of the budget: all but what the later ones need. RESERVE_MS is what a
- * rung keeps for itself at the end of the budget, scaled down when the budget is short. */
+/* RESERVE_MS is what a rung that cuts the guest off keeps for itself at the end of the budget,
+ * scaled down when the budget is short; gentle rungs share what is left. WORD is its name in
+ * VM_STOP_LADDER. */
 struct rung_row {
-	const char *name;
+	const char *name, *word;
 	unsigned reserve_ms;
 };
 
 static const struct rung_row rungs[RUNG_COUNT] = {
-	[RUNG_NONE] = {"no stop", 0},
-	[RUNG_ACPI] = {"ACPI power button", 0},
-	[RUNG_QUIT] = {"QMP quit", 10000},
-	[RUNG_TERM] = {"SIGTERM to QEMU", 3000},
-	[RUNG_KILL] = {"SIGKILL to QEMU", 2000},
-	[RUNG_DOWN] = {"down", 0},
+	[RUNG_NONE] = {"no stop", NULL, 0},
+	[RUNG_ACPI] = {"ACPI power button", "acpi", 0},
+	[RUNG_SSH] = {"power off over ssh", "ssh", 0},
+	[RUNG_SERIAL] = {"power off on the serial console", "serial", 0},
+	[RUNG_QUIT] = {"QMP quit", NULL, 10000},
+	[RUNG_TERM] = {"SIGTERM to QEMU", NULL, 3000},
+	[RUNG_KILL] = {"SIGKILL to QEMU", NULL, 2000},
+	[RUNG_DOWN] = {"down", NULL, 0},
 };
 
 /* The next state before rungs that do not apply are passed over. STAY: the event means nothing
- * here. */
+ * here. MORE: the guest is at it, and gets the time of all gentle rungs. */
 #define STAY RUNG_COUNT
-static const enum rung table[RUNG_COUNT][LADDER_EVENTS] = {
-	/*               STOP       NOW        TIMEOUT    FAILED     GONE */
-	[RUNG_NONE] = {RUNG_ACPI, RUNG_QUIT, STAY, STAY, RUNG_DOWN},
-	[RUNG_ACPI] = {RUNG_QUIT, RUNG_QUIT, RUNG_QUIT, RUNG_QUIT, RUNG_DOWN},
-	[RUNG_QUIT] = {RUNG_TERM, RUNG_TERM, RUNG_TERM, RUNG_TERM, RUNG_DOWN},
-	[RUNG_TERM] = {RUNG_KILL, RUNG_KILL, RUNG_KILL, RUNG_KILL, RUNG_DOWN},
-	[RUNG_KILL] = {STAY, STAY, STAY, RUNG_DOWN, RUNG_DOWN},
-	[RUNG_DOWN] = {STAY, STAY, STAY, STAY, STAY},
+#define MORE (RUNG_COUNT + 1)
+static const int table[RUNG_COUNT][LADDER_EVENTS] = {
+	/*                 STOP         NOW         ACCEPTED TIMEOUT    FAILED       GONE */
+	[RUNG_NONE] = {RUNG_ACPI, RUNG_QUIT, STAY, STAY, STAY, RUNG_DOWN},
+	[RUNG_ACPI] = {RUNG_SSH, RUNG_QUIT, MORE, RUNG_SSH, RUNG_SSH, RUNG_DOWN},
+	[RUNG_SSH] = {RUNG_SERIAL, RUNG_QUIT, MORE, RUNG_SERIAL, RUNG_SERIAL, RUNG_DOWN},
+	[RUNG_SERIAL] = {RUNG_QUIT, RUNG_QUIT, MORE, RUNG_QUIT, RUNG_QUIT, RUNG_DOWN},
+	[RUNG_QUIT] = {RUNG_TERM, RUNG_TERM, STAY, RUNG_TERM, RUNG_TERM, RUNG_DOWN},
+	[RUNG_TERM] = {RUNG_KILL, RUNG_KILL, STAY, RUNG_KILL, RUNG_KILL, RUNG_DOWN},
+	[RUNG_KILL] = {STAY, STAY, STAY, STAY, RUNG_DOWN, RUNG_DOWN},
+	[RUNG_DOWN] = {STAY, STAY, STAY, STAY, STAY, STAY},
 };
 
 void ladder_init(struct ladder *l, unsigned applies, long budget_s)
@@ -39,6 +46,16 @@ void ladder_init(struct ladder *l, unsigned applies, long budget_s)
 			     .budget_ns = (uint64_t)budget_s * 1000000000u};
 }
 
+bool rung_is_gentle(enum rung rung)
+{
+	return rung >= RUNG_ACPI && rung <= RUNG_SERIAL;
+}
+
+static bool applies(const struct ladder *l, int rung)
+{
+	return l->applies & 1u << rung;
+}
+
 /* What the rungs behind RUNG keep of the budget, in ns: at most a third of it in all. */
 static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 {
@@ -46,7 +63,7 @@ static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 	uint64_t behind = 0;
 
 	for (int r = RUNG_ACPI; r < RUNG_DOWN; r++) {
-		if (!(l->applies & 1u << r))
+		if (!applies(l, r))
 			continue;
 		all += rungs[r].reserve_ms * UINT64_C(1000000);
 		if (r > (int)rung)
@@ -57,30 +74,76 @@ static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 	return behind;
 }
 
+/* When the time of the present rung is over: of what the gentle ones have left, each that still
+ * comes gets the same share. */
+static uint64_t deadline(const struct ladder *l, uint64_t now)
+{
+	uint64_t end = l->end_ns - reserved_behind(l, l->rung);
+	unsigned shares = 1;
+
+	if (l->rung >= RUNG_KILL)
+		return 0;
+	if (end <= now)
+		return now;
+	if (rung_is_gentle(l->rung) && !l->accepted)
+		for (int r = (int)l->rung + 1; r <= RUNG_SERIAL; r++)
+			shares += applies(l, r);
+	return now + (end - now) / shares;
+}
+
 enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 {
-	int next = (int)table[l->rung][event];
+	int next = table[l->rung][event];
 
-	if (next == (int)STAY)
+	if (next == STAY)
 		return RUNG_NONE;
-	while (!(l->applies & 1u << next))
+	if (next == MORE) {
+		l->asked = l->accepted = true;
+		l->deadline_ns = deadline(l, now);
+		return RUNG_NONE;
+	}
+	while (!applies(l, next))
 		next++;
+	/* The last way to ask has failed, but an earlier one may be doing its work. */
+	if (event == LADDER_FAILED && l->asked && rung_is_gentle(l->rung) &&
+	    !rung_is_gentle((enum rung)next)) {
+		l->deadline_ns = l->end_ns - reserved_behind(l, l->rung);
+		return RUNG_NONE;
+	}
 	if (l->end_ns == 0)
 		l->end_ns = now + l->budget_ns;
+	/* The button's press cannot fail later on; of the others one hears. */
+	if (l->rung == RUNG_ACPI && event != LADDER_FAILED)
+		l->asked = true;
 	l->rung = (enum rung)next;
-	l->rung_started_ns = now;
-	l->deadline_ns = 0;
-	if (next < RUNG_KILL) {
-		uint64_t behind = reserved_behind(l, l->rung);
-
-		l->deadline_ns = l->end_ns - behind;
-		if (l->deadline_ns < now)
-			l->deadline_ns = now;
-	}
+	l->accepted = false;
+	l->deadline_ns = deadline(l, now);
 	return l->rung;
 }
 
 const char *rung_name(enum rung rung)
 {
 	return rungs[rung].name;
+}
+
+unsigned rungs_parse(const char *text, const char **bad)
+{
+	unsigned bits = 1u << RUNG_QUIT | 1u << RUNG_TERM | 1u << RUNG_KILL;
+
+	if (strcmp(text, "none") == 0)
+		return bits;
+	for (*bad = text;; *bad += 1) {
+		size_t len = strcspn(*bad, ",");
+		int r = RUNG_ACPI;
+
+		while (r < RUNG_QUIT &&
+		       (strlen(rungs[r].word) != len || memcmp(rungs[r].word, *bad, len) != 0))
+			r++;
+		if (r == RUNG_QUIT)
+			return 0;
+		bits |= 1u << r;
+		*bad += len;
+		if (!**bad)
+			return bits;
+	}
 }

@@ -1,10 +1,13 @@
 /* ladder.h - how a guest is stopped: a table, state x event -> next state.
  *
- * Each rung is one way to end the guest, gentler ones first. A rung is left when its share of
- * VM_STOP_TIMEOUT is over, when it cannot work, or when a second SIGTERM asks for the next one; it
- * ends the ladder at once when the guest is down. Rungs that this guest or this moment does not
- * have are passed over. The ladder knows no clock and does nothing itself: the caller tells the
- * time and carries out the rung it lands on.
+ * Each rung is one way to end the guest, gentler ones first. The gentle ones (power button, ssh,
+ * serial line) ask the guest, each for its share of VM_STOP_TIMEOUT; the others cut it off. A rung
+ * is left when its time is over, when it cannot work, or when a second SIGTERM asks for the next
+ * one; the ladder ends at once when the guest is down. A guest that was asked and is at it (it said
+ * so, or took the command) gets all the time that asking has, and is not cut off because a further
+ * way of asking it failed meanwhile. Rungs that this guest or this moment does not have are passed
+ * over. The ladder knows no clock and does nothing itself: the caller tells the time and carries
+ * out the rung it lands on.
  */
 #ifndef VM_GUEST_LADDER_H
 #define VM_GUEST_LADDER_H
@@ -13,41 +16,52 @@
 #include <stdint.h>
 
 enum rung {
-	RUNG_NONE, /* nobody asked for a stop */
-	RUNG_ACPI, /* QMP system_powerdown: the power button */
-	RUNG_QUIT, /* QMP quit: flushes the disks, cuts off the guest */
-	RUNG_TERM, /* SIGTERM to QEMU: the same without QMP */
-	RUNG_KILL, /* SIGKILL to QEMU's process group */
-	RUNG_DOWN, /* QEMU has ended */
+	RUNG_NONE,   /* nobody asked for a stop */
+	RUNG_ACPI,   /* QMP system_powerdown: the power button */
+	RUNG_SSH,    /* the guest's own command, over ssh */
+	RUNG_SERIAL, /* the same on the serial console, after a login if need be */
+	RUNG_QUIT,   /* QMP quit: flushes the disks, cuts off the guest */
+	RUNG_TERM,   /* SIGTERM to QEMU: the same without QMP */
+	RUNG_KILL,   /* SIGKILL to QEMU's process group */
+	RUNG_DOWN,   /* QEMU has ended */
 	RUNG_COUNT
 };
 
 enum ladder_event {
-	LADDER_STOP,	/* SIGTERM, SIGINT, vm stop: start, or go on to the next rung */
-	LADDER_NOW,	/* vm stop --now: no gentle rung */
-	LADDER_TIMEOUT, /* the rung's time is over */
-	LADDER_FAILED,	/* the rung cannot work (QMP closed, signal refused) */
-	LADDER_GONE,	/* QEMU has ended */
+	LADDER_STOP,	 /* SIGTERM, SIGINT, vm stop: start, or go on to the next rung */
+	LADDER_NOW,	 /* vm stop --now, or nothing to lose: no gentle rung */
+	LADDER_ACCEPTED, /* the guest does what the present rung asked for */
+	LADDER_TIMEOUT,	 /* the rung's time is over */
+	LADDER_FAILED,	 /* the rung cannot work (no QMP, no login, signal refused) */
+	LADDER_GONE,	 /* QEMU has ended */
 	LADDER_EVENTS
 };
 
 struct ladder {
 	enum rung rung;
 	unsigned applies;     /* bit 1 << rung: this guest has it */
+	bool asked;	      /* the guest may be going down already */
+	bool accepted;	      /* it is */
 	uint64_t budget_ns;   /* VM_STOP_TIMEOUT */
 	uint64_t end_ns;      /* when the whole budget is over; 0 before the stop */
 	uint64_t deadline_ns; /* when the present rung's time is over; 0 for none */
-	uint64_t rung_started_ns;
 };
 
 /* Rungs that apply are the bits of APPLIES; RUNG_KILL always applies. BUDGET_S is in seconds. */
 void ladder_init(struct ladder *l, unsigned applies, long budget_s);
 
 /* EVENT happened at NOW (CLOCK_MONOTONIC, ns). Returns the rung to carry out now, RUNG_NONE when
- * there is nothing to do. */
+ * there is nothing to do (the deadline may have changed). */
 enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now);
+
+/* Does RUNG ask the guest, so that its end afterwards is its own? */
+bool rung_is_gentle(enum rung rung);
 
 /* "ACPI power button", ... */
 const char *rung_name(enum rung rung);
+
+/* The rungs that TEXT names, "acpi,ssh,serial" or "none" for no gentle one, as bits, with those
+ * that every guest has (quit, SIGTERM, SIGKILL). 0 with *BAD at the word that is no rung. */
+unsigned rungs_parse(const char *text, const char **bad);
 
 #endif

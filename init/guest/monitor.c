@@ -37,13 +37,12 @@ static void send_vnc_password(struct supervisor *v)
 	(void)qmp_send(&v->qmp, "set_password", arguments, on_vnc_password, v);
 }
 
-static void qmp_became_ready(struct supervisor *v)
+static void run_guest(struct supervisor *v)
 {
 	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
 
-	send_vnc_password(v);
-	v->qmp_ns = clock_now();
-	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
+	if (v->ladder.rung != RUNG_NONE) /* not any more */
+		return;
 	if (!wait) {
 		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
 		return;
@@ -51,6 +50,49 @@ static void qmp_became_ready(struct supervisor *v)
 	log_info("QEMU %s is there; the guest waits%s", v->qmp.version,
 		 v->plan->s.gdb_wait ? " for the debugger" : " for cont on the monitor");
 	supervisor_set_state(v, VM_PAUSED);
+}
+
+static void qmp_became_ready(struct supervisor *v)
+{
+	timers_set(&v->timers, TIMER_GREETING, 0);
+	send_vnc_password(v);
+	v->qmp_ns = clock_now();
+	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
+	retry_keep_disk(v, run_guest);
+}
+
+/* So many resets before anything is printed are a loop. */
+#define QUIET_RESETS 4
+
+/* A reset that no guest asks for: after a panic, or because it cannot even handle its faults. */
+static const char *fatal_reset(struct supervisor *v)
+{
+	const struct marker *m = v->life.suspicion.marker;
+
+	/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault.
+	 */
+	v->life.quiet_resets = v->phases.first_byte_ns ? 0 : v->life.quiet_resets + 1;
+	if (v->cause == CAUSE_NONE && v->life.quiet_resets > 0 &&
+	    v->life.quiet_resets < QUIET_RESETS)
+		return NULL;
+	if (!phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting") &&
+	    proof_triple_fault(v))
+		return "triple fault: its processor could not handle a fault and was reset";
+	if (m && m->kind == MARKER_PANIC)
+		return "it said so and reset the machine";
+	return NULL;
+}
+
+static void on_last_reset(struct supervisor *v)
+{
+	const char *fatal = v->life.panicked ? NULL : fatal_reset(v);
+
+	if (!fatal)
+		return;
+	v->life.panicked = true;
+	log_error("the guest panicked: %s", fatal);
+	event("panic", "\"action\":\"reset\"");
+	life_log_console(v);
 }
 
 static void on_shutdown(struct supervisor *v, const char *reason)
@@ -77,8 +119,12 @@ static void on_shutdown(struct supervisor *v, const char *reason)
 			v->cause = rows[i].cause;
 			text = rows[i].text;
 		}
+	if (v->cause == CAUSE_GUEST_RESET)
+		on_last_reset(v);
+	proof_drop(v);
 	supervisor_set_state(v, VM_DOWN);
-	log_info("%s", text);
+	if (!v->life.panicked)
+		log_info("%s", text);
 	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
 }
 
@@ -101,25 +147,16 @@ void supervisor_reset_done(struct supervisor *v)
 
 static void on_reset(struct supervisor *v, bool guest)
 {
+	const char *fatal = guest ? fatal_reset(v) : NULL;
+
 	event("reset", "\"guest\":%s", guest ? "true" : "false");
-	if (!guest)
-		log_info("the machine was reset");
-	watch_init(&v->watch, v->watch.login);
-}
-
-static void on_block_error(struct supervisor *v, const struct json *doc,
-			   const struct json_value *data)
-{
-	const char *action = json_string(doc, data, "action");
-
-	if (!action || strcmp(action, "stop") != 0)
+	proof_log_start(v);
+	if (v->cause != CAUSE_NONE) /* it is its end here */
 		return;
-	v->io_error = true;
-	log_error("%s: the guest is paused, nothing is lost",
-		  json_bool(doc, data, "nospace", false)
-			  ? "no space left on the host for the guest's disk"
-			  : "the host cannot read or write the guest's disk");
-	log_line(LOG_ERROR, "  fix: ", "make room or mend the disk, then: vm monitor cont");
+	log_info(guest ? "the guest rebooted" : "the machine was reset");
+	life_restart(v);
+	if (fatal)
+		proof_panicked(v, fatal);
 }
 
 void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
@@ -136,9 +173,10 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 				 (double)clock_since_start() / 1e6, v->qmp.version);
 		}
 		v->ran = true;
-		v->io_error = false;
+		trouble_on_resume(v);
 		if (v->state != VM_STOPPING)
 			supervisor_set_state(v, VM_RUNNING);
+		life_running(v);
 	} else if (strcmp(name, "STOP") == 0) {
 		if (v->state == VM_RUNNING)
 			supervisor_set_state(v, VM_PAUSED);
@@ -146,9 +184,11 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 		reason = json_string(doc, data, "reason");
 		on_shutdown(v, reason ? reason : "");
 	} else if (strcmp(name, "BLOCK_IO_ERROR") == 0) {
-		on_block_error(v, doc, data);
+		trouble_on_error(v, doc, data);
 	} else if (strcmp(name, "POWERDOWN") == 0) {
 		log_info("the power button was pressed");
+	} else if (strcmp(name, "GUEST_PANICKED") == 0) {
+		proof_pvpanic(v);
 	} else if (strcmp(name, "RESET") == 0) {
 		on_reset(v, json_bool(doc, data, "guest", false));
 	}
@@ -169,11 +209,9 @@ void supervisor_qmp_io(struct supervisor *v, uint32_t events)
 		return;
 	loop_remove(v->epoll, v->qmp.fd);
 	fd_close(&v->qmp.fd);
-	/* QEMU that ends closes QMP first; anything else is trouble, and said. */
-	if (v->state != VM_DOWN && v->ladder.rung == RUNG_NONE && v->qmp.why_closed[0])
-		log_warning("QMP: %s", v->qmp.why_closed);
-	if (v->ladder.rung == RUNG_ACPI && v->state != VM_DOWN)
-		supervisor_climb(v, LADDER_FAILED);
+	failure_qmp_lost(v);
+	if (rung_is_gentle(v->ladder.rung) && v->state != VM_DOWN)
+		supervisor_climb(v, LADDER_NOW);
 }
 
 /* EPOLLOUT is wanted only while something waits to be written. */

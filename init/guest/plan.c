@@ -12,11 +12,14 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "base/profile.h"
+#include "format/markers.h"
+#include "guest/ladder.h"
+#include "guest/life.h"
+#include "guest/marker_files.h"
 #include "host/listen.h"
 #include "host/memory.h"
 
-/* Is NAME a program in one of PATH's directories? Its path goes to OUT. */
-static bool find_program(const char *path, const char *name, char *out, size_t size)
+bool find_program(const char *path, const char *name, char *out, size_t size)
 {
 	while (path && *path) {
 		size_t len = strcspn(path, ":");
@@ -225,6 +228,74 @@ static void collect_facts(struct plan *plan)
 						 .writable = plan->disk.layers[i].writable};
 }
 
+/* VM_MARKERS, or what is known of the guest; and how it is asked to power off. */
+static void read_life(struct plan *plan)
+{
+	static char text[MARKERS_TEXT_MAX + 2];
+	static struct markers parsed;
+	const struct settings *s = &plan->s;
+	struct error err = {0};
+	const char *bad;
+
+	plan->rungs = rungs_parse(s->stop_ladder, &bad);
+	if (!plan->rungs)
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "set it to a list such as acpi,ssh,serial, to none or to auto",
+				 "VM_STOP_LADDER=%s: %.*s is none of acpi, ssh and serial",
+				 s->stop_ladder, (int)strcspn(bad, ","), bad);
+	plan->markers = marker_file((enum guest)s->guest, &plan->markers_len);
+	if (!s->markers)
+		return;
+	ssize_t n = read_small(s->markers, text, sizeof text);
+
+	if (n < 0 || n > MARKERS_TEXT_MAX) {
+		(void)errors_add(&plan->errors,
+				 n < 0 && errno == ENOENT ? EXIT_NO_IMAGE
+				 : n < 0		  ? EXIT_NO_PERMISSION
+							  : EXIT_BAD_SETTING,
+				 "mount the file into the container, or correct VM_MARKERS",
+				 "VM_MARKERS=%s: %s", s->markers,
+				 n < 0 ? strerror(errno) : "the file is too large");
+		return;
+	}
+	plan->markers = text;
+	plan->markers_len = (size_t)n;
+	if (!markers_parse(text, (size_t)n, &parsed, &err))
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING, err.fix, "VM_MARKERS=%s: %s",
+				 s->markers, err.message);
+}
+
+/* What ready means has to be possible. */
+static void check_ready(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	struct error err = {0};
+	struct forward f[FORWARDS_MAX];
+	const char *bad;
+	const char *why;
+	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, f, &bad, &why) : 0;
+	unsigned port = s->ready == READY_SSH ? 22 : 80;
+
+	if (!retry_possible(plan, &err))
+		(void)errors_append(&plan->errors, &err);
+	if (s->boot_retries > 0 && s->boot_timeout == 0)
+		(void)errors_add(
+			&plan->errors, EXIT_BAD_SETTING,
+			"set VM_BOOT_TIMEOUT to the seconds that a boot may take",
+			"VM_BOOT_RETRIES=%ld without VM_BOOT_TIMEOUT: no boot is ever late",
+			s->boot_retries);
+	if (s->ready != READY_SSH && s->ready != READY_HTTP)
+		return;
+	for (int i = 0; i < n; i++)
+		if (!f[i].udp && f[i].guest == port)
+			return;
+	(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+			 "add the forward to QEMU_HOSTFWDS (with QEMU_NET=user), or choose another "
+			 "VM_READY",
+			 "VM_READY=%s: no port is forwarded to the guest's port %u",
+			 s->ready == READY_SSH ? "ssh" : "http", port);
+}
+
 bool plan_args(struct plan *plan, struct error *err)
 {
 	plan->s.qemu = plan->qemu;
@@ -272,6 +343,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
 	find_qemu(plan, envp);
 	check_files(plan);
+	read_life(plan);
+	check_ready(plan);
 	/* The accelerator comes last: there is no need to prove anything for a start that fails. */
 	plan->accel = (struct accel_choice){.accel = ACCEL_TCG};
 	if (settings_ok && !accel_choose(s, &plan->kvm, &plan->accel, &err))

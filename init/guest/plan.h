@@ -25,6 +25,9 @@ struct plan {
 	struct args args;
 	struct errors errors;
 	struct errors warnings;
+	unsigned rungs;	     /* of the stop, as bits (guest/ladder.h) */
+	const char *markers; /* the marker file's text, of markers_len bytes */
+	size_t markers_len;
 	char vnc_password[9]; /* "" for none, as the following */
 	char serial_password[RELAY_PASSWORD + 1];
 	char monitor_password[RELAY_PASSWORD + 1];
@@ -38,6 +41,10 @@ bool plan_make(struct plan *plan, char *const envp[]);
 
 /* The vector again, after plan->accel changed. */
 bool plan_args(struct plan *plan, struct error *err);
+
+/* Is NAME a program in one of the directories of PATH (separated by colons)? Its path goes to OUT.
+ */
+bool find_program(const char *path, const char *name, char *out, size_t size);
 
 /* Tell people what was decided, in a few lines of the log. */
 void plan_describe(const struct plan *plan);

@@ -7,7 +7,17 @@
 #include "guest/supervisor.h"
 
 /* control_client.waits_for */
-enum { WAITS_NOT, WAITS_READY, WAITS_GONE, WAITS_MONITOR };
+enum {
+	WAITS_NOT,
+	WAITS_READY,
+	WAITS_LOGIN,
+	WAITS_SSH,
+	WAITS_HTTP,
+	WAITS_GONE,
+	WAITS_MONITOR,
+	WAITS_HEALTH,
+	WAITS_SCREEN
+};
 
 static void answer(struct control *c, int slot, int status, const char *text)
 {
@@ -21,21 +31,45 @@ static double ms_since(uint64_t from, uint64_t to)
 	return from && to > from ? (double)(to - from) / 1e6 : 0;
 }
 
+/* Every marker that came, in its order: ms since PID 1's start and since QEMU's. */
+static void phases_json(const struct supervisor *v, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < v->phases.seen && used + 1 < size; i++) {
+		const struct marker *m = &v->phases.markers.list[v->phases.order[i]];
+		uint64_t at = v->phases.seen_ns[v->phases.order[i]];
+		int n = snprintf(buf + used, size - used,
+				 "%s{\"name\":\"%.*s\",\"kind\":\"%s\",\"ms\":%.3f,"
+				 "\"qemu_ms\":%.3f}",
+				 i ? "," : "", (int)m->name_len, m->name, marker_kind_name(m->kind),
+				 ms_since(v->started_ns, at), ms_since(v->spawned_ns, at));
+
+		if ((size_t)n >= size - used)
+			buf[used] = '\0';
+		used += (size_t)n;
+	}
+}
+
 static void status_json(const struct supervisor *v, char *buf, size_t size)
 {
 	const struct plan *plan = v->plan;
-	char why[128];
-	char quoted_why[160];
+	char why[160];
+	char quoted_why[200];
+	char consoles[CONSOLES_JSON];
 	char reason[2 * sizeof plan->accel.reason];
 	char disk[4400];
-	char consoles[CONSOLES_JSON];
+	static char phases[MARKERS_MAX * 128];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
+	phases_json(v, phases, sizeof phases);
 	(void)snprintf(
 		buf, size,
 		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
 		"\"ram_mb\":%ld,\"cpus\":%ld,\"accelerator\":\"%s\",\"accelerator_reason\":%s,"
 		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
+		"\"phase\":\"%.*s\",\"phases\":[%s],"
 		"\"ms\":{\"up\":%.1f,\"qmp\":%.1f,\"running\":%.1f,\"first_byte\":%.1f,\"ready\":%."
 		"1f},"
 		"\"console\":%s,"
@@ -46,10 +80,10 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		plan->disk.count ? json_quote(plan->disk.path, disk, sizeof disk) : "null",
 		plan->s.ram_mb, plan->s.cpus, plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg",
 		json_quote(plan->accel.reason, reason, sizeof reason), (int)v->qemu, v->qmp.version,
-		ms_since(v->spawned_ns, clock_now()), ms_since(v->spawned_ns, v->qmp_ns),
-		ms_since(v->spawned_ns, v->running_ns),
-		ms_since(v->spawned_ns, v->watch.first_byte_ns),
-		ms_since(v->spawned_ns, v->watch.ready_ns),
+		PHASE_TEXT(&v->phases), phases, ms_since(v->spawned_ns, clock_now()),
+		ms_since(v->spawned_ns, v->qmp_ns), ms_since(v->spawned_ns, v->running_ns),
+		ms_since(v->spawned_ns, v->phases.first_byte_ns),
+		ms_since(v->spawned_ns, v->life.ready_ns),
 		consoles_json(v, consoles, sizeof consoles), log_lost());
 }
 
@@ -57,30 +91,31 @@ static void status_text(const struct supervisor *v, char *buf, size_t size)
 {
 	const struct plan *plan = v->plan;
 	struct relay_stats st;
-	char why[128];
+	char why[160];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
 	relay_stats(v->relays[RELAY_SERIAL], &st);
 	(void)snprintf(buf, size,
 		       "state        %s\n"
 		       "ready        %s (%s)\n"
+		       "phase        %.*s\n"
 		       "guest        %s, %ld MiB, %ld CPU, %s\n"
 		       "disk         %s\n"
 		       "accelerator  %s\n"
 		       "qemu         %s, pid %d, up %.1f s\n"
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n",
 		       supervisor_state_name(v->state), ready ? "yes" : "no", why,
-		       profile_of((enum guest)plan->s.guest)->name, plan->s.ram_mb, plan->s.cpus,
-		       plan->s.machine, plan->disk.count ? plan->disk.path : "none",
-		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",
-		       (int)v->qemu, ms_since(v->spawned_ns, clock_now()) / 1000,
-		       (unsigned long long)st.bytes, st.clients, (unsigned long long)st.accepted,
-		       (unsigned long long)st.dropped);
+		       PHASE_TEXT(&v->phases), profile_of((enum guest)plan->s.guest)->name,
+		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
+		       plan->disk.count ? plan->disk.path : "none", plan->accel.reason,
+		       v->qmp.version[0] ? v->qmp.version : "not answering yet", (int)v->qemu,
+		       ms_since(v->spawned_ns, clock_now()) / 1000, (unsigned long long)st.bytes,
+		       st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped);
 }
 
 static void request_status(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
-	static char text[8192];
+	static char text[MARKERS_MAX * 128 + 16384];
 
 	if (strcmp(arg, "--json") == 0)
 		status_json(v, text, sizeof text);
@@ -89,35 +124,127 @@ static void request_status(struct supervisor *v, struct control *c, int slot, co
 	answer(c, slot, EXIT_CLEAN, text);
 }
 
-static void request_health(struct supervisor *v, struct control *c, int slot, const char *arg)
+static void answer_health(struct supervisor *v, int slot, const char *wrong)
 {
-	char why[128], line[130];
+	char why[160], line[164];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
+	(void)snprintf(line, sizeof line, "%s\n", ready && wrong ? wrong : why);
+	answer(&v->control, slot, ready && !wrong ? EXIT_CLEAN : EXIT_NOT_READY, line);
+}
+
+static void request_health(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char why[160];
+
 	(void)arg;
-	(void)snprintf(line, sizeof line, "%s\n", why);
-	answer(c, slot, ready ? EXIT_CLEAN : EXIT_NOT_READY, line);
+	if (!supervisor_ready(v, why, sizeof why)) {
+		answer_health(v, slot, NULL);
+		return;
+	}
+	c->clients[slot].waits_for = WAITS_HEALTH;
+	health_check(v);
 }
 
 /* ---- waiting --------------------------------------------------------------------------- */
 
-static void request_wait(struct supervisor *v, struct control *c, int slot, const char *arg)
+/* Answer everybody who waits for WHAT with the state of the guest. */
+static void answer_all(struct supervisor *v, int what, const char *wrong)
 {
-	char why[128];
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == what)
+			answer_health(v, i, wrong);
+}
 
-	if (strcmp(arg, "exit") == 0)
-		c->clients[slot].waits_for = WAITS_GONE;
-	else if (supervisor_ready(v, why, sizeof why))
-		request_health(v, c, slot, "");
-	else
-		c->clients[slot].waits_for = WAITS_READY;
+void requests_checked(struct supervisor *v, const char *wrong)
+{
+	answer_all(v, WAITS_HEALTH, wrong);
 }
 
 void requests_ready(struct supervisor *v)
 {
+	answer_all(v, WAITS_READY, NULL);
+}
+
+static void answer_came(struct supervisor *v, int what, const char *text)
+{
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
-		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == WAITS_READY)
-			request_health(v, &v->control, i, "");
+		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == what)
+			answer(&v->control, i, EXIT_CLEAN, text);
+}
+
+void requests_login(struct supervisor *v)
+{
+	answer_came(v, WAITS_LOGIN, "login prompt on the serial console\n");
+}
+
+void requests_answered(struct supervisor *v, enum probe_id which)
+{
+	if (which == PROBE_SSH)
+		answer_came(v, WAITS_SSH, "the guest's sshd answers\n");
+	else
+		answer_came(v, WAITS_HTTP, "the guest's web server answers\n");
+}
+
+void requests_probe(struct supervisor *v)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (v->control.clients[i].fd < 0)
+			continue;
+		if (v->control.clients[i].waits_for == WAITS_SSH)
+			probe_want(v, PROBE_SSH);
+		if (v->control.clients[i].waits_for == WAITS_HTTP)
+			probe_want(v, PROBE_HTTP);
+	}
+}
+
+/* Nobody should wait for a guest that has panicked. */
+void requests_trouble(struct supervisor *v)
+{
+	static const int waits[] = {WAITS_READY, WAITS_LOGIN, WAITS_SSH, WAITS_HTTP};
+
+	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+		answer_all(v, waits[i], NULL);
+}
+
+static void wait_for_port(struct supervisor *v, struct control *c, int slot, enum probe_id which,
+			  int waits_for)
+{
+	char line[96];
+
+	if (v->probes[which].port == 0) {
+		(void)snprintf(line, sizeof line,
+			       "no port is forwarded to the guest's port %d (QEMU_HOSTFWDS)\n",
+			       which == PROBE_SSH ? 22 : 80);
+		answer(c, slot, EXIT_BAD_SETTING, line);
+		return;
+	}
+	c->clients[slot].waits_for = waits_for;
+	if (v->state == VM_RUNNING)
+		probe_want(v, which);
+}
+
+static void request_wait(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char why[160];
+	bool ready = supervisor_ready(v, why, sizeof why);
+
+	if (strcmp(arg, "exit") == 0)
+		c->clients[slot].waits_for = WAITS_GONE;
+	else if (v->life.panicked || v->life.halted || v->life.dead)
+		answer_health(v, slot, NULL);
+	else if (strcmp(arg, "ssh") == 0)
+		wait_for_port(v, c, slot, PROBE_SSH, WAITS_SSH);
+	else if (strcmp(arg, "http") == 0)
+		wait_for_port(v, c, slot, PROBE_HTTP, WAITS_HTTP);
+	else if (strcmp(arg, "login") == 0 && v->login_seen)
+		answer(c, slot, EXIT_CLEAN, "login prompt on the serial console\n");
+	else if (strcmp(arg, "login") == 0)
+		c->clients[slot].waits_for = WAITS_LOGIN;
+	else if (ready)
+		answer_health(v, slot, NULL);
+	else
+		c->clients[slot].waits_for = WAITS_READY;
 }
 
 void requests_gone(struct supervisor *v, int status)
@@ -141,6 +268,7 @@ void requests_gone(struct supervisor *v, int status)
 static void request_stop(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	c->clients[slot].waits_for = WAITS_GONE;
+	v->signalled = true;
 	log_info("stop asked for by vm stop");
 	supervisor_stop(v, strcmp(arg, "--now") == 0 ? LADDER_NOW : LADDER_STOP);
 }
@@ -149,14 +277,6 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 {
 	(void)arg;
 	bool sent = supervisor_reset(v);
-
-	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
-}
-
-static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
-{
-	(void)arg;
-	bool sent = consoles_break(v);
 
 	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }
@@ -185,6 +305,41 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 		return;
 	}
 	answer(c, slot, EXIT_BAD_USAGE, "console takes live or all, and readonly behind it\n");
+}
+
+static void on_screenshot(struct supervisor *v, const char *error, const char *path)
+{
+	char line[4300];
+
+	(void)snprintf(line, sizeof line, "%s\n", error ? error : path);
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (v->control.clients[i].fd >= 0 &&
+		    v->control.clients[i].waits_for == WAITS_SCREEN)
+			answer(&v->control, i, error ? EXIT_QEMU_FAILED : EXIT_CLEAN, line);
+}
+
+/* The answer is the path of a PNG in VM_RUN_DIR, which is the client's to take away. */
+static void request_screenshot(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char path[RUN_PATH_MAX];
+
+	(void)arg;
+	if (v->plan->s.vga == VGA_NONE)
+		answer(c, slot, EXIT_BAD_SETTING,
+		       "this guest has no display: set QEMU_VGA=std or ENABLE_VNC=1\n");
+	else if (screenshot(v, run_path(&v->plan->s, "screenshot.png", path), on_screenshot))
+		c->clients[slot].waits_for = WAITS_SCREEN;
+	else
+		answer(c, slot, EXIT_QEMU_FAILED,
+		       "QEMU does not answer, or is taking another screenshot\n");
+}
+
+static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	(void)arg;
+	bool sent = consoles_break(v);
+
+	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }
 
 /* The client that a monitor command is for: a slot and the number of who was in it. */
@@ -241,7 +396,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"status", request_status},   {"health", request_health},
 		{"wait", request_wait},	      {"stop", request_stop},
 		{"reset", request_reset},     {"monitor", request_monitor},
-		{"console", request_console}, {"break", request_break},
+		{"console", request_console}, {"break", request_break}, {"screenshot", request_screenshot},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

@@ -118,6 +118,7 @@ static int open_user_qmp(const struct supervisor *v, struct error *err)
 bool supervisor_spawn(struct supervisor *v, struct error *err)
 {
 	struct wires w;
+	struct relay_stats stats;
 	_cleanup_fd_ int user_qmp = open_user_qmp(v, err);
 
 	if (user_qmp < 0)
@@ -128,6 +129,9 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
 				"no descriptors for QEMU: %s", strerror(errno));
 	v->spawned_ns = clock_now();
+	proof_log_start(v);
+	relay_stats(v->relays[RELAY_SERIAL], &stats);
+	v->life.console_start = stats.bytes;
 	pid_t pid = ok ? start_qemu(v, &w, user_qmp, err) : -1;
 
 	wires_close(&w, false);
@@ -145,6 +149,7 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	(void)loop_add(v->epoll, w.output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
 	(void)relay_attach(v->relays[RELAY_SERIAL], w.serial_out.ours, w.serial_in.ours);
 	(void)relay_attach(v->relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
+	failure_await_greeting(v);
 	event("spawn", "\"pid\":%d", (int)pid);
 	return true;
 }

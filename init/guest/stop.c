@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "guest/supervisor.h"
@@ -11,6 +12,10 @@
 /* A guest that is still booting misses the button: it is pressed again this often, until the
  * rung's time is over (and at once when the guest is ready). */
 #define PRESS_AGAIN_NS UINT64_C(5000000000)
+/* A QEMU that does not say what its guest has written for so long hangs. */
+#define WEIGH_NS UINT64_C(2000000000)
+
+static void kill_qemu(struct supervisor *v, int sig, bool group);
 
 static void arm_timer(struct supervisor *v)
 {
@@ -22,43 +27,121 @@ static void arm_timer(struct supervisor *v)
 	timers_set(&v->timers, TIMER_LADDER, at);
 }
 
-void supervisor_press_again(struct supervisor *v)
+/* ---- the gentle rungs ------------------------------------------------------------------ */
+
+static void press_button(struct supervisor *v)
 {
-	if (v->ladder.rung != RUNG_ACPI || v->state == VM_DOWN)
+	if (!qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL))
+		supervisor_climb(v, LADDER_FAILED);
+}
+
+static void on_asked(struct supervisor *v, int status, const char *line)
+{
+	bool taken = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	(void)line;
+	if (v->state == VM_DOWN || !rung_is_gentle(v->ladder.rung))
 		return;
-	(void)qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL);
-	arm_timer(v);
+	if (taken)
+		log_info("the guest has taken the command");
+	supervisor_climb(v, taken ? LADDER_ACCEPTED : LADDER_FAILED);
+}
+
+/* What is left of the rung's time, in whole seconds, at least one. */
+static int seconds_left(const struct supervisor *v)
+{
+	uint64_t now = clock_now();
+
+	return v->ladder.deadline_ns > now + 2000000000u
+		       ? (int)((v->ladder.deadline_ns - now) / 1000000000u)
+		       : 1;
+}
+
+/* `vm exec --poweroff`, by this very program: it logs in and gives the guest's own command. */
+static void ask_by(struct supervisor *v, const char *via)
+{
+	char timeout[16];
+	struct error err = {0};
+	char *argv[] = {(char *)"vm",
+			(char *)"exec",
+			(char *)"--poweroff",
+			(char *)"--via",
+			(char *)(uintptr_t)via,
+			(char *)"--timeout",
+			timeout,
+			NULL};
+	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+
+	(void)snprintf(timeout, sizeof timeout, "%d", seconds_left(v));
+	if (helper_start(v, HELPER_STOP, via, &c, on_asked, &err))
+		return;
+	error_report(&err);
+	supervisor_climb(v, LADDER_FAILED);
+}
+
+/* Can the guest hear what is typed? Before its login prompt only the firmware or the boot loader
+ * could, and it is what they are not to be disturbed for. */
+static bool serial_listens(const struct supervisor *v)
+{
+	return v->login_seen || v->life.ready;
+}
+
+void supervisor_ask_again(struct supervisor *v)
+{
+	if (v->state == VM_DOWN)
+		return;
+	if (v->ladder.rung == RUNG_ACPI) {
+		press_button(v);
+		arm_timer(v);
+	} else if (v->ladder.rung == RUNG_SERIAL && v->helpers[HELPER_STOP].pid == 0 &&
+		   !v->ladder.accepted) {
+		ask_by(v, "serial");
+	}
+}
+
+/* Was the guest held to be weighed? It runs on. */
+static bool stop_weighing(struct supervisor *v)
+{
+	if (!v->weighing)
+		return false;
+	v->weighing = false;
+	(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	return true;
 }
 
 void supervisor_timeout(struct supervisor *v)
 {
-	if (v->ladder.rung == RUNG_ACPI && clock_now() < v->ladder.deadline_ns)
-		supervisor_press_again(v);
-	else
+	if (stop_weighing(v)) {
+		supervisor_climb(v, LADDER_STOP);
+	} else if (v->ladder.rung == RUNG_ACPI && clock_now() < v->ladder.deadline_ns) {
+		supervisor_ask_again(v);
+	} else {
 		supervisor_climb(v, LADDER_TIMEOUT);
+	}
 }
 
-static void kill_qemu(struct supervisor *v, int sig, bool group);
+/* ---- the ladder ------------------------------------------------------------------------ */
 
-void supervisor_climb(struct supervisor *v, enum ladder_event what)
+/* Nobody in a guest that stands still can be asked; unless it was only paused, it will not run. */
+static bool can_be_asked(struct supervisor *v, bool paused)
 {
-	enum rung rung = ladder_event(&v->ladder, what, clock_now());
+	return !v->io_error && (!paused || qmp_send(&v->qmp, "cont", NULL, NULL, NULL));
+}
 
-	arm_timer(v);
-	if (rung == RUNG_NONE || rung == RUNG_DOWN)
+static void carry_out(struct supervisor *v, enum rung rung, bool paused)
+{
+	if (rung_is_gentle(rung) && !can_be_asked(v, paused)) {
+		supervisor_climb(v, LADDER_NOW);
 		return;
-	bool paused = v->state == VM_PAUSED;
-
-	if (v->state != VM_DOWN)
-		supervisor_set_state(v, VM_STOPPING);
-	log_info("stopping: %s", rung_name(rung));
-	event("stop", "\"rung\":\"%s\"", rung_name(rung));
+	}
 	switch (rung) {
-	case RUNG_ACPI:
-		/* Nobody sees the button in a guest that stands still. */
-		if (v->io_error || (paused && !qmp_send(&v->qmp, "cont", NULL, NULL, NULL)) ||
-		    !qmp_send(&v->qmp, "system_powerdown", NULL, NULL, NULL))
-			supervisor_climb(v, LADDER_FAILED);
+	case RUNG_ACPI: press_button(v); break;
+	case RUNG_SSH: ask_by(v, "ssh"); break;
+	case RUNG_SERIAL:
+		if (serial_listens(v))
+			ask_by(v, "serial");
+		else
+			log_info("waiting for a login prompt");
 		break;
 	case RUNG_QUIT:
 		if (v->qmp.state != QMP_READY || !qmp_send(&v->qmp, "quit", NULL, NULL, NULL))
@@ -70,6 +153,23 @@ void supervisor_climb(struct supervisor *v, enum ladder_event what)
 	}
 }
 
+void supervisor_climb(struct supervisor *v, enum ladder_event what)
+{
+	enum rung rung = ladder_event(&v->ladder, what, clock_now());
+
+	arm_timer(v);
+	if (rung == RUNG_NONE || rung == RUNG_DOWN)
+		return;
+	bool paused = v->state == VM_PAUSED;
+
+	helper_kill(v, HELPER_STOP);
+	if (v->state != VM_DOWN)
+		supervisor_set_state(v, VM_STOPPING);
+	log_info("stopping: %s", rung_name(rung));
+	event("stop", "\"rung\":\"%s\"", rung_name(rung));
+	carry_out(v, rung, paused);
+}
+
 static void kill_qemu(struct supervisor *v, int sig, bool group)
 {
 	if (v->qemu_ended || kill(group ? -v->qemu : v->qemu, sig) == 0)
@@ -79,53 +179,66 @@ static void kill_qemu(struct supervisor *v, int sig, bool group)
 	supervisor_climb(v, LADDER_FAILED);
 }
 
+/* ---- is there anything to lose? --------------------------------------------------------- */
+
+/* Has any disk been written to? (QMP query-blockstats: wr_operations of each device.) */
+static bool has_written(const struct json *doc, const struct json_value *result)
+{
+	for (int32_t i = result->first; i >= 0; i = doc->values[i].next) {
+		int64_t n;
+
+		if (!json_integer(doc, json_get(doc, &doc->values[i], "stats"), "wr_operations",
+				  &n) ||
+		    n > 0)
+			return true;
+	}
+	return false;
+}
+
+static void on_blockstats(struct qmp *q, const struct json *doc, const struct json_value *result,
+			  const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+
+	(void)q, (void)error;
+	if (!v->weighing) /* somebody could not wait */
+		return;
+	v->weighing = false;
+	v->life.unwritten = result && !has_written(doc, result);
+	if (v->life.unwritten)
+		log_info(
+			"the guest was not ready yet and has written nothing to its disk: there is "
+			"nothing to lose");
+	else if (result)
+		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	supervisor_climb(v, v->life.unwritten ? LADDER_NOW : LADDER_STOP);
+}
+
+/* A guest that is stopped while it boots need not be waited for when it has not touched its disk.
+ * It stands still while that is looked at, so that the answer stays true. */
+static bool weigh(struct supervisor *v)
+{
+	if (v->life.ready || v->state != VM_RUNNING || v->ladder.rung != RUNG_NONE ||
+	    !qmp_send(&v->qmp, "stop", NULL, NULL, NULL) ||
+	    !qmp_send(&v->qmp, "query-blockstats", NULL, on_blockstats, v))
+		return false;
+	v->weighing = true;
+	timers_set(&v->timers, TIMER_LADDER, clock_now() + WEIGH_NS);
+	return true;
+}
+
 void supervisor_stop(struct supervisor *v, enum ladder_event what)
 {
+	bool hopeless =
+		!v->ran || v->life.panicked || v->life.halted || v->life.late || v->life.dead;
+
 	if (v->state == VM_DOWN && v->ladder.rung == RUNG_NONE)
 		log_info("the guest is down already; QEMU is ending");
-	/* A guest that never ran has nothing to lose and nothing to be asked. */
-	supervisor_climb(v, v->ran ? what : LADDER_NOW);
-}
-
-/* QEMU's last line, which is what it died of, into BUF; "" when it said nothing. */
-static const char *last_words(const struct supervisor *v, char *buf, size_t size)
-{
-	size_t end = v->tail_len;
-
-	while (end > 0 && (v->tail[end - 1] == '\n' || v->tail[end - 1] == '\r'))
-		end--;
-	size_t start = end;
-
-	while (start > 0 && v->tail[start - 1] != '\n')
-		start--;
-	(void)snprintf(buf, size, "%s%.*s", end > start ? ": " : "", (int)(end - start),
-		       v->tail + start);
-	return buf;
-}
-
-static int status_of_failure(const struct supervisor *v)
-{
-	char words[300];
-	struct error err = {0};
-	const char *fix = "read QEMU's message above and qemu.log; vm check and vm args show what "
-			  "was started";
-	int st = v->qemu_status;
-
-	if (WIFSIGNALED(st))
-		(void)error_set(&err, EXIT_QEMU_FAILED,
-				v->ran ? "if it was SIGKILL, memory may have run out: lower "
-					 "QEMU_RAM or raise the container's limit"
-				       : fix,
-				"QEMU was killed by signal %d (%s)%s", WTERMSIG(st),
-				strsignal(WTERMSIG(st)),
-				v->ran ? " while the guest ran: what it had not written is lost"
-				       : "");
-	else
-		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
-				"QEMU ended with status %d before the guest %s%s", WEXITSTATUS(st),
-				v->ran ? "did" : "ran", last_words(v, words, sizeof words));
-	error_report(&err);
-	return err.status;
+	if (!stop_weighing(v) && !hopeless && what == LADDER_STOP && weigh(v))
+		return;
+	/* A guest that never ran has nothing to lose and nothing to be asked; one that has panicked
+	 * does not hear. */
+	supervisor_climb(v, hopeless ? LADDER_NOW : what);
 }
 
 /* The container's exit status, from why the guest ended rather than from QEMU's own code, which is
@@ -133,6 +246,15 @@ static int status_of_failure(const struct supervisor *v)
 int supervisor_outcome(const struct supervisor *v)
 {
 	bool stopping = v->ladder.rung != RUNG_NONE;
+
+	if (v->given_up)
+		return EXIT_QEMU_FAILED;
+	if (v->life.panicked)
+		return EXIT_PANIC;
+	if (v->life.late)
+		return EXIT_BOOT_DEADLINE;
+	if (v->life.halted || (v->life.unwritten && v->cause == CAUSE_QUIT))
+		return EXIT_CLEAN;
 
 	/* A device such as isa-debug-exit, or an error on the way out: QEMU's code says more. */
 	if (v->cause == CAUSE_GUEST_OFF && WIFEXITED(v->qemu_status) && WEXITSTATUS(v->qemu_status))
@@ -146,7 +268,7 @@ int supervisor_outcome(const struct supervisor *v)
 	if (!v->ran && stopping)
 		return EXIT_CLEAN;
 	if (v->cause == CAUSE_NONE && !stopping)
-		return status_of_failure(v);
+		return failure_status(v);
 	log_warning("the guest was cut off: what it had not written to its disk is lost, and its "
 		    "file systems were not unmounted");
 	return EXIT_CUT_OFF;

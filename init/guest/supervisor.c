@@ -16,7 +16,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/profile.h"
 #include "guest/files.h"
 #include "host/child.h"
 #include "host/listen.h"
@@ -41,34 +40,47 @@ void supervisor_set_state(struct supervisor *v, enum vm_state state)
 	event("state", "\"state\":\"%s\"", supervisor_state_name(state));
 }
 
+/* Why the guest is not well, whatever it once was; NULL when nothing is known to be wrong. */
+static const char *trouble(const struct supervisor *v)
+{
+	if (v->life.panicked)
+		return v->life.failed ? "the guest's boot failed" : "the guest panicked";
+	if (v->life.halted)
+		return "the guest has shut down";
+	if (v->life.late)
+		return "the guest was not ready in time";
+	if (v->life.dead)
+		return "the guest is dead: every processor is halted with interrupts off";
+	return trouble_text(v);
+}
+
 bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
 {
-	if (v->io_error)
-		(void)snprintf(why, size, "paused: the host could not read or write the disk");
+	const char *wrong = trouble(v);
+	const char *mark = v->plan->s.ready == READY_LOGIN || v->plan->s.ready == READY_MARKER
+				   ? ""
+				   : "not yet that ";
+
+	if (wrong)
+		(void)snprintf(why, size, "%s", wrong);
 	else if (v->state != VM_RUNNING)
 		(void)snprintf(why, size, "%s", supervisor_state_name(v->state));
-	else if (!v->watch.first_byte_ns)
+	else if (v->life.ready)
+		(void)snprintf(why, size, "ready: %s after %.2f s", life_ready_text(v),
+			       (double)(v->life.ready_ns - v->spawned_ns) / 1e9);
+	else if (!v->phases.first_byte_ns && !*mark)
 		(void)snprintf(why, size, "running, nothing came on the serial console yet");
-	else if (!v->watch.ready)
-		(void)snprintf(why, size, "running, no login prompt on the serial console yet");
 	else
-		(void)snprintf(why, size, "ready: login prompt after %.2f s",
-			       (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
-	return v->state == VM_RUNNING && !v->io_error && v->watch.ready;
+		(void)snprintf(why, size, "running, %s%s%s; phase %.*s", *mark ? mark : "no ",
+			       life_ready_text(v), *mark ? "" : " yet", PHASE_TEXT(&v->phases));
+	return v->state == VM_RUNNING && !wrong && v->life.ready;
 }
 
 void supervisor_on_serial(struct supervisor *v, const uint8_t *buf, size_t n)
 {
 	if (v->resetting)
 		supervisor_reset_done(v);
-	if (!watch_feed(&v->watch, buf, n, clock_now()))
-		return;
-	log_info("ready: login prompt on the serial console, %.2f s after QEMU's start",
-		 (double)(v->watch.ready_ns - v->spawned_ns) / 1e9);
-	event("ready", "\"by\":\"login\",\"since_qemu_ms\":%.1f",
-	      (double)(v->watch.ready_ns - v->spawned_ns) / 1e6);
-	requests_ready(v);
-	supervisor_press_again(v);
+	phases_feed(&v->phases, buf, n, clock_now(), life_on_marker, v);
 }
 
 /* QEMU's own output: to the log, and its end is kept for an error. */
@@ -102,8 +114,11 @@ static void reap(struct supervisor *v)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (consoles_reaped(v, pid) || pid != v->qemu)
+		if (pid != v->qemu) {
+			if (!consoles_reaped(v, pid))
+				(void)helper_reaped(v, pid, status);
 			continue;
+		}
 		v->qemu_ended = true;
 		v->qemu_status = status;
 	}
@@ -134,7 +149,10 @@ static void on_signals(struct supervisor *v)
 	while (read(v->signals, &info, sizeof info) == (ssize_t)sizeof info) {
 		switch (info.ssi_signo) {
 		case SIGTERM:
-		case SIGINT: supervisor_stop(v, LADDER_STOP); break;
+		case SIGINT:
+			v->signalled = true;
+			supervisor_stop(v, LADDER_STOP);
+			break;
 		case SIGCHLD: reap(v); break;
 		case SIGHUP: reopen_logs(v); break;
 		case SIGUSR1: say_status(v); break;
@@ -201,6 +219,9 @@ static bool retry_with_tcg(struct supervisor *v)
 /* Everything QEMU said before it ended is still in its sockets. */
 static void drain(struct supervisor *v)
 {
+	proof_drop(v);
+	probes_reset(v);
+	helper_kill(v, HELPER_STOP);
 	/* One call takes up to 1 MiB; what a dead QEMU left in its socket is less. */
 	if (v->qmp.fd >= 0 && v->qmp.state != QMP_CLOSED)
 		(void)qmp_readable(&v->qmp);
@@ -222,6 +243,15 @@ static void on_timers(struct supervisor *v)
 	while ((id = timers_due(&v->timers, clock_now())) >= 0) {
 		switch ((enum timer_id)id) {
 		case TIMER_LADDER: supervisor_timeout(v); break;
+		case TIMER_BOOT: life_deadline(v); break;
+		case TIMER_SILENCE: life_silence(v); break;
+		case TIMER_SCREEN: life_screen_timeout(v); break;
+		case TIMER_PROBES: probes_timer(v); break;
+		case TIMER_PROOF: proof_timer(v); break;
+		case TIMER_HEALTH: health_timer(v); break;
+		case TIMER_GREETING: failure_no_greeting(v); break;
+		case TIMER_DISK: trouble_look(v); break;
+		case TIMER_DISK_ERRORS: trouble_sum_up(v); break;
 		}
 	}
 }
@@ -241,6 +271,11 @@ static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 		break;
 	case REF_RELAY: relay_event(v->relays[ref.index], ref, events); break;
 	case REF_CONTROL: control_event(&v->control, ref, events); break;
+	case REF_PROBE: probe_event(v, (enum probe_id)ref.index, ref.fd, events); break;
+	case REF_HELPER:
+		if (ref.fd == v->helpers[ref.index].output)
+			helper_output(v, (enum helper_id)ref.index);
+		break;
 	}
 }
 
@@ -249,9 +284,9 @@ static int run_loop(struct supervisor *v)
 	struct epoll_event events[32];
 
 	for (;;) {
-		if (v->qemu_ended) {
+		if (v->qemu_ended && !v->retrying) {
 			drain(v);
-			if (!retry_with_tcg(v))
+			if (!retry_with_tcg(v) && !retry_boot(v))
 				return supervisor_outcome(v);
 		}
 		/* The last rung could not even signal QEMU. */
@@ -309,12 +344,18 @@ static void tear_down(struct supervisor *v)
 	disk_close(&v->plan->disk);
 }
 
-/* Which rungs this guest has. A guest that is known to ignore the power button is not asked. */
-static unsigned applicable_rungs(const struct supervisor *v)
+bool supervisor_restart(struct supervisor *v, struct error *err)
 {
-	bool acpi = !profile_of((enum guest)v->plan->s.guest)->ignores_acpi;
-
-	return (acpi ? 1u << RUNG_ACPI : 0) | 1u << RUNG_QUIT | 1u << RUNG_TERM;
+	v->ran = v->retrying = v->login_seen = v->io_error = v->resetting = v->weighing = false;
+	v->cause = CAUSE_NONE;
+	v->running_ns = v->qmp_ns = 0;
+	v->life = (struct life){.attempts = v->life.attempts};
+	v->trouble = (struct trouble){.errors = v->trouble.errors};
+	phases_restart(&v->phases);
+	ladder_init(&v->ladder, v->plan->rungs, v->plan->s.stop_timeout);
+	timers_set(&v->timers, TIMER_LADDER, 0);
+	supervisor_set_state(v, VM_STARTING);
+	return supervisor_spawn(v, err);
 }
 
 int supervise(struct plan *plan)
@@ -328,9 +369,13 @@ int supervise(struct plan *plan)
 	v.qmp.event_arg = &v;
 	if (getpid() != 1)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	ladder_init(&v.ladder, applicable_rungs(&v), plan->s.stop_timeout);
-	watch_init(&v.watch, profile_of((enum guest)plan->s.guest)->login);
-	if (!set_up(&v, &err) || !supervisor_spawn(&v, &err)) {
+	v.started_ns = clock_now() - clock_since_start();
+	ladder_init(&v.ladder, plan->rungs, plan->s.stop_timeout);
+	for (int i = 0; i < HELPER_COUNT; i++)
+		v.helpers[i].output = -1;
+	probes_init(&v);
+	if (!phases_init(&v.phases, plan->markers, plan->markers_len, &err) || !set_up(&v, &err) ||
+	    !supervisor_spawn(&v, &err)) {
 		error_report(&err);
 		return err.status;
 	}

@@ -14,21 +14,43 @@
 #include "base/timers.h"
 #include "guest/consoles.h"
 #include "guest/control.h"
+#include "guest/helper.h"
 #include "guest/ladder.h"
+#include "guest/life.h"
+#include "guest/phases.h"
 #include "guest/plan.h"
+#include "guest/probe.h"
 #include "guest/relay.h"
-#include "guest/watch.h"
+#include "guest/trouble.h"
 #include "qemu/qmp.h"
 
 /* What a descriptor of the loop is: loop_ref.type. */
-enum ref_type { REF_SIGNAL, REF_TIMER, REF_QMP, REF_OUTPUT, REF_RELAY, REF_CONTROL };
+enum ref_type {
+	REF_SIGNAL,
+	REF_TIMER,
+	REF_QMP,
+	REF_OUTPUT,
+	REF_RELAY,
+	REF_CONTROL,
+	REF_PROBE,
+	REF_HELPER
+};
 
 /* loop_ref.index of the relays. */
 enum relay_id { RELAY_SERIAL, RELAY_MONITOR, RELAY_COUNT };
 
 /* The supervisor's deadlines. */
 enum timer_id {
-	TIMER_LADDER, /* the present rung's time is over, or the button is to be pressed again */
+	TIMER_GREETING, /* QEMU has not answered yet */
+	TIMER_LADDER,  /* the present rung's time is over, or the guest is to be asked again */
+	TIMER_BOOT,    /* VM_BOOT_TIMEOUT */
+	TIMER_SILENCE, /* nothing came on the serial line */
+	TIMER_SCREEN,  /* a screenshot takes too long */
+	TIMER_PROBES,  /* an attempt to reach the guest is over */
+	TIMER_PROOF,   /* the guest announced its end: look at it (again) */
+	TIMER_HEALTH,  /* who asked for the guest's health has to get an answer */
+	TIMER_DISK,    /* is there room for the disk again? (trouble.h) */
+	TIMER_DISK_ERRORS, /* tell how many more errors the disk had */
 };
 
 enum vm_state {
@@ -61,6 +83,7 @@ struct supervisor {
 	bool ran;	/* QEMU reached RESUME: from now on the guest may have changed its disk */
 	bool retried;	/* with TCG, after KVM chosen automatically failed */
 	bool resetting; /* by our reset button: a reboot does not end QEMU until the guest prints */
+	bool given_up;	/* QEMU cannot be talked to: that has been said, and it is being ended */
 	bool io_error;	/* paused by a disk error of the host's */
 	pid_t qemu;	/* 0: none */
 	int qemu_status; /* of waitpid(2) */
@@ -72,8 +95,20 @@ struct supervisor {
 	struct consoles consoles;
 	struct control control;
 	struct ladder ladder;
-	struct watch watch;
+	struct phases phases;
+	struct life life;
+	struct trouble trouble;
+	struct checkup checkup;
+	struct probe probes[PROBE_COUNT];
+	struct helper helpers[HELPER_COUNT];
+	bool login_seen; /* since the guest's last start */
+	bool disk_kept;	 /* the disk has its boot's snapshot in it */
+	bool retrying;	 /* a late boot is being undone */
+	bool signalled;	 /* somebody asked for a stop */
+	bool weighing;	 /* whether the guest has written anything */
+	void (*then)(struct supervisor *v);
 	uint64_t spawned_ns, qmp_ns, running_ns; /* CLOCK_MONOTONIC; 0: not yet */
+	uint64_t started_ns;			 /* when PID 1 did */
 	size_t tail_len;
 	char tail[OUTPUT_TAIL + 1];
 };
@@ -90,6 +125,8 @@ int supervise(struct plan *plan);
 
 /* Start QEMU (again): socketpairs, process, QMP. */
 bool supervisor_spawn(struct supervisor *v, struct error *err);
+/* Another QEMU, from the beginning, after a late boot. */
+bool supervisor_restart(struct supervisor *v, struct error *err);
 
 void supervisor_set_state(struct supervisor *v, enum vm_state state);
 const char *supervisor_state_name(enum vm_state state);
@@ -117,15 +154,34 @@ void supervisor_stop(struct supervisor *v, enum ladder_event what);
 void supervisor_climb(struct supervisor *v, enum ladder_event what);
 /* The timer has run out. */
 void supervisor_timeout(struct supervisor *v);
-/* The guest is ready now: if its power button was pressed too early, press it again. */
-void supervisor_press_again(struct supervisor *v);
+/* The guest is ready now: if it was asked to power off too early, ask it again. */
+void supervisor_ask_again(struct supervisor *v);
+/* The guest answers through the forward that WHICH probes. */
+void supervisor_on_probe(struct supervisor *v, enum probe_id which);
+/* Ask QEMU what its processors do; the answer's text is for cpu_states_parse(). */
+bool cpus_ask(struct supervisor *v, qmp_reply *reply);
 /* QEMU has ended: the exit status, with the reason said. */
 int supervisor_outcome(const struct supervisor *v);
+/* QEMU ended by itself: say why, and what helps (failure.c). Returns the exit status. */
+int failure_status(const struct supervisor *v);
+/* QEMU was started: it has to answer in time. TIMER_GREETING: it has not. QMP has ended: without it
+ * a guest that has not run cannot be made to. */
+void failure_await_greeting(struct supervisor *v);
+void failure_no_greeting(struct supervisor *v);
+void failure_qmp_lost(struct supervisor *v);
 
 /* One request of the control socket (control.h). */
 void requests_handle(struct control *c, int slot, char *request, void *arg);
 /* Answer those who wait: the guest became ready, or all is over with STATUS. */
 void requests_ready(struct supervisor *v);
+void requests_login(struct supervisor *v);
+/* WHICH has answered; start the probes that somebody waits for; something is wrong with the guest.
+ */
+void requests_answered(struct supervisor *v, enum probe_id which);
+void requests_probe(struct supervisor *v);
+void requests_trouble(struct supervisor *v);
+/* A look at the guest's health is over; WRONG is what it found, NULL for nothing. */
+void requests_checked(struct supervisor *v, const char *wrong);
 void requests_gone(struct supervisor *v, int status);
 
 #endif

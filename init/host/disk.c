@@ -351,6 +351,14 @@ bool cdrom_open(const char *path, int *fd, struct errors *errs)
 	return errors_append(errs, &err);
 }
 
+void disk_unlock(const struct disk *disk)
+{
+	struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	for (int i = 0; i < disk->count; i++)
+		(void)fcntl(disk->layers[i].fd, F_OFD_SETLK, &all);
+}
+
 void disk_close(struct disk *disk)
 {
 	for (int i = 0; i < disk->count; i++)

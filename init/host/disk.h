@@ -51,6 +51,10 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 /* The same for a CD-ROM: a regular, readable file; *FD is what QEMU gets. */
 bool cdrom_open(const char *path, int *fd, struct errors *errs);
 
+/* Take off the locks that a QEMU which is gone has left on our descriptors: they belong to the open
+ * file, not to the process (fcntl(2), F_OFD_SETLK), and another program would mind them. */
+void disk_unlock(const struct disk *disk);
+
 void disk_close(struct disk *disk);
 
 #endif

@@ -72,7 +72,9 @@ static bool add_machine(const struct builder *b, struct error *err)
 	args_option(b->out, "-m", "%ld", s->ram_mb);
 	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
 	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
-	args_option(b->out, "-action", "reboot=shutdown");
+	/* A panic that pvpanic tells of is PID 1's to act on, after the guest's last words. */
+	args_option(b->out, "-action", "reboot=%s,panic=none",
+		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown");
 	args_add(b->out, "-S");
 	return true;
 }
@@ -252,6 +254,12 @@ static void add_share(const struct builder *b)
 	args_option(b->out, "-device", "virtio-9p-pci,fsdev=share,mount_tag=%s", s->share_tag);
 }
 
+static void add_panic_device(const struct builder *b)
+{
+	if (profile_of((enum guest)b->s->guest)->pvpanic)
+		args_option(b->out, "-device", "pvpanic");
+}
+
 static void add_debugging(const struct builder *b)
 {
 	const struct settings *s = b->s;
@@ -290,6 +298,7 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	add_display(&b);
 	add_sockets(&b);
 	add_share(&b);
+	add_panic_device(&b);
 	add_debugging(&b);
 	if (s->extra_args && !args_split(out, s->extra_args))
 		return error_set(err, EXIT_BAD_SETTING,

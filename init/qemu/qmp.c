@@ -197,7 +197,8 @@ bool qmp_readable(struct qmp *q)
 		if (got < 0 && errno == EAGAIN)
 			break;
 		/* ECONNRESET: it went with a command of ours unread. */
-		if (got == 0 || (got < 0 && errno == ECONNRESET))
+		q->eof = got == 0 || (got < 0 && errno == ECONNRESET);
+		if (q->eof)
 			return closed(q, "QEMU closed the connection");
 		if (got < 0)
 			return closed(q, "reading from QEMU: %s", strerror(errno));

@@ -53,6 +53,7 @@ struct qmp {
 	size_t in_len;
 	size_t out_len;
 	char why_closed[128];
+	bool eof; /* QEMU has ended it, as it does when it ends itself */
 	char in[QMP_BUFFER];
 	char out[8192];
 };

@@ -8,8 +8,9 @@
 
 #include "guest/ladder.h"
 
-#define S   UINT64_C(1000000000)
-#define ALL (1u << RUNG_ACPI | 1u << RUNG_QUIT | 1u << RUNG_TERM)
+#define S     UINT64_C(1000000000)
+#define ALL   (1u << RUNG_ACPI | 1u << RUNG_QUIT | 1u << RUNG_TERM)
+#define EVERY (ALL | 1u << RUNG_SSH | 1u << RUNG_SERIAL)
 
 static void full_ladder_ends_within_the_budget(void **state)
 {
@@ -39,6 +40,73 @@ static void a_short_budget_leaves_two_thirds_to_the_guest(void **state)
 	ladder_init(&l, ALL, 3);
 	assert_int_equal(ladder_event(&l, LADDER_STOP, S), RUNG_ACPI);
 	assert_in_range(l.deadline_ns, 3 * S - S / 1000, 3 * S + S / 1000);
+}
+
+static void gentle_rungs_share_the_time_of_asking(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	ladder_init(&l, EVERY, 165); /* 15 s are kept for the end */
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_ACPI);
+	assert_true(l.deadline_ns == 150 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 150 * S), RUNG_SSH);
+	assert_true(l.deadline_ns == 200 * S);
+	/* One that cannot work leaves its share to those behind it. */
+	assert_int_equal(ladder_event(&l, LADDER_FAILED, 160 * S), RUNG_SERIAL);
+	assert_true(l.deadline_ns == 250 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
+	assert_true(l.deadline_ns == 260 * S);
+}
+
+static void a_guest_that_is_at_it_gets_all_the_time(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	ladder_init(&l, EVERY, 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	assert_int_equal(ladder_event(&l, LADDER_ACCEPTED, 101 * S), RUNG_NONE);
+	assert_int_equal(l.rung, RUNG_ACPI);
+	assert_true(l.deadline_ns == 250 * S);
+	/* If it never ends, the other ways are still tried, each at its turn. */
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 110 * S), RUNG_SSH);
+	assert_true(l.deadline_ns == 180 * S);
+}
+
+static void a_failed_rung_does_not_cut_off_a_guest_that_was_asked(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	ladder_init(&l, EVERY & ~(1u << RUNG_SSH), 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 175 * S), RUNG_SERIAL);
+	assert_int_equal(ladder_event(&l, LADDER_FAILED, 176 * S), RUNG_NONE);
+	assert_int_equal(l.rung, RUNG_SERIAL);
+	assert_true(l.deadline_ns == 250 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
+
+	/* Nobody could be asked: no time is spent. */
+	ladder_init(&l, EVERY & ~(1u << RUNG_ACPI), 165);
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_SSH);
+	assert_int_equal(ladder_event(&l, LADDER_FAILED, 101 * S), RUNG_SERIAL);
+	assert_int_equal(ladder_event(&l, LADDER_FAILED, 102 * S), RUNG_QUIT);
+}
+
+static void rungs_are_named_in_a_setting(void **state)
+{
+	const char *bad;
+
+	(void)state;
+	assert_int_equal(rungs_parse("none", &bad), ALL & ~(1u << RUNG_ACPI) | 1u << RUNG_KILL);
+	assert_int_equal(rungs_parse("acpi,ssh,serial", &bad), EVERY | 1u << RUNG_KILL);
+	assert_int_equal(rungs_parse("serial", &bad) & EVERY,
+			 1u << RUNG_SERIAL | 1u << RUNG_QUIT | 1u << RUNG_TERM);
+	assert_int_equal(rungs_parse("acpi,quit", &bad), 0);
+	assert_string_equal(bad, "quit");
+	assert_int_equal(rungs_parse("", &bad), 0);
+	assert_int_equal(rungs_parse("acpi,", &bad), 0);
 }
 
 static void a_guest_that_ignores_acpi_costs_no_time(void **state)
@@ -95,7 +163,7 @@ static void the_end_of_qemu_ends_every_rung(void **state)
 	for (int rung = RUNG_NONE; rung < RUNG_DOWN; rung++) {
 		struct ladder l;
 
-		ladder_init(&l, ALL, 150);
+		ladder_init(&l, EVERY, 150);
 		for (int i = 0; i < rung; i++)
 			(void)ladder_event(&l, LADDER_STOP, S);
 		assert_int_equal(l.rung, rung);
@@ -134,6 +202,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_ladder_ends_within_the_budget),
 		cmocka_unit_test(a_short_budget_leaves_two_thirds_to_the_guest),
+		cmocka_unit_test(gentle_rungs_share_the_time_of_asking),
+		cmocka_unit_test(a_guest_that_is_at_it_gets_all_the_time),
+		cmocka_unit_test(a_failed_rung_does_not_cut_off_a_guest_that_was_asked),
+		cmocka_unit_test(rungs_are_named_in_a_setting),
 		cmocka_unit_test(a_guest_that_ignores_acpi_costs_no_time),
 		cmocka_unit_test(every_further_signal_goes_one_rung_up),
 		cmocka_unit_test(now_skips_the_gentle_rungs),

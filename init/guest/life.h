@@ -1,0 +1,102 @@
+/* life.h - what is concluded from what the guest says and does: ready, panicked, down, late.
+ *
+ * life.c takes markers and probes to "ready" and keeps the boot's deadline; proof.c makes sure of
+ * an end that the guest announces; retry.c starts a guest that was late once more.
+ */
+#ifndef VM_GUEST_LIFE_H
+#define VM_GUEST_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "format/markers.h"
+#include "guest/probe.h"
+
+struct supervisor;
+
+/* One look at the guest's health. */
+struct checkup {
+	enum { CHECK_NONE, CHECK_CPUS, CHECK_AGAIN, CHECK_SERVICE } step;
+	unsigned dead; /* looks in a row at which no processor could run */
+	uint64_t end_ns;
+};
+
+/* An end that the guest has announced and that is being looked into. */
+struct suspicion {
+	const struct marker *marker; /* NULL: none */
+	uint64_t since_ns;
+	unsigned samples; /* of the processors, in a row, that speak for it */
+	bool told;	  /* by a device: nothing is to be proved */
+	bool asked;	  /* QEMU has been asked and has not answered */
+};
+
+struct life {
+	bool ready;
+	uint64_t ready_ns;	/* CLOCK_MONOTONIC */
+	bool panicked;		/* proved, or told by pvpanic */
+	bool halted;		/* proved: the guest has shut down and QEMU does not know */
+	bool late;		/* the boot's deadline has passed */
+	bool failed;		/* a boot that said it failed */
+	bool dead;		/* no processor can run any more */
+	bool unwritten;		/* cut off before it had written anything */
+	unsigned quiet_resets;	/* in a row, with nothing printed in between */
+	long attempts;		/* boots that were late */
+	off_t debug_log_end;	/* size of guest-errors.log when QEMU started */
+	uint64_t console_start; /* what the serial line had brought by then, in bytes */
+	struct suspicion suspicion;
+};
+
+/* QEMU runs the guest now, for the first time or after a pause. */
+void life_running(struct supervisor *v);
+/* The guest starts again from its reset vector. */
+void life_restart(struct supervisor *v);
+/* Marker M came on the serial line at NOW (phase_reached). */
+void life_on_marker(const struct marker *m, uint64_t now, void *supervisor);
+/* The last lines of the console, into the log. */
+void life_log_console(const struct supervisor *v);
+/* Timers: the boot's deadline; nothing came on the serial line yet. */
+void life_deadline(struct supervisor *v);
+void life_silence(struct supervisor *v);
+void life_screen_timeout(struct supervisor *v);
+/* What is ready is said under this name: "a login prompt on the serial console". */
+const char *life_ready_text(const struct supervisor *v);
+
+/* The guest says it is at its end; it is believed when its processors agree. */
+void proof_begin(struct supervisor *v, const struct marker *m);
+void proof_drop(struct supervisor *v);
+void proof_timer(struct supervisor *v);
+/* It is true, for the reason WHAT: do what VM_ON_PANIC says. */
+void proof_panicked(struct supervisor *v, const char *what);
+/* pvpanic: the guest's kernel says so by a device. */
+void proof_pvpanic(struct supervisor *v);
+/* QEMU is about to start: what its log holds so far is not of this one. */
+void proof_log_start(struct supervisor *v);
+/* Did the guest that has just been reset do so by a triple fault? From QEMU's log of -d cpu_reset.
+ */
+bool proof_triple_fault(const struct supervisor *v);
+
+/* Before the guest runs for the first time: keep the state of the disk for VM_BOOT_RETRIES, then
+ * call THEN; when the guest is ready: forget it. */
+void retry_keep_disk(struct supervisor *v, void (*then)(struct supervisor *v));
+void retry_forget_disk(struct supervisor *v);
+/* QEMU has ended: is a late boot to be tried again? Starts that; true until it cannot. */
+bool retry_boot(struct supervisor *v);
+/* False: VM_BOOT_RETRIES on a disk that cannot keep its state. */
+struct plan;
+bool retry_possible(const struct plan *plan, struct error *err);
+
+/* Look whether a guest that was ready still is; requests_checked() hears. */
+void health_check(struct supervisor *v);
+void health_timer(struct supervisor *v);
+void health_answered(struct supervisor *v, enum probe_id which);
+
+/* The display into the PNG file PATH, which QEMU's user gets to own; DONE hears, and why not if so
+ * (PATH is gone then). False when that cannot even begin, or another one is being taken. */
+typedef void screenshot_done(struct supervisor *v, const char *error, const char *path);
+bool screenshot(struct supervisor *v, const char *path, screenshot_done *done);
+
+#endif
