@@ -110,15 +110,17 @@ static struct pattern_bits matched(const struct pattern_set *s, const uint64_t *
 /* The patterns that match if the line ends at SET. Overwrites s->next. */
 static struct pattern_bits matched_at_eol(struct pattern_set *s, const uint64_t *set)
 {
-	bool none = true;
+	uint64_t waiting = 0;
 
 	for (size_t w = 0; w < s->words; w++)
-		for (uint64_t word = set[w] & s->mask.eol[w]; word; none = false) {
-			if (none)
-				memset(s->next, 0, s->words * sizeof *s->next);
+		waiting |= set[w] & s->mask.eol[w];
+	if (!waiting)
+		return (struct pattern_bits){{0}};
+	memset(s->next, 0, s->words * sizeof *s->next);
+	for (size_t w = 0; w < s->words; w++)
+		for (uint64_t word = set[w] & s->mask.eol[w]; word;)
 			pattern_reach(s, take_bit(&word, w), AT_EOL, s->next);
-		}
-	return none ? (struct pattern_bits){{0}} : matched(s, s->next);
+	return matched(s, s->next);
 }
 
 /* ---- the DFA's states ------------------------------------------------------------------ */

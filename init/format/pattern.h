@@ -31,8 +31,8 @@ struct pattern_bits {
 	uint64_t bits[PATTERNS_MAX / 64];
 };
 
-/* An empty set: one calloc(3) of about 750 KiB and none later. What a set does not use of it is
- * never touched; the guests' own sets leave 500 KiB of it alone. NULL: no memory. */
+/* An empty set: one calloc(3) of 720 KiB and none later. What a set does not use of it is never
+ * touched: 136 KiB were resident after a Linux guest had booted, 268 after a Hurd. NULL: no memory. */
 struct pattern_set *pattern_set_new(void);
 void pattern_set_free(struct pattern_set *s);
 
