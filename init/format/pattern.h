@@ -32,7 +32,8 @@ struct pattern_bits {
 };
 
 /* An empty set: one calloc(3) of 720 KiB and none later. What a set does not use of it is never
- * touched: 136 KiB were resident after a Linux guest had booted, 268 after a Hurd. NULL: no memory. */
+ * touched: 136 KiB were resident after a Linux guest had booted, 268 after a Hurd. NULL: no
+ * memory. */
 struct pattern_set *pattern_set_new(void);
 void pattern_set_free(struct pattern_set *s);
 
