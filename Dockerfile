@@ -46,7 +46,7 @@ RUN set -eu; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
-        apk add --no-cache qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
+        apk add --no-cache openssh-client-default qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
             qemu-system-i386 qemu-system-x86_64; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
@@ -54,7 +54,8 @@ RUN set -eu; \
         useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
             --uid 107 --gid 107 qemu; \
         apt-get -qq update; \
-        apt-get -qq install --no-install-recommends qemu-system-x86 qemu-utils >/dev/null; \
+        apt-get -qq install --no-install-recommends openssh-client qemu-system-x86 \
+            qemu-utils >/dev/null; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; \

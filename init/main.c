@@ -55,6 +55,19 @@ static const struct command commands[] = {
 	 cmd_console},
 	{"monitor", "COMMAND...", "run a command of QEMU's monitor and print what it says",
 	 "For example: vm monitor info status\n", cmd_request},
+	{"exec",
+	 "[--login USER] [--timeout S] [--via serial|ssh] [--stay] [--interrupt] [--] COMMAND...",
+	 "run a command in the guest, on its serial console or by ssh",
+	 "Prints what the command prints; the exit status is the command's, 124 when --timeout was "
+	 "over (the\n"
+	 "command is then ended by ^C). One argument is a line for the guest's shell, several are "
+	 "quoted.\n"
+	 "--login logs in as USER (VM_LOGIN_USER), --stay does not log out, --interrupt ends by ^C "
+	 "what\n"
+	 "runs on the console. --via ssh uses the key of VM_SSH_KEY. --poweroff in place of a "
+	 "command gives\n"
+	 "the guest's own command to shut down, and does not wait for it.\n",
+	 cmd_exec},
 	{"screenshot", "FILE.png", "write what the guest's display shows",
 	 "The guest needs a display: QEMU_VGA (the Hurd has one) or ENABLE_VNC=1.\n",
 	 cmd_screenshot},

@@ -35,7 +35,7 @@ load helpers
     assert_failure 64
     run "$VM" wait --for dinner
     assert_failure 64
-    assert_line --partial '--for knows login and exit, not dinner'
+    assert_line --partial '--for knows ready, login, ssh, http and exit, not dinner'
     run "$VM" wait --timeout soon
     assert_failure 64
 }

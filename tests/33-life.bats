@@ -13,6 +13,11 @@ type_to_guest() {
         "expect:$2" >>"$T/talk"
 }
 
+# The same where somebody is logged in.
+type_again() {
+    talk telnet 127.0.0.1 "$PORT" :: "send:$1" "expect:$2" >>"$T/talk"
+}
+
 qemu_pid() {
     vm status --json | jq -r .qemu.pid
 }
@@ -45,17 +50,37 @@ no_qemu_left() {
     assert_equal "$STATUS" 0
 }
 
-@test "a SIGTERM before the guest can see the button is not lost: it is pressed again" {
+@test "a guest that is stopped while it boots, before it has written anything, is not waited for" {
     host_vm
     wait_until 30 said 'the guest runs'
     kill -TERM "$VM_PID"
     host_vm_exit 30
     assert_equal "$STATUS" 0
+    said 'has written nothing to its disk: there is nothing to lose'
+    # One that has written is: its second sector is written to before its first word.
+    "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
+    chmod 666 "$T/count.qcow2"
+    host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" VM_STOP_TIMEOUT=3
+    wait_until 30 grep -q 'boot number' "$T/log/console.log"
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 82
+    said 'stopping: ACPI power button'
+}
+
+@test "a button that nobody saw is pressed again" {
+    start_mach
+    type_to_guest 'acpi off' 'power button: off'
+    kill -TERM "$VM_PID"
+    wait_until 10 said 'the power button was pressed'
+    type_again 'acpi on' 'power button: on'
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
     said 'the guest powered off'
 }
 
 @test "a guest that ignores the button is told to quit when its time is over: status 82" {
-    start_mach VM_STOP_TIMEOUT=6
+    start_mach VM_STOP_TIMEOUT=6 VM_STOP_LADDER=acpi
     type_to_guest 'acpi off' 'power button: off'
     kill -TERM "$VM_PID"
     host_vm_exit 30
@@ -66,7 +91,7 @@ no_qemu_left() {
 }
 
 @test "a second SIGTERM goes to the next step at once" {
-    start_mach VM_STOP_TIMEOUT=600
+    start_mach VM_STOP_TIMEOUT=600 VM_STOP_LADDER=acpi
     type_to_guest 'acpi off' 'power button: off'
     kill -TERM "$VM_PID"
     wait_until 10 said 'stopping: ACPI power button'

@@ -12,6 +12,7 @@ static const struct profile profiles[] = {
 			.ready = READY_LOGIN,
 			.stop_ladder = "ssh,serial",
 
+			.poweroff = "poweroff",
 			.about = "GNU/Hurd"},
 	[GUEST_MACH] = {.name = "mach",
 			.machine = "q35",
@@ -22,6 +23,8 @@ static const struct profile profiles[] = {
 			.tcg_cpu = "core2duo-v1",
 			.ready = READY_LOGIN,
 			.stop_ladder = "acpi,ssh,serial",
+			.poweroff = "halt",
+			.shell = SHELL_MACHSH,
 			.about = "GNU Mach without a Hurd"},
 	[GUEST_LINUX] = {.name = "linux",
 			 .machine = "q35",
@@ -33,6 +36,7 @@ static const struct profile profiles[] = {
 			 .ready = READY_LOGIN,
 			 .stop_ladder = "acpi,ssh,serial",
 			 .pvpanic = true,
+			 .poweroff = "poweroff",
 			 .about = "GNU/Linux"},
 	[GUEST_MINIX] = {.name = "minix",
 			 .machine = "pc",
@@ -43,6 +47,7 @@ static const struct profile profiles[] = {
 			 .tcg_cpu = "max",
 			 .ready = READY_LOGIN,
 			 .stop_ladder = "acpi,ssh,serial",
+			 .poweroff = "poweroff",
 			 .about = "MINIX 3"},
 	[GUEST_EXOV6] = {.name = "exov6",
 			 .machine = "pc",
@@ -53,6 +58,7 @@ static const struct profile profiles[] = {
 			 .tcg_cpu = "max",
 			 .ready = READY_MARKER,
 			 .stop_ladder = "acpi,ssh",
+			 .poweroff = "poweroff",
 			 .about = "ExoV6"},
 	[GUEST_GENERIC] = {.name = "generic",
 			   .machine = "q35",
@@ -64,6 +70,7 @@ static const struct profile profiles[] = {
 			   .ready = READY_LOGIN,
 			   .stop_ladder = "acpi,ssh",
 			   .pvpanic = true,
+			   .poweroff = "poweroff",
 			   .about = "any system"},
 };
 

@@ -6,6 +6,9 @@
 
 #include "base/settings.h"
 
+/* sh, or the small shell of images/mach-mini. */
+enum shell { SHELL_SH, SHELL_MACHSH };
+
 struct profile {
 	const char *name;
 	const char *machine;
@@ -17,6 +20,8 @@ struct profile {
 	enum ready ready;	 /* what ready means */
 	const char *stop_ladder; /* as of VM_STOP_LADDER. The Hurd ignores the power button, so no
 				    time is spent on it; serial where the guest's shell is known */
+	enum shell shell;	 /* how it is asked for a status */
+	const char *poweroff;	 /* its own command to shut down */
 	bool pvpanic;		 /* it has a driver for the device that tells of a panic */
 	const char *about;	 /* one line for people */
 };

@@ -17,6 +17,7 @@ struct command {
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
+int cmd_exec(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);

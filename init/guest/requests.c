@@ -237,8 +237,10 @@ static void request_wait(struct supervisor *v, struct control *c, int slot, cons
 		wait_for_port(v, c, slot, PROBE_SSH, WAITS_SSH);
 	else if (strcmp(arg, "http") == 0)
 		wait_for_port(v, c, slot, PROBE_HTTP, WAITS_HTTP);
-	else if (strcmp(arg, "login") == 0 && v->login_seen)
+	else if (strncmp(arg, "login", 5) == 0 && v->login_seen)
 		answer(c, slot, EXIT_CLEAN, "login prompt on the serial console\n");
+	else if (strcmp(arg, "login now") == 0) /* for vm exec: a shell can be reached */
+		answer_health(v, slot, NULL);
 	else if (strcmp(arg, "login") == 0)
 		c->clients[slot].waits_for = WAITS_LOGIN;
 	else if (ready)
@@ -305,6 +307,16 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 		return;
 	}
 	answer(c, slot, EXIT_BAD_USAGE, "console takes live or all, and readonly behind it\n");
+}
+
+/* The name of the guest's profile, for who talks to its shell. */
+static void request_profile(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char line[32];
+
+	(void)arg;
+	(void)snprintf(line, sizeof line, "%s\n", profile_of((enum guest)v->plan->s.guest)->name);
+	answer(c, slot, EXIT_CLEAN, line);
 }
 
 static void on_screenshot(struct supervisor *v, const char *error, const char *path)
@@ -393,10 +405,16 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		const char *name;
 		void (*handle)(struct supervisor *v, struct control *c, int slot, const char *arg);
 	} rows[] = {
-		{"status", request_status},   {"health", request_health},
-		{"wait", request_wait},	      {"stop", request_stop},
-		{"reset", request_reset},     {"monitor", request_monitor},
-		{"console", request_console}, {"break", request_break}, {"screenshot", request_screenshot},
+		{"status", request_status},
+		{"health", request_health},
+		{"wait", request_wait},
+		{"stop", request_stop},
+		{"reset", request_reset},
+		{"monitor", request_monitor},
+		{"console", request_console},
+		{"break", request_break},
+		{"screenshot", request_screenshot},
+		{"profile", request_profile},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";
