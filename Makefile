@@ -120,4 +120,4 @@ help: ## this list
 
 .PHONY: vm proof image up down test check format docs clean help
 
--include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/golden/golden.mk bench/bench.mk images/guests.mk tests/guests/guests.mk tests/hurd/hurd.mk
+-include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/golden/golden.mk tests/soak/soak.mk bench/bench.mk images/guests.mk tests/guests/guests.mk tests/hurd/hurd.mk

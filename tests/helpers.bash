@@ -90,6 +90,7 @@ container() {
     [ $# -eq 0 ] || shift
     C=$ID-$name
     CONTAINERS+=("$C")
+    [ -z "${WITHOUT:-}" ] || args+=(--security-opt seccomp="$ROOT/tests/seccomp/old-kernel.json")
     docker run -d --name "$C" -p 127.0.0.1::2222 -p 127.0.0.1::8080 -p 127.0.0.1::5555 \
         -p 127.0.0.1::9999 "${args[@]}" "$IMAGE" "$@" >/dev/null
 }
@@ -136,7 +137,8 @@ host_env() {
 # to $T/out.
 host_vm() {
     host_env "$@"
-    "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
+    # shellcheck disable=SC2086 # names of system calls (63-old-kernel.bats)
+    "${ENV[@]}" ${WITHOUT:+"$ROOT/tests/without" $WITHOUT --} "$VM" run >"$T/out" 2>&1 3>&- &
     VM_PID=$!
     PIDS+=("$VM_PID")
 }
