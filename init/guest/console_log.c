@@ -132,14 +132,21 @@ static void print(struct console_log *l, const uint8_t *text, size_t n)
 	l->out_gap = (size_t)done < n;
 }
 
-/* Leave out the control characters that do more to a terminal than end a line. */
-static size_t drop_controls(uint8_t *text, size_t n)
+/* Leave out the control characters that do more to a terminal than end a line, and of empty lines
+ * in a row all but one. */
+static size_t tidy(struct console_log *l, uint8_t *text, size_t n)
 {
 	size_t len = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if ((text[i] >= ' ' && text[i] != 0x7f) || text[i] == '\n' || text[i] == '\t')
-			text[len++] = text[i];
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = text[i];
+
+		if ((c < ' ' || c == 0x7f) && c != '\n' && c != '\t')
+			continue;
+		l->out_ends = c == '\n' ? l->out_ends + 1 : 0;
+		if (l->out_ends <= 2)
+			text[len++] = c;
+	}
 	return len;
 }
 
@@ -151,7 +158,7 @@ static void write_out(struct console_log *l, const uint8_t *buf, size_t n)
 		size_t part = n < sizeof text ? n : sizeof text;
 		size_t len = console_text_strip(&l->text, buf, part, text);
 
-		len = drop_controls(text, len);
+		len = tidy(l, text, len);
 		if (len > 0)
 			print(l, text, len);
 		buf += part;
@@ -191,6 +198,7 @@ void console_log_open(struct console_log *l, const struct settings *s,
 				  .identity = identity,
 				  .whole = {.name = "console.log", .fd = -1},
 				  .timed = {.name = "console.timed.log", .fd = -1},
+				  .out_ends = 2,
 				  .out = out && s->console_stdout ? open_out() : -1};
 	console_log_reopen(l);
 }

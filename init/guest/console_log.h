@@ -34,7 +34,9 @@ struct console_log {
 	uint64_t lost; /* bytes that the files could not take */
 	int out;       /* standard output, non-blocking; -1: not wanted */
 	uint64_t out_lost;
-	bool out_gap; /* the last bytes were lost */
+	bool out_gap;	   /* the last bytes were lost */
+	unsigned out_ends; /* line ends in a row, so that a screen that was cleared is no page of
+			      them */
 	struct console_text text;
 };
 

@@ -379,6 +379,7 @@ static const char *port_text(long port, char buf[8])
 void plan_describe(const struct plan *plan)
 {
 	char serial[8];
+	char raw[24] = "";
 	char monitor[8];
 	const struct settings *s = &plan->s;
 	const struct profile *p = profile_of((enum guest)s->guest);
@@ -407,8 +408,11 @@ void plan_describe(const struct plan *plan)
 		 setting_choice(SETTING_QEMU_DISK_BUS, s->disk_bus, bus, sizeof bus));
 	log_info("accelerator %s", plan->accel.reason);
 	describe_forwards(s, forwards, sizeof forwards);
-	log_info("on %s: serial console (telnet) %s, monitor (telnet) %s%s", s->bind,
-		 port_text(s->serial_port, serial), port_text(s->monitor_port, monitor), forwards);
+	if (s->serial_raw_port)
+		(void)snprintf(raw, sizeof raw, " and (raw) %ld", s->serial_raw_port);
+	log_info("on %s: serial console (telnet) %s%s, monitor (telnet) %s%s", s->bind,
+		 port_text(s->serial_port, serial), raw, port_text(s->monitor_port, monitor),
+		 forwards);
 	if (s->guest_runs)
 		log_info("a guest runs here already (VM_RUN_DIR=%s)", s->run_dir);
 }

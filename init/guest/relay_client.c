@@ -415,18 +415,20 @@ static bool begin(struct relay *r, struct client *c)
 	return c->fd >= 0;
 }
 
-void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state, bool after_cr)
+void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet *state,
+		    bool after_cr)
 {
+	bool look_only = r->config.read_only && slot != SLOT_UNIX;
 	struct client *c = find_place(r);
 
 	if (!c) {
 		client_refuse(r, fd);
 		return;
 	}
-	settle(r, c, fd, RELAY_SCROLLBACK | (r->config.read_only ? RELAY_READ_ONLY : 0));
-	c->one_line_end = !telnet;
+	settle(r, c, fd, RELAY_SCROLLBACK | (look_only ? RELAY_READ_ONLY : 0));
+	c->one_line_end = slot == SLOT_RAW;
 	c->after_cr = after_cr;
-	if (telnet) {
+	if (slot == SLOT_TELNET) {
 		c->telnet = true;
 		c->greeting_sent = 0;
 		if (state)
@@ -451,23 +453,12 @@ bool relay_adopt(struct relay *r, int fd, unsigned how)
 
 static void newcomer(struct relay *r, int fd, unsigned slot)
 {
-	struct client *c;
-
-	if (slot == SLOT_UNIX) {
-		c = find_place(r);
-		if (c) {
-			settle(r, c, fd, RELAY_SCROLLBACK);
-			(void)begin(r, c);
-		} else {
-			client_refuse(r, fd);
-		}
-		return;
-	}
-	prepare_tcp(fd);
-	if (r->door)
+	if (slot != SLOT_UNIX)
+		prepare_tcp(fd);
+	if (r->door && slot != SLOT_UNIX)
 		door_ask(r, fd, slot == SLOT_TELNET);
 	else
-		client_welcome(r, fd, slot == SLOT_TELNET, NULL, false);
+		client_welcome(r, fd, slot, NULL, false);
 }
 
 void clients_accept(struct relay *r, unsigned slot)

@@ -116,7 +116,8 @@ static void become_client(struct relay *r, struct caller *c)
 	loop_remove(r->config.epoll, fd);
 	c->fd = -1;
 	explicit_bzero(c->line, sizeof c->line);
-	client_welcome(r, fd, c->telnet, &c->telnet_state, c->after_cr && !c->telnet_state.cr);
+	client_welcome(r, fd, c->telnet ? SLOT_TELNET : SLOT_RAW, &c->telnet_state,
+		       c->after_cr && !c->telnet_state.cr);
 }
 
 static void was_wrong(struct relay *r, struct caller *c)

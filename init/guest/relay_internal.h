@@ -94,9 +94,9 @@ void input_send(struct relay *r);
 void clients_init(struct relay *r);
 /* Accept who waits on the listener of SLOT_TELNET, SLOT_RAW or SLOT_UNIX. */
 void clients_accept(struct relay *r, unsigned slot);
-/* FD, from a TCP listener, becomes a client. A telnet one whose negotiation has begun brings its
- * state along. AFTER_CR: see struct client. */
-void client_welcome(struct relay *r, int fd, bool telnet, const struct telnet *state,
+/* FD, from the listener of SLOT, becomes a client. A telnet one whose negotiation has begun brings
+ * its STATE along, else NULL. AFTER_CR: see struct client. */
+void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet *state,
 		    bool after_cr);
 /* FD is told that there is no place, and closed. */
 void client_refuse(struct relay *r, int fd);

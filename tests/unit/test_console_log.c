@@ -188,7 +188,7 @@ static void a_full_disk(void **state)
 /* Standard output: text only, and nobody waits for who reads it. */
 static void on_standard_output(void **state)
 {
-	static const char text[] = "\033[1;31mboot\033[0m\r\n\016log\x07in: ";
+	static const char text[] = "\033[1;31mboot\033[0m\r\n\n\n\n\016log\x07in: ";
 	char *buf = malloc(1 << 20);
 	int out[2], saved = dup(STDOUT_FILENO);
 	uint64_t written = 0, got = 0;
@@ -207,8 +207,8 @@ static void on_standard_output(void **state)
 	put(&b, text);
 	ssize_t n = read(out[0], buf, 1 << 20);
 
-	assert_int_equal(n, 12);
-	assert_memory_equal(buf, "boot\nlogin: ", 12);
+	assert_int_equal(n, 13);
+	assert_memory_equal(buf, "boot\n\nlogin: ", 13);
 	for (int i = 0; i < 100; i++, written += 5000) {
 		memset(buf, 'q', 5000);
 		buf[5000] = '\0';
