@@ -68,6 +68,17 @@ static const struct command commands[] = {
 	 "command gives\n"
 	 "the guest's own command to shut down, and does not wait for it.\n",
 	 cmd_exec},
+	{"send", "[--enter] [--key KEY] TEXT...", "type on the guest's serial console",
+	 "In this order; TEXT knows \\r \\n \\t \\e \\xHH \\\\. KEY is break (a serial break), "
+	 "enter, tab, escape,\n"
+	 "backspace or ctrl-c and the like.\n",
+	 cmd_send},
+	{"expect", "[--timeout S] [--from start|now] REGEX",
+	 "wait until the serial console shows an expression, and print that line",
+	 "--from start looks at what has come already, as far as it is kept. Status 1 when the "
+	 "time is\n"
+	 "over, 69 when the guest has ended.\n",
+	 cmd_expect},
 	{"screenshot", "FILE.png", "write what the guest's display shows",
 	 "The guest needs a display: QEMU_VGA (the Hurd has one) or ENABLE_VNC=1.\n",
 	 cmd_screenshot},

@@ -309,6 +309,14 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 	answer(c, slot, EXIT_BAD_USAGE, "console takes live or all, and readonly behind it\n");
 }
 
+static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	(void)arg;
+	bool sent = consoles_break(v);
+
+	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
+}
+
 /* The name of the guest's profile, for who talks to its shell. */
 static void request_profile(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
@@ -344,14 +352,6 @@ static void request_screenshot(struct supervisor *v, struct control *c, int slot
 	else
 		answer(c, slot, EXIT_QEMU_FAILED,
 		       "QEMU does not answer, or is taking another screenshot\n");
-}
-
-static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
-{
-	(void)arg;
-	bool sent = consoles_break(v);
-
-	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
 }
 
 /* The client that a monitor command is for: a slot and the number of who was in it. */
@@ -405,16 +405,11 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		const char *name;
 		void (*handle)(struct supervisor *v, struct control *c, int slot, const char *arg);
 	} rows[] = {
-		{"status", request_status},
-		{"health", request_health},
-		{"wait", request_wait},
-		{"stop", request_stop},
-		{"reset", request_reset},
-		{"monitor", request_monitor},
-		{"console", request_console},
-		{"break", request_break},
-		{"screenshot", request_screenshot},
-		{"profile", request_profile},
+		{"status", request_status},   {"health", request_health},
+		{"wait", request_wait},	      {"stop", request_stop},
+		{"reset", request_reset},     {"monitor", request_monitor},
+		{"console", request_console}, {"screenshot", request_screenshot},
+		{"profile", request_profile}, {"break", request_break},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

@@ -23,6 +23,7 @@
 #define PROMPT_MAX 256
 #define SH_LINE	   512
 #define PROBES	   6
+#define SILENT_MAX 5 /* returns without any echo: a program is there, and does not echo */
 
 struct session {
 	int fd;
@@ -298,6 +299,7 @@ static bool log_in(struct session *s, struct error *err)
 static bool find_shell(struct session *s, struct error *err)
 {
 	bool interrupted = false;
+	unsigned silent = 0;
 
 	while (!over(s)) {
 		forget(s);
@@ -308,13 +310,13 @@ static bool find_shell(struct session *s, struct error *err)
 		switch (look(s)) {
 		case SEEN_LOGIN: return log_in(s, err);
 		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
-		case SEEN_NOTHING: break;
+		case SEEN_NOTHING: silent++; break;
 		case SEEN_TEXT:
 			if (prove_shell(s))
 				return true;
 			break;
 		}
-		if (!s->w.interrupt && s->len > 0)
+		if (!s->w.interrupt && (s->len > 0 || silent >= SILENT_MAX))
 			return failed(
 				err,
 				"wait until it is done, or use --interrupt, which ends it by ^C",
