@@ -87,10 +87,10 @@ time.sleep(600)
 END
     PIDS+=("$!")
     wait_until 30 clients_are 8
-    peer -w -t 300 "$RAW" '\nthe end\r\n' "yes 'all work' | head -c 1500000; echo the ''end\\r" >"$T/seen"
+    peer -w -t 300 "$RAW" '\nthe end\r\n' "yes 'all work' | head -c 1800000; echo the ''end\\r" >"$T/seen"
     assert_equal "$(console dropped)" 8
-    [ "$(stat -c %s "$T/seen")" -gt 1500000 ]
-    tail -c 1500000 "$T/seen" >"$T/flood"
+    [ "$(stat -c %s "$T/seen")" -gt 1800000 ]
+    tail -c 1800000 "$T/seen" >"$T/flood"
     python3 -c 'import sys; a, b = (open(f, "rb").read() for f in sys.argv[1:])
 sys.exit(a not in b)' "$T/flood" "$T/log/console.log"
 }
