@@ -62,7 +62,7 @@ static void qmp_became_ready(struct supervisor *v)
 }
 
 /* So many resets before anything is printed are a loop. */
-#define QUIET_RESETS 4
+#define QUIET_RESETS 32
 
 /* A reset that no guest asks for: after a panic, or because it cannot even handle its faults. */
 static const char *fatal_reset(struct supervisor *v)
