@@ -55,7 +55,6 @@ static const char *fix_for(const struct supervisor *v, char *buf, size_t size)
 
 int failure_status(const struct supervisor *v)
 {
-	char words[300];
 	char fix[512];
 	struct error err = {0};
 	int st = v->qemu_status;
@@ -70,10 +69,13 @@ int failure_status(const struct supervisor *v)
 				strsignal(WTERMSIG(st)),
 				v->ran ? " while the guest ran: what it had not written is lost"
 				       : "");
-	else
+	else {
+		char words[300];
+
 		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
 				"QEMU ended with status %d before the guest %s%s", WEXITSTATUS(st),
 				v->ran ? "did" : "ran", last_words(v, words, sizeof words));
+	}
 	error_report(&err);
 	return err.status;
 }
