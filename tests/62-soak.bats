@@ -15,3 +15,46 @@ load helpers
     run -0 env IMAGE="$IMAGE" "$ROOT/tests/soak/kills" 3
     assert_output --partial '3 of 3 kills'
 }
+
+@test "within one life of PID 1: hundreds of console clients and requests, tens of resets" {
+    PORT=$(free_port)
+    host_vm SERIAL_PORT="$PORT"
+    wait_until 60 vm health
+    clients_come_and_go 50
+    before=$(footprint)
+    clients_come_and_go 300
+    for _ in $(seq 10); do
+        run -0 vm reset
+        wait_until 30 not_ready
+        wait_until 60 vm health
+    done
+    clients_come_and_go 10
+    wait_until 30 has_footprint "$before"
+    run -0 vm stop
+}
+
+# Descriptors and KiB of private memory.
+footprint() {
+    ls "/proc/$VM_PID/fd" | wc -l
+    sed -n 's/^VmData:[[:space:]]*//p' "/proc/$VM_PID/status"
+}
+
+has_footprint() {
+    # Who has gone is noticed when there is something to send to him.
+    "$ROOT/tests/peer" "$PORT" '' '\r' >/dev/null
+    vm monitor info status >/dev/null
+    [ "$(footprint)" = "$1" ]
+}
+
+not_ready() { ! vm health; }
+
+clients_come_and_go() {
+    python3 - "$PORT" "$1" <<'END'
+import socket, sys
+for i in range(int(sys.argv[2])):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+        s.sendall(b"\xff\xfb\x00" if i % 2 else b"\r")
+        s.recv(1)
+END
+    vm status >/dev/null
+}

@@ -15,6 +15,15 @@ static int hex(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
+/* The byte that two digits at TEXT are, -1 if they are not. */
+static int hex_pair(const char *text)
+{
+	int high = hex(text[0]);
+	int low = high < 0 ? -1 : hex(text[1]);
+
+	return low < 0 ? -1 : high * 16 + low;
+}
+
 /* Append TEXT with its escapes undone (\r \n \t \e \\ \xHH) to OUT. -1 at an unknown one. */
 static int unescape(const char *text, char *out, size_t size)
 {
@@ -27,8 +36,8 @@ static int unescape(const char *text, char *out, size_t size)
 
 		if (*text != '\\') {
 			out[n++] = *text;
-		} else if (*++text == 'x' && hex(text[1]) >= 0 && hex(text[2]) >= 0) {
-			out[n++] = (char)(hex(text[1]) << 4 | hex(text[2]));
+		} else if (*++text == 'x' && hex_pair(text + 1) >= 0) {
+			out[n++] = (char)hex_pair(text + 1);
 			text += 2;
 		} else if (*text && (at = strchr(from, *text)) != NULL) {
 			out[n++] = to[at - from];

@@ -31,7 +31,7 @@ struct plan {
 	char vnc_password[9]; /* "" for none, as the following */
 	char serial_password[RELAY_PASSWORD + 1];
 	char monitor_password[RELAY_PASSWORD + 1];
-	char qemu[4096];      /* the emulator's path */
+	char qemu[4096]; /* the emulator's path */
 };
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that

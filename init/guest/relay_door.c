@@ -229,11 +229,12 @@ static void on_timer(struct relay *r)
 
 void door_event(struct relay *r, struct loop_ref ref, uint32_t events)
 {
-	struct caller *c = r->door->callers + (ref.slot - SLOT_CALLER);
+	unsigned place = ref.slot - SLOT_CALLER;
+	struct caller *c = r->door->callers + (place < CALLERS_MAX ? place : 0);
 
 	if (ref.slot == SLOT_DOOR)
 		on_timer(r);
-	else if (ref.slot >= SLOT_CALLER + CALLERS_MAX || c->fd != ref.fd)
+	else if (place >= CALLERS_MAX || c->fd != ref.fd)
 		return;
 	else if (!r->door->paused_until)
 		listen_to(r, c);

@@ -41,15 +41,15 @@ enum relay_id { RELAY_SERIAL, RELAY_MONITOR, RELAY_COUNT };
 
 /* The supervisor's deadlines. */
 enum timer_id {
-	TIMER_GREETING, /* QEMU has not answered yet */
-	TIMER_LADDER,  /* the present rung's time is over, or the guest is to be asked again */
-	TIMER_BOOT,    /* VM_BOOT_TIMEOUT */
-	TIMER_SILENCE, /* nothing came on the serial line */
-	TIMER_SCREEN,  /* a screenshot takes too long */
-	TIMER_PROBES,  /* an attempt to reach the guest is over */
-	TIMER_PROOF,   /* the guest announced its end: look at it (again) */
-	TIMER_HEALTH,  /* who asked for the guest's health has to get an answer */
-	TIMER_DISK,    /* is there room for the disk again? (trouble.h) */
+	TIMER_GREETING,	   /* QEMU has not answered yet */
+	TIMER_LADDER,	   /* the present rung's time is over, or the guest is to be asked again */
+	TIMER_BOOT,	   /* VM_BOOT_TIMEOUT */
+	TIMER_SILENCE,	   /* nothing came on the serial line */
+	TIMER_SCREEN,	   /* a screenshot takes too long */
+	TIMER_PROBES,	   /* an attempt to reach the guest is over */
+	TIMER_PROOF,	   /* the guest announced its end: look at it (again) */
+	TIMER_HEALTH,	   /* who asked for the guest's health has to get an answer */
+	TIMER_DISK,	   /* is there room for the disk again? (trouble.h) */
 	TIMER_DISK_ERRORS, /* tell how many more errors the disk had */
 };
 
