@@ -230,16 +230,15 @@ static void on_timer(struct relay *r)
 void door_event(struct relay *r, struct loop_ref ref, uint32_t events)
 {
 	unsigned place = ref.slot - SLOT_CALLER;
-	struct caller *c = r->door->callers + (place < CALLERS_MAX ? place : 0);
 
-	if (ref.slot == SLOT_DOOR)
+	if (ref.slot == SLOT_DOOR) {
 		on_timer(r);
-	else if (place >= CALLERS_MAX || c->fd != ref.fd)
-		return;
-	else if (!r->door->paused_until)
-		listen_to(r, c);
-	else if (events & HANGUP)
-		let_go(r, c);
+	} else if (place < CALLERS_MAX && r->door->callers[place].fd == ref.fd) {
+		if (!r->door->paused_until)
+			listen_to(r, &r->door->callers[place]);
+		else if (events & HANGUP)
+			let_go(r, &r->door->callers[place]);
+	}
 }
 
 void door_ask(struct relay *r, int fd, bool telnet)
