@@ -74,7 +74,7 @@ static void the_whole_vector_of_a_hurd(void **state)
 		"-rtc",
 		"base=utc,clock=host",
 		"-action",
-		"reboot=shutdown",
+		"reboot=shutdown,panic=none",
 		"-S",
 		"-boot",
 		"order=c",
@@ -112,7 +112,7 @@ static void the_whole_vector_of_a_hurd(void **state)
 		"-mon",
 		"chardev=user-qmp,mode=control",
 		"-d",
-		"guest_errors",
+		"guest_errors,cpu_reset",
 		"-D",
 		"/var/log/qemu/guest-errors.log",
 	};
@@ -201,7 +201,7 @@ static void without_drives_there_is_no_controller(void **state)
 	(void)state;
 	SETTINGS("VM_GUEST=linux", "QEMU_KERNEL=/k", "QEMU_DISK_BUS=scsi", "QEMU_NET=none");
 	build(&none);
-	assert_null(value_of("-device"));
+	assert_string_equal(value_of("-device"), "pvpanic");
 	assert_null(value_of("-blockdev"));
 	assert_string_equal(value_of("-kernel"), "/k");
 }

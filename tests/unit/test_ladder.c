@@ -99,7 +99,7 @@ static void rungs_are_named_in_a_setting(void **state)
 	const char *bad;
 
 	(void)state;
-	assert_int_equal(rungs_parse("none", &bad), ALL & ~(1u << RUNG_ACPI) | 1u << RUNG_KILL);
+	assert_int_equal(rungs_parse("none", &bad), (ALL & ~(1u << RUNG_ACPI)) | 1u << RUNG_KILL);
 	assert_int_equal(rungs_parse("acpi,ssh,serial", &bad), EVERY | 1u << RUNG_KILL);
 	assert_int_equal(rungs_parse("serial", &bad) & EVERY,
 			 1u << RUNG_SERIAL | 1u << RUNG_QUIT | 1u << RUNG_TERM);
