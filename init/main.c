@@ -82,6 +82,10 @@ static const struct command commands[] = {
 	{"screenshot", "FILE.png", "write what the guest's display shows",
 	 "The guest needs a display: QEMU_VGA (the Hurd has one) or ENABLE_VNC=1.\n",
 	 cmd_screenshot},
+	{"overlay", "[reset]", "where QEMU_DISK_MODE=overlay keeps what the guest writes",
+	 "reset removes it: the next start begins with the image as it is. Not while a guest uses "
+	 "it.\n",
+	 cmd_overlay},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
 	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
 	{"reset", "", "reset the machine, like its reset button", "", cmd_request},

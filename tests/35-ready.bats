@@ -10,7 +10,7 @@ said() {
 sector() {
     "$ROOT/tests/guests/sector/build" "$1" "$T/$1.qcow2"
     chmod 666 "$T/$1.qcow2"
-    host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/$1.qcow2" "${@:2}"
+    host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none VM_STOP_TIMEOUT=10 QEMU_DRIVE="$T/$1.qcow2" "${@:2}"
 }
 
 linux() {
@@ -288,7 +288,7 @@ on_mach() {
     [ ! -e "$T/run/screenshot.png" ]
     run vm screenshot "$T/no/screen.png"
     assert_failure 77
-    run vm stop
+    run vm stop --now
     host_vm
     run -0 vm wait --timeout 60
     run vm screenshot "$T/screen2.png"

@@ -120,6 +120,12 @@ static void check_texts(struct settings *s, struct errors *errs)
 	if (s->cpu && !only(s->cpu, "-._,=+"))
 		bad(errs, "QEMU_CPU", s->cpu, "is not a CPU model with flags",
 		    "set QEMU_CPU to a model's name; flags follow as ,name=on, ,+name or ,-name");
+	if (s->overlay && (s->overlay[0] == '/' ? !s->overlay[1] : !only(s->overlay, "-_.")))
+		bad(errs, "QEMU_OVERLAY", s->overlay, "is neither an absolute path nor a name",
+		    "set QEMU_OVERLAY to /path/file, or to letters, digits, - _ .");
+	if (s->overlay && s->disk_mode != DISK_MODE_OVERLAY)
+		bad(errs, "QEMU_OVERLAY", s->overlay, "is set with another QEMU_DISK_MODE",
+		    "set QEMU_DISK_MODE=overlay, or leave one of them unset");
 	if (s->boot_order && !boot_order_valid(s->boot_order))
 		bad(errs, "QEMU_BOOT_ORDER", s->boot_order,
 		    "is not one to three different letters of a, c, d and n",
@@ -363,7 +369,9 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	if (s->vga == VGA_AUTO)
 		s->vga = s->vnc ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
-		s->disk_mode = s->embedded_guest ? DISK_MODE_THROWAWAY : DISK_MODE_PERSISTENT;
+		s->disk_mode = s->overlay	   ? DISK_MODE_OVERLAY
+			       : s->embedded_guest ? DISK_MODE_THROWAWAY
+						   : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
 	check_slirp(s, errs);

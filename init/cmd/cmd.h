@@ -22,6 +22,7 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
+int cmd_overlay(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp);

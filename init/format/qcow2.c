@@ -25,6 +25,7 @@ enum extension {
 	EXTENSION_ENCRYPTION = 0x0537be77,
 	EXTENSION_BITMAPS = 0x23852875,
 	EXTENSION_DATA_FILE = 0x44415441,
+	EXTENSION_MARK = QCOW2_EXTENSION_MARK,
 };
 
 static const char broken[] =
@@ -226,6 +227,14 @@ static bool read_extension(struct qcow2 *q, uint32_t type, const uint8_t *data, 
 			       "%s: it names an external data file, by which an image can read any "
 			       "file of the host",
 			       name);
+	case EXTENSION_MARK:
+		if (size >= sizeof q->mark)
+			return BAD("%s: the mark of its base has %" PRIu32
+				   " bytes, must have at most %zu",
+				   name, size, sizeof q->mark - 1);
+		memcpy(q->mark, data, size);
+		q->mark[size] = '\0';
+		return true;
 	case EXTENSION_ENCRYPTION: return REFUSED(convert, "%s: it is encrypted", name);
 	case EXTENSION_BITMAPS: return read_bitmaps(q, data, size, file_size, name, err);
 	default: return true; /* QEMU keeps what it does not know */

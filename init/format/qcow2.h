@@ -44,6 +44,7 @@ struct qcow2 {
 	uint64_t bitmaps_size;
 	char backing[1024];	 /* "" for none */
 	char backing_format[16]; /* "" when the image does not say; as long as QEMU's */
+	char mark[64];		 /* struct qcow2_base; "" for none */
 };
 
 /* Parse the LEN bytes at BUF, which are the beginning of a file of FILE_SIZE bytes (LEN is
@@ -87,11 +88,22 @@ bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t in
 bool qcow2_check_bitmap_table(const struct qcow2 *q, const uint8_t *entry, const char *name,
 			      struct error *err);
 
+/* What a kept overlay says of the image below it. MARK, in a header extension of our own, which
+ * QEMU keeps as it is (block/qcow2.c, unknown_header_ext), tells the state of the base for which
+ * the overlay was made. */
+struct qcow2_base {
+	const char *name;   /* at most 1023 bytes */
+	const char *format; /* "raw" or "qcow2" */
+	const char *mark;   /* at most 63 bytes */
+};
+#define QCOW2_EXTENSION_MARK 0x564d4241 /* "VMBA" */
+
 /* The beginning of a fresh, empty image of VIRTUAL_SIZE bytes, cluster size 64 KiB: header,
- * refcount table and its first block; what follows (the L1 table, from QCOW2_OVERLAY_L1 on) is
- * zeros. *FILE_SIZE is how long the file must be made. Returns the bytes in OUT, 0 when the size
- * is beyond what this layout holds (32 TiB). */
+ * refcount table and its first block; what follows (the L1 table) is zeros. BASE, for its backing
+ * file, may be NULL. *FILE_SIZE is how long the file must be made. Returns the bytes in OUT, 0 when
+ * the size is beyond what this layout holds (32 TiB), or BASE's name too long. */
 #define QCOW2_OVERLAY_HEAD (3u << 16)
-size_t qcow2_overlay(uint64_t virtual_size, uint8_t *out, uint64_t *file_size);
+size_t qcow2_overlay(uint64_t virtual_size, const struct qcow2_base *base, uint8_t *out,
+		     uint64_t *file_size);
 
 #endif

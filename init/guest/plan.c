@@ -399,6 +399,9 @@ void plan_describe(const struct plan *plan)
 	} else {
 		log_info("guest %s (%s), no disk", p->name, p->about);
 	}
+	if (plan->disk.overlay[0])
+		log_info("the image stays as it is; what the guest writes is kept in %s%s",
+			 plan->disk.overlay, plan->disk.overlay_new ? " (new)" : "");
 	if (plan->disk.dirty)
 		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
 			    "starts",

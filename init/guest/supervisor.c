@@ -314,7 +314,8 @@ static bool set_up(struct supervisor *v, struct error *err)
 	const struct settings *s = &v->plan->s;
 	char path[RUN_PATH_MAX];
 
-	if (!files_make_run_dir(s, err))
+	if (!files_make_run_dir(s, err) ||
+	    !disk_keep_overlay(&v->plan->disk, &v->plan->identity, err))
 		return false;
 	if (!open_logs(v, err))
 		return false;

@@ -35,8 +35,9 @@ static const char *place(const struct supervisor *v)
 {
 	const struct settings *s = &v->plan->s;
 
-	return v->plan->disk.embedded || s->disk_mode == DISK_MODE_THROWAWAY ? s->tmp_dir
-									     : v->plan->disk.path;
+	return s->disk_mode == DISK_MODE_THROWAWAY ? s->tmp_dir
+	       : v->plan->disk.overlay[0]	   ? v->plan->disk.overlay
+						   : v->plan->disk.path;
 }
 
 static void on_full(struct supervisor *v)

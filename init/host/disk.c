@@ -1,6 +1,7 @@
-/* disk.c - see disk.h: open the image, check what was opened, put an overlay on top where asked.
+/* disk.c - see disk.h: open the image and check what was opened.
  *
- * Which image is disk_find.c's business; what an open one must be like is image.c's.
+ * Which image is disk_find.c's business, what an open one must be like image.c's, what is put on
+ * top of it overlay.c's.
  */
 #include "host/disk.h"
 
@@ -16,7 +17,7 @@
 
 #include "base/io.h"
 #include "format/qcow2.h"
-#include "host/image.h"
+#include "host/disk_internal.h"
 
 /* ---- opening --------------------------------------------------------------------------- */
 
@@ -68,11 +69,10 @@ static bool right_kind(const struct stat *st, const char *name, struct error *er
 	return true;
 }
 
-/* A file's or block device's descriptor and size, into IMAGE. DIR and FLAGS as of openat(2). The
- * kind is looked at before, because opening a device or a pipe can have effects, and on the
+/* The kind is looked at before, because opening a device or a pipe can have effects, and on the
  * descriptor, because that is what counts. */
-static bool open_image(int dir, const char *path, bool writable, int flags, struct image *image,
-		       struct stat *st, struct error *err)
+bool disk_open_image(int dir, const char *path, bool writable, int flags, struct image *image,
+		     struct stat *st, struct error *err)
 {
 	int nofollow = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
 
@@ -179,8 +179,8 @@ static bool add_layer(struct chain *c, const char *path, enum drive_format forma
 	bool writable = top && c->writable;
 	struct stat st;
 
-	if (!open_image(top ? AT_FDCWD : c->dir, path, writable, top ? 0 : O_NOFOLLOW, image, &st,
-			err))
+	if (!disk_open_image(top ? AT_FDCWD : c->dir, path, writable, top ? 0 : O_NOFOLLOW, image,
+			     &st, err))
 		return false;
 	_cleanup_fd_ int fd = image->fd;
 
@@ -254,56 +254,6 @@ static bool open_chain(struct chain *c, const char *path, enum drive_format form
 	return true;
 }
 
-/* ---- the throwaway overlay ------------------------------------------------------------- */
-
-static int open_nameless(const char *dir)
-{
-	char path[4200];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	(void)snprintf(path, sizeof path, "%s/vm-overlay-XXXXXX", dir);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		(void)unlink(path);
-	return fd;
-}
-
-/* Put an empty image that nobody else sees in front of the others. */
-static bool add_overlay(const struct settings *s, struct disk *disk, struct error *err)
-{
-	uint64_t size;
-	uint64_t virtual_size = disk->layers[0].virtual_size;
-	_cleanup_buffer_ uint8_t *head = malloc(QCOW2_OVERLAY_HEAD);
-	size_t n = head ? qcow2_overlay(virtual_size, head, &size) : 0;
-	_cleanup_fd_ int fd = open_nameless(s->tmp_dir);
-
-	if (disk->count == DISK_LAYERS_MAX)
-		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 "%s: with the overlay, more than %d images in the chain",
-				 disk->path, DISK_LAYERS_MAX);
-	if (!head)
-		return error_set(err, EXIT_INTERNAL, "", "no memory for an overlay");
-	if (n == 0)
-		return error_set(err, EXIT_BAD_IMAGE, "set QEMU_DISK_MODE=persistent",
-				 "%s: a disk of %" PRIu64 " bytes is too large for an overlay",
-				 disk->path, virtual_size);
-	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, head, n))
-		return error_set(err, EXIT_NO_PERMISSION,
-				 "give the container a writable VM_TMP_DIR with room (docker run "
-				 "--tmpfs /var/tmp), or set QEMU_DISK_MODE=persistent",
-				 "VM_TMP_DIR=%s: no overlay can be made there: %s", s->tmp_dir,
-				 strerror(errno));
-	memmove(disk->layers + 1, disk->layers, (size_t)disk->count * sizeof disk->layers[0]);
-	disk->layers[0] = (struct disk_layer){.fd = fd_take(&fd),
-					      .format = FORMAT_QCOW2,
-					      .writable = true,
-					      .virtual_size = virtual_size};
-	disk->count++;
-	return true;
-}
-
 /* QEMU opens a CD-ROM as a file: a drive of the host's is none. */
 static bool is_file(const struct image *image, const struct stat *st, struct error *err)
 {
@@ -329,7 +279,7 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 	struct chain chain = {.s = s, .disk = out, .dir = dir_fd, .writable = writable};
 	enum drive_format format = embedded ? FORMAT_QCOW2 : (enum drive_format)s->drive_format;
 
-	if (open_chain(&chain, path, format, &err) && (writable || add_overlay(s, out, &err)))
+	if (open_chain(&chain, path, format, &err) && (writable || overlay_add(s, out, &err)))
 		return true;
 	disk_close(out);
 	return errors_append(errs, &err);
@@ -342,8 +292,9 @@ bool cdrom_open(const char *path, int *fd, struct errors *errs)
 	struct image image = {.name = path, .fd = -1};
 
 	*fd = -1;
-	if (open_image(AT_FDCWD, path, false, 0, &image, &st, &err) && is_file(&image, &st, &err) &&
-	    image_check_lock(&image, false, &err) && image_check_cdrom(&image, &err)) {
+	if (disk_open_image(AT_FDCWD, path, false, 0, &image, &st, &err) &&
+	    is_file(&image, &st, &err) && image_check_lock(&image, false, &err) &&
+	    image_check_cdrom(&image, &err)) {
 		*fd = image.fd;
 		return true;
 	}

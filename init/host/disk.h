@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "host/privileges.h"
 
 #define DISK_LAYERS_MAX 8
 
@@ -28,9 +29,11 @@ struct disk_layer {
 struct disk {
 	struct disk_layer layers[DISK_LAYERS_MAX];
 	int count;
-	bool embedded;	 /* the built-in guest */
-	bool dirty;	 /* qcow2's dirty bit: QEMU will repair it when it opens the image */
-	char path[4096]; /* of the image (not of the overlay) */
+	bool embedded;	    /* the built-in guest */
+	bool dirty;	    /* qcow2's dirty bit: QEMU will repair it when it opens the image */
+	char path[4096];    /* of the image (not of the overlay) */
+	char overlay[4096]; /* of an overlay that is kept, "" for none */
+	bool overlay_new;   /* it has no name yet: disk_keep_overlay() */
 };
 
 /* The image to use: QEMU_DRIVE, or what lies in VM_IMAGE_DIR (see settings.def), or the built-in
@@ -39,14 +42,28 @@ struct disk {
  * only, no image and no built-in guest. */
 bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct errors *errs);
 
+/* Where QEMU_OVERLAY of the image at PATH lies: `PATH.overlay`, for a name `PATH.NAME.overlay`, the
+ * built-in guest's in VM_IMAGE_DIR. */
+bool overlay_path(const struct settings *s, const char *path, bool embedded, char out[4096],
+		  struct error *err);
+
 /* Open and check the image at PATH (and with QEMU_BACKING=allow its backing files, and with
- * QEMU_DISK_MODE=throwaway put an anonymous overlay from VM_TMP_DIR on top). Everything that is
+ * QEMU_DISK_MODE=throwaway or overlay put an overlay on top: an anonymous one from VM_TMP_DIR, or
+ * the one that is kept, which must have been made for this state of the image). Everything that is
  * wrong goes to ERRS: EXIT_NO_IMAGE (no file, a directory), EXIT_NO_PERMISSION (not readable, or
  * read-only where it must be written: file mode, file system), EXIT_BAD_IMAGE (all else: what
  * QEMU.md lists under qcow2 and untrusted images, an image in use by another QEMU). Nothing is
- * written to an image. */
+ * written to an image, and a new overlay has no name yet. */
 bool disk_open(const struct settings *s, const char *path, bool embedded, struct disk *out,
 	       struct errors *errs);
+
+/* A new overlay that is to be kept gets its owner and, whole, its name. */
+bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct error *err);
+
+/* Remove the overlay that is kept over the image at PATH; OVERLAY is where it was. Errors: there is
+ * none (EXIT_NO_IMAGE), it is in use (EXIT_BAD_IMAGE), it cannot be removed (EXIT_NO_PERMISSION). */
+bool overlay_reset(const struct settings *s, const char *path, bool embedded, char overlay[4096],
+		   struct error *err);
 
 /* The same for a CD-ROM: a regular, readable file; *FD is what QEMU gets. */
 bool cdrom_open(const char *path, int *fd, struct errors *errs);

@@ -252,6 +252,7 @@ static bool check_qcow2(struct image *image, uint8_t *buf, size_t len, bool forc
 	image->dirty = q.incompatible & QCOW2_DIRTY;
 	memcpy(image->backing, q.backing, sizeof image->backing);
 	memcpy(image->backing_format, q.backing_format, sizeof image->backing_format);
+	memcpy(image->mark, q.mark, sizeof image->mark);
 	return true;
 }
 

@@ -17,6 +17,7 @@ struct image {
 	bool dirty;		 /* qcow2's dirty bit */
 	char backing[1024];	 /* name of its backing file, "" for none */
 	char backing_format[16]; /* "" when the image does not say */
+	char mark[64]; /* of the base that it was made for (format/qcow2.h), "" for none */
 };
 
 /* Check that IMAGE is a whole and harmless image of FORMAT and fill in the rest of it. Reads the

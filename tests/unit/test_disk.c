@@ -116,7 +116,7 @@ static void make_image(const char *name, const char *backing, const char *format
 	static uint8_t head[QCOW2_OVERLAY_HEAD];
 	uint64_t size;
 
-	assert_int_equal(qcow2_overlay(GIB, head, &size), sizeof head);
+	assert_int_equal(qcow2_overlay(GIB, NULL, head, &size), sizeof head);
 	if (format) {
 		put_be32(head + 112, 0xe2792aca);
 		put_be32(head + 116, (uint32_t)strlen(format));

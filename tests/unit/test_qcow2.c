@@ -31,7 +31,7 @@ static struct error err;
 static int fresh(void **state)
 {
 	(void)state;
-	assert_int_equal(qcow2_overlay(GIB, image, &file_size), QCOW2_OVERLAY_HEAD);
+	assert_int_equal(qcow2_overlay(GIB, NULL, image, &file_size), QCOW2_OVERLAY_HEAD);
 	err = (struct error){0};
 	return 0;
 }
@@ -438,7 +438,7 @@ static void fresh_images_are_clean(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		size_t n = qcow2_overlay(sizes[i], image, &file_size);
+		size_t n = qcow2_overlay(sizes[i], NULL, image, &file_size);
 
 		assert_int_equal(n, sizeof image);
 		accepted();
@@ -452,8 +452,8 @@ static void fresh_images_are_clean(void **state)
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 0);
 	}
-	assert_int_equal(qcow2_overlay(32 * 1024 * GIB + 1, image, &file_size), 0);
-	assert_int_equal(qcow2_overlay(UINT64_MAX, image, &file_size), 0);
+	assert_int_equal(qcow2_overlay(32 * 1024 * GIB + 1, NULL, image, &file_size), 0);
+	assert_int_equal(qcow2_overlay(UINT64_MAX, NULL, image, &file_size), 0);
 	(void)close(fd);
 	(void)unlink(name);
 }

@@ -1,0 +1,255 @@
+/* overlay.c - what the guest writes when its image is to stay as it is (disk.h).
+ *
+ * A throwaway overlay is a file without a name. One that is kept begins the same way, beside its
+ * final place, and gets its name when it is whole and its start is decided; it names its base for
+ * qemu-img and for people, and carries the mark of the base's state: an overlay over another state
+ * is a broken disk, so it is refused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "format/qcow2.h"
+#include "host/disk_internal.h"
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool overlay_path(const struct settings *s, const char *path, bool embedded, char out[4096],
+		  struct error *err)
+{
+	const char *overlay = s->overlay ? s->overlay : "";
+	int n;
+
+	if (overlay[0] == '/')
+		n = snprintf(out, 4096, "%s", overlay);
+	else
+		n = snprintf(out, 4096, "%s%s%s%s%s.overlay", embedded ? s->image_dir : "",
+			     embedded ? "/" : "", embedded ? base_name(path) : path,
+			     overlay[0] ? "." : "", overlay);
+	return n < 4096 || error_set(err, EXIT_BAD_SETTING, "choose a shorter one",
+				     "QEMU_OVERLAY=%.100s: the path is too long", overlay);
+}
+
+/* The state of the image that FD is: its size, and when it was written last. */
+static bool make_mark(int fd, char out[64], struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return error_set(err, EXIT_INTERNAL, "", "fstat: %s", strerror(errno));
+	off_t size = S_ISBLK(st.st_mode) ? lseek(fd, 0, SEEK_END) : st.st_size;
+
+	(void)snprintf(out, 64, "%lld %lld.%09ld", (long long)size,
+		       S_ISBLK(st.st_mode) ? 0 : (long long)st.st_mtim.tv_sec,
+		       S_ISBLK(st.st_mode) ? 0 : st.st_mtim.tv_nsec);
+	return true;
+}
+
+static int open_nameless(const char *dir, mode_t mode)
+{
+	char path[4200];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	(void)snprintf(path, sizeof path, "%s/vm-overlay-XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		(void)unlink(path);
+	return fd;
+}
+
+/* The layer FD, in front of the others. */
+static void push(struct disk *disk, int fd, uint64_t virtual_size)
+{
+	memmove(disk->layers + 1, disk->layers, (size_t)disk->count * sizeof disk->layers[0]);
+	disk->layers[0] = (struct disk_layer){
+		.fd = fd, .format = FORMAT_QCOW2, .writable = true, .virtual_size = virtual_size};
+	disk->count++;
+}
+
+/* An empty image without a name in DIR, in front of the others. SETTING and FIX are for the error.
+ */
+static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_base *base,
+		      const char *setting, const char *fix, struct error *err)
+{
+	uint64_t size;
+	uint64_t virtual_size = disk->layers[0].virtual_size;
+	_cleanup_buffer_ uint8_t *head = malloc(QCOW2_OVERLAY_HEAD);
+	size_t n = head ? qcow2_overlay(virtual_size, base, head, &size) : 0;
+	_cleanup_fd_ int fd = open_nameless(dir, base ? 0644 : 0600);
+
+	if (!head)
+		return error_set(err, EXIT_INTERNAL, "", "no memory for an overlay");
+	if (n == 0)
+		return error_set(err, EXIT_BAD_IMAGE, "set QEMU_DISK_MODE=persistent",
+				 "%s: a disk of %" PRIu64 " bytes is too large for an overlay",
+				 disk->path, virtual_size);
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, head, n))
+		return error_set(err, EXIT_NO_PERMISSION, fix,
+				 "%s=%s: no overlay can be made there: %s", setting, dir,
+				 strerror(errno));
+	push(disk, fd_take(&fd), virtual_size);
+	return true;
+}
+
+static bool add_new(struct disk *disk, const char *mark, struct error *err)
+{
+	char dir[4096];
+	const char *slash = strrchr(disk->overlay, '/');
+	struct qcow2_base base = {.name = base_name(disk->path),
+				  .format = disk->layers[0].format == FORMAT_RAW ? "raw" : "qcow2",
+				  .mark = mark};
+
+	(void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - disk->overlay) + 1 : 1,
+		       slash ? disk->overlay : ".");
+	disk->overlay_new = true;
+	return add_empty(disk, dir, &base, "QEMU_DISK_MODE=overlay: the directory",
+			 "make it writable for this user, or name an overlay in a writable "
+			 "directory: QEMU_OVERLAY=/path",
+			 err);
+}
+
+static bool check_mark(const struct settings *s, const struct disk *disk, const struct image *image,
+		       const char *mark, struct error *err)
+{
+	if (strcmp(image->mark, mark) == 0 || s->force)
+		return true;
+	return error_set(err, EXIT_BAD_IMAGE,
+			 "put the image back as it was, or give up what is in the overlay: vm "
+			 "overlay reset; VM_FORCE=1 takes it as it is",
+			 image->mark[0]
+				 ? "%s was made for another state of %s: size and time of "
+				   "change were %s, and are %s"
+				 : "%s was not made by this program for %s (mark %s, not %s)",
+			 image->name, disk->path, image->mark[0] ? image->mark : "none", mark);
+}
+
+static bool add_kept(const struct settings *s, struct disk *disk, struct error *err)
+{
+	struct image image = {.name = disk->overlay, .fd = -1};
+	struct stat st;
+	char mark[64];
+
+	if (!make_mark(disk->layers[0].fd, mark, err))
+		return false;
+	if (lstat(disk->overlay, &st) != 0 && errno == ENOENT)
+		return add_new(disk, mark, err);
+	if (!disk_open_image(AT_FDCWD, disk->overlay, true, O_NOFOLLOW, &image, &st, err))
+		return false;
+	_cleanup_fd_ int fd = image.fd;
+
+	if ((!s->guest_runs && !image_check_lock(&image, true, err)) ||
+	    !image_check(&image, FORMAT_QCOW2, s->force, err) ||
+	    !check_mark(s, disk, &image, mark, err))
+		return false;
+	disk->dirty |= image.dirty;
+	push(disk, fd_take(&fd), image.virtual_size);
+	return true;
+}
+
+bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
+{
+	if (disk->count == DISK_LAYERS_MAX)
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2",
+				 "%s: with the overlay, more than %d images in the chain",
+				 disk->path, DISK_LAYERS_MAX);
+	if (s->disk_mode == DISK_MODE_OVERLAY)
+		return overlay_path(s, disk->path, disk->embedded, disk->overlay, err) &&
+		       add_kept(s, disk, err);
+	return add_empty(disk, s->tmp_dir, NULL, "VM_TMP_DIR",
+			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
+			 "/var/tmp), or set QEMU_DISK_MODE=persistent",
+			 err);
+}
+
+/* FD's bytes in a file PATH.part: for a file system on which a file cannot get its name later. -1
+ * with errno. */
+static int copy_beside(int fd, const char *path, char part[4200])
+{
+	struct stat st;
+	char buf[16384];
+	ssize_t got = -1;
+
+	(void)snprintf(part, 4200, "%s.part", path);
+	_cleanup_fd_ int copy = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (copy < 0 || fstat(fd, &st) != 0)
+		return -1;
+	for (off_t at = 0; (got = pread(fd, buf, sizeof buf, at)) > 0; at += got)
+		if (!write_all(copy, buf, (size_t)got))
+			return -1;
+	if (got < 0 || fcntl(copy, F_SETFL, fcntl(fd, F_GETFL)) != 0)
+		return -1;
+	return fd_take(&copy);
+}
+
+/* Give the file without a name its name. False with errno. */
+static bool name_file(int *fd, const char *path, const struct identity *id)
+{
+	char self[64];
+	char part[4200];
+
+	(void)identity_own(id, *fd); /* else QEMU still has the descriptor */
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", *fd);
+	if (fsync(*fd) == 0 && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+		return true;
+	if (errno == EEXIST || errno == ENOSPC || errno == EIO)
+		return false;
+	_cleanup_fd_ int copy = copy_beside(*fd, path, part);
+
+	if (copy < 0)
+		return false;
+	(void)identity_own(id, copy);
+	if (fsync(copy) != 0 || rename(part, path) != 0) {
+		(void)unlink(part);
+		return false;
+	}
+	fd_close(fd);
+	*fd = fd_take(&copy);
+	return true;
+}
+
+bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct error *err)
+{
+	if (!disk->overlay_new || name_file(&disk->layers[0].fd, disk->overlay, id)) {
+		disk->overlay_new = false;
+		return true;
+	}
+	return error_set(err, EXIT_NO_PERMISSION,
+			 errno == EEXIST ? "start again to use it"
+					 : "make its directory writable for this user, or name "
+					   "another one: QEMU_OVERLAY=/path",
+			 "%s cannot be made: %s", disk->overlay,
+			 errno == EEXIST ? "another start has just made it" : strerror(errno));
+}
+
+bool overlay_reset(const struct settings *s, const char *path, bool embedded, char overlay[4096],
+		   struct error *err)
+{
+	struct stat st;
+	struct image image = {.name = overlay, .fd = -1};
+
+	if (!overlay_path(s, path, embedded, overlay, err) ||
+	    !disk_open_image(AT_FDCWD, overlay, true, O_NOFOLLOW, &image, &st, err))
+		return false;
+	_cleanup_fd_ int fd = image.fd;
+
+	if (!image_check_lock(&image, true, err))
+		return false;
+	return unlink(overlay) == 0 ||
+	       error_set(err, EXIT_NO_PERMISSION, "make its directory writable for this user",
+			 "%s: %s", overlay, strerror(errno));
+}
