@@ -358,9 +358,12 @@ static struct client *find_place(struct relay *r)
 void client_refuse(struct relay *r, int fd)
 {
 	char text[128];
+	char drop[1024];
 	int n = snprintf(text, sizeof text, "[%s: all %zu places are taken]\r\n", r->config.name,
 			 r->config.clients_max);
 
+	/* What he has sent already would make close(2) a reset, and that the end of our text. */
+	(void)recv(fd, drop, sizeof drop, MSG_DONTWAIT);
 	(void)send(fd, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1,
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
