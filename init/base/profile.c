@@ -11,8 +11,8 @@ static const struct profile profiles[] = {
 			.tcg_cpu = "core2duo-v1",
 			.ready = READY_LOGIN,
 			.stop_ladder = "ssh,serial",
-
 			.poweroff = "poweroff",
+			.set_clock = "date -s ",
 			.about = "GNU/Hurd"},
 	[GUEST_MACH] = {.name = "mach",
 			.machine = "q35",
@@ -37,6 +37,7 @@ static const struct profile profiles[] = {
 			 .stop_ladder = "acpi,ssh,serial",
 			 .pvpanic = true,
 			 .poweroff = "poweroff",
+			 .set_clock = "date -s ",
 			 .about = "GNU/Linux"},
 	[GUEST_MINIX] = {.name = "minix",
 			 .machine = "pc",

@@ -22,8 +22,10 @@ struct profile {
 				    time is spent on it; serial where the guest's shell is known */
 	enum shell shell;	 /* how it is asked for a status */
 	const char *poweroff;	 /* its own command to shut down */
-	bool pvpanic;		 /* it has a driver for the device that tells of a panic */
-	const char *about;	 /* one line for people */
+	const char
+		*set_clock; /* its own command to set the clock, before @SECONDS; NULL for none */
+	bool pvpanic;	    /* it has a driver for the device that tells of a panic */
+	const char *about;  /* one line for people */
 };
 
 /* The profile of G, which must not be GUEST_AUTO. */

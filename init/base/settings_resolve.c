@@ -123,6 +123,13 @@ static void check_texts(struct settings *s, struct errors *errs)
 	if (s->overlay && (s->overlay[0] == '/' ? !s->overlay[1] : !only(s->overlay, "-_.")))
 		bad(errs, "QEMU_OVERLAY", s->overlay, "is neither an absolute path nor a name",
 		    "set QEMU_OVERLAY to /path/file, or to letters, digits, - _ .");
+	if (s->warm && s->disk_mode != DISK_MODE_THROWAWAY)
+		(void)errors_add(
+			errs, EXIT_BAD_SETTING,
+			"use QEMU_DISK_MODE=throwaway, or, to go on where the guest was, "
+			"VM_STOP=suspend",
+			"VM_WARM=1 on a disk that is kept: every start would take it back to "
+			"the moment of the saved state");
 	if (s->overlay && s->disk_mode != DISK_MODE_OVERLAY)
 		bad(errs, "QEMU_OVERLAY", s->overlay, "is set with another QEMU_DISK_MODE",
 		    "set QEMU_DISK_MODE=overlay, or leave one of them unset");
@@ -369,9 +376,9 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	if (s->vga == VGA_AUTO)
 		s->vga = s->vnc ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
-		s->disk_mode = s->overlay	   ? DISK_MODE_OVERLAY
-			       : s->embedded_guest ? DISK_MODE_THROWAWAY
-						   : DISK_MODE_PERSISTENT;
+		s->disk_mode = s->overlay		      ? DISK_MODE_OVERLAY
+			       : s->embedded_guest || s->warm ? DISK_MODE_THROWAWAY
+							      : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
 	check_slirp(s, errs);

@@ -16,6 +16,7 @@ struct command {
  * is answered before. */
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
+int cmd_commit_state(const struct command *self, int argc, char **argv, char **envp);
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp);
 int cmd_expect(const struct command *self, int argc, char **argv, char **envp);

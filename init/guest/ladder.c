@@ -14,6 +14,7 @@ struct rung_row {
 
 static const struct rung_row rungs[RUNG_COUNT] = {
 	[RUNG_NONE] = {"no stop", NULL, 0},
+	[RUNG_SUSPEND] = {"suspend", NULL, 0},
 	[RUNG_ACPI] = {"ACPI power button", "acpi", 0},
 	[RUNG_SSH] = {"power off over ssh", "ssh", 0},
 	[RUNG_SERIAL] = {"power off on the serial console", "serial", 0},
@@ -29,7 +30,8 @@ static const struct rung_row rungs[RUNG_COUNT] = {
 #define MORE (RUNG_COUNT + 1)
 static const int table[RUNG_COUNT][LADDER_EVENTS] = {
 	/*                 STOP         NOW         ACCEPTED TIMEOUT    FAILED       GONE */
-	[RUNG_NONE] = {RUNG_ACPI, RUNG_QUIT, STAY, STAY, STAY, RUNG_DOWN},
+	[RUNG_NONE] = {RUNG_SUSPEND, RUNG_QUIT, STAY, STAY, STAY, RUNG_DOWN},
+	[RUNG_SUSPEND] = {RUNG_ACPI, RUNG_QUIT, STAY, RUNG_ACPI, RUNG_ACPI, RUNG_DOWN},
 	[RUNG_ACPI] = {RUNG_SSH, RUNG_QUIT, MORE, RUNG_SSH, RUNG_SSH, RUNG_DOWN},
 	[RUNG_SSH] = {RUNG_SERIAL, RUNG_QUIT, MORE, RUNG_SERIAL, RUNG_SERIAL, RUNG_DOWN},
 	[RUNG_SERIAL] = {RUNG_QUIT, RUNG_QUIT, MORE, RUNG_QUIT, RUNG_QUIT, RUNG_DOWN},
@@ -62,7 +64,7 @@ static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 	uint64_t all = 0;
 	uint64_t behind = 0;
 
-	for (int r = RUNG_ACPI; r < RUNG_DOWN; r++) {
+	for (int r = RUNG_SUSPEND; r < RUNG_DOWN; r++) {
 		if (!applies(l, r))
 			continue;
 		all += rungs[r].reserve_ms * UINT64_C(1000000);
@@ -85,7 +87,7 @@ static uint64_t deadline(const struct ladder *l, uint64_t now)
 		return 0;
 	if (end <= now)
 		return now;
-	if (rung_is_gentle(l->rung) && !l->accepted)
+	if ((rung_is_gentle(l->rung) || l->rung == RUNG_SUSPEND) && !l->accepted)
 		for (int r = (int)l->rung + 1; r <= RUNG_SERIAL; r++)
 			shares += applies(l, r);
 	return now + (end - now) / shares;

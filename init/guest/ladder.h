@@ -16,14 +16,15 @@
 #include <stdint.h>
 
 enum rung {
-	RUNG_NONE,   /* nobody asked for a stop */
-	RUNG_ACPI,   /* QMP system_powerdown: the power button */
-	RUNG_SSH,    /* the guest's own command, over ssh */
-	RUNG_SERIAL, /* the same on the serial console, after a login if need be */
-	RUNG_QUIT,   /* QMP quit: flushes the disks, cuts off the guest */
-	RUNG_TERM,   /* SIGTERM to QEMU: the same without QMP */
-	RUNG_KILL,   /* SIGKILL to QEMU's process group */
-	RUNG_DOWN,   /* QEMU has ended */
+	RUNG_NONE,    /* nobody asked for a stop */
+	RUNG_SUSPEND, /* VM_STOP=suspend: its state is saved */
+	RUNG_ACPI,    /* QMP system_powerdown: the power button */
+	RUNG_SSH,     /* the guest's own command, over ssh */
+	RUNG_SERIAL,  /* the same on the serial console, after a login if need be */
+	RUNG_QUIT,    /* QMP quit: flushes the disks, cuts off the guest */
+	RUNG_TERM,    /* SIGTERM to QEMU: the same without QMP */
+	RUNG_KILL,    /* SIGKILL to QEMU's process group */
+	RUNG_DOWN,    /* QEMU has ended */
 	RUNG_COUNT
 };
 

@@ -46,6 +46,7 @@ static void become_ready(struct supervisor *v)
 	retry_forget_disk(v);
 	requests_ready(v);
 	supervisor_ask_again(v);
+	state_ready(v);
 }
 
 /* Who waits to hear of sshd or the web server, and the policy, keep the probes going. */
@@ -56,7 +57,8 @@ void life_running(struct supervisor *v)
 
 	if (v->life.ready)
 		return;
-	if (s->ready == READY_RUNNING) {
+	if (s->ready == READY_RUNNING || (v->save.resumed && v->plan->resume.ready &&
+					  (s->ready == READY_LOGIN || s->ready == READY_MARKER))) {
 		become_ready(v);
 		return;
 	}

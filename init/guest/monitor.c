@@ -37,7 +37,7 @@ static void send_vnc_password(struct supervisor *v)
 	(void)qmp_send(&v->qmp, "set_password", arguments, on_vnc_password, v);
 }
 
-static void run_guest(struct supervisor *v)
+void supervisor_run_guest(struct supervisor *v)
 {
 	bool wait = v->plan->s.start_paused || v->plan->s.gdb_wait;
 
@@ -58,7 +58,8 @@ static void qmp_became_ready(struct supervisor *v)
 	send_vnc_password(v);
 	v->qmp_ns = clock_now();
 	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
-	retry_keep_disk(v, run_guest);
+	if (!state_resume(v))
+		retry_keep_disk(v, supervisor_run_guest);
 }
 
 /* So many resets before anything is printed are a loop. */
@@ -185,6 +186,8 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 		on_shutdown(v, reason ? reason : "");
 	} else if (strcmp(name, "BLOCK_IO_ERROR") == 0) {
 		trouble_on_error(v, doc, data);
+	} else if (strcmp(name, "MIGRATION") == 0) {
+		state_on_migration(v, doc, data);
 	} else if (strcmp(name, "POWERDOWN") == 0) {
 		log_info("the power button was pressed");
 	} else if (strcmp(name, "GUEST_PANICKED") == 0) {

@@ -181,8 +181,7 @@ static void read_passwords(struct plan *plan)
 		      plan->monitor_password, sizeof plan->monitor_password);
 }
 
-/* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
-static void set_direct(struct plan *plan)
+void plan_direct(struct plan *plan)
 {
 	if (plan->s.cache != CACHE_NONE && plan->s.cache != CACHE_DIRECTSYNC)
 		return;
@@ -221,6 +220,7 @@ static void collect_facts(struct plan *plan)
 
 	f->accel = plan->accel.accel;
 	f->has_cdrom = plan->cdrom_fd >= 0;
+	f->incoming = plan->resume.kind != RESUME_NONE;
 	f->disk_layers = plan->disk.count;
 	for (int i = 0; i < plan->disk.count; i++)
 		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
@@ -243,6 +243,8 @@ static void read_life(struct plan *plan)
 				 "set it to a list such as acpi,ssh,serial, to none or to auto",
 				 "VM_STOP_LADDER=%s: %.*s is none of acpi, ssh and serial",
 				 s->stop_ladder, (int)strcspn(bad, ","), bad);
+	if (s->stop == STOP_SUSPEND)
+		plan->rungs |= 1u << RUNG_SUSPEND;
 	plan->markers = marker_file((enum guest)s->guest, &plan->markers_len);
 	if (!s->markers)
 		return;
@@ -323,6 +325,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	bool embedded = false;
 
 	memset(&plan->disk, 0, sizeof plan->disk);
+	plan->resume = (struct resume){.memory = -1};
 	plan->cdrom_fd = -1;
 	plan->kvm_fd = -1;
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
@@ -338,7 +341,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (found && path[0])
 		(void)disk_open(s, path, embedded, &plan->disk, &plan->errors);
-	set_direct(plan);
+	plan_direct(plan);
 	if (s->cdrom)
 		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
 	find_qemu(plan, envp);
@@ -351,8 +354,13 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->accel.accel == ACCEL_KVM)
 		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	/* Nobody's "host" but this one's could resume a state. */
+	if (plan->accel.accel == ACCEL_KVM && !s->cpu && (s->warm || s->stop == STOP_SUSPEND))
+		s->cpu = "Nehalem";
 	if (settings_ok && !plan_args(plan, &err))
 		(void)errors_append(&plan->errors, &err);
+	if (plan->errors.count == 0)
+		plan_resume(plan);
 	return plan->errors.count == 0;
 }
 

@@ -10,8 +10,20 @@
 #include "host/disk.h"
 #include "host/kvm.h"
 #include "host/privileges.h"
+#include "host/state_dir.h"
 #include "qemu/accel.h"
 #include "qemu/args.h"
+#include "qemu/manifest.h"
+
+/* A saved state that the start resumes (guest/state.h). */
+struct resume {
+	enum { RESUME_NONE, RESUME_WARM, RESUME_SUSPENDED } kind;
+	char dir[STATE_PATH_MAX];
+	int memory; /* its file */
+	bool mapped_ram, ready, login;
+	int64_t saved; /* when, seconds of CLOCK_REALTIME */
+	char qemu[64]; /* the version of QEMU that saved it */
+};
 
 struct plan {
 	struct settings s;
@@ -23,6 +35,7 @@ struct plan {
 	struct identity identity;
 	struct facts facts;
 	struct args args;
+	struct resume resume;
 	struct errors errors;
 	struct errors warnings;
 	unsigned rungs;	     /* of the stop, as bits (guest/ladder.h) */
@@ -41,6 +54,18 @@ bool plan_make(struct plan *plan, char *const envp[]);
 
 /* The vector again, after plan->accel changed. */
 bool plan_args(struct plan *plan, struct error *err);
+
+/* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
+void plan_direct(struct plan *plan);
+
+/* Find out whether a saved state is to be resumed, and put it into the plan. A state that does not
+ * fit this machine is a warning, and the start a cold one. */
+void plan_resume(struct plan *plan);
+/* Give a state up: the plan becomes that of a cold start. */
+bool plan_cold(struct plan *plan, struct error *err);
+/* What a state saved now belongs to, into M: all that manifest_same() compares. M's texts stay
+ * until the next call. */
+bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
 
 /* Is NAME a program in one of the directories of PATH (separated by colons)? Its path goes to OUT.
  */

@@ -16,7 +16,8 @@ enum {
 	WAITS_GONE,
 	WAITS_MONITOR,
 	WAITS_HEALTH,
-	WAITS_SCREEN
+	WAITS_SCREEN,
+	WAITS_WARM
 };
 
 static void answer(struct control *c, int slot, int status, const char *text)
@@ -354,6 +355,18 @@ static void request_screenshot(struct supervisor *v, struct control *c, int slot
 		       "QEMU does not answer, or is taking another screenshot\n");
 }
 
+void requests_await_warm(struct control *c, int slot)
+{
+	c->clients[slot].waits_for = WAITS_WARM;
+}
+
+void requests_warm(struct supervisor *v, int status, const char *line)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == WAITS_WARM)
+			answer(&v->control, i, status, line);
+}
+
 /* The client that a monitor command is for: a slot and the number of who was in it. */
 struct monitor_call {
 	struct control *control;
@@ -410,6 +423,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"reset", request_reset},     {"monitor", request_monitor},
 		{"console", request_console}, {"screenshot", request_screenshot},
 		{"profile", request_profile}, {"break", request_break},
+		{"warm", state_request},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

@@ -120,6 +120,16 @@ void supervisor_timeout(struct supervisor *v)
 	}
 }
 
+static void suspend(struct supervisor *v)
+{
+	struct error err = {0};
+
+	if (state_save(v, SAVING_SUSPENDED, &err))
+		return;
+	error_report(&err);
+	supervisor_climb(v, LADDER_FAILED);
+}
+
 /* ---- the ladder ------------------------------------------------------------------------ */
 
 /* Nobody in a guest that stands still can be asked; unless it was only paused, it will not run. */
@@ -135,6 +145,7 @@ static void carry_out(struct supervisor *v, enum rung rung, bool paused)
 		return;
 	}
 	switch (rung) {
+	case RUNG_SUSPEND: suspend(v); break;
 	case RUNG_ACPI: press_button(v); break;
 	case RUNG_SSH: ask_by(v, "ssh"); break;
 	case RUNG_SERIAL:
@@ -163,6 +174,7 @@ void supervisor_climb(struct supervisor *v, enum ladder_event what)
 	bool paused = v->state == VM_PAUSED;
 
 	helper_kill(v, HELPER_STOP);
+	state_abort(v);
 	if (v->state != VM_DOWN)
 		supervisor_set_state(v, VM_STOPPING);
 	log_info("stopping: %s", rung_name(rung));
@@ -253,6 +265,10 @@ int supervisor_outcome(const struct supervisor *v)
 		return EXIT_PANIC;
 	if (v->life.late)
 		return EXIT_BOOT_DEADLINE;
+	if (v->save.suspended) {
+		log_info("the guest is suspended; the next start resumes it");
+		return EXIT_CLEAN;
+	}
 	if (v->life.halted || (v->life.unwritten && v->cause == CAUSE_QUIT))
 		return EXIT_CLEAN;
 

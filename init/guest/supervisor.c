@@ -49,6 +49,8 @@ static const char *trouble(const struct supervisor *v)
 		return "the guest has shut down";
 	if (v->life.late)
 		return "the guest was not ready in time";
+	if (v->save.saving == SAVING_SUSPENDED)
+		return "the guest is being suspended";
 	if (v->life.dead)
 		return "the guest is dead: every processor is halted with interrupts off";
 	return trouble_text(v);
@@ -222,6 +224,7 @@ static void drain(struct supervisor *v)
 	proof_drop(v);
 	probes_reset(v);
 	helper_kill(v, HELPER_STOP);
+	helper_kill(v, HELPER_CLOCK);
 	/* One call takes up to 1 MiB; what a dead QEMU left in its socket is less. */
 	if (v->qmp.fd >= 0 && v->qmp.state != QMP_CLOSED)
 		(void)qmp_readable(&v->qmp);
@@ -250,6 +253,7 @@ static void on_timers(struct supervisor *v)
 		case TIMER_PROOF: proof_timer(v); break;
 		case TIMER_HEALTH: health_timer(v); break;
 		case TIMER_GREETING: failure_no_greeting(v); break;
+		case TIMER_CLOCK: state_set_clock(v); break;
 		case TIMER_DISK: trouble_look(v); break;
 		case TIMER_DISK_ERRORS: trouble_sum_up(v); break;
 		}
@@ -286,7 +290,7 @@ static int run_loop(struct supervisor *v)
 	for (;;) {
 		if (v->qemu_ended && !v->retrying) {
 			drain(v);
-			if (!retry_with_tcg(v) && !retry_boot(v))
+			if (!state_retry_cold(v) && !retry_with_tcg(v) && !retry_boot(v))
 				return supervisor_outcome(v);
 		}
 		/* The last rung could not even signal QEMU. */

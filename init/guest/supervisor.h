@@ -21,6 +21,7 @@
 #include "guest/plan.h"
 #include "guest/probe.h"
 #include "guest/relay.h"
+#include "guest/state.h"
 #include "guest/trouble.h"
 #include "qemu/qmp.h"
 
@@ -50,6 +51,7 @@ enum timer_id {
 	TIMER_PROOF,	   /* the guest announced its end: look at it (again) */
 	TIMER_HEALTH,	   /* who asked for the guest's health has to get an answer */
 	TIMER_DISK,	   /* is there room for the disk again? (trouble.h) */
+	TIMER_CLOCK,	   /* set a resumed guest's clock */
 	TIMER_DISK_ERRORS, /* tell how many more errors the disk had */
 };
 
@@ -98,6 +100,7 @@ struct supervisor {
 	struct phases phases;
 	struct life life;
 	struct trouble trouble;
+	struct state save;
 	struct checkup checkup;
 	struct probe probes[PROBE_COUNT];
 	struct helper helpers[HELPER_COUNT];
@@ -143,6 +146,9 @@ void supervisor_qmp_rearm(struct supervisor *v);
 void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 		       const struct json_value *data, void *arg);
 
+/* Everything is ready for the guest: it may run, if nobody wants it to wait. */
+void supervisor_run_guest(struct supervisor *v);
+
 /* The reset button. False when QEMU does not answer. */
 bool supervisor_reset(struct supervisor *v);
 /* The guest has come back from it. */
@@ -182,6 +188,9 @@ void requests_probe(struct supervisor *v);
 void requests_trouble(struct supervisor *v);
 /* A look at the guest's health is over; WRONG is what it found, NULL for nothing. */
 void requests_checked(struct supervisor *v, const char *wrong);
+/* Client SLOT waits for the warm state; it is there, or will not be: STATUS and LINE. */
+void requests_await_warm(struct control *c, int slot);
+void requests_warm(struct supervisor *v, int status, const char *line);
 void requests_gone(struct supervisor *v, int status);
 
 #endif

@@ -29,6 +29,7 @@ struct disk_layer {
 struct disk {
 	struct disk_layer layers[DISK_LAYERS_MAX];
 	int count;
+	int overlays;	    /* of the layers: on a throwaway disk, what lies on top of its image */
 	bool embedded;	    /* the built-in guest */
 	bool dirty;	    /* qcow2's dirty bit: QEMU will repair it when it opens the image */
 	char path[4096];    /* of the image (not of the overlay) */
@@ -41,6 +42,9 @@ struct disk {
  * all. *EMBEDDED tells the built-in one. Error: several images and no choice made, a raw image
  * only, no image and no built-in guest. */
 bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct errors *errs);
+
+/* The state of the file FD, to be known again: its size, and when it was written last. */
+bool disk_mark(int fd, char out[64], struct error *err);
 
 /* Where QEMU_OVERLAY of the image at PATH lies: `PATH.overlay`, for a name `PATH.NAME.overlay`, the
  * built-in guest's in VM_IMAGE_DIR. */
@@ -61,7 +65,8 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct error *err);
 
 /* Remove the overlay that is kept over the image at PATH; OVERLAY is where it was. Errors: there is
- * none (EXIT_NO_IMAGE), it is in use (EXIT_BAD_IMAGE), it cannot be removed (EXIT_NO_PERMISSION). */
+ * none (EXIT_NO_IMAGE), it is in use (EXIT_BAD_IMAGE), it cannot be removed (EXIT_NO_PERMISSION).
+ */
 bool overlay_reset(const struct settings *s, const char *path, bool embedded, char overlay[4096],
 		   struct error *err);
 

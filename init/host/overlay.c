@@ -41,8 +41,7 @@ bool overlay_path(const struct settings *s, const char *path, bool embedded, cha
 				     "QEMU_OVERLAY=%.100s: the path is too long", overlay);
 }
 
-/* The state of the image that FD is: its size, and when it was written last. */
-static bool make_mark(int fd, char out[64], struct error *err)
+bool disk_mark(int fd, char out[64], struct error *err)
 {
 	struct stat st;
 
@@ -142,7 +141,7 @@ static bool add_kept(const struct settings *s, struct disk *disk, struct error *
 	struct stat st;
 	char mark[64];
 
-	if (!make_mark(disk->layers[0].fd, mark, err))
+	if (!disk_mark(disk->layers[0].fd, mark, err))
 		return false;
 	if (lstat(disk->overlay, &st) != 0 && errno == ENOENT)
 		return add_new(disk, mark, err);
@@ -169,6 +168,7 @@ bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 	if (s->disk_mode == DISK_MODE_OVERLAY)
 		return overlay_path(s, disk->path, disk->embedded, disk->overlay, err) &&
 		       add_kept(s, disk, err);
+	disk->overlays = 1;
 	return add_empty(disk, s->tmp_dir, NULL, "VM_TMP_DIR",
 			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
 			 "/var/tmp), or set QEMU_DISK_MODE=persistent",

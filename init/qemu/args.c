@@ -76,6 +76,8 @@ static bool add_machine(const struct builder *b, struct error *err)
 	args_option(b->out, "-action", "reboot=%s,panic=none",
 		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown");
 	args_add(b->out, "-S");
+	if (b->f->incoming)
+		args_option(b->out, "-incoming", "defer");
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct disk_fact {
 struct facts {
 	enum accel accel; /* KVM or TCG, decided */
 	bool has_cdrom;
+	bool incoming;		   /* the machine's state comes over QMP before it runs */
 	int disk_layers;	   /* 0: no disk */
 	struct disk_fact disks[8]; /* top first, like struct disk */
 };

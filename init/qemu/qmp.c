@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 #define READS_PER_CALL 16
 
 /* One document at a time is looked at, and only within handle(). */
@@ -32,11 +34,41 @@ static bool __attribute__((format(printf, 2, 3))) closed(struct qmp *q, const ch
 	va_end(ap);
 	q->state = QMP_CLOSED;
 	q->out_len = q->sending = 0;
-	for (size_t i = 0; i < q->queued; i++)
+	for (size_t i = 0; i < q->queued; i++) {
+		fd_close(&q->queue[i].fd);
 		if (q->queue[i].reply)
 			q->queue[i].reply(q, NULL, NULL, q->why_closed, q->queue[i].arg);
+	}
 	q->queued = 0;
 	return false;
+}
+
+/* Send the beginning of the command under way, with its descriptor if it has one. */
+static ssize_t send_some(struct qmp *q)
+{
+	struct qmp_command *command = &q->queue[0];
+	struct iovec text = {.iov_base = q->out, .iov_len = q->sending};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1};
+
+	if (command->fd >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof control.bytes;
+		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &command->fd, sizeof(int));
+	}
+	ssize_t done = sendmsg(q->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (done > 0)
+		fd_close(&command->fd);
+	return done;
 }
 
 /* Send what may be sent. False with errno on an error that will not pass. */
@@ -48,7 +80,7 @@ static bool pump(struct qmp *q)
 		q->sending = q->queue[0].length;
 	}
 	while (q->sending > 0) {
-		ssize_t done = send(q->fd, q->out, q->sending, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t done = send_some(q);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -61,10 +93,11 @@ static bool pump(struct qmp *q)
 	return true;
 }
 
-bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
-	      void *arg)
+bool qmp_send_fd(struct qmp *q, const char *command, const char *arguments, int fd,
+		 qmp_reply *reply, void *arg)
 {
 	size_t room = sizeof q->out - q->out_len;
+	_cleanup_fd_ int ours = fd;
 
 	if (q->state == QMP_CLOSED || q->queued == QMP_QUEUE)
 		return false;
@@ -75,10 +108,19 @@ bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_rep
 	if (length < 0 || (size_t)length >= room)
 		return false;
 	q->out_len += (size_t)length;
-	q->queue[q->queued++] = (struct qmp_command){
-		.id = q->next_id++, .length = (uint32_t)length, .reply = reply, .arg = arg};
+	q->queue[q->queued++] = (struct qmp_command){.id = q->next_id++,
+						     .length = (uint32_t)length,
+						     .fd = fd_take(&ours),
+						     .reply = reply,
+						     .arg = arg};
 	(void)pump(q); /* an error shows again at the next qmp_readable(), which may close */
 	return true;
+}
+
+bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
+	      void *arg)
+{
+	return qmp_send_fd(q, command, arguments, -1, reply, arg);
 }
 
 static void on_capabilities(struct qmp *q, const struct json *doc, const struct json_value *result,

@@ -34,6 +34,7 @@ typedef void qmp_event(struct qmp *q, const char *name, const struct json *doc,
 struct qmp_command {
 	uint32_t id;
 	uint32_t length; /* of its text in struct qmp's out */
+	int fd;		 /* to be handed over with it, ours until then; -1: none */
 	qmp_reply *reply;
 	void *arg;
 };
@@ -75,5 +76,9 @@ bool qmp_wants_write(const struct qmp *q);
  * never from within this call. */
 bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
 	      void *arg);
+/* The same for `getfd` and `add-fd`: QEMU gets the descriptor FD, too (SCM_RIGHTS). FD is closed
+ * here, whatever becomes of it. */
+bool qmp_send_fd(struct qmp *q, const char *command, const char *arguments, int fd,
+		 qmp_reply *reply, void *arg);
 
 #endif

@@ -1,0 +1,497 @@
+/* state.c - see state.h. The commands are those of QEMU's qapi/migration.json. */
+#include "guest/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/profile.h"
+#include "guest/supervisor.h"
+
+#define FDSET 99 /* a number that the vector does not use (QEMU_FD_DISK + n) */
+
+/* The bandwidth that is asked for: none would be QEMU's 128 MiB/s. */
+#define UNBOUNDED "1099511627776"
+
+static bool has_version(const struct qmp *q, int major, int minor)
+{
+	int have_major = 0;
+	int have_minor = 0;
+
+	return sscanf(q->version, "%d.%d", &have_major, &have_minor) == 2 &&
+	       (have_major > major || (have_major == major && have_minor >= minor));
+}
+
+/* A file in a set of descriptors can be the target of a migration since 9.1. */
+static bool use_mapped_ram(const struct supervisor *v)
+{
+	switch (v->plan->s.state_format) {
+	case STATE_FORMAT_STREAM: return false;
+	case STATE_FORMAT_MAPPED_RAM: return true;
+	default: return has_version(&v->qmp, 9, 1);
+	}
+}
+
+static bool set_capabilities(struct supervisor *v, bool on, bool mapped_ram)
+{
+	char arguments[160];
+	const char *state = on ? "true" : "false";
+	char mapped[64] = "";
+
+	if (mapped_ram)
+		(void)snprintf(mapped, sizeof mapped,
+			       ",{\"capability\":\"mapped-ram\",\"state\":%s}", state);
+	(void)snprintf(arguments, sizeof arguments,
+		       "{\"capabilities\":[{\"capability\":\"events\",\"state\":%s}%s]}", state,
+		       mapped);
+	return qmp_send(&v->qmp, "migrate-set-capabilities", arguments, NULL, NULL);
+}
+
+/* Hand FD over to QEMU, and start COMMAND ("migrate", "migrate-incoming") with it. */
+static bool migrate(struct supervisor *v, const char *command, int fd, bool mapped_ram,
+		    qmp_reply *reply)
+{
+	char set[64];
+
+	(void)snprintf(set, sizeof set, "{\"fdset-id\":%d,\"opaque\":\"state\"}", FDSET);
+	if (mapped_ram)
+		return qmp_send_fd(&v->qmp, "add-fd", set, fd, NULL, NULL) &&
+		       qmp_send(&v->qmp, command, "{\"uri\":\"file:/dev/fdset/99\"}", reply, v);
+	return qmp_send_fd(&v->qmp, "getfd", "{\"fdname\":\"state\"}", fd, NULL, NULL) &&
+	       qmp_send(&v->qmp, command, "{\"uri\":\"fd:state\"}", reply, v);
+}
+
+/* Its own copy of the file may go. */
+static void release(struct supervisor *v)
+{
+	char set[32];
+
+	(void)snprintf(set, sizeof set, "{\"fdset-id\":%d}", FDSET);
+	if (v->save.mapped_ram)
+		(void)qmp_send(&v->qmp, "remove-fd", set, NULL, NULL);
+	(void)set_capabilities(v, false, v->save.mapped_ram);
+}
+
+/* ---- saving ------------------------------------------------------------------------------- */
+
+static const char *kind_of(enum saving what)
+{
+	return what == SAVING_WARM ? "warm" : "suspended";
+}
+
+static void go_on(struct supervisor *v)
+{
+	release(v);
+	if (v->save.was_running)
+		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+}
+
+static void answer_warm(struct supervisor *v, int status, const char *line)
+{
+	requests_warm(v, status, line);
+}
+
+/* It cannot be saved, for the reason WHY. */
+static void failed(struct supervisor *v, const char *why)
+{
+	struct state *st = &v->save;
+	enum saving what = st->saving;
+	char line[400];
+
+	st->saving = SAVING_NOTHING;
+	st->migrating = false;
+	(void)state_remove(st->part);
+	go_on(v);
+	(void)snprintf(line, sizeof line, "the %s state cannot be saved: %.300s\n", kind_of(what),
+		       why);
+	log_warning("%.*s", (int)strlen(line) - 1, line);
+	event("state", "\"saved\":false");
+	if (what == SAVING_WARM)
+		answer_warm(v, EXIT_QEMU_FAILED, line);
+	else
+		supervisor_climb(v, LADDER_FAILED);
+}
+
+void state_abort(struct supervisor *v)
+{
+	struct state *st = &v->save;
+
+	if (st->saving == SAVING_NOTHING)
+		return;
+	log_warning("the %s state is given up", kind_of(st->saving));
+	st->saving = SAVING_NOTHING;
+	if (st->migrating)
+		(void)qmp_send(&v->qmp, "migrate_cancel", NULL, NULL, NULL);
+	st->migrating = false;
+	helper_kill(v, HELPER_STATE);
+	(void)state_remove(st->part);
+	go_on(v);
+	answer_warm(v, EXIT_NOT_READY, "the guest is being stopped\n");
+}
+
+static bool write_manifest(struct supervisor *v, struct error *err)
+{
+	static char text[MANIFEST_MAX];
+	struct state *st = &v->save;
+	struct manifest m;
+
+	if (!plan_machine(v->plan, &m, err))
+		return false;
+	m.kind = kind_of(st->saving);
+	m.memory = st->mapped_ram ? "mapped-ram" : "stream";
+	m.qemu = v->qmp.version;
+	m.saved = (int64_t)time(NULL);
+	m.ready = v->life.ready;
+	m.login = v->login_seen;
+	m.overlays = v->plan->disk.overlays;
+	size_t n = manifest_write(&m, text);
+	_cleanup_fd_ int fd = n ? state_create(st->part, STATE_MANIFEST, err) : -1;
+
+	if (fd >= 0 && write_all(fd, text, n))
+		return true;
+	return fd < 0 && n ? false
+			   : error_set(err, EXIT_NO_PERMISSION, "", "%s/" STATE_MANIFEST ": %s",
+				       st->part, n ? strerror(errno) : "too long");
+}
+
+static void saved(struct supervisor *v)
+{
+	struct state *st = &v->save;
+	char line[STATE_PATH_MAX + 160];
+	unsigned long long disk = 0;
+	double s = (double)(clock_now() - st->since_ns) / 1e9;
+	unsigned long long memory = state_bytes(st->dir, STATE_MEMORY);
+
+	for (int i = 0; i < STATE_OVERLAYS; i++)
+		disk += state_bytes(st->dir, state_overlay(i));
+	(void)snprintf(line, sizeof line,
+		       "%s state saved in %.2f s: %.1f MiB of memory, %.1f MiB of disk, in %s\n",
+		       kind_of(st->saving), s, (double)memory / 1048576, (double)disk / 1048576,
+		       st->dir);
+	log_info("%.*s", (int)strlen(line) - 1, line);
+	event("state", "\"saved\":true,\"ms\":%.1f,\"memory\":%llu,\"disk\":%llu", s * 1e3, memory,
+	      disk);
+	if (st->saving == SAVING_WARM) {
+		st->saving = SAVING_NOTHING;
+		go_on(v);
+		answer_warm(v, EXIT_CLEAN, line);
+		return;
+	}
+	st->saving = SAVING_NOTHING;
+	st->suspended = true;
+	supervisor_climb(v, LADDER_NOW);
+}
+
+static void on_committed(struct supervisor *v, int status, const char *line)
+{
+	if (v->save.saving == SAVING_NOTHING)
+		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		saved(v);
+	else
+		failed(v, line[0] ? line : "its files could not be written");
+}
+
+/* QEMU has written it: the rest takes its time, so that another process does it. */
+static bool commit(struct supervisor *v, struct error *err)
+{
+	struct state *st = &v->save;
+	char count[8];
+	char *argv[] = {(char *)"vm", (char *)"commit-state", st->part, st->dir, count, NULL};
+	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+
+	if (!write_manifest(v, err))
+		return false;
+	for (int i = 0; i < v->plan->disk.overlays; i++)
+		c.fds[c.fd_count++] = (struct child_fd){.from = v->plan->disk.layers[i].fd,
+							.to = STATE_COMMIT_FD + i};
+	(void)snprintf(count, sizeof count, "%d", v->plan->disk.overlays);
+	return helper_start(v, HELPER_STATE, "state", &c, on_committed, err);
+}
+
+static void on_written(struct supervisor *v)
+{
+	struct error err = {0};
+
+	v->save.migrating = false;
+	if (!commit(v, &err))
+		failed(v, err.message);
+}
+
+static void on_query(struct qmp *q, const struct json *doc, const struct json_value *result,
+		     const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+	const char *why = result ? json_string(doc, result, "error-desc") : error;
+
+	(void)q;
+	if (v->save.saving != SAVING_NOTHING)
+		failed(v, why ? why : "QEMU does not say why");
+}
+
+static void on_migrate(struct qmp *q, const struct json *doc, const struct json_value *result,
+		       const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+
+	(void)q, (void)doc, (void)result;
+	if (error && v->save.saving != SAVING_NOTHING)
+		failed(v, error);
+}
+
+/* Can this guest's state be saved at all? */
+static bool possible(const struct supervisor *v, enum saving what, struct error *err)
+{
+	if (v->save.saving != SAVING_NOTHING)
+		return error_set(err, EXIT_NOT_READY, "", "a state is being saved already");
+	if (v->qmp.state != QMP_READY || !v->ran || v->cause != CAUSE_NONE)
+		return error_set(err, EXIT_NOT_READY, "", "the guest does not run");
+	if (v->io_error)
+		return error_set(err, EXIT_NOT_READY, "", "its disk has an error");
+	if (what == SAVING_WARM && v->plan->disk.count &&
+	    v->plan->s.disk_mode != DISK_MODE_THROWAWAY)
+		return error_set(
+			err, EXIT_BAD_SETTING,
+			"set QEMU_DISK_MODE=throwaway, or use VM_STOP=suspend",
+			"a warm state needs a throwaway disk: every start would take a disk "
+			"that is kept back to this moment");
+	if (v->plan->disk.overlays > STATE_OVERLAYS)
+		return error_set(err, EXIT_BAD_SETTING, "begin again from a cold start",
+				 "it was saved and resumed too often");
+	return true;
+}
+
+bool state_save(struct supervisor *v, enum saving what, struct error *err)
+{
+	struct state *st = &v->save;
+
+	if (!possible(v, what, err) ||
+	    !state_path(&v->plan->s, &v->plan->disk, kind_of(what), st->dir, err) ||
+	    !state_begin(st->dir, st->part, err))
+		return false;
+	int fd = state_create(st->part, STATE_MEMORY, err);
+
+	if (fd < 0) {
+		(void)state_remove(st->part);
+		return false;
+	}
+	st->saving = what;
+	st->mapped_ram = use_mapped_ram(v);
+	st->was_running = v->state == VM_RUNNING || v->state == VM_STOPPING;
+	st->since_ns = clock_now();
+	st->migrating = true;
+	log_info("saving the guest's state");
+	if (qmp_send(&v->qmp, "stop", NULL, NULL, NULL) &&
+	    set_capabilities(v, true, st->mapped_ram) &&
+	    qmp_send(&v->qmp, "migrate-set-parameters", "{\"max-bandwidth\":" UNBOUNDED "}", NULL,
+		     NULL) &&
+	    migrate(v, "migrate", fd, st->mapped_ram, on_migrate))
+		return true;
+	st->saving = SAVING_NOTHING;
+	st->migrating = false;
+	(void)state_remove(st->part);
+	return error_set(err, EXIT_QEMU_FAILED, "", "QEMU does not answer");
+}
+
+/* ---- resuming ------------------------------------------------------------------------------- */
+
+/* Not this state: QEMU ends, and another one starts cold. */
+static void refuse(struct supervisor *v, const char *why)
+{
+	if (v->save.refused)
+		return;
+	v->save.refused = true;
+	log_warning("%s is not resumed: %s; this is a cold start", v->plan->resume.dir, why);
+	if (v->qmp.state != QMP_READY || !qmp_send(&v->qmp, "quit", NULL, NULL, NULL))
+		(void)kill(v->qemu, SIGKILL);
+}
+
+static void on_incoming(struct qmp *q, const struct json *doc, const struct json_value *result,
+			const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+
+	(void)q, (void)doc, (void)result;
+	if (error && !v->qemu_ended && v->save.resuming && q->state == QMP_READY)
+		refuse(v, error);
+}
+
+bool state_resume(struct supervisor *v)
+{
+	const struct resume *r = &v->plan->resume;
+	struct state *st = &v->save;
+
+	if (r->kind == RESUME_NONE)
+		return false;
+	st->resuming = true;
+	st->mapped_ram = r->mapped_ram;
+	if (strcmp(r->qemu, v->qmp.version) != 0) {
+		char why[160];
+
+		(void)snprintf(why, sizeof why, "QEMU %s saved it, and this is %s", r->qemu,
+			       v->qmp.version);
+		refuse(v, why);
+		return true;
+	}
+	int fd = fcntl(r->memory, F_DUPFD_CLOEXEC, 3);
+
+	(void)lseek(r->memory, 0, SEEK_SET);
+	if (fd < 0 || !set_capabilities(v, true, r->mapped_ram) ||
+	    !migrate(v, "migrate-incoming", fd, r->mapped_ram, on_incoming))
+		refuse(v, "QEMU does not answer");
+	return true;
+}
+
+/* A suspended guest is resumed once: from here on its disk goes another way. */
+static bool use_up(struct supervisor *v)
+{
+	const struct resume *r = &v->plan->resume;
+	char used[STATE_PATH_MAX + 8];
+
+	if (r->kind != RESUME_SUSPENDED)
+		return true;
+	(void)snprintf(used, sizeof used, "%s.used", r->dir);
+	(void)state_remove(used);
+	if (rename(r->dir, used) != 0)
+		return false;
+	(void)state_remove(used);
+	return true;
+}
+
+static void on_read(struct supervisor *v)
+{
+	struct resume *r = &v->plan->resume;
+	struct state *st = &v->save;
+	int64_t age = (int64_t)time(NULL) - r->saved;
+
+	st->resuming = false;
+	if (!use_up(v)) {
+		refuse(v, strerror(errno));
+		return;
+	}
+	release(v);
+	fd_close(&r->memory);
+	st->resumed = true;
+	v->login_seen = r->login;
+	log_info("resumed from %s, saved %" PRId64 " s ago", r->dir, age);
+	event("resume", "\"kind\":\"%s\",\"age_s\":%" PRId64,
+	      r->kind == RESUME_WARM ? "warm" : "suspended", age);
+	retry_keep_disk(v, supervisor_run_guest);
+}
+
+bool state_retry_cold(struct supervisor *v)
+{
+	struct error err = {0};
+
+	if (!v->save.resuming || v->ran || v->ladder.rung != RUNG_NONE)
+		return false;
+	if (!v->save.refused)
+		log_warning("%s is not resumed: QEMU ended%s%.*s; this is a cold start",
+			    v->plan->resume.dir, v->tail_len ? ": " : "",
+			    (int)strcspn(v->tail, "\n"), v->tail);
+	v->save = (struct state){.warm_asked = v->save.warm_asked};
+	v->cause = CAUSE_NONE;
+	if (plan_cold(v->plan, &err) &&
+	    disk_keep_overlay(&v->plan->disk, &v->plan->identity, &err) &&
+	    supervisor_restart(v, &err))
+		return true;
+	error_report(&err);
+	return false;
+}
+
+void state_on_migration(struct supervisor *v, const struct json *doc, const struct json_value *data)
+{
+	const char *status = json_string(doc, data, "status");
+	struct state *st = &v->save;
+	bool done = status && strcmp(status, "completed") == 0;
+	bool bad = status && strcmp(status, "failed") == 0;
+
+	if (st->resuming && done)
+		on_read(v);
+	else if (st->resuming && bad)
+		refuse(v, "QEMU cannot read it (qemu.log says more)");
+	else if (st->migrating && done)
+		on_written(v);
+	else if (st->migrating && bad)
+		(void)qmp_send(&v->qmp, "query-migrate", NULL, on_query, v);
+}
+
+/* ---- when the guest is ready --------------------------------------------------------------- */
+
+static void save_warm(struct supervisor *v)
+{
+	struct error err = {0};
+	char line[1400];
+
+	v->save.warm_asked = false;
+	if (state_save(v, SAVING_WARM, &err))
+		return;
+	(void)snprintf(line, sizeof line, "the warm state cannot be saved: %s\n", err.message);
+	log_warning("%.*s", (int)strlen(line) - 1, line);
+	answer_warm(v, err.status, line);
+}
+
+#define CLOCK_NS UINT64_C(3000000000)
+
+void state_ready(struct supervisor *v)
+{
+	if (v->save.resumed && profile_of((enum guest)v->plan->s.guest)->set_clock)
+		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
+	if (v->save.warm_asked || (v->plan->s.warm && !v->save.resumed))
+		save_warm(v);
+}
+
+static void on_clock(struct supervisor *v, int status, const char *line)
+{
+	(void)v, (void)line;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_info("the guest's clock is set");
+	else
+		log_warning("the guest's clock could not be set: it stands where the state was "
+			    "saved");
+}
+
+/* The emulated clock chip goes on with the host's time; a system that has read it when it booted
+ * does not notice. */
+void state_set_clock(struct supervisor *v)
+{
+	char command[64];
+	struct error err = {0};
+	struct timespec now;
+	char *argv[] = {(char *)"vm", (char *)"exec", (char *)"--timeout",
+			(char *)"20", (char *)"--",   command,
+			NULL};
+	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+	const char *set = profile_of((enum guest)v->plan->s.guest)->set_clock;
+
+	if (v->state != VM_RUNNING || !set)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)snprintf(command, sizeof command, "%s@%lld", set, (long long)now.tv_sec + 1);
+	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err))
+		error_report(&err);
+}
+
+void state_request(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	struct error err = {0};
+	char line[1400];
+
+	(void)arg;
+	if (v->life.ready ? state_save(v, SAVING_WARM, &err) : possible(v, SAVING_WARM, &err)) {
+		v->save.warm_asked = !v->life.ready;
+		requests_await_warm(c, slot);
+		return;
+	}
+	(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
+	control_answer(c, slot, err.status, line, strlen(line));
+}

@@ -1,0 +1,52 @@
+/* state_dir.h - where a machine's saved state lies: a directory that appears whole or not at all.
+ *
+ *   VM_STATE_DIR/DISK.warm/       or  VM_STATE_DIR/DISK.suspended/
+ *     memory          memory and devices, as QEMU's migration writes them
+ *     overlay-N       what the guest had written on a throwaway disk: qcow2 layers, 0 on top
+ *     manifest.json   what it belongs to (qemu/manifest.h)
+ *
+ * It is made under another name in the same directory and renamed at the end.
+ */
+#ifndef VM_HOST_STATE_DIR_H
+#define VM_HOST_STATE_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "host/disk.h"
+#include "host/privileges.h"
+
+#define STATE_OVERLAYS 3
+#define STATE_MEMORY   "memory"
+#define STATE_MANIFEST "manifest.json"
+
+#define STATE_PATH_MAX 4300
+
+/* The directory of DISK's state of KIND ("warm", "suspended"). A suspended guest on a throwaway
+ * disk belongs to its container, so the host's name is in it. */
+bool state_path(const struct settings *s, const struct disk *disk, const char *kind,
+		char out[STATE_PATH_MAX], struct error *err);
+
+/* Make an empty directory beside the future DIR; PART gets its path. Errors: EXIT_NO_PERMISSION. */
+bool state_begin(const char *dir, char part[STATE_PATH_MAX], struct error *err);
+
+/* The new file NAME in PART, for writing; -1 with ERR. */
+int state_create(const char *part, const char *name, struct error *err);
+
+/* Copy COUNT files from the descriptors FDS on, with their holes, to PART's overlays, put
+ * everything on the disk and give PART its name DIR; what was there before is removed. This takes
+ * its time. */
+bool state_commit(const char *part, const char *dir, int fds, int count, struct error *err);
+
+/* The name of overlay N. */
+const char *state_overlay(int n);
+
+/* Remove the directory DIR with the files above. */
+bool state_remove(const char *dir);
+
+/* Bytes that NAME in DIR takes up on its disk; 0 when it is not there. */
+unsigned long long state_bytes(const char *dir, const char *name);
+
+#endif
