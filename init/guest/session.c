@@ -15,6 +15,7 @@
 
 #define MS	   UINT64_C(1000000)
 #define QUIET_NS   (150 * MS)	/* a prompt is what stands there when nothing follows for so long */
+#define PROMPT_NS  (50 * MS)	/* the same, when it looks like one */
 #define ANSWER_NS  (3000 * MS)	/* a shell that is there answers within this, on a slow host too */
 #define SILENCE_NS (1000 * MS)	/* nothing came after a return: it is sent again */
 #define LOGIN_NS   (30000 * MS) /* from the user's name to the shell's prompt */
@@ -142,6 +143,21 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* Nothing has come for as long as a prompt needs to be one. */
+static void settle_prompt(struct session *s)
+{
+	static const char *const ends[] = {"login: ", "assword: ", "# ", "$ ", "> ", "% "};
+	bool more = true;
+
+	while (more && !over(s)) {
+		bool prompt = false;
+
+		for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+			prompt |= ends_with(last_line(s), ends[i]);
+		more = take(s, clock_now() + (prompt ? PROMPT_NS : QUIET_NS));
+	}
+}
+
 static void without_blanks(const char *text, char *out, size_t size)
 {
 	(void)snprintf(out, size, "%s", text);
@@ -230,7 +246,7 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 	if (s->w.profile->shell != SHELL_MACHSH)
 		return at != NULL;
 	while (at && !over(s) && clock_now() < end && !prompt[0]) {
-		settle(s, QUIET_NS);
+		settle_prompt(s);
 		(void)snprintf(prompt, PROMPT_MAX, "%s", last_line(s));
 	}
 	return at != NULL;
@@ -265,7 +281,7 @@ static bool log_in(struct session *s, struct error *err)
 
 	type_line(s, s->w.user);
 	while (!over(s) && clock_now() < end) {
-		settle(s, QUIET_NS);
+		settle_prompt(s);
 		switch (look(s)) {
 		case SEEN_PASSWORD:
 			if (s->logged_in || !s->w.password)
@@ -306,7 +322,7 @@ static bool find_shell(struct session *s, struct error *err)
 		/* ^U: a half-typed line of somebody's is not to be run by our return. */
 		type(s, interrupted ? "\003\r" : "\025\r", 2);
 		(void)take(s, clock_now() + SILENCE_NS);
-		settle(s, QUIET_NS);
+		settle_prompt(s);
 		switch (look(s)) {
 		case SEEN_LOGIN: return log_in(s, err);
 		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
