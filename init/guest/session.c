@@ -240,8 +240,14 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 
 	mark_command(s, 'P', "", line, sizeof line);
 	type_line(s, line);
-	while (!over(s) && clock_now() < end && (at = find_mark(s, s->text, 'P')) == NULL)
+	while (!over(s) && clock_now() < end && (at = find_mark(s, s->text, 'P')) == NULL) {
 		(void)take(s, end);
+		/* The shell that was there has just logged out. */
+		if (look(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
+			settle_prompt(s);
+		if (look(s) == SEEN_LOGIN)
+			return false;
+	}
 	prompt[0] = '\0';
 	if (s->w.profile->shell != SHELL_MACHSH)
 		return at != NULL;
@@ -330,6 +336,8 @@ static bool find_shell(struct session *s, struct error *err)
 		case SEEN_TEXT:
 			if (prove_shell(s))
 				return true;
+			if (look(s) == SEEN_LOGIN)
+				return log_in(s, err);
 			break;
 		}
 		if (!s->w.interrupt && (s->len > 0 || silent >= SILENT_MAX))

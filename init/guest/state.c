@@ -385,6 +385,8 @@ static void on_read(struct supervisor *v)
 	log_info("resumed from %s, saved %" PRId64 " s ago", r->dir, age);
 	event("resume", "\"kind\":\"%s\",\"age_s\":%" PRId64,
 	      r->kind == RESUME_WARM ? "warm" : "suspended", age);
+	if (v->login_seen)
+		requests_login(v);
 	retry_keep_disk(v, supervisor_run_guest);
 }
 

@@ -1,0 +1,263 @@
+# Saved states: warm starts, and VM_STOP=suspend. On this host's QEMU the memory is a stream, in the
+# container mapped-ram.
+load helpers
+
+said() {
+    grep -qF -- "$1" "$T/out"
+}
+
+# warm [NAME=VALUE...]: the built-in guest, until it is ready and, the first time, saved.
+warm() {
+    host_vm VM_WARM=1 "$@"
+    run -0 vm wait --timeout 60
+}
+
+stop() {
+    run -0 vm stop
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
+}
+
+# A cold start that saves its state.
+warmed() {
+    warm "$@"
+    wait_until 30 said 'warm state saved in'
+    stop
+    STATE=$T/images/state/mach-mini.qcow2.warm
+    [ "$(ls "$STATE")" = $'manifest.json\nmemory\noverlay-0' ]
+}
+
+# The next start says WHY, boots, and saves a state that the one after that resumes.
+assert_cold_because() {
+    warm "${@:2}"
+    said "mach-mini.qcow2.warm is not resumed: $1"
+    said 'phase bootstrap'
+    wait_until 30 said 'warm state saved in'
+    stop
+    warm "${@:2}"
+    said 'vm: resumed from '
+    stop
+}
+
+linux() {
+    [ -e "$T/linux.qcow2" ] || cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
+    chmod 666 "$T/linux.qcow2"
+    SSH=${SSH:-$(free_port)}
+    host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" QEMU_HOSTFWDS="tcp:$SSH:22" "$@"
+    run -0 vm wait --timeout 120
+}
+
+@test "the first start saves its state, later ones resume it: no boot, and the shell answers" {
+    warmed
+    refute grep -q 'resumed from' "$T/out"
+    warm
+    said "vm: resumed from $STATE, saved "
+    refute grep -q 'phase bootstrap' "$T/out"
+    run -0 vm exec uname
+    assert_output --partial 'GNU Mach'
+    run -0 vm status --json
+    assert_equal "$(jq -r '.ready, .state' <<<"$output")" $'true\nrunning'
+    jq -se 'any(.event == "resume" and .kind == "warm")' "$T/log/events.jsonl"
+    # The state is as it was: the same guest again.
+    stop
+    warm
+    said 'resumed from'
+    run -0 vm exec echo again
+    assert_output again
+    stop
+}
+
+@test "a state that is not of this machine, this disk or this QEMU costs one line and a cold start" {
+    cp "$MACH_MINI" "$T/a.qcow2"
+    local disk="VM_EMBEDDED=$T/mach-mini.qcow2"
+    cp "$MACH_MINI" "$T/mach-mini.qcow2"
+    warmed "$disk"
+    assert_cold_because 'the machine -m: it was 128, and is 160' "$disk" QEMU_RAM=160
+    touch "$T/mach-mini.qcow2"
+    assert_cold_because "the disk's size and time of change: it was " "$disk" QEMU_RAM=160
+    sed -i 's/"qemu":"[^"]*"/"qemu":"4.2.0"/' "$STATE/manifest.json"
+    assert_cold_because 'QEMU 4.2.0 saved it, and this is ' "$disk" QEMU_RAM=160
+}
+
+@test "a state that is broken costs one line and a cold start" {
+    warmed
+    truncate -s 100000 "$STATE/memory"
+    assert_cold_because 'QEMU'
+    dd if=/dev/urandom of="$STATE/memory" bs=100k count=1 conv=notrunc status=none
+    assert_cold_because 'QEMU'
+    echo '{"format":1}' >"$STATE/manifest.json"
+    assert_cold_because 'its manifest.json is none'
+    truncate -s 1000 "$STATE/overlay-0"
+    assert_cold_because "$STATE/overlay-0 is cut off"
+    rm "$STATE/memory"
+    assert_cold_because "$STATE/memory: No such file"
+}
+
+@test "vm warm: on request, on a throwaway disk only, and where it can be written" {
+    host_vm
+    run -0 vm warm
+    assert_output --regexp '^warm state saved in [0-9.]+ s: [0-9.]+ MiB of memory, [0-9.]+ MiB of disk, in '
+    # The guest has gone on.
+    run -0 vm exec echo here
+    assert_output here
+    stop
+    cp "$MACH_MINI" "$T/images/disk.qcow2"
+    chmod 666 "$T/images/disk.qcow2"
+    host_vm VM_GUEST=mach
+    run vm warm
+    assert_failure 78
+    assert_output --partial 'a warm state needs a throwaway disk'
+    stop
+    rm "$T/images/disk.qcow2"
+    run "${ENV[@]}" VM_WARM=1 QEMU_DISK_MODE=overlay "$VM" check
+    assert_failure 78
+    assert_output --partial 'VM_WARM=1 on a disk that is kept'
+    host_vm VM_STATE_DIR=/proc/nowhere VM_WARM=1
+    wait_until 60 said 'the warm state cannot be saved: /proc/nowhere: no state can be saved there'
+    run -0 vm exec echo alive
+    stop
+}
+
+@test "no space for a state: nothing half-written, and the guest runs on" {
+    mkdir "$T/small"
+    mount -t tmpfs -o size=1m none "$T/small"
+    host_vm VM_STATE_DIR="$T/small" VM_WARM=1
+    wait_until 60 said 'the warm state cannot be saved'
+    run -0 vm exec echo alive
+    assert_output alive
+    left=$(ls -A "$T/small")
+    stop
+    umount "$T/small"
+    assert_equal "$left" ''
+}
+
+@test "a stop in the middle of saving leaves no half state" {
+    linux VM_WARM=1 QEMU_RAM=1024
+    wait_until 60 said "saving the guest's state"
+    kill -TERM "$VM_PID"
+    host_vm_exit 90
+    assert_equal "$STATUS" 0
+    run find "$T/images/state" -name '.part*'
+    assert_output ''
+}
+
+@test "in containers: one state for many, from a read-only directory, with the base unchanged" {
+    mkdir -m 777 "$T/state"
+    container first -e VM_WARM=1 -e VM_STATE_DIR=/state -v "$T/state:/state" "${SAFE[@]}" --tmpfs /var/log/qemu
+    container_ready "$C"
+    wait_until 30 logs_have "$C" 'warm state saved in'
+    docker stop "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+    grep -q '"memory":"mapped-ram"' "$T/state/mach-mini.qcow2.warm/manifest.json"
+    sum=$(cat "$T"/state/*/* | sha256sum)
+    for n in 1 2 3 4; do
+        container "n$n" -e VM_WARM=1 -e VM_STATE_DIR=/state -v "$T/state:/state:ro" "${SAFE[@]}" --tmpfs /var/log/qemu
+    done
+    for n in 1 2 3 4; do
+        C=$ID-n$n
+        container_ready "$C"
+        logs_have "$C" 'vm: resumed from /state/mach-mini.qcow2.warm'
+        run -0 docker exec "$C" vm exec echo "number $n"
+        assert_output "number $n"
+    done
+    assert_equal "$(cat "$T"/state/*/* | sha256sum)" "$sum"
+}
+
+@test "VM_STOP=suspend: docker stop saves, docker start goes on where it was, on a disk that is kept" {
+    mkdir -m 777 "$T/images"
+    cp "$GUESTS/linux.qcow2" "$T/images/linux.qcow2"
+    chmod 666 "$T/images/linux.qcow2"
+    container linux -e VM_GUEST=linux -e VM_STOP=suspend -e QEMU_RAM=512 -v "$T/images:/opt/hurd-image" "${SAFE[@]}" --tmpfs /var/log/qemu
+    container_ready "$C" 120
+    docker exec "$C" vm exec --stay 'n=0; (while sleep 1; do n=$((n + 1)); echo $n >/tmp/n; done) >/dev/null 2>&1 &'
+    docker exec "$C" vm exec --stay 'echo unsynced >/data/file; echo $PPID >/tmp/shell'
+    boot=$(docker exec "$C" vm exec 'cat /proc/sys/kernel/random/boot_id')
+    docker stop -t 60 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+    logs_have "$C" 'the guest is suspended; the next start resumes it'
+    [ -e "$T/images/state/linux.qcow2.suspended/memory" ]
+    n=$(date +%s)
+    docker start "$C" >/dev/null
+    container_ready "$C"
+    logs_have "$C" 'vm: resumed from /opt/hurd-image/state/linux.qcow2.suspended'
+    # Used up: what the guest does from here on is on its disk.
+    run ls "$T/images/state"
+    assert_output ''
+    run -0 docker exec "$C" vm exec 'cat /proc/sys/kernel/random/boot_id'
+    assert_output "$boot"
+    run -0 docker exec "$C" vm exec 'cat /data/file; kill -0 $(cat /tmp/shell) && echo there'
+    assert_output $'unsynced\nthere'
+    before=$(docker exec "$C" vm exec cat /tmp/n)
+    later() { [ "$(docker exec "$C" vm exec cat /tmp/n)" -gt "$before" ]; }
+    wait_until 10 later
+    wait_until 30 logs_have "$C" "the guest's clock is set"
+    now=$(docker exec "$C" vm exec date +%s)
+    [ "$now" -ge "$n" ] && [ "$now" -le $(($(date +%s) + 2)) ]
+}
+
+@test "a suspended guest whose disk has changed is not resumed, and is kept aside" {
+    cp "$MACH_MINI" "$T/images.qcow2"
+    mkdir -p "$T/images"
+    cp "$MACH_MINI" "$T/images/disk.qcow2"
+    chmod 666 "$T/images/disk.qcow2"
+    host_vm VM_GUEST=mach VM_STOP=suspend
+    run -0 vm wait --timeout 60
+    run -0 vm stop
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'stopping: suspend'
+    touch "$T/images/disk.qcow2"
+    host_vm VM_GUEST=mach
+    run -0 vm wait --timeout 60
+    said "disk.qcow2.suspended is not resumed: the disk's size and time of change"
+    stop
+}
+
+@test "what cannot be suspended is shut down instead, and the reason is said" {
+    cp "$MACH_MINI" "$T/disk.qcow2"
+    chmod 666 "$T/disk.qcow2"
+    host_vm VM_GUEST=mach VM_STOP=suspend VM_STATE_DIR=/proc/nowhere QEMU_DRIVE="$T/disk.qcow2"
+    run -0 vm wait --timeout 60
+    run -0 vm stop
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said '/proc/nowhere: no state can be saved there'
+    said 'stopping: ACPI power button'
+    said 'the guest powered off'
+    # A mounted 9p share holds the state back (QEMU: hw/9pfs).
+    linux VM_STOP=suspend ENABLE_9P=1
+    run -0 vm exec 'grep -q /mnt/share /proc/mounts'
+    run -0 vm stop
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'the suspended state cannot be saved: Migration is disabled when VirtFS export path'
+    said 'the guest powered off'
+}
+
+@test "a throwaway disk is suspended with its guest, and a warm one, too" {
+    linux VM_WARM=1 VM_STOP=suspend
+    wait_until 60 said 'warm state saved in'
+    run -0 vm exec 'echo one >/data/one; sync'
+    run -0 vm stop
+    host_vm_exit
+    said 'the guest is suspended'
+    linux VM_WARM=1 VM_STOP=suspend
+    said 'suspended, saved'
+    run vm exec 'echo two >/data/two; cat /data/one'
+    assert_output one
+    run -0 vm stop
+    host_vm_exit
+    linux VM_WARM=1 VM_STOP=suspend
+    run -0 vm exec 'cat /data/one /data/two; dd if=/dev/sda of=/dev/null bs=1M count=200 2>/dev/null && echo read'
+    assert_output $'one\ntwo\nread'
+    # Cut off: the next start is the warm one, without what was written since.
+    run vm stop --now
+    host_vm_exit
+    linux VM_WARM=1
+    said 'linux.qcow2.warm, saved'
+    run vm exec 'ls /data/one'
+    assert_failure
+    stop
+}
