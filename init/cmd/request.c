@@ -7,6 +7,7 @@
 
 /* A health check must answer within Docker's own timeout, also when PID 1 hangs. */
 #define HEALTH_TIMEOUT_S 5
+#define PATIENCE_MS	 10000
 #define REQUEST_MAX	 4000
 
 int cmd_request(const struct command *self, int argc, char **argv, char **envp)
@@ -14,6 +15,7 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 	char line[REQUEST_MAX];
 	size_t used = (size_t)snprintf(line, sizeof line, "%s", self->name);
 	bool words = strcmp(self->name, "monitor") == 0;
+	bool warm = strcmp(self->name, "warm") == 0; /* waits for a guest that only just starts */
 	bool health = strcmp(self->name, "health") == 0;
 
 	if (words && argc < 2)
@@ -29,5 +31,5 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 			return cmd_usage(self, "an argument has a line end or is too long", NULL);
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s", argv[i]);
 	}
-	return client_request(envp, line, health ? HEALTH_TIMEOUT_S : -1, 0);
+	return client_request(envp, line, health ? HEALTH_TIMEOUT_S : -1, warm ? PATIENCE_MS : 0);
 }

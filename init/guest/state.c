@@ -248,15 +248,13 @@ static void on_migrate(struct qmp *q, const struct json *doc, const struct json_
 		failed(v, error);
 }
 
-/* Can this guest's state be saved at all? */
+/* Can this guest's state be saved at all, now or later? */
 static bool possible(const struct supervisor *v, enum saving what, struct error *err)
 {
 	if (v->save.saving != SAVING_NOTHING)
 		return error_set(err, EXIT_NOT_READY, "", "a state is being saved already");
-	if (v->qmp.state != QMP_READY || !v->ran || v->cause != CAUSE_NONE)
-		return error_set(err, EXIT_NOT_READY, "", "the guest does not run");
-	if (v->io_error)
-		return error_set(err, EXIT_NOT_READY, "", "its disk has an error");
+	if (v->cause != CAUSE_NONE || (what == SAVING_WARM && v->ladder.rung != RUNG_NONE))
+		return error_set(err, EXIT_NOT_READY, "", "the guest is being stopped");
 	if (what == SAVING_WARM && v->plan->disk.count &&
 	    v->plan->s.disk_mode != DISK_MODE_THROWAWAY)
 		return error_set(
@@ -274,6 +272,10 @@ bool state_save(struct supervisor *v, enum saving what, struct error *err)
 {
 	struct state *st = &v->save;
 
+	if (v->qmp.state != QMP_READY || !v->ran)
+		return error_set(err, EXIT_NOT_READY, "", "the guest does not run");
+	if (v->io_error)
+		return error_set(err, EXIT_NOT_READY, "", "its disk has an error");
 	if (!possible(v, what, err) ||
 	    !state_path(&v->plan->s, &v->plan->disk, kind_of(what), st->dir, err) ||
 	    !state_begin(st->dir, st->part, err))
