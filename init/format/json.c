@@ -7,6 +7,7 @@
  */
 #include "format/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The parser's state: where it reads, and the containers that are open. */
@@ -263,7 +264,7 @@ static struct json_value *add_value(struct reader *r, const char *name)
 	struct json *doc = r->doc;
 	int32_t index = doc->count;
 
-	if (index == JSON_VALUES) {
+	if (index >= doc->room) {
 		(void)fail(r, r->at, "too many values");
 		return NULL;
 	}
@@ -406,6 +407,17 @@ bool json_integer(const struct json *doc, const struct json_value *object, const
 		value = value * 10 + digit;
 	}
 	*out = negative ? (int64_t)(0 - value) : (int64_t)value;
+	return true;
+}
+
+bool json_number(const struct json *doc, const struct json_value *object, const char *name,
+		 double *out)
+{
+	const struct json_value *v = json_get(doc, object, name);
+
+	if (!v || v->type != JSON_NUMBER)
+		return false;
+	*out = strtod(v->text, NULL);
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /* json.h - a strict reader of JSON (RFC 8259), and the quoting that a writer needs.
  *
- * No allocation: values are entries of a fixed array in struct json, texts are unescaped in place
- * into a buffer of the caller's. Bounds: JSON_VALUES values, JSON_DEPTH levels.
+ * No allocation: values are entries of an array of the caller's, texts are unescaped in place
+ * into a buffer of the caller's. Bounds: as many values as the caller has room for, JSON_DEPTH
+ * levels.
  */
 #ifndef VM_FORMAT_JSON_H
 #define VM_FORMAT_JSON_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Room that is enough for what QEMU says. */
 #define JSON_VALUES 2048
 #define JSON_DEPTH  32
 
@@ -34,8 +36,9 @@ struct json_value {
 };
 
 struct json {
-	struct json_value values[JSON_VALUES]; /* values[0] is the root */
-	int count;
+	struct json_value *values; /* values[0] is the root; ROOM of them, the caller's */
+	int32_t room;
+	int32_t count;
 	size_t error_at;   /* byte offset of what is wrong */
 	const char *error; /* a constant text, NULL if the document is whole */
 };
@@ -53,6 +56,9 @@ const char *json_string(const struct json *doc, const struct json_value *object,
 /* An integer member that fits; false otherwise. */
 bool json_integer(const struct json *doc, const struct json_value *object, const char *name,
 		  int64_t *out);
+/* A number member, which may have a fraction; false otherwise. */
+bool json_number(const struct json *doc, const struct json_value *object, const char *name,
+		 double *out);
 /* A boolean member, DEFAULT where there is none. */
 bool json_bool(const struct json *doc, const struct json_value *object, const char *name,
 	       bool dflt);

@@ -236,6 +236,8 @@ static void add_sockets(const struct builder *b)
 	args_option(b->out, "-mon", "chardev=qmp,mode=control");
 	args_option(b->out, "-chardev", "stdio,id=serial,signal=off");
 	args_option(b->out, "-serial", "chardev:serial");
+	if (b->f->unattended)
+		return;
 	args_option(b->out, "-chardev", "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
 	args_option(b->out, "-mon", "chardev=monitor,mode=readline");
 	args_option(b->out, "-chardev", "socket,id=user-qmp,fd=%d,server=on,wait=off",

@@ -34,6 +34,7 @@ struct facts {
 	enum accel accel; /* KVM or TCG, decided */
 	bool has_cdrom;
 	bool incoming;		   /* the machine's state comes over QMP before it runs */
+	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
 	int disk_layers;	   /* 0: no disk */
 	struct disk_fact disks[8]; /* top first, like struct disk */
 };

@@ -143,7 +143,8 @@ static bool read_list(const struct json *doc, const char *name, const char **lis
 
 bool manifest_read(char *buf, size_t n, struct manifest *m)
 {
-	static struct json doc;
+	static struct json_value values[JSON_VALUES];
+	static struct json doc = {.values = values, .room = JSON_VALUES};
 	const struct json_value *root = doc.values;
 	int64_t format;
 

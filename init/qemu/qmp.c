@@ -22,7 +22,8 @@
 #define READS_PER_CALL 16
 
 /* One document at a time is looked at, and only within handle(). */
-static struct json document;
+static struct json_value values[JSON_VALUES];
+static struct json document = {.values = values, .room = JSON_VALUES};
 
 /* End the connection, and answer what will not be answered by QEMU. Returns false. */
 static bool __attribute__((format(printf, 2, 3))) closed(struct qmp *q, const char *fmt, ...)

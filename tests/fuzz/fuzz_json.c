@@ -99,7 +99,8 @@ static void scan(const char *input, size_t n, size_t cut, bool taken, enum json_
 
 static void quote_anything(const char *input, size_t n)
 {
-	static struct json doc;
+	static struct json_value values[JSON_VALUES];
+	static struct json doc = {.values = values, .room = JSON_VALUES};
 	char *text = malloc(n + 1);
 	size_t size = 6 * n + 8;
 	char *buf = malloc(size);
@@ -116,7 +117,8 @@ static void quote_anything(const char *input, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static struct json doc;
+	static struct json_value values[JSON_VALUES];
+	static struct json doc = {.values = values, .room = JSON_VALUES};
 	char *input = malloc(n + 1);
 
 	check(input != NULL);

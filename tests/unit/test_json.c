@@ -13,7 +13,8 @@
 
 #include "format/json.h"
 
-static struct json doc;
+static struct json_value values[JSON_VALUES];
+static struct json doc = {.values = values, .room = JSON_VALUES};
 
 /* Parse TEXT of N bytes in memory of exactly N + 1 bytes, so that ASan sees what is too far. */
 static bool parse_bytes(const char *text, size_t n)

@@ -1,0 +1,76 @@
+/* text.c - see text.h. */
+#include "format/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json.h"
+
+/* Room for N more bytes and a NUL. */
+static bool make_room(struct text *t, size_t n)
+{
+	size_t room = t->room ? t->room : 1024;
+
+	while (room - t->len <= n)
+		room *= 2;
+	if (room == t->room)
+		return true;
+	char *bytes = realloc(t->bytes, room);
+
+	if (!bytes) {
+		t->failed = true;
+		return false;
+	}
+	t->bytes = bytes;
+	t->room = room;
+	return true;
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || t->failed || !make_room(t, (size_t)n))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(t->bytes + t->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	t->len += (size_t)n;
+}
+
+void text_add_json(struct text *t, const char *s)
+{
+	size_t most = 6 * strlen(s) + 8; /* a byte becomes \u001f at worst */
+
+	if (t->failed || !make_room(t, most))
+		return;
+	(void)json_quote(s, t->bytes + t->len, most);
+	t->len += strlen(t->bytes + t->len);
+}
+
+void text_add_xml(struct text *t, const char *s)
+{
+	for (; *s; s++)
+		switch (*s) {
+		case '&': text_add(t, "&amp;"); break;
+		case '<': text_add(t, "&lt;"); break;
+		case '>': text_add(t, "&gt;"); break;
+		case '"': text_add(t, "&quot;"); break;
+		default:
+			if ((unsigned char)*s < ' ')
+				text_add(t, "&#xfffd;");
+			else
+				text_add(t, "%c", *s);
+		}
+}
+
+void text_free(struct text *t)
+{
+	free(t->bytes);
+	*t = (struct text){0};
+}

@@ -1,0 +1,96 @@
+/* wires.c - see wires.h: QEMU's descriptors, its identity, its environment. */
+#include "guest/wires.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "host/child.h"
+
+/* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
+ * happened. */
+#define QEMU_OOM_SCORE 500
+
+static bool make_pair(struct wire *w)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return false;
+	*w = (struct wire){.ours = fds[0], .theirs = fds[1]};
+	return fd_nonblock(fds[0], true);
+}
+
+/* A pipe in one direction; our end does not block. */
+static bool make_pipe(struct wire *w, bool we_read)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return false;
+	*w = (struct wire){.ours = fds[we_read ? 0 : 1], .theirs = fds[we_read ? 1 : 0]};
+	return fd_nonblock(w->ours, true);
+}
+
+bool wires_make(struct wires *w, bool monitor, struct error *err)
+{
+	const struct wire none = {-1, -1};
+
+	*w = (struct wires){none, none, none, none, none};
+	if (make_pair(&w->qmp) && (!monitor || make_pair(&w->monitor)) &&
+	    make_pipe(&w->serial_in, false) && make_pipe(&w->serial_out, true) &&
+	    make_pipe(&w->output, true))
+		return true;
+	return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+			 "no descriptors for QEMU: %s", strerror(errno));
+}
+
+void wires_close(struct wires *w, bool ours)
+{
+	struct wire *all[] = {&w->qmp, &w->monitor, &w->serial_in, &w->serial_out, &w->output};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		fd_close(ours ? &all[i]->ours : &all[i]->theirs);
+}
+
+static void add_fd(struct child *c, int from, int to)
+{
+	if (from >= 0)
+		c->fds[c->fd_count++] = (struct child_fd){.from = from, .to = to};
+}
+
+pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct error *err)
+{
+	char tmpdir[4200];
+	const char *zone = getenv("TZ"); /* for QEMU_RTC=localtime */
+	char tz[256];
+	char *envp[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir,
+			zone ? tz : NULL, NULL};
+	struct child c = {.path = plan->args.argv[0],
+			  .argv = plan->args.argv,
+			  .envp = envp,
+			  .identity = &plan->identity,
+			  .new_session = true,
+			  .die_with_parent = true,
+			  .no_core = true,
+			  .oom_score_adj = QEMU_OOM_SCORE};
+
+	(void)snprintf(tz, sizeof tz, "TZ=%s", zone ? zone : "");
+	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);
+	add_fd(&c, w->serial_in.theirs, STDIN_FILENO);
+	add_fd(&c, w->serial_out.theirs, STDOUT_FILENO);
+	add_fd(&c, w->output.theirs, STDERR_FILENO);
+	add_fd(&c, w->qmp.theirs, QEMU_FD_QMP);
+	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
+	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
+	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
+	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
+	for (int i = 0; i < plan->disk.count; i++)
+		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
+	return child_start(&c, NULL, err);
+}

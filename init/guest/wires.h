@@ -1,0 +1,32 @@
+/* wires.h - QEMU's process, and what it and we talk over. */
+#ifndef VM_GUEST_WIRES_H
+#define VM_GUEST_WIRES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "guest/plan.h"
+
+/* OURS does not block; both are CLOEXEC. -1: none. */
+struct wire {
+	int ours, theirs;
+};
+
+/* The serial line is two pipes, on QEMU's standard input and output: it writes every byte of the
+ * guest's by itself, and a pipe merges them, where a socket makes a buffer of each and is full
+ * after a few hundred. */
+struct wires {
+	struct wire qmp, monitor, serial_in, serial_out, output;
+};
+
+/* Make all of them; the monitor only if MONITOR. False: ERR; W is to be closed all the same. */
+bool wires_make(struct wires *w, bool monitor, struct error *err);
+/* Close our ends or QEMU's. */
+void wires_close(struct wires *w, bool ours);
+
+/* Start QEMU as PLAN says, on the ends of W that are its own and the listening socket USER_QMP (-1:
+ * none). Returns its pid, or -1 with ERR. */
+pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct error *err);
+
+#endif
