@@ -1,0 +1,77 @@
+/* session_internal.h - shared between the files of session.h: session_line.c (the line, and marks
+ * on it), session_shell.c (finding a shell), session.c (running a command in it).
+ */
+#ifndef VM_GUEST_SESSION_INTERNAL_H
+#define VM_GUEST_SESSION_INTERNAL_H
+
+#include <stddef.h>
+
+#include "format/console_text.h"
+#include "guest/session.h"
+
+#define MS	   UINT64_C(1000000)
+#define QUIET_NS   (150 * MS)  /* a prompt is what stands there when nothing follows for so long */
+#define PROMPT_NS  (50 * MS)   /* the same, when it looks like one */
+#define ANSWER_NS  (3000 * MS) /* a shell that is there answers within this, on a slow host too */
+#define SILENCE_NS (1000 * MS) /* nothing came after a return: it is sent again */
+#define PROMPT_MAX 256
+
+struct session {
+	int fd;
+	struct session_wishes w;
+	bool logged_in, gone;
+	char mark[24];		 /* hexadecimal digits: no shell minds them, no guest prints them */
+	char prompt[PROMPT_MAX]; /* of the shell, learned */
+	uint64_t last_ns;	 /* when something came last */
+	struct console_text strip;
+	size_t len, size;
+	char *text; /* what came since the last line was typed, without escape sequences */
+};
+
+/* ---- the line (session_line.c) ---- */
+
+/* Make room for MORE bytes. */
+bool session_grow(struct session *s, size_t more);
+/* Take what comes until END. False when nothing came by then, or the stream has ended. */
+bool session_take(struct session *s, uint64_t end);
+/* Is the time over, or the stream? */
+bool session_over(const struct session *s);
+/* Drop the text. */
+void session_forget(struct session *s);
+/* Type the N bytes at TEXT, in pieces that the guest's echo confirms where it echoes. */
+void session_press(struct session *s, const char *text, size_t n);
+void session_type_line(struct session *s, const char *line);
+/* Until NS nothing has come, or it is over. */
+void session_settle(struct session *s, uint64_t ns);
+/* The last line, which may be empty. */
+const char *session_last_line(const struct session *s);
+bool session_ends_with(const char *text, const char *end);
+/* Nothing has come for as long as a prompt needs to be one. */
+void session_settle_prompt(struct session *s);
+
+/* ---- marks (session_line.c) ---- */
+
+/* Another random word; false when there is none to be had. */
+bool session_new_mark(struct session *s);
+/* `echo "WHAT""mark"TAIL...`, three times over in one line of output: what the kernel prints in
+ * between can break one of them. Typed it is never what it prints. */
+void session_mark_command(const struct session *s, char what, const char *tail, char *out,
+			  size_t size);
+/* The first mark WHAT in the text from FROM on, as it is printed; NULL when it has not come. */
+const char *session_find_mark(const struct session *s, const char *from, char what);
+/* The first mark E with a whole number behind it. Returns where it begins, *STATUS gets the number.
+ */
+const char *session_find_end(const struct session *s, const char *from, int *status);
+
+/* ---- a shell (session_shell.c) ---- */
+
+/* What the last line looks like. */
+enum seen { SEEN_NOTHING, SEEN_LOGIN, SEEN_PASSWORD, SEEN_TEXT };
+enum seen session_look(const struct session *s);
+/* machsh's end of a command is seen by its prompt, and the kernel may print into that: it is known
+ * when it came twice. */
+bool session_prove_shell(struct session *s);
+/* Log in, if need be. */
+bool session_find_shell(struct session *s, struct error *err);
+
+#endif
