@@ -46,16 +46,17 @@ RUN set -eu; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
-        apk add --no-cache openssh-client-default qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
-            qemu-system-i386 qemu-system-x86_64; \
+        apk add --no-cache curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
+            qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img qemu-system-i386 \
+            qemu-system-x86_64 tar xz zstd; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \
         useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
             --uid 107 --gid 107 qemu; \
         apt-get -qq update; \
-        apt-get -qq install --no-install-recommends openssh-client qemu-system-x86 \
-            qemu-utils >/dev/null; \
+        apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
+            qemu-system-x86 qemu-utils unzip xz-utils zstd >/dev/null; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; \
@@ -65,6 +66,7 @@ RUN set -eu; \
     chmod 0777 /share /var/log/qemu; \
     chmod 1777 /run; \
     ln -s /init /usr/local/bin/vm
+COPY guest-tools /usr/lib/vm
 COPY --from=mach-mini /out/ /usr/share/vm/
 COPY --from=build /src/build/vm /init
 

@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# scripts/get-image against a server that does what servers and networks do: it ends with the whole
+# image under its name, or with none and the reason; what came once is not fetched again.
+load helpers
+
+setup_file() {
+    load helpers
+    export TAG=${IMAGE#*:} NETWORK=host
+    # 3 MiB that do not compress, in a disk of 8 MiB, packed in all ways.
+    S=$BATS_FILE_TMPDIR/served
+    mkdir -p "$S/latest/hurd-amd64" "$S/13.0/hurd-i386"
+    head -c 3000000 /dev/urandom >"$S/disk.img"
+    truncate -s 8M "$S/disk.img"
+    cd "$S"
+    echo readme >README
+    tar -cJf disk.tar.xz README disk.img
+    tar -czf "odd.tar.gz" --transform 's|disk.img|../../escape.img|' -P README disk.img
+    cp disk.img other.img
+    tar -cf two.tar disk.img other.img
+    gzip -k disk.img
+    xz -k disk.img
+    zstd -q -k disk.img
+    python3 -c 'import zipfile
+z = zipfile.ZipFile("disk.zip", "w", zipfile.ZIP_DEFLATED)
+z.write("README"); z.write("disk.img")'
+    qemu-img convert -O qcow2 disk.img disk.qcow2
+    head -c 1000000 disk.tar.xz >broken.tar.xz
+    truncate -s 100M zeros.img
+    xz -0 zeros.img
+    qemu-img create -q -f qcow2 -F raw -b /etc/passwd reading.qcow2 2>/dev/null
+    cp disk.tar.xz changing.tar.xz
+    head -c 3000000 /dev/urandom | xz -0 >changing.tar.xz.new
+    cp disk.tar.xz latest/hurd-amd64/debian-hurd.img.tar.xz
+    cp disk.tar.xz latest/hurd-amd64/debian-hurd-amd64-20260314.img.tar.xz
+    cp disk.img.gz 13.0/hurd-i386/debian-hurd-i386.img.gz
+    for dir in . latest/hurd-amd64 13.0/hurd-i386; do
+        (cd "$dir" && find . -maxdepth 1 -type f | sed 's|^\./||' | xargs sha512sum >../sums.new &&
+            mv ../sums.new SHA512SUMS)
+    done
+    sum=$(sha512sum <changing.tar.xz.new)
+    sed -i "s|^[0-9a-f]*  changing.tar.xz\$|${sum%% *}  changing.tar.xz|" SHA512SUMS
+    echo x >unlisted.img
+    "$ROOT/tests/file-server" "$S" "$BATS_FILE_TMPDIR/port" "$BATS_FILE_TMPDIR/requests" 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/pid"
+    wait_until 10 test -e "$BATS_FILE_TMPDIR/port"
+    URL=http://127.0.0.1:$(cat "$BATS_FILE_TMPDIR/port")
+    export S URL
+}
+
+teardown_file() {
+    end_process "$(cat "$BATS_FILE_TMPDIR/pid")"
+}
+
+get() {
+    : >"$BATS_FILE_TMPDIR/requests"
+    "$ROOT/scripts/get-image" --dir "$T/images" --name a.qcow2 --no-prepare --retries 3 --stall 2 "$@"
+}
+
+requests() { grep "^GET .*$1" "$BATS_FILE_TMPDIR/requests"; }
+
+# The image is whole, a qcow2 of the served disk, and nothing else is there.
+whole() {
+    qemu-img compare -f raw -F qcow2 "$S/disk.img" "$T/images/a.qcow2"
+    [ "$(ls -A "$T/images")" = a.qcow2 ]
+    qemu-img check -q "$T/images/a.qcow2"
+}
+
+none() { [ ! -e "$T/images/a.qcow2" ]; }
+
+@test "Debian's image: rolling, dated, release; checked, unpacked, qcow2 as asked" {
+    run -0 get --mirror "$URL/ok"
+    assert_output --partial 'a.qcow2 is ready'
+    refute_output --partial '/.host/'
+    whole
+    run -0 qemu-img info "$T/images/a.qcow2"
+    assert_output --partial 'cluster_size: 65536'
+    assert_output --partial 'compat: 1.1'
+    assert_output --partial 'lazy refcounts: true'
+    run -0 get --mirror "$URL/ok"
+    assert_output --partial 'is there already'
+    get --mirror "$URL/ok" --force --cluster-size 2M --preallocation metadata 20260314
+    whole
+    run -0 qemu-img info "$T/images/a.qcow2"
+    assert_output --partial 'cluster_size: 2097152'
+    get --mirror "$URL/ok" --force --arch i386 release
+    whole
+    requests 13.0/hurd-i386/debian-hurd-i386.img.gz
+}
+
+@test "tar, xz, gzip, zstd, zip, plain, qcow2; from a URL, file:// and a path" {
+    for file in disk.img.xz disk.img.zst disk.zip disk.qcow2 "odd.tar.gz"; do
+        get --force "$URL/ok/$file"
+        whole
+    done
+    [ ! -e "$T/escape.img" ] && [ ! -e "$T/images/escape.img" ]
+    get --force "file://$S/disk.img"
+    whole
+    get --force "$S/disk.img.gz"
+    whole
+}
+
+@test "cut connections: it goes on where it was, with ranges and without" {
+    get "$URL/cut/disk.tar.xz"
+    whole
+    [ "$(requests disk.tar.xz | wc -l)" -ge 3 ]
+    [ "$(requests disk.tar.xz | grep -c ' -$')" = 1 ]
+    run -0 get --force "$URL/cutnr/disk.tar.xz"
+    assert_output --partial 'starting over'
+    whole
+}
+
+@test "a stall, a server that is busy, a redirect, no ranges" {
+    run -0 get "$URL/stall/disk.tar.xz"
+    assert_output --partial 'trying again in'
+    whole
+    requests disk.tar.xz | grep -q 'bytes='
+    for fault in busy redirect noranges; do
+        get --force "$URL/$fault/disk.tar.xz"
+        whole
+    done
+}
+
+@test "the file changes half-way: the new one, whole, not a mixture" {
+    run -65 get --stall 5 "$URL/changed/changing.tar.xz" --max-size 1M
+    assert_output --partial 'starting over'
+    assert_output --partial 'unpacks to more than'
+    none
+}
+
+@test "wrong lengths: too long is tried again, too short is not taken for whole" {
+    run -69 get --retries 1 "$URL/long/disk.tar.xz"
+    assert_output --partial 'the length does not stay'
+    none
+    run -65 get "$URL/short/disk.tar.xz"
+    assert_output --partial 'does not match its SHA-512'
+    none
+}
+
+@test "a wrong checksum, none at all, one that is given" {
+    run -65 get --sha512 "$(printf '%0128d' 7)" "$URL/ok/disk.img.gz"
+    assert_output --partial 'does not match its SHA-512'
+    none
+    run -65 get "$URL/ok/unlisted.img"
+    assert_output --partial 'cannot be checked'
+    none
+    sum=$(sha512sum <"$S/disk.img.gz")
+    get --sha512 "${sum%% *}" "$URL/ok/disk.img.gz"
+    whole
+}
+
+@test "not there, not allowed to go there, broken, a bomb, two disks, a qcow2 that names a file" {
+    run -66 get "$URL/gone/disk.tar.xz"
+    assert_output --partial '404'
+    run -69 get --no-checksum "$URL/away/disk.tar.xz"
+    run -65 get "$URL/ok/broken.tar.xz"
+    assert_output --partial 'is damaged'
+    run -65 get --max-size 10M "$URL/ok/zeros.img.xz"
+    assert_output --partial 'unpacks to more than'
+    run -65 get "$URL/ok/two.tar"
+    assert_output --partial '--member'
+    run -65 get "$URL/ok/reading.qcow2"
+    assert_output --partial 'backing file'
+    none
+    get --member other.img "$URL/ok/two.tar"
+    whole
+}
+
+@test "no room is seen before anything is fetched" {
+    docker run --rm --network host --tmpfs /small:size=4m "$IMAGE" init /usr/lib/vm/fetch-image \
+        --dir /small --no-prepare "$URL/ok/disk.tar.xz" >"$T/said" 2>&1 && return 1
+    grep -q 'has 4.* MB left, and disk.tar.xz with what it becomes needs' "$T/said"
+    ! requests disk.tar.xz
+}
+
+# fetch NAME URL: a container that fetches into $T/images.
+fetch() {
+    CONTAINERS+=("$ID-$1")
+    docker run -d --name "$ID-$1" --network host -v "$T/images:/opt/hurd-image" "$IMAGE" \
+        init /usr/lib/vm/fetch-image --name a.qcow2 --no-prepare "$2" >/dev/null
+}
+
+some_came() { [ "$(stat -c %s "$T/images/.a.qcow2.fetch/archive")" -gt 500000 ]; }
+
+@test "killed in the middle (SIGKILL): no image under the name, and the next one goes on" {
+    mkdir "$T/images"
+    fetch one "$URL/slow/disk.tar.xz"
+    wait_until 20 some_came
+    # Two at once: the second one is told so.
+    run -75 get "$URL/slow/disk.tar.xz"
+    assert_output --partial 'is at work in'
+    docker kill "$ID-one" >/dev/null
+    none
+    run -0 get "$URL/slow/disk.tar.xz"
+    assert_output --partial 'going on with disk.tar.xz behind'
+    whole
+    requests disk.tar.xz | grep -q 'bytes=[1-9]'
+}
+
+@test "a stop is a stop: SIGTERM ends it at once, and the image belongs to the user who asked" {
+    mkdir "$T/images"
+    chown 1234:1234 "$T/images"
+    fetch one "$URL/slow/disk.tar.xz"
+    wait_until 20 some_came
+    docker stop -t 60 "$ID-one" >/dev/null
+    [ "$(docker inspect -f '{{.State.ExitCode}}' "$ID-one")" = 143 ]
+    rm -rf "$T/images/.a.qcow2.fetch"
+    docker run --rm --network host --user 1234:1234 --cap-drop ALL --read-only --tmpfs /tmp \
+        -v "$T/images:/opt/hurd-image" "$IMAGE" init /usr/lib/vm/fetch-image --name a.qcow2 \
+        --no-prepare "$URL/ok/disk.tar.xz"
+    whole
+    [ "$(stat -c %u:%g "$T/images/a.qcow2")" = 1234:1234 ]
+}
+
+@test "fetched and prepared in one go" {
+    "$ROOT/tests/guests/hurdlike/build.sh" 2 "$GUESTS" "$T/hurd.img"
+    tar -cJf "$T/hurd.img.tar.xz" -C "$T" hurd.img
+    rm "$T/hurd.img"
+    "$ROOT/scripts/get-image" --dir "$T/images" "$T/hurd.img.tar.xz" -- --hostname mach
+    [ -e "$T/images/ssh/id_ed25519" ]
+    qemu-img convert -O raw "$T/images/debian-hurd-amd64.qcow2" "$T/raw"
+    run -0 debugfs -R 'cat /etc/hostname' "$T/raw?offset=$((10 << 20))"
+    assert_line mach
+    run -0 debugfs -R 'cat /boot/grub/grub.cfg' "$T/raw?offset=$((10 << 20))"
+    assert_output --partial 'console=com0'
+}
