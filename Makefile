@@ -85,8 +85,10 @@ proof: build/vm ## show that build/vm is static-pie, stripped, and asks for no l
 
 # --- the container ---------------------------------------------------------------------------
 
-image: ## build the container image hurd-vm:TAG
-	@scripts/image
+# GUEST is a qcow2 image or mach-mini, SETTINGS a list of NAME=VALUE (scripts/bake).
+image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…] bakes a guest into one
+	@$(if $(GUEST),scripts/bake $(if $(WARM),--warm) $(if $(NAME),--name '$(NAME)') \
+		$(foreach s,$(SETTINGS),--env '$(s)') '$(GUEST)',scripts/image)
 
 up: ## set up what is missing, build, start, wait until ready, say how to connect
 	@scripts/up

@@ -44,6 +44,7 @@ static void become_ready(struct supervisor *v)
 	if (l->suspicion.marker && l->suspicion.marker->kind == MARKER_FAILURE)
 		proof_drop(v);
 	retry_forget_disk(v);
+	ports_open(v);
 	requests_ready(v);
 	supervisor_ask_again(v);
 	state_ready(v);

@@ -79,6 +79,9 @@ void proof_log_start(struct supervisor *v);
  */
 bool proof_triple_fault(const struct supervisor *v);
 
+/* The guest is ready: VM_PORTS=ready opens its ports. */
+void ports_open(struct supervisor *v);
+
 /* Before the guest runs for the first time: keep the state of the disk for VM_BOOT_RETRIES, then
  * call THEN; when the guest is ready: forget it. */
 void retry_keep_disk(struct supervisor *v, void (*then)(struct supervisor *v));

@@ -107,6 +107,7 @@ struct supervisor {
 	bool login_seen; /* since the guest's last start */
 	bool disk_kept;	 /* the disk has its boot's snapshot in it */
 	bool retrying;	 /* a late boot is being undone */
+	int ports_open;	 /* VM_PORTS=ready: 0: not yet on this QEMU; N: forward N comes next */
 	bool signalled;	 /* somebody asked for a stop */
 	bool weighing;	 /* whether the guest has written anything */
 	void (*then)(struct supervisor *v);

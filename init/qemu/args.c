@@ -205,7 +205,8 @@ static void add_network(const struct builder *b)
 	int n = forwards_parse(s->hostfwds, forwards, &bad, &why);
 
 	for (int i = 0; i < n; i++)
-		args_more(b->out, ",hostfwd=%s:%s:%u-:%u", forwards[i].udp ? "udp" : "tcp", s->bind,
+		args_more(b->out, ",hostfwd=%s:%s:%u-:%u", forwards[i].udp ? "udp" : "tcp",
+			  s->ports == PORTS_READY ? "127.0.0.1" : s->bind,
 			  (unsigned)forwards[i].port, (unsigned)forwards[i].guest);
 	args_option(b->out, "-device", "%s,netdev=net0",
 		    CHOICE(SETTING_QEMU_NET_MODEL, s->net_model));
