@@ -86,6 +86,20 @@ static const struct command commands[] = {
 	 "reset removes it: the next start begins with the image as it is. Not while a guest uses "
 	 "it.\n",
 	 cmd_overlay},
+	{"profile", "[OPTIONS | compare A.json B.json [--json] | report DIR]",
+	 "boot a matrix of machines again and again and measure every phase",
+	 "--cpus 1,2,4,8 --cpu-models LIST --ram LIST --accels LIST --machines LIST --buses LIST\n"
+	 "--boot disk,kernel   the matrix; what is not given is as the settings say\n"
+	 "--samples 3          of each cell, after --warm-up 1 that does not count\n"
+	 "--until ready        or a marker's name (vm markers), login, ssh, http\n"
+	 "--timeout 600        seconds for each sample; --jobs 1: how many run at once\n"
+	 "--baseline FILE      expected times or an earlier results.json\n"
+	 "--markers FILE       instead of the guest's; --out DIR: where the report goes\n"
+	 "Every sample has a throwaway disk. compare tells by Welch's test whether B differs from "
+	 "A, report\n"
+	 "writes a report's documents again. Status 1 when a cell could not be measured. "
+	 "docs/profile.md.\n",
+	 cmd_profile},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
 	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
 	{"reset", "", "reset the machine, like its reset button", "", cmd_request},

@@ -24,6 +24,7 @@ int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
 int cmd_overlay(const struct command *self, int argc, char **argv, char **envp);
+int cmd_profile(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp);

@@ -359,7 +359,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		s->cpu = "Nehalem";
 	if (settings_ok && !plan_args(plan, &err))
 		(void)errors_append(&plan->errors, &err);
-	if (plan->errors.count == 0)
+	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */
 		plan_resume(plan);
 	return plan->errors.count == 0;
 }

@@ -49,7 +49,8 @@ struct plan {
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
  * plan->errors has all of them; returns whether there are none. The image and the CD-ROM stay open
- * in the plan. Nothing is written, but /dev/kvm may be made. */
+ * in the plan. Nothing is written, but /dev/kvm may be made. PLAN is zeroed before, but for
+ * facts.unattended. */
 bool plan_make(struct plan *plan, char *const envp[]);
 
 /* The vector again, after plan->accel changed. */
