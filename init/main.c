@@ -100,6 +100,13 @@ static const struct command commands[] = {
 	 "writes a report's documents again. Status 1 when a cell could not be measured. "
 	 "docs/profile.md.\n",
 	 cmd_profile},
+	{"snapshot", "save NAME [--force] | load NAME | delete NAME | list [--json]",
+	 "keep moments of the guest, and go back to them",
+	 "Of a guest that runs, disk and memory; of one that is stopped, the disk. They are kept "
+	 "in what\n"
+	 "the guest writes to: its qcow2 image or its overlay. --force replaces one of the same "
+	 "name.\n",
+	 cmd_snapshot},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
 	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
 	{"reset", "", "reset the machine, like its reset button", "", cmd_request},

@@ -30,6 +30,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp);
 int cmd_send(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
+int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp);
 int cmd_version(const struct command *self, int argc, char **argv, char **envp);
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp);
 

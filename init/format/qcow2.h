@@ -76,6 +76,16 @@ bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index,
 #define QCOW2_SNAPSHOT_ENTRY 40u
 bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
 			  struct error *err);
+/* The same entry, whole, as people see it: N = *SIZE bytes are at ENTRY. Texts are cut where they
+ * are longer. */
+struct qcow2_snapshot {
+	char id[32];
+	char name[128];
+	uint64_t memory;   /* bytes of machine state, 0 for none */
+	uint64_t clock_ns; /* how long the guest had run */
+	uint32_t date;	   /* seconds since 1970 */
+};
+void qcow2_read_snapshot(const uint8_t *entry, size_t n, struct qcow2_snapshot *out);
 #define QCOW2_BITMAP_ENTRY 24u
 struct qcow2_bitmap {
 	uint64_t size;	  /* of its entry */

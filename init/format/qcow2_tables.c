@@ -4,6 +4,7 @@
  * is missing. The tables tell: one that points behind the end was written for a longer file.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "format/bytes.h"
 #include "format/qcow2.h"
@@ -113,6 +114,26 @@ bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, 
 			   name, index, extra, SNAPSHOT_EXTRA_MAX);
 	*size = QCOW2_SNAPSHOT_ENTRY + extra + id + title;
 	return true;
+}
+
+/* N bytes at TEXT into OUT. */
+static void take_text(char *out, size_t size, const uint8_t *text, size_t n)
+{
+	(void)snprintf(out, size, "%.*s", n < size ? (int)n : (int)size - 1, (const char *)text);
+}
+
+void qcow2_read_snapshot(const uint8_t *entry, size_t n, struct qcow2_snapshot *out)
+{
+	size_t id = (size_t)entry[12] << 8 | entry[13];
+	size_t title = (size_t)entry[14] << 8 | entry[15];
+	size_t extra = n - QCOW2_SNAPSHOT_ENTRY - id - title;
+
+	*out = (struct qcow2_snapshot){.memory = extra >= 8 ? be64(entry + QCOW2_SNAPSHOT_ENTRY)
+							    : be32(entry + 32),
+				       .clock_ns = be64(entry + 24),
+				       .date = be32(entry + 16)};
+	take_text(out->id, sizeof out->id, entry + n - title - id, id);
+	take_text(out->name, sizeof out->name, entry + n - title, title);
 }
 
 /* Clusters of a bitmap with a bit for each 2^GRANULARITY bytes of the disk, in words of 64. */

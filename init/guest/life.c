@@ -88,6 +88,26 @@ void life_restart(struct supervisor *v)
 		life_running(v);
 }
 
+void life_loaded(struct supervisor *v, bool ready)
+{
+	struct life *l = &v->life;
+	bool login = v->login_seen || v->plan->s.ready == READY_LOGIN;
+
+	l->panicked = l->halted = l->failed = false;
+	life_restart(v);
+	if (!ready)
+		return;
+	timers_set(&v->timers, TIMER_BOOT, 0);
+	timers_set(&v->timers, TIMER_SILENCE, 0);
+	v->login_seen = login;
+	l->ready = true;
+	l->ready_ns = clock_now();
+	retry_forget_disk(v);
+	requests_ready(v);
+	if (login)
+		requests_login(v);
+}
+
 void supervisor_on_probe(struct supervisor *v, enum probe_id which)
 {
 	enum ready by = which == PROBE_SSH ? READY_SSH : READY_HTTP;

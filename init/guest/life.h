@@ -54,6 +54,8 @@ struct life {
 void life_running(struct supervisor *v);
 /* The guest starts again from its reset vector. */
 void life_restart(struct supervisor *v);
+/* A snapshot was loaded: another moment of the guest's life, READY or not yet. */
+void life_loaded(struct supervisor *v, bool ready);
 /* Marker M came on the serial line at NOW (phase_reached). */
 void life_on_marker(const struct marker *m, uint64_t now, void *supervisor);
 /* The last lines of the console, into the log. */

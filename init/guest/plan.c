@@ -307,7 +307,7 @@ bool plan_args(struct plan *plan, struct error *err)
 
 /* `vm check` and `vm args` are asked beside a running guest, too. Another start is not: it ends
  * when it finds the socket taken. */
-static bool guest_runs(const struct settings *s)
+bool plan_guest_runs(const struct settings *s)
 {
 	char path[RUN_PATH_MAX];
 
@@ -332,7 +332,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
 	s->embedded_guest = embedded;
-	s->guest_runs = guest_runs(s);
+	s->guest_runs = plan_guest_runs(s);
 	if (!s->drive && !embedded && path[0])
 		s->drive = path;
 	settings_ok &= settings_resolve(s, memory_limit("/sys/fs/cgroup", "/proc/self/cgroup"),

@@ -53,6 +53,9 @@ struct plan {
  * facts.unattended. */
 bool plan_make(struct plan *plan, char *const envp[]);
 
+/* Does PID 1 run a guest in this VM_RUN_DIR? */
+bool plan_guest_runs(const struct settings *s);
+
 /* The vector again, after plan->accel changed. */
 bool plan_args(struct plan *plan, struct error *err);
 

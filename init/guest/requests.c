@@ -423,7 +423,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"reset", request_reset},     {"monitor", request_monitor},
 		{"console", request_console}, {"screenshot", request_screenshot},
 		{"profile", request_profile}, {"break", request_break},
-		{"warm", state_request},
+		{"warm", state_request},      {"snapshot", snapshots_request},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

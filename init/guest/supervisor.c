@@ -53,6 +53,8 @@ static const char *trouble(const struct supervisor *v)
 		return "the guest is being suspended";
 	if (v->life.dead)
 		return "the guest is dead: every processor is halted with interrupts off";
+	if (v->state == VM_PAUSED && snapshots_text_of(v))
+		return snapshots_text_of(v);
 	return trouble_text(v);
 }
 
@@ -223,6 +225,7 @@ static void drain(struct supervisor *v)
 {
 	proof_drop(v);
 	probes_reset(v);
+	snapshots_lost(v);
 	helper_kill(v, HELPER_STOP);
 	helper_kill(v, HELPER_CLOCK);
 	/* One call takes up to 1 MiB; what a dead QEMU left in its socket is less. */

@@ -21,6 +21,7 @@
 #include "guest/plan.h"
 #include "guest/probe.h"
 #include "guest/relay.h"
+#include "guest/snapshots.h"
 #include "guest/state.h"
 #include "guest/trouble.h"
 #include "qemu/qmp.h"
@@ -101,6 +102,7 @@ struct supervisor {
 	struct life life;
 	struct trouble trouble;
 	struct state save;
+	struct snapshot_work snapshot;
 	struct checkup checkup;
 	struct probe probes[PROBE_COUNT];
 	struct helper helpers[HELPER_COUNT];

@@ -1,0 +1,385 @@
+/* snapshots.c - see snapshots.h. The commands are those of QEMU's qapi/migration.json and
+ * qapi/job.json: the command starts a job, the job concludes, query-jobs says how, job-dismiss
+ * forgets it.
+ */
+#include "guest/snapshots.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/profile.h"
+#include "guest/supervisor.h"
+
+#define JOB	 "vm-snapshot-%u"
+#define CLOCK_NS UINT64_C(3000000000)
+
+static void start(struct supervisor *v, enum snapshot_action job);
+
+/* ---- the answer ------------------------------------------------------------------------- */
+
+static void answer(struct supervisor *v, int status, const char *line)
+{
+	struct snapshot_work *w = &v->snapshot;
+	struct control_client *client = &v->control.clients[w->slot];
+
+	w->action = SNAPSHOT_NONE;
+	if (client->fd >= 0 && client->number == w->number)
+		control_answer(&v->control, w->slot, status, line, strlen(line));
+}
+
+static const char *verb(enum snapshot_action action)
+{
+	static const char *const verbs[] = {[SNAPSHOT_SAVE] = "saved",
+					    [SNAPSHOT_LOAD] = "loaded",
+					    [SNAPSHOT_DELETE] = "deleted"};
+
+	return verbs[action];
+}
+
+/* It did not work, for the reason WHY. */
+static void fail(struct supervisor *v, int status, const char *why, const char *fix)
+{
+	const struct snapshot_work *w = &v->snapshot;
+	char line[700];
+
+	(void)snprintf(line, sizeof line, "snapshot %s is not %s: %.400s%s%s\n", w->name,
+		       verb(w->action), why, fix[0] ? "; " : "", fix);
+	log_warning("%.*s", (int)strlen(line) - 1, line);
+	event("snapshot", "\"action\":\"%s\",\"name\":\"%s\",\"ok\":false", verb(w->action),
+	      w->name);
+	answer(v, status, line);
+}
+
+/* Bytes of the memory in the snapshot just saved. */
+static uint64_t saved_bytes(const struct supervisor *v)
+{
+	static struct snapshots all;
+	struct error err = {0};
+	const struct qcow2_snapshot *one = NULL;
+
+	if (snapshots_read(&v->plan->disk, &all, &err))
+		one = snapshots_find(&all, v->snapshot.name);
+	return one ? one->memory : 0;
+}
+
+static void succeed(struct supervisor *v)
+{
+	const struct snapshot_work *w = &v->snapshot;
+	bool throwaway = v->plan->s.disk_mode == DISK_MODE_THROWAWAY;
+	double s = (double)(clock_now() - w->since_ns) / 1e9;
+	char line[400];
+	char memory[64] = "";
+
+	if (w->action == SNAPSHOT_SAVE)
+		(void)snprintf(memory, sizeof memory, ": %.1f MiB of memory",
+			       (double)saved_bytes(v) / 1048576);
+	(void)snprintf(line, sizeof line, "snapshot %s %s in %.2f s%s%s\n", w->name,
+		       verb(w->action), s, memory,
+		       w->action == SNAPSHOT_SAVE && throwaway
+			       ? "; it is on the throwaway disk and goes with it"
+			       : "");
+	log_info("%.*s", (int)strlen(line) - 1, line);
+	event("snapshot", "\"action\":\"%s\",\"name\":\"%s\",\"ok\":true,\"ms\":%.1f",
+	      verb(w->action), w->name, s * 1e3);
+	answer(v, EXIT_CLEAN, line);
+}
+
+/* ---- loading ------------------------------------------------------------------------------ */
+
+static void loaded(struct supervisor *v)
+{
+	bool ready = strcmp(v->snapshot.tag, v->snapshot.name) == 0;
+
+	life_loaded(v, ready);
+	if (ready && v->state == VM_RUNNING && profile_of((enum guest)v->plan->s.guest)->set_clock)
+		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
+	succeed(v);
+}
+
+/* QEMU takes the disk back first and the memory then (migration/savevm.c, load_snapshot()). What
+ * stands there is its only word on how far it came. */
+static void not_loaded(struct supervisor *v, const char *error)
+{
+	bool half = strstr(error, "while loading VM state") != NULL;
+	bool run = v->snapshot.was_running && v->ladder.rung == RUNG_NONE;
+
+	if (half)
+		(void)supervisor_reset(v);
+	if (run)
+		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	fail(v, EXIT_QEMU_FAILED, error,
+	     half ? "its memory is of another machine, so the guest starts anew from its disk"
+		  : "");
+}
+
+/* ---- QEMU's jobs -------------------------------------------------------------------------- */
+
+static void concluded(struct supervisor *v, const char *error)
+{
+	struct snapshot_work *w = &v->snapshot;
+	bool blocked = error && strstr(error, "VirtFS");
+
+	if (error && w->action == SNAPSHOT_LOAD)
+		not_loaded(v, error);
+	else if (error)
+		fail(v, EXIT_QEMU_FAILED, error,
+		     blocked ? "unmount the share in the guest (9p cannot be saved)" : "");
+	else if (w->replacing) {
+		w->replacing = false;
+		start(v, SNAPSHOT_SAVE);
+	} else if (w->action == SNAPSHOT_LOAD)
+		loaded(v);
+	else
+		succeed(v);
+}
+
+/* Our job in the answer to query-jobs; NULL when it is not there. */
+static const struct json_value *find_job(const struct json *doc, const struct json_value *jobs,
+					 const char *id)
+{
+	for (int32_t i = jobs->first; i >= 0; i = doc->values[i].next) {
+		const char *its = json_string(doc, &doc->values[i], "id");
+
+		if (its && strcmp(its, id) == 0)
+			return &doc->values[i];
+	}
+	return NULL;
+}
+
+static void on_jobs(struct qmp *q, const struct json *doc, const struct json_value *result,
+		    const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+	char id[32];
+	char dismiss[64];
+	const struct json_value *job = NULL;
+
+	if (v->snapshot.action == SNAPSHOT_NONE)
+		return;
+	(void)snprintf(id, sizeof id, JOB, v->snapshot.job);
+	(void)snprintf(dismiss, sizeof dismiss, "{\"id\":\"%s\"}", id);
+	if (result)
+		job = find_job(doc, result, id);
+	if (job) {
+		(void)qmp_send(q, "job-dismiss", dismiss, NULL, NULL);
+		error = json_string(doc, job, "error");
+	} else if (!error) {
+		error = "QEMU does not know of it any more";
+	}
+	concluded(v, error);
+}
+
+void snapshots_on_job(struct supervisor *v, const struct json *doc, const struct json_value *data)
+{
+	const char *status = json_string(doc, data, "status");
+	const char *its = json_string(doc, data, "id");
+	char id[32];
+
+	(void)snprintf(id, sizeof id, JOB, v->snapshot.job);
+	if (v->snapshot.action == SNAPSHOT_NONE || !its || strcmp(its, id) != 0 || !status ||
+	    strcmp(status, "concluded") != 0)
+		return;
+	if (!qmp_send(&v->qmp, "query-jobs", NULL, on_jobs, v))
+		concluded(v, "QEMU does not answer");
+}
+
+static void on_started(struct qmp *q, const struct json *doc, const struct json_value *result,
+		       const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+
+	(void)q, (void)result;
+	if (error && doc && v->snapshot.action != SNAPSHOT_NONE)
+		concluded(v, error);
+}
+
+static void start(struct supervisor *v, enum snapshot_action job)
+{
+	static const char *const commands[] = {[SNAPSHOT_SAVE] = "snapshot-save",
+					       [SNAPSHOT_LOAD] = "snapshot-load",
+					       [SNAPSHOT_DELETE] = "snapshot-delete"};
+	struct snapshot_work *w = &v->snapshot;
+	char arguments[256];
+
+	w->job++;
+	if (job == SNAPSHOT_SAVE)
+		(void)snprintf(w->tag, sizeof w->tag, "%s%s", w->name,
+			       v->life.ready ? "" : SNAPSHOT_BOOTING);
+	(void)snprintf(arguments, sizeof arguments,
+		       "{\"job-id\":\"" JOB "\",\"tag\":\"%s\",%s\"devices\":[\"disk0\"]}", w->job,
+		       w->tag, job == SNAPSHOT_DELETE ? "" : "\"vmstate\":\"disk0\",");
+	if (!qmp_send(&v->qmp, commands[job], arguments, on_started, v))
+		concluded(v, "QEMU does not answer");
+}
+
+void snapshots_lost(struct supervisor *v)
+{
+	if (v->snapshot.action != SNAPSHOT_NONE)
+		fail(v, EXIT_QEMU_FAILED, "QEMU has ended", "");
+}
+
+const char *snapshots_text_of(const struct supervisor *v)
+{
+	switch (v->snapshot.action) {
+	case SNAPSHOT_SAVE: return "paused: a snapshot is being saved";
+	case SNAPSHOT_LOAD: return "paused: a snapshot is being loaded";
+	default: return NULL;
+	}
+}
+
+/* ---- can it be? --------------------------------------------------------------------------- */
+
+/* The number of kB behind NAME in /proc/PID/status, in bytes. */
+static uint64_t status_bytes(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+/* The most that the guest's memory can take up: what QEMU has of it, as pages of zeros are not
+ * saved. */
+static uint64_t memory_most(const struct supervisor *v)
+{
+	char path[64];
+	char text[4096];
+	uint64_t all = (uint64_t)v->plan->s.ram_mb << 20;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/status", (int)v->qemu);
+	if (read_small(path, text, sizeof text) < 0)
+		return all;
+	uint64_t used = status_bytes(text, "\nRssAnon:") + status_bytes(text, "\nRssShmem:") +
+			status_bytes(text, "\nVmSwap:");
+
+	return used < all ? used : all;
+}
+
+/* A save that fails half-way leaves what it has written in the image. */
+static bool has_room(const struct supervisor *v, const struct qcow2_snapshot *old,
+		     struct error *err)
+{
+	const struct disk *disk = &v->plan->disk;
+	struct statvfs fs;
+	uint64_t need = memory_most(v);
+
+	if (disk->layers[0].device || fstatvfs(disk->layers[0].fd, &fs) != 0)
+		return true;
+	uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize + (old ? old->memory : 0);
+
+	return room >= need ||
+	       error_set(err, EXIT_NO_PERMISSION, "make room there",
+			 "no space: the memory may take %" PRIu64
+			 " MiB, and where the guest's disk is there are %" PRIu64 " MiB",
+			 (need >> 20) + 1, room >> 20);
+}
+
+static bool is_idle(const struct supervisor *v, struct error *err)
+{
+	const char *why = NULL;
+
+	if (v->snapshot.action != SNAPSHOT_NONE)
+		why = "another snapshot is at work";
+	else if (v->save.saving != SAVING_NOTHING || v->save.resuming)
+		why = "the guest's state is being saved or resumed";
+	else if (v->ladder.rung != RUNG_NONE || v->cause != CAUSE_NONE || v->weighing)
+		why = "the guest is being stopped";
+	else if (v->qmp.state != QMP_READY || !v->ran)
+		why = "the guest does not run yet";
+	else if (v->io_error)
+		why = "its disk has an error";
+	return !why || error_set(err, EXIT_NOT_READY, "", "%s", why);
+}
+
+/* Everything that can be known before QEMU is asked; the tag and what is to be deleted into the
+ * work. */
+static bool prepare(struct supervisor *v, enum snapshot_action action, const char *name, bool force,
+		    struct error *err)
+{
+	static struct snapshots all;
+	struct snapshot_work *w = &v->snapshot;
+	const struct qcow2_snapshot *one;
+
+	if (!snapshot_name_check(name, err) || !is_idle(v, err) ||
+	    !snapshots_read(&v->plan->disk, &all, err))
+		return false;
+	if (action == SNAPSHOT_SAVE) {
+		one = snapshots_find(&all, name);
+		if (!snapshots_free(&all, name, force, err) || !has_room(v, one, err))
+			return false;
+	} else {
+		one = snapshots_get(&all, name, err);
+		if (!one)
+			return false;
+		if (action == SNAPSHOT_LOAD && one->memory == 0)
+			return error_set(err, EXIT_BAD_IMAGE, "stop the guest, then load it",
+					 "snapshot %s has no memory: it was saved from a guest "
+					 "that did not run",
+					 name);
+	}
+	w->action = action;
+	w->replacing = action == SNAPSHOT_SAVE && one;
+	(void)snprintf(w->name, sizeof w->name, "%.*s", SNAPSHOT_NAME_MAX, name);
+	(void)snprintf(w->tag, sizeof w->tag, "%.*s", (int)sizeof w->tag - 1,
+		       one ? one->name : name);
+	return true;
+}
+
+/* ---- the request -------------------------------------------------------------------------- */
+
+static void list(struct supervisor *v, struct control *c, int slot, bool json)
+{
+	static struct snapshots all;
+	static char text[SNAPSHOTS_TEXT];
+	struct error err = {0};
+
+	if (snapshots_read(&v->plan->disk, &all, &err)) {
+		control_answer(c, slot, EXIT_CLEAN, text, snapshots_text(&all, json, text));
+		return;
+	}
+	int n = snprintf(text, sizeof text, "%s; %s\n", err.message, err.fix);
+
+	control_answer(c, slot, err.status, text, (size_t)n);
+}
+
+void snapshots_request(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	static const struct {
+		const char *word;
+		enum snapshot_action action;
+	} rows[] = {{"save", SNAPSHOT_SAVE},
+		    {"load", SNAPSHOT_LOAD},
+		    {"delete", SNAPSHOT_DELETE},
+		    {"list", SNAPSHOT_NONE}};
+	char word[8] = "";
+	char name[128] = "";
+	char option[16] = "";
+	char line[1400];
+	struct error err = {0};
+	size_t row = 0;
+
+	(void)sscanf(arg, "%7s %127s %15s", word, name, option);
+	while (row < 3 && strcmp(rows[row].word, word) != 0)
+		row++;
+	if (rows[row].action == SNAPSHOT_NONE) {
+		list(v, c, slot, strcmp(name, "--json") == 0);
+		return;
+	}
+	if (!prepare(v, rows[row].action, name, strcmp(option, "--force") == 0, &err)) {
+		(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "",
+			       err.fix);
+		control_answer(c, slot, err.status, line, strlen(line));
+		return;
+	}
+	struct snapshot_work *w = &v->snapshot;
+
+	w->slot = slot;
+	w->number = c->clients[slot].number;
+	w->since_ns = clock_now();
+	w->was_running = v->state == VM_RUNNING;
+	start(v, w->replacing ? SNAPSHOT_DELETE : w->action);
+}
