@@ -399,7 +399,7 @@ void plan_describe(const struct plan *plan)
 		log_info("built-in guest: GNU Mach 1.8, the kernel of Debian GNU/Hurd, with a "
 			 "login and a small shell; nothing is kept");
 		log_info("the full Debian GNU/Hurd: put its disk into images/ and start again "
-			 "(README, Your own guest; scripts/get-image is to come)");
+			 "(scripts/get-image fetches and prepares it; README, Your own guest)");
 	} else if (plan->disk.count) {
 		log_info("guest %s (%s): %s, %.1f GiB, %s", p->name, p->about, plan->disk.path,
 			 (double)plan->disk.layers[0].virtual_size / (1 << 30),
