@@ -223,3 +223,55 @@ some_came() { [ "$(stat -c %s "$T/images/.a.qcow2.fetch/archive")" -gt 500000 ];
     run -0 debugfs -R 'cat /boot/grub/grub.cfg' "$T/raw?offset=$((10 << 20))"
     assert_output --partial 'console=com0'
 }
+
+# hurd_served: a Hurd of tests/guests/hurdlike, served as hurd.img.xz.
+hurd_served() {
+    [ ! -e "$S/hurd.img.xz" ] || return 0
+    "$ROOT/tests/guests/hurdlike/build.sh" 2 "$GUESTS" "$S/hurd.img"
+    head -c 4000000 /dev/urandom | dd of="$S/hurd.img" bs=1M seek=5 conv=notrunc status=none
+    xz -T0 "$S/hurd.img"
+    (cd "$S" && sha512sum hurd.img.xz >>SHA512SUMS)
+}
+
+fetching() {
+    container "$1" --network host "${SAFE[@]}" --tmpfs /var/log/qemu -v "$T/images:/opt/hurd-image" \
+        -e VM_GUEST=mach -e QEMU_RAM=256 -e SERIAL_PORT=0 -e MONITOR_PORT=0 -e VM_FETCH=1 \
+        -e QEMU_HOSTFWDS=none "${@:2}"
+}
+
+health_says() { docker exec "$C" vm health | grep -q "$1"; }
+
+@test "VM_FETCH: health tells how far it is, wait waits, the guest starts on its serial console" {
+    hurd_served
+    mkdir "$T/images"
+    chown 1234:1234 "$T/images"
+    fetching one -e VM_FETCH_SOURCE="$URL/slow/hurd.img.xz"
+    wait_until 30 health_says 'no image yet: fetching hurd.img.xz: [0-9]* % of'
+    run -0 docker exec "$C" vm status --json
+    assert_output --partial '"state":"fetching"'
+    container_ready "$C" 120
+    run -0 stat -c %u:%g "$T/images/debian-hurd-amd64.qcow2" "$T/images/ssh/id_ed25519"
+    assert_output "1234:1234
+1234:1234"
+    run -0 container_logs "$C"
+    assert_output --partial 'e2fsck finds the file system clean'
+    assert_output --partial 'guest mach'
+    docker restart -t 60 "$C" >/dev/null
+    container_ready "$C"
+    [ "$(container_logs "$C" | grep -c 'fetching http')" = 1 ]
+}
+
+@test "VM_FETCH: stopped in the middle it ends with 0, what cannot be had with 66 and the reason" {
+    hurd_served
+    mkdir "$T/images"
+    fetching one -e VM_FETCH_SOURCE="$URL/slow/hurd.img.xz"
+    wait_until 30 logs_have "$C" '% of'
+    docker stop -t 60 "$C" >/dev/null
+    [ "$(docker inspect -f '{{.State.ExitCode}}' "$C")" = 0 ]
+    logs_have "$C" 'stopped while fetching'
+    [ ! -e "$T/images/debian-hurd-amd64.qcow2" ]
+    fetching two -e VM_FETCH_SOURCE="$URL/gone/hurd.img.xz"
+    wait_exit "$C"
+    [ "$STATUS" = 66 ]
+    logs_have "$C" 'gone/hurd.img.xz: HTTP status 404'
+}

@@ -19,6 +19,7 @@ enum exit_status {
 	EXIT_NO_IMAGE = 66,	 /* EX_NOINPUT: a file that is not there */
 	EXIT_QEMU_FAILED = 69,	 /* EX_UNAVAILABLE: QEMU did not start, or died */
 	EXIT_INTERNAL = 70,	 /* EX_SOFTWARE: our own fault */
+	EXIT_ASK_AGAIN = 75,	 /* EX_TEMPFAIL: on the control socket, of a wait */
 	EXIT_NO_PERMISSION = 77, /* EX_NOPERM */
 	EXIT_BAD_SETTING = 78,	 /* EX_CONFIG */
 	EXIT_PANIC = 80,	 /* the guest panicked */

@@ -1,6 +1,7 @@
 /* run.c - vm run: plan, report, supervise. */
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "guest/fetch.h"
 #include "guest/plan.h"
 #include "guest/supervisor.h"
 
@@ -19,6 +20,8 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 	if (!cmd_only_option(self, argc, argv, NULL, &given, &status))
 		return status;
 	supervisor_block_signals();
+	if (!fetch_image(envp, &status))
+		return status;
 	bool ok = plan_make(&plan, envp);
 
 	report_warnings(&plan.warnings);

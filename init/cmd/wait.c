@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cmd/cmd.h"
 
 /* What a start may take until PID 1 listens; far more than it does take. */
@@ -41,5 +42,16 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 		}
 	}
 	(void)snprintf(line, sizeof line, "wait %s", what);
-	return client_request(envp, line, timeout, START_MS);
+	uint64_t end = clock_now() + (uint64_t)(timeout < 0 ? 0 : timeout) * 1000000000u;
+	int status;
+
+	/* While an image is fetched there is no guest to wait for: PID 1 says so when it is there.
+	 */
+	while ((status = client_request(envp, line, timeout, START_MS)) == EXIT_ASK_AGAIN) {
+		uint64_t now = clock_now();
+
+		if (timeout >= 0)
+			timeout = now < end ? (long)((end - now) / 1000000000u) : 0;
+	}
+	return status;
 }
