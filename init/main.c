@@ -107,6 +107,18 @@ static const struct command commands[] = {
 	 "the guest writes to: its qcow2 image or its overlay. --force replaces one of the same "
 	 "name.\n",
 	 cmd_snapshot},
+	{"image",
+	 "info|check|resize|create|convert [--json] [--repair] [--format raw|qcow2] "
+	 "[--cluster-size S] [--preallocation M] NAME...",
+	 "look at, check, grow, make or convert a disk image (qemu-img)",
+	 "info [FILE], check [--repair] [FILE], resize [FILE] [+]SIZE, create FILE SIZE, convert "
+	 "FROM TO.\n"
+	 "Without FILE: the image that a start would use. Refused while a guest runs on it. New "
+	 "ones "
+	 "are\n"
+	 "qcow2 with lazy refcounts, clusters of 64K and no preallocation unless asked for "
+	 "(docs/guests.md).\n",
+	 cmd_image},
 	{"stop", "[--now]", "stop the guest cleanly and wait for it; again: one step harder",
 	 "--now skips asking the guest. The exit status is that of the container.\n", cmd_request},
 	{"reset", "", "reset the machine, like its reset button", "", cmd_request},

@@ -20,6 +20,7 @@ int cmd_commit_state(const struct command *self, int argc, char **argv, char **e
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp);
 int cmd_expect(const struct command *self, int argc, char **argv, char **envp);
+int cmd_image(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
