@@ -94,6 +94,37 @@ static void a_failed_rung_does_not_cut_off_a_guest_that_was_asked(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_FAILED, 102 * S), RUNG_QUIT);
 }
 
+static void suspend_is_the_first_rung_and_asks_nobody(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	ladder_init(&l, EVERY | 1u << RUNG_SUSPEND, 165);
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_SUSPEND);
+	assert_false(rung_is_gentle(l.rung));
+	assert_true(l.deadline_ns > 100 * S && l.deadline_ns < 250 * S);
+	/* It is saved: QEMU may go. */
+	assert_int_equal(ladder_event(&l, LADDER_NOW, 101 * S), RUNG_QUIT);
+
+	/* It cannot be saved: the guest is asked, with all the time that is left. */
+	ladder_init(&l, EVERY | 1u << RUNG_SUSPEND, 165);
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_SUSPEND);
+	assert_int_equal(ladder_event(&l, LADDER_FAILED, 101 * S), RUNG_ACPI);
+	assert_int_equal(l.deadline_ns, (101 + (250 - 101) / 3.0) * S);
+
+	/* A second SIGTERM, a QEMU that hangs. */
+	ladder_init(&l, EVERY | 1u << RUNG_SUSPEND, 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	assert_int_equal(ladder_event(&l, LADDER_STOP, 101 * S), RUNG_ACPI);
+	ladder_init(&l, EVERY | 1u << RUNG_SUSPEND, 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, l.deadline_ns), RUNG_ACPI);
+	/* QEMU ended by itself. */
+	ladder_init(&l, EVERY | 1u << RUNG_SUSPEND, 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	assert_int_equal(ladder_event(&l, LADDER_GONE, 101 * S), RUNG_DOWN);
+}
+
 static void rungs_are_named_in_a_setting(void **state)
 {
 	const char *bad;
@@ -205,6 +236,7 @@ int main(void)
 		cmocka_unit_test(gentle_rungs_share_the_time_of_asking),
 		cmocka_unit_test(a_guest_that_is_at_it_gets_all_the_time),
 		cmocka_unit_test(a_failed_rung_does_not_cut_off_a_guest_that_was_asked),
+		cmocka_unit_test(suspend_is_the_first_rung_and_asks_nobody),
 		cmocka_unit_test(rungs_are_named_in_a_setting),
 		cmocka_unit_test(a_guest_that_ignores_acpi_costs_no_time),
 		cmocka_unit_test(every_further_signal_goes_one_rung_up),

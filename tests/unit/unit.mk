@@ -18,7 +18,7 @@ build/unit/obj/%.o: init/% Makefile tests/unit/unit.mk
 
 build/unit/%: tests/unit/%.c $(UNIT_OBJ) tests/unit/unit.mk
 	@mkdir -p $(@D)
-	@gcc $(UNIT_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d -MT $@ -o $@ $< $(UNIT_OBJ) -lcmocka
+	@gcc $(UNIT_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d -MT $@ -o $@ $< $(UNIT_OBJ) -lcmocka -lm
 
 -include $(UNIT_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
