@@ -79,6 +79,29 @@ static const struct command commands[] = {
 	 "time is\n"
 	 "over, 69 when the guest has ended.\n",
 	 cmd_expect},
+	{"script", "[--quiet] FILE", "type and wait as a file says, and end with its exit status",
+	 "FILE (- for standard input) has one step a line: send TEXT, line TEXT (with a return), "
+	 "key "
+	 "KEY,\n"
+	 "expect REGEX, fail REGEX, timeout S, exit STATUS; docs/automation.md. What the console "
+	 "shows is\n"
+	 "printed. Status 1 when an expectation was not met in time or a fail was, 69 when the "
+	 "guest "
+	 "ended.\n",
+	 cmd_script},
+	{"push", "[--via ssh|serial] [--login USER] PATH... DEST",
+	 "copy files and directories into the guest",
+	 "DEST is a directory in the guest, or the new name of a single PATH; owners (as root), "
+	 "modes "
+	 "and\n"
+	 "links are kept, contents compared on both sides, and only then renamed into place. By "
+	 "ssh "
+	 "where\n"
+	 "the guest answers, else over the serial console: slow, and as exact.\n",
+	 cmd_push},
+	{"pull", "[--via ssh|serial] [--login USER] PATH... DEST",
+	 "copy files and directories out of the guest",
+	 "The same the other way: PATHs are the guest's, DEST is here.\n", cmd_pull},
 	{"screenshot", "FILE.png", "write what the guest's display shows",
 	 "The guest needs a display: QEMU_VGA (the Hurd has one) or ENABLE_VNC=1.\n",
 	 cmd_screenshot},

@@ -371,6 +371,13 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 		s->net = machine_is(s->machine, "isapc") ? NET_NONE : p->net;
 	if (s->ready == READY_AUTO)
 		s->ready = (int)p->ready;
+	if (s->share == SHARE_AUTO)
+		s->share = s->share_9p ? SHARE_9P : SHARE_NONE;
+	else if (s->share_9p && s->share != SHARE_9P)
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "leave ENABLE_9P unset, or set VM_SHARE=9p",
+				 "ENABLE_9P=1 and VM_SHARE=%s: the guest gets SHARE_DIR one way",
+				 s->share == SHARE_DISK ? "disk" : "none");
 	if (!s->stop_ladder)
 		s->stop_ladder = p->stop_ladder;
 	if (s->vga == VGA_AUTO)

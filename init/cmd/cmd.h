@@ -3,6 +3,9 @@
 #define VM_CMD_CMD_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
 
 struct command {
 	const char *name;
@@ -27,8 +30,11 @@ int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
 int cmd_overlay(const struct command *self, int argc, char **argv, char **envp);
 int cmd_profile(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);
+int cmd_pull(const struct command *self, int argc, char **argv, char **envp);
+int cmd_push(const struct command *self, int argc, char **argv, char **envp);
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp);
+int cmd_script(const struct command *self, int argc, char **argv, char **envp);
 int cmd_send(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
 int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp);
@@ -37,6 +43,13 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp);
 
 /* "NAME: what is wrong" and the usage line on standard error; returns EXIT_BAD_USAGE. */
 int cmd_usage(const struct command *self, const char *what, const char *argument);
+
+/* The message and the fix of ERR on standard error; returns its status. */
+int cmd_fail(const struct error *err);
+
+/* Append TEXT to the text in OUT as one word of a shell's, behind a blank if there is something.
+ * False when it does not fit into SIZE bytes. */
+bool cmd_quote(char *out, size_t size, const char *text);
 
 /* Take the only option OPTION, if it is there. False (said) for anything else. */
 bool cmd_only_option(const struct command *self, int argc, char **argv, const char *option,

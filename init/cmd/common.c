@@ -26,3 +26,24 @@ bool cmd_only_option(const struct command *self, int argc, char **argv, const ch
 	}
 	return true;
 }
+
+int cmd_fail(const struct error *err)
+{
+	(void)fprintf(stderr, "vm: error: %s\n", err->message);
+	if (err->fix[0])
+		(void)fprintf(stderr, "vm:   fix: %s\n", err->fix);
+	return err->status;
+}
+
+bool cmd_quote(char *out, size_t size, const char *text)
+{
+	size_t n = strlen(out);
+
+	if (n + 4 >= size)
+		return false;
+	n += (size_t)snprintf(out + n, size - n, "%s'", n ? " " : "");
+	for (; *text && n + 6 < size; text++)
+		n += (size_t)snprintf(out + n, size - n, *text == '\'' ? "'\\''" : "%c", *text);
+	(void)snprintf(out + n, size - n, "'");
+	return !*text;
+}

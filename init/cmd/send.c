@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "cmd/cmd.h"
+#include "cmd/watch.h"
 
 static int hex(char c)
 {
@@ -24,8 +25,7 @@ static int hex_pair(const char *text)
 	return low < 0 ? -1 : high * 16 + low;
 }
 
-/* Append TEXT with its escapes undone (\r \n \t \e \\ \xHH) to OUT. -1 at an unknown one. */
-static int unescape(const char *text, char *out, size_t size)
+int send_unescape(const char *text, char *out, size_t size)
 {
 	static const char from[] = "rnte\\";
 	static const char to[] = "\r\n\t\033\\";
@@ -48,8 +48,7 @@ static int unescape(const char *text, char *out, size_t size)
 	return *text ? -1 : (int)n;
 }
 
-/* The byte of a key: ctrl-c, ctrl-], enter, tab, escape, backspace. -1: none such. */
-static int key_byte(const char *name)
+int send_key(const char *name)
 {
 	static const struct {
 		const char *name;
@@ -85,13 +84,13 @@ int cmd_send(const struct command *self, int argc, char **argv, char **envp)
 				send_break = true;
 				continue;
 			}
-			int byte = key_byte(argv[i]);
+			int byte = send_key(argv[i]);
 
 			if (byte < 0)
 				return cmd_usage(self, "no such key:", argv[i]);
 			text[n] = (char)byte;
 		} else {
-			got = unescape(argv[i], text + n, sizeof text - 1 - n);
+			got = send_unescape(argv[i], text + n, sizeof text - 1 - n);
 			if (got < 0)
 				return cmd_usage(self, "unknown escape, or too long:", argv[i]);
 		}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -202,6 +203,7 @@ void plan_direct(struct plan *plan)
 
 static void check_files(struct plan *plan)
 {
+	char name[4096];
 	const struct settings *s = &plan->s;
 
 	if (s->kernel)
@@ -209,8 +211,11 @@ static void check_files(struct plan *plan)
 	check_modules(plan);
 	if (s->bios)
 		check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
-	if (s->share_9p)
+	if (s->share == SHARE_9P || s->share == SHARE_DISK)
 		check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir), S_IFDIR);
+	if (s->share == SHARE_DISK && !find_program(getenv("PATH"), "xorriso", name, sizeof name))
+		(void)errors_add(&plan->errors, EXIT_QEMU_FAILED, "install xorriso",
+				 "VM_SHARE=disk needs xorriso, which is not on PATH");
 	read_passwords(plan);
 }
 
@@ -221,6 +226,8 @@ static void collect_facts(struct plan *plan)
 	f->accel = plan->accel.accel;
 	f->has_cdrom = plan->cdrom_fd >= 0;
 	f->incoming = plan->resume.kind != RESUME_NONE;
+	/* A boot of the profiler's is no place to make it. */
+	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
 	f->disk_layers = plan->disk.count;
 	for (int i = 0; i < plan->disk.count; i++)
 		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
@@ -326,7 +333,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 
 	memset(&plan->disk, 0, sizeof plan->disk);
 	plan->resume = (struct resume){.memory = -1};
-	plan->cdrom_fd = -1;
+	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = -1;
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);

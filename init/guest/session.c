@@ -161,19 +161,28 @@ static bool step(struct session *s, struct run *r)
 	return s->w.profile->shell == SHELL_MACHSH ? machsh_step(s, r) : sh_step(s, r);
 }
 
+void session_interrupt(struct session *s)
+{
+	s->w.end_ns = clock_now() + ABORT_NS;
+	s->w.stop = NULL;
+	session_press(s, "\003", 1);
+	session_settle(s, QUIET_NS);
+}
+
+void session_recover(struct session *s)
+{
+	while (!session_over(s) && !session_prove_shell(s))
+		session_press(s, "\003\r", 2);
+}
+
 /* ^C, and back to the prompt: the line is left usable. */
 static void abort_run(struct session *s, struct run *r)
 {
-	uint64_t end = clock_now() + ABORT_NS;
-
-	s->w.end_ns = end;
-	session_press(s, "\003", 1);
-	session_settle(s, QUIET_NS);
+	session_interrupt(s);
 	/* What it still said; a shell drops the rest of the line with the command. */
 	if (!step(s, r) && r->printed)
 		(void)print(s, r->printed, (size_t)(session_last_line(s) - s->text), r->out);
-	while (!session_over(s) && !session_prove_shell(s))
-		session_press(s, "\003\r", 2);
+	session_recover(s);
 }
 
 /* COMMAND from byte *AT on inside '...', as far as a line of SH_LINE takes; a ' is left out of it.
@@ -195,7 +204,7 @@ static void quote(const char *command, size_t *at, char out[SH_LINE])
 
 /* sh gets the command as a variable, in lines that its line editor takes (BusyBox: 1024 bytes), and
  * the shell, which is not to be left with a syntax error or an `exit`, as `sh -c`. */
-static void start_sh(struct session *s, const char *command)
+void session_start_sh(struct session *s, const char *command, const char *redirect)
 {
 	char begin[128];
 	char end[160];
@@ -211,7 +220,7 @@ static void start_sh(struct session *s, const char *command)
 	}
 	session_mark_command(s, 'B', "", begin, sizeof begin);
 	session_mark_command(s, 'E', "$?", end, sizeof end);
-	(void)snprintf(line, sizeof line, "%s; sh -c \"$vm_\" </dev/null; %s", begin, end);
+	(void)snprintf(line, sizeof line, "%s; sh -c \"$vm_\" %s; %s", begin, redirect, end);
 	session_type_line(s, line);
 }
 
@@ -242,7 +251,7 @@ enum session_result session_exec(struct session *s, const char *command, uint64_
 	if (s->w.profile->shell == SHELL_MACHSH)
 		start_machsh(s, command);
 	else
-		start_sh(s, command);
+		session_start_sh(s, command, "</dev/null");
 	while (!step(s, &r)) {
 		if (s->gone)
 			return SESSION_GONE;

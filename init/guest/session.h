@@ -10,6 +10,7 @@
 #ifndef VM_GUEST_SESSION_H
 #define VM_GUEST_SESSION_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct session_wishes {
 	const char *password; /* NULL: none is known */
 	bool interrupt;	      /* end what runs on the line (^C) if something does */
 	uint64_t end_ns;      /* when to give up looking for a shell (CLOCK_MONOTONIC); 0: never */
+	const volatile sig_atomic_t *stop; /* not 0: give up now; NULL: nobody says so */
 };
 
 struct session;

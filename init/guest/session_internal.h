@@ -1,5 +1,6 @@
 /* session_internal.h - shared between the files of session.h: session_line.c (the line, and marks
- * on it), session_shell.c (finding a shell), session.c (running a command in it).
+ * on it), session_shell.c (finding a shell), session.c (running a command in it), session_stream.c
+ * (a stream of bytes).
  */
 #ifndef VM_GUEST_SESSION_INTERNAL_H
 #define VM_GUEST_SESSION_INTERNAL_H
@@ -73,5 +74,13 @@ enum seen session_look(const struct session *s);
 bool session_prove_shell(struct session *s);
 /* Log in, if need be. */
 bool session_find_shell(struct session *s, struct error *err);
+
+/* ---- a command (session.c) ---- */
+
+/* Type COMMAND as `sh -c` would get it, with REDIRECT behind, between the marks B and E. */
+void session_start_sh(struct session *s, const char *command, const char *redirect);
+/* ^C, and what is said to it; then back to the prompt, so that the line is left usable. */
+void session_interrupt(struct session *s);
+void session_recover(struct session *s);
 
 #endif

@@ -58,7 +58,7 @@ bool session_take(struct session *s, uint64_t end)
 
 bool session_over(const struct session *s)
 {
-	return s->gone || (s->w.end_ns && clock_now() >= s->w.end_ns);
+	return s->gone || (s->w.stop && *s->w.stop) || (s->w.end_ns && clock_now() >= s->w.end_ns);
 }
 
 void session_forget(struct session *s)

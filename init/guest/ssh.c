@@ -119,6 +119,7 @@ bool ssh_prepare(const struct settings *s, const char *command, long timeout_s, 
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		out->argv[n++] = (char *)(uintptr_t)fixed[i];
+	out->command = &out->argv[n];
 	out->argv[n++] = (char *)(uintptr_t)command;
 	out->argv[n] = NULL;
 	return true;

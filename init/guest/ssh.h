@@ -19,6 +19,7 @@ struct ssh {
 	char host[32];
 	char connect[32];
 	int key_fd;
+	char **command; /* where it stands in argv */
 };
 
 /* Fill OUT to run COMMAND (one line for the guest's shell; NULL: a login) with the key of

@@ -244,6 +244,7 @@ void supervisor_stop(struct supervisor *v, enum ladder_event what)
 	bool hopeless =
 		!v->ran || v->life.panicked || v->life.halted || v->life.late || v->life.dead;
 
+	share_cancel(v);
 	if (v->state == VM_DOWN && v->ladder.rung == RUNG_NONE)
 		log_info("the guest is down already; QEMU is ending");
 	if (!stop_weighing(v) && !hopeless && what == LADDER_STOP && weigh(v))

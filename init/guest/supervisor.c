@@ -291,6 +291,8 @@ static int run_loop(struct supervisor *v)
 	struct epoll_event events[32];
 
 	for (;;) {
+		if (v->share_failed)
+			return v->share_failed;
 		if (v->qemu_ended && !v->retrying) {
 			drain(v);
 			if (!state_retry_cold(v) && !retry_with_tcg(v) && !retry_boot(v))
@@ -384,7 +386,7 @@ int supervise(struct plan *plan)
 		v.helpers[i].output = -1;
 	probes_init(&v);
 	if (!phases_init(&v.phases, plan->markers, plan->markers_len, &err) || !set_up(&v, &err) ||
-	    !supervisor_spawn(&v, &err)) {
+	    !share_make(&v, &err)) {
 		error_report(&err);
 		return err.status;
 	}

@@ -106,12 +106,13 @@ struct supervisor {
 	struct checkup checkup;
 	struct probe probes[PROBE_COUNT];
 	struct helper helpers[HELPER_COUNT];
-	bool login_seen; /* since the guest's last start */
-	bool disk_kept;	 /* the disk has its boot's snapshot in it */
-	bool retrying;	 /* a late boot is being undone */
-	int ports_open;	 /* VM_PORTS=ready: 0: not yet on this QEMU; N: forward N comes next */
-	bool signalled;	 /* somebody asked for a stop */
-	bool weighing;	 /* whether the guest has written anything */
+	bool login_seen;  /* since the guest's last start */
+	bool disk_kept;	  /* the disk has its boot's snapshot in it */
+	bool retrying;	  /* a late boot is being undone */
+	int ports_open;	  /* VM_PORTS=ready: 0: not yet on this QEMU; N: forward N comes next */
+	int share_failed; /* exit status, when the disk of VM_SHARE=disk could not be made */
+	bool signalled;	  /* somebody asked for a stop */
+	bool weighing;	  /* whether the guest has written anything */
 	void (*then)(struct supervisor *v);
 	uint64_t spawned_ns, qmp_ns, running_ns; /* CLOCK_MONOTONIC; 0: not yet */
 	uint64_t started_ns;			 /* when PID 1 did */
@@ -131,6 +132,9 @@ int supervise(struct plan *plan);
 
 /* Start QEMU (again): socketpairs, process, QMP. */
 bool supervisor_spawn(struct supervisor *v, struct error *err);
+/* Start QEMU, with VM_SHARE=disk as soon as the disk is made (share.c). A stop ends the making. */
+bool share_make(struct supervisor *v, struct error *err);
+void share_cancel(struct supervisor *v);
 /* Another QEMU, from the beginning, after a late boot. */
 bool supervisor_restart(struct supervisor *v, struct error *err);
 

@@ -89,6 +89,7 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct 
 	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
 	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
+	add_fd(&c, plan->share_fd, QEMU_FD_SHARE);
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/settings.h"
@@ -69,6 +70,9 @@ bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct erro
  */
 bool overlay_reset(const struct settings *s, const char *path, bool embedded, char overlay[4096],
 		   struct error *err);
+
+/* A new file without a name in DIR, open for reading and writing; -1 with errno. */
+int disk_open_nameless(const char *dir, mode_t mode);
 
 /* The same for a CD-ROM: a regular, readable file; *FD is what QEMU gets. */
 bool cdrom_open(const char *path, int *fd, struct errors *errs);

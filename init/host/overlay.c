@@ -55,7 +55,7 @@ bool disk_mark(int fd, char out[64], struct error *err)
 	return true;
 }
 
-static int open_nameless(const char *dir, mode_t mode)
+int disk_open_nameless(const char *dir, mode_t mode)
 {
 	char path[4200];
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
@@ -87,7 +87,7 @@ static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_bas
 	uint64_t virtual_size = disk->layers[0].virtual_size;
 	_cleanup_buffer_ uint8_t *head = malloc(QCOW2_OVERLAY_HEAD);
 	size_t n = head ? qcow2_overlay(virtual_size, base, head, &size) : 0;
-	_cleanup_fd_ int fd = open_nameless(dir, base ? 0644 : 0600);
+	_cleanup_fd_ int fd = disk_open_nameless(dir, base ? 0644 : 0600);
 
 	if (!head)
 		return error_set(err, EXIT_INTERNAL, "", "no memory for an overlay");

@@ -135,6 +135,18 @@ static void add_layer(const struct builder *b, int layer)
 	args_more(b->out, "}");
 }
 
+/* The image FD in a drive DEVICE, both called NAME. */
+static void add_cd(const struct builder *b, int fd, const char *name, const char *device)
+{
+	add_fd(b, fd, name);
+	args_option(b->out, "-blockdev",
+		    "{\"driver\":\"raw\",\"node-name\":\"%s\",\"read-only\":true,"
+		    "\"file\":{\"driver\":\"file\",\"node-name\":\"%s-file\","
+		    "\"filename\":\"/dev/fdset/%d\"}}",
+		    name, name, fd);
+	args_option(b->out, "-device", "%s,drive=%s", device, name);
+}
+
 /* The controller, where the machine has none of its own, and what hangs on it. The machine's own
  * IDE or AHCI has the CD-ROM when the disk is virtio-blk, which knows no CD-ROM. */
 static void add_drives(const struct builder *b)
@@ -149,9 +161,14 @@ static void add_drives(const struct builder *b)
 	const char *cd = scsi	    ? "scsi-cd,bus=scsi.0"
 			 : own_ahci ? "ide-cd,bus=ahci.1"
 				    : "ide-cd,bus=ide.1";
+	/* A port of SATA has one drive, a channel of IDE two. */
+	const char *share = scsi		 ? "scsi-cd,bus=scsi.0"
+			    : own_ahci		 ? "ide-cd,bus=ahci.2"
+			    : is_q35(s->machine) ? "ide-cd,bus=ide.2"
+						 : "ide-cd,bus=ide.1,unit=1";
 	bool sync = s->cache == CACHE_WRITETHROUGH || s->cache == CACHE_DIRECTSYNC;
 
-	if (b->f->disk_layers == 0 && !b->f->has_cdrom)
+	if (b->f->disk_layers == 0 && !b->f->has_cdrom && !b->f->has_share)
 		return;
 	if (scsi)
 		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
@@ -162,15 +179,10 @@ static void add_drives(const struct builder *b)
 	if (b->f->disk_layers > 0)
 		args_option(b->out, "-device", "%s,drive=disk0,write-cache=%s", hd,
 			    sync ? "off" : "on");
-	if (!b->f->has_cdrom)
-		return;
-	add_fd(b, QEMU_FD_CDROM, "cdrom");
-	args_option(b->out, "-blockdev",
-		    "{\"driver\":\"raw\",\"node-name\":\"cdrom\",\"read-only\":true,"
-		    "\"file\":{\"driver\":\"file\",\"node-name\":\"cdrom-file\","
-		    "\"filename\":\"/dev/fdset/%d\"}}",
-		    QEMU_FD_CDROM);
-	args_option(b->out, "-device", "%s,drive=cdrom", cd);
+	if (b->f->has_cdrom)
+		add_cd(b, QEMU_FD_CDROM, "cdrom", cd);
+	if (b->f->has_share)
+		add_cd(b, QEMU_FD_SHARE, "share", share);
 }
 
 static void add_domains(struct args *a, const char *list)
@@ -250,7 +262,7 @@ static void add_share(const struct builder *b)
 {
 	const struct settings *s = b->s;
 
-	if (!s->share_9p)
+	if (s->share != SHARE_9P)
 		return;
 	args_option(b->out, "-fsdev", "local,id=share,path=");
 	more_escaped(b->out, s->share_dir);

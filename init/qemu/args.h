@@ -21,6 +21,7 @@ enum qemu_fd {
 		6, /* listening unix socket VM_RUN_DIR/qmp.sock, for the user's programs */
 	QEMU_FD_CDROM = 7,
 	QEMU_FD_KVM = 8,   /* /dev/kvm, under KVM */
+	QEMU_FD_SHARE = 9, /* the disk of VM_SHARE=disk */
 	QEMU_FD_DISK = 10, /* and one more for each layer: 10, 11, ... */
 };
 
@@ -35,6 +36,7 @@ struct facts {
 	bool has_cdrom;
 	bool incoming;		   /* the machine's state comes over QMP before it runs */
 	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
+	bool has_share;		   /* the disk of VM_SHARE=disk */
 	int disk_layers;	   /* 0: no disk */
 	struct disk_fact disks[8]; /* top first, like struct disk */
 };

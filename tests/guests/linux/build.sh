@@ -121,7 +121,7 @@ private_apt
 image=$(depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | sed q)
 [ -n "$image" ] || die "Debian's package lists do not say which kernel linux-image-amd64 is"
 # shellcheck disable=SC2046 # one word a package
-fetch "$image" busybox-static $(depends --recurse dropbear-bin | grep '^[a-z]')
+fetch "$image" busybox-static $(depends --recurse dash dropbear-bin tar | grep '^[a-z]')
 
 # --- root file system ------------------------------------------------------------------------
 
@@ -140,13 +140,17 @@ for applet in $("$busybox" --list); do
 done
 ln -s /bin/modprobe "$root/sbin/modprobe" # where the kernel looks
 
-# dropbear with what the loader finds for it in the packages
+# dropbear, and (beside BusyBox's) dash and GNU tar, with what the loader finds for them in the packages
 loader=$(find "$work/pkg" -name ld-linux-x86-64.so.2 | sed q)
 libraries=$(find "$work/pkg" -name '*.so.*' -exec dirname {} + | sort -u | paste -sd :)
 run() { "$loader" --library-path "$libraries" "$@"; }
 dropbear=$(find "$work/pkg" -path '*sbin/dropbear')
+tar=$(find "$work/pkg" -path '*bin/tar')
 cp "$dropbear" "$root/sbin"
-run --list "$dropbear" | sed -n 's/.* => \(.*\) (.*/\1/p' | while read -r library; do
+cp "$tar" "$root/bin/gnu-tar"
+dash=$(find "$work/pkg" -path '*bin/dash')
+cp "$dash" "$root/bin"
+for program in "$dropbear" "$tar" "$dash"; do run --list "$program"; done | sort -u | sed -n 's/.* => \(.*\) (.*/\1/p' | while read -r library; do
     cp "$library" "$root/lib"
 done
 ln -s lib "$root/lib64"

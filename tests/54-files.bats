@@ -1,0 +1,187 @@
+# vm push and vm pull: by ssh, and on the serial console of a guest without ssh.
+load helpers
+
+linux() {
+    cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
+    chmod 666 "$T/linux.qcow2"
+    host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" \
+        VM_SSH_KEY="$GUESTS/linux-key" "$@"
+    vm wait --timeout 90
+}
+
+linux_ssh() {
+    SSH=$(free_port)
+    linux QEMU_HOSTFWDS="tcp:$SSH:22"
+    vm wait --for ssh --timeout 60
+}
+
+in_guest() {
+    vm exec --via ssh "$@"
+}
+
+# A tree with all that is hard to carry.
+make_tree() {
+    mkdir -p "$1/deep/er" "$1/empty"
+    head -c "${2:-300000}" /dev/urandom >"$1/random"
+    : >"$1/nothing"
+    printf 'x' >"$1/deep/odd"$'\n'"na\\me  'q' \"\$HOME\` -ü"
+    printf 'y' >"$1/-dash"
+    ln -s ../random "$1/deep/link"
+    ln -s /nowhere "$1/deep/dangling"
+    ln "$1/random" "$1/deep/er/hard"
+    chown 1234:4321 "$1/deep/er"
+    chmod 2750 "$1/deep/er"
+    chmod 4711 "$1/-dash"
+}
+
+# Every name, kind, mode, owner and link, and the contents.
+describe() {
+    (cd "$1" && find . -printf '%p %y %m %U:%G %l\0' | sort -z | sha256sum
+        find . -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+@test "by ssh: a tree there and back is the same; files are renamed, replaced and merged into" {
+    linux_ssh
+    make_tree "$T/tree"
+    run -0 vm push "$T/tree" /root/
+    assert_output ''
+    run -0 in_guest 'ls -ln /root/tree/-dash; ls -lnd /root/tree/deep/er; readlink /root/tree/deep/link'
+    assert_line --regexp '^-rws--x--x .* 0 +0 '
+    assert_line --regexp '^drwxr-s--- .* 1234 +4321 '
+    assert_line ../random
+    mkdir "$T/back"
+    run -0 vm pull /root/tree "$T/back"
+    assert_output ''
+    assert_equal "$(describe "$T/back/tree")" "$(describe "$T/tree")"
+
+    # A new name, one that is there, a directory that gets more, several.
+    echo one >"$T/one"
+    echo two >"$T/two"
+    vm push "$T/one" /root/name
+    vm push "$T/two" /root/name
+    run -0 in_guest cat /root/name
+    assert_output two
+    rm "$T/tree/random"
+    echo more >"$T/tree/more"
+    vm push "$T/tree/" /root
+    run -0 in_guest 'ls /root/tree/random /root/tree/more'
+    vm pull /root/name /root/tree/more "$T/back/"
+    assert_equal "$(cat "$T/back/name" "$T/back/more")" $'two\nmore'
+    run -0 in_guest 'ls -A /root /root/tree'
+    refute_output --partial .vm-copy
+    # With GNU tar on both sides, holes stay holes. (BusyBox's shell takes no tar but its own.)
+    in_guest 'ln -sf dash /bin/sh; ln -sf gnu-tar /bin/tar'
+    truncate -s 64M "$T/sparse"
+    printf middle | dd of="$T/sparse" bs=1 seek=32M conv=notrunc status=none
+    run -0 vm push "$T/sparse" /data/
+    run -0 in_guest 'wc -c </data/sparse; [ $(du -k /data/sparse | cut -f 1) -lt 100 ] && echo holes'
+    assert_output $'67108864\nholes'
+    run -0 vm pull /data/sparse "$T/back/"
+    [ "$(stat -c %b "$T/back/sparse")" -lt 100 ]
+    cmp -n 8 -i 33554432 "$T/sparse" "$T/back/sparse"
+    run -0 vm stop
+}
+
+@test "by ssh: what goes wrong is one error, and leaves nothing" {
+    linux_ssh
+    make_tree "$T/tree"
+    in_guest 'mkdir /small && mount -t tmpfs -o size=100k none /small && mkdir /root/dir'
+    run -1 vm push "$T/tree/random" /small/x
+    assert_line --partial "$T/tree/random was not pushed: the guest: "
+    assert_line --partial 'No space left on device'
+    run -0 in_guest 'ls -A /small'
+    assert_output ''
+    run -1 vm push "$T/tree" /root/none/x/
+    assert_output --partial '/root/none/x/: no such directory'
+    run -1 vm push "$T/tree/nothing" "$T/tree/random" /root/name
+    assert_output --partial '/root/name: no such directory'
+    cp "$T/tree/nothing" "$T/dir"
+    run -1 vm push "$T/dir" /root
+    assert_output --partial 'dir is a directory there'
+    run -66 vm push "$T/none" /root
+    assert_output --partial "$T/none: no such file or directory"
+    run -1 vm pull /root/none "$T/"
+    assert_output --partial 'the guest: /root/none: no such file or directory'
+    run -1 vm pull /etc/passwd "$T/none/x"
+    assert_output --partial 'this side: '
+    run -64 vm pull /root/. "$T"
+    run -64 vm push "$T/tree"
+    # Another login than the key's.
+    run -1 vm push --via ssh --login nobody "$T/tree" /root
+    assert_output --partial 'no ssh into the guest: '
+    # The guest ends meanwhile.
+    head -c 300M /dev/zero >"$T/zeros"
+    "${ENV[@]}" "$VM" push "$T/zeros" /root >"$T/push" 2>&1 3>&- &
+    pusher=$!
+    PIDS+=("$pusher")
+    wait_until 30 in_guest 'ls -d /root/.vm-copy.*'
+    vm stop --now || :
+    status=0
+    wait "$pusher" || status=$?
+    assert_equal "$status" 1
+    grep -q "zeros was not pushed: " "$T/push"
+}
+
+@test "on the serial console: exact, between the kernel's lines, with and without base64" {
+    linux QEMU_HOSTFWDS=none
+    make_tree "$T/tree" 40000
+    mkdir "$T/back"
+    # From the first block to the last.
+    run -0 vm exec 'while sleep 0.2; do set /tmp/.vm-stream.*; [ -e $1 ] && echo "kernel says something" >/dev/kmsg; done >/dev/null 2>&1 & true'
+    run -0 vm push "$T/tree" /root/
+    assert_output --partial 'over the serial console, which is slow: no port is forwarded'
+    run -0 vm pull --via serial /root/tree "$T/back"
+    assert_output ''
+    assert_equal "$(describe "$T/back/tree")" "$(describe "$T/tree")"
+    grep -q 'kernel says something' "$T/log/console.log"
+
+    # BusyBox's shell has its programs in itself; dash has to find them.
+    run -0 vm exec 'ln -sf dash /bin/sh; rm /bin/base64'
+    run -127 vm exec 'command -v base64'
+    head -c 5000 /dev/urandom >"$T/digits"
+    vm push --via serial "$T/digits" /root/name
+    vm pull --via serial /root/name "$T/back/"
+    cmp "$T/digits" "$T/back/name"
+
+    run -0 vm exec 'mkdir /small; mount -t tmpfs -o size=20k none /small'
+    run vm push --via serial "$T/tree/random" /small/x
+    assert_failure 1
+    assert_output --partial 'the guest: '
+    assert_output --partial 'No space left on device'
+    run -1 vm pull --via serial /root/none "$T/"
+    assert_output --partial 'the guest: /root/none: no such file or directory'
+    run -64 vm push --via serial "$T/digits" $'/root/a\tb'
+    run -78 vm push --via ssh "$T/digits" /root
+    assert_output --partial 'no port is forwarded'
+
+    # Broken off: the line is left usable, with its echo, and nothing of it in the guest.
+    before=$(stat -c %s "$T/log/console.log")
+    "${ENV[@]}" "$VM" push --via serial "$T/tree/random" /root/broken >"$T/push" 2>&1 3>&- &
+    pusher=$!
+    PIDS+=("$pusher")
+    wait_until 30 bash -c "tail -c +$before '$T/log/console.log' | grep -qaE '^A[0-9a-f]{16}\.3\.'"
+    kill -TERM "$pusher"
+    status=0
+    wait "$pusher" || status=$?
+    assert_equal "$status" 1
+    grep -q interrupted "$T/push"
+    run -0 vm exec 'ls -A /root /small /tmp; stty -a -F /dev/ttyS0'
+    refute_output --partial .vm-
+    refute_output --partial broken
+    refute_output --partial '-echo '
+    run -0 vm exec 'rm /bin/tar'
+    run -1 vm push --via serial "$T/digits" /root
+    assert_output --partial 'the guest has no tar'
+}
+
+@test "a guest without files, and no guest" {
+    host_env
+    run -1 vm push "$T" /root
+    assert_output --partial 'no guest runs here'
+    host_vm
+    vm wait --timeout 60
+    echo x >"$T/x"
+    run -78 vm push "$T/x" /root
+    assert_output --partial 'this guest (VM_GUEST=mach) has no files'
+    run -78 vm pull x "$T"
+}
