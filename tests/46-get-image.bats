@@ -11,7 +11,7 @@ setup_file() {
     mkdir -p "$S/latest/hurd-amd64" "$S/13.0/hurd-i386"
     head -c 3000000 /dev/urandom >"$S/disk.img"
     truncate -s 8M "$S/disk.img"
-    cd "$S"
+    cd "$S" || return
     echo readme >README
     tar -cJf disk.tar.xz README disk.img
     tar -czf "odd.tar.gz" --transform 's|disk.img|../../escape.img|' -P README disk.img
@@ -169,7 +169,7 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     docker run --rm --network host --tmpfs /small:size=4m "$IMAGE" init /usr/lib/vm/fetch-image \
         --dir /small --no-prepare "$URL/ok/disk.tar.xz" >"$T/said" 2>&1 && return 1
     grep -q 'has 4.* MB left, and disk.tar.xz with what it becomes needs' "$T/said"
-    ! requests disk.tar.xz
+    run ! requests disk.tar.xz
 }
 
 # fetch NAME URL: a container that fetches into $T/images.

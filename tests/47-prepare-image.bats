@@ -80,7 +80,7 @@ boots() {
     printf 'echo once >/root/was-here\n' >"$T/first"
     prepare --user demo --hostname mach --root-password-file "$T/password" --first-boot "$T/first" \
         --tcg-sshd "$T/disk.img" "$T/new.qcow2" >"$T/said" 2>&1
-    ! grep -q 'a secret' "$T/said"
+    run ! grep -q 'a secret' "$T/said"
     unpack "$T/new.qcow2"
     ssh-keygen -y -f "$T/ssh/id_ed25519" >"$T/public"
     for home in /root /home/demo; do
@@ -118,7 +118,7 @@ boots() {
     [ "$(inside 'cat /etc/ssh/sshd_config' | grep -m 1 PermitRootLogin)" = \
         'PermitRootLogin prohibit-password' ]
     inside 'cat /boot/grub/grub.cfg' >"$T/grub"
-    ! grep -q com0 "$T/grub"
+    run ! grep -q com0 "$T/grub"
 }
 
 @test "authorised keys from a file; no pair is made then" {
