@@ -328,7 +328,7 @@ static bool run_programs(struct fetch *f, char *const envp[], struct error *err)
 
 bool fetch_image(char *const envp[], int *status)
 {
-	static struct fetch f = {.said = -1};
+	static struct fetch f;
 	static struct errors ignored; /* plan_make() tells them */
 	struct error err = {0};
 
@@ -336,6 +336,7 @@ bool fetch_image(char *const envp[], int *status)
 		return true;
 	if (getpid() != 1)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	f.said = -1;
 	(void)snprintf(f.last, sizeof f.last, "begins to fetch %s", f.s.fetch_source);
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		f.control.clients[i].fd = -1;
