@@ -20,6 +20,6 @@ fuzz: $(FUZZ_BIN) ## fuzz the parsers, FUZZ_TIME seconds each (default 60)
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_INIT) $(wildcard init/*/*.h init/*/*.def) tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
 	@clang -std=c17 -D_GNU_SOURCE -Iinit -Itests/unit -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $< $(FUZZ_INIT)
+		-fno-sanitize-recover=all -o $@ $< $(FUZZ_INIT) -lm
 
 .PHONY: fuzz
