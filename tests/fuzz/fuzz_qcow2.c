@@ -48,6 +48,7 @@ static void check_tables(const struct qcow2 *q, const uint8_t *data, size_t size
 	size_t cluster = (size_t)1 << q->cluster_bits;
 	struct error err = {0};
 	struct qcow2_bitmap bitmap;
+	struct qcow2_snapshot snapshot;
 	uint64_t entry;
 
 	(void)said(qcow2_check_table(q, data, size / 8, 0, file_size, "table", "f", &err), &err);
@@ -56,8 +57,11 @@ static void check_tables(const struct qcow2 *q, const uint8_t *data, size_t size
 		(void)said(qcow2_check_l2(q, data, 0, file_size, "f", &err), &err);
 	}
 	if (size >= QCOW2_SNAPSHOT_ENTRY &&
-	    said(qcow2_check_snapshot(data, 0, &entry, "f", &err), &err))
+	    said(qcow2_check_snapshot(data, 0, &entry, "f", &err), &err)) {
 		check(entry >= QCOW2_SNAPSHOT_ENTRY && entry < 1u << 20);
+		if (size >= entry)
+			qcow2_read_snapshot(data, (size_t)entry, &snapshot);
+	}
 	if (size < QCOW2_BITMAP_ENTRY)
 		return;
 	if (said(qcow2_check_bitmap(q, data, 0, &bitmap, "f", &err), &err))

@@ -3,6 +3,7 @@
  *
  * tests/40-qcow2.bats asks QEMU whether it agrees; here is what we say.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -427,6 +428,80 @@ static void snapshot_and_bitmap_entries(void **state)
 					 "of a cluster");
 }
 
+static void snapshot_entry_read(void **state)
+{
+	uint8_t e[QCOW2_SNAPSHOT_ENTRY + 16 + 2 + 200] = {0};
+	struct qcow2_snapshot one;
+
+	(void)state;
+	put_be32(e + 16, 1700000000);
+	put_be64(e + 24, 5000000000);
+	put_be32(e + 32, 7);
+	e[13] = 2;
+	e[15] = 6;
+	memcpy(e + QCOW2_SNAPSHOT_ENTRY, "12before", 8);
+	qcow2_read_snapshot(e, QCOW2_SNAPSHOT_ENTRY + 8, &one);
+	assert_string_equal(one.id, "12");
+	assert_string_equal(one.name, "before");
+	assert_int_equal(one.memory, 7);
+	assert_int_equal(one.clock_ns, 5000000000);
+	assert_int_equal(one.date, 1700000000);
+	/* With more data the size has 64 bits; a name that is too long is cut. */
+	put_be32(e + 36, 16);
+	put_be64(e + QCOW2_SNAPSHOT_ENTRY, UINT64_C(5) << 32);
+	e[15] = 200;
+	memset(e + QCOW2_SNAPSHOT_ENTRY + 16, 'x', 202);
+	qcow2_read_snapshot(e, sizeof e, &one);
+	assert_true(one.memory == UINT64_C(5) << 32);
+	assert_string_equal(one.id, "xx");
+	assert_int_equal(strlen(one.name), sizeof one.name - 1);
+}
+
+/* What qemu-img and our own parser say of an overlay over a base. */
+static void overlays_name_their_base(void **state)
+{
+	static const char *const formats[] = {"raw", "qcow2"};
+	char dir[] = "/tmp/test_qcow2-XXXXXX";
+	char command[512];
+	char too_long[1025];
+	struct qcow2_base base = {.name = "base.img", .mark = "1073741824 1700000000.000000001"};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < 2; i++) {
+		base.format = formats[i];
+		size_t n = qcow2_overlay(GIB, &base, image, &file_size);
+
+		assert_true(n > 0);
+		accepted();
+		assert_string_equal(q.mark, base.mark);
+		(void)snprintf(command, sizeof command, "%s/overlay", dir);
+		int fd = open(command, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		assert_true(fd >= 0);
+		assert_int_equal(pwrite(fd, image, n, 0), (ssize_t)n);
+		assert_int_equal(ftruncate(fd, (off_t)file_size), 0);
+		(void)close(fd);
+		(void)snprintf(command, sizeof command,
+			       "cd %s && qemu-img create -q -f %s base.img 1G && qemu-img check -q "
+			       "overlay && qemu-img info overlay >info && grep -qx 'backing file: "
+			       "base.img.*' info && grep -qx 'backing file format: %s' info",
+			       dir, formats[i], formats[i]);
+		int status = system(command); /* NOLINT(cert-env33-c): names of our own */
+
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	memset(too_long, 'x', sizeof too_long);
+	too_long[sizeof too_long - 1] = '\0';
+	base.name = too_long;
+	assert_int_equal(qcow2_overlay(GIB, &base, image, &file_size), 0);
+	base.name = too_long + 1;
+	assert_true(qcow2_overlay(GIB, &base, image, &file_size) > 0);
+	(void)snprintf(command, sizeof command, "rm -r %s", dir);
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name of our own */
+}
+
 static void fresh_images_are_clean(void **state)
 {
 	static const uint64_t sizes[] = {
@@ -523,6 +598,8 @@ int main(void)
 		cmocka_unit_test_setup(refcounts_of_every_width, fresh),
 		cmocka_unit_test_setup(l2_entries, fresh),
 		cmocka_unit_test_setup(snapshot_and_bitmap_entries, fresh),
+		cmocka_unit_test(snapshot_entry_read),
+		cmocka_unit_test(overlays_name_their_base),
 		cmocka_unit_test(fresh_images_are_clean),
 		cmocka_unit_test(other_formats),
 	};
