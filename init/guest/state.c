@@ -14,7 +14,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/profile.h"
 #include "guest/supervisor.h"
 
 #define FDSET 99 /* a number that the vector does not use (QEMU_FD_DISK + n) */
@@ -95,11 +94,6 @@ static void go_on(struct supervisor *v)
 		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
 }
 
-static void answer_warm(struct supervisor *v, int status, const char *line)
-{
-	requests_warm(v, status, line);
-}
-
 /* It cannot be saved, for the reason WHY. */
 static void failed(struct supervisor *v, const char *why)
 {
@@ -116,7 +110,7 @@ static void failed(struct supervisor *v, const char *why)
 	log_warning("%.*s", (int)strlen(line) - 1, line);
 	event("state", "\"saved\":false");
 	if (what == SAVING_WARM)
-		answer_warm(v, EXIT_QEMU_FAILED, line);
+		requests_warm(v, EXIT_QEMU_FAILED, line);
 	else
 		supervisor_climb(v, LADDER_FAILED);
 }
@@ -135,7 +129,7 @@ void state_abort(struct supervisor *v)
 	helper_kill(v, HELPER_STATE);
 	(void)state_remove(st->part);
 	go_on(v);
-	answer_warm(v, EXIT_NOT_READY, "the guest is being stopped\n");
+	requests_warm(v, EXIT_NOT_READY, "the guest is being stopped\n");
 }
 
 static bool write_manifest(struct supervisor *v, struct error *err)
@@ -183,7 +177,7 @@ static void saved(struct supervisor *v)
 	if (st->saving == SAVING_WARM) {
 		st->saving = SAVING_NOTHING;
 		go_on(v);
-		answer_warm(v, EXIT_CLEAN, line);
+		requests_warm(v, EXIT_CLEAN, line);
 		return;
 	}
 	st->saving = SAVING_NOTHING;
@@ -248,8 +242,7 @@ static void on_migrate(struct qmp *q, const struct json *doc, const struct json_
 		failed(v, error);
 }
 
-/* Can this guest's state be saved at all, now or later? */
-static bool possible(const struct supervisor *v, enum saving what, struct error *err)
+bool state_possible(const struct supervisor *v, enum saving what, struct error *err)
 {
 	if (v->save.saving != SAVING_NOTHING)
 		return error_set(err, EXIT_NOT_READY, "", "a state is being saved already");
@@ -276,7 +269,7 @@ bool state_save(struct supervisor *v, enum saving what, struct error *err)
 		return error_set(err, EXIT_NOT_READY, "", "the guest does not run");
 	if (v->io_error)
 		return error_set(err, EXIT_NOT_READY, "", "its disk has an error");
-	if (!possible(v, what, err) ||
+	if (!state_possible(v, what, err) ||
 	    !state_path(&v->plan->s, &v->plan->disk, kind_of(what), st->dir, err) ||
 	    !state_begin(st->dir, st->part, err))
 		return false;
@@ -427,75 +420,4 @@ void state_on_migration(struct supervisor *v, const struct json *doc, const stru
 		on_written(v);
 	else if (st->migrating && bad)
 		(void)qmp_send(&v->qmp, "query-migrate", NULL, on_query, v);
-}
-
-/* ---- when the guest is ready --------------------------------------------------------------- */
-
-static void save_warm(struct supervisor *v)
-{
-	struct error err = {0};
-	char line[1400];
-
-	v->save.warm_asked = false;
-	if (state_save(v, SAVING_WARM, &err))
-		return;
-	(void)snprintf(line, sizeof line, "the warm state cannot be saved: %s\n", err.message);
-	log_warning("%.*s", (int)strlen(line) - 1, line);
-	answer_warm(v, err.status, line);
-}
-
-#define CLOCK_NS UINT64_C(3000000000)
-
-void state_ready(struct supervisor *v)
-{
-	if (v->save.resumed && profile_of((enum guest)v->plan->s.guest)->set_clock)
-		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
-	if (v->save.warm_asked || (v->plan->s.warm && !v->save.resumed))
-		save_warm(v);
-}
-
-static void on_clock(struct supervisor *v, int status, const char *line)
-{
-	(void)v, (void)line;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		log_info("the guest's clock is set");
-	else
-		log_warning("the guest's clock could not be set: it stands where the state was "
-			    "saved");
-}
-
-/* The emulated clock chip goes on with the host's time; a system that has read it when it booted
- * does not notice. */
-void state_set_clock(struct supervisor *v)
-{
-	char command[64];
-	struct error err = {0};
-	struct timespec now;
-	char *argv[] = {(char *)"vm", (char *)"exec", (char *)"--timeout",
-			(char *)"20", (char *)"--",   command,
-			NULL};
-	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
-	const char *set = profile_of((enum guest)v->plan->s.guest)->set_clock;
-
-	if (v->state != VM_RUNNING || !set)
-		return;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)snprintf(command, sizeof command, "%s@%lld", set, (long long)now.tv_sec + 1);
-	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err))
-		error_report(&err);
-}
-
-void state_request(struct supervisor *v, struct control *c, int slot, const char *arg)
-{
-	struct error err = {0};
-	char line[1400];
-
-	(void)arg;
-	if (v->life.ready ? state_save(v, SAVING_WARM, &err) : possible(v, SAVING_WARM, &err)) {
-		v->save.warm_asked = !v->life.ready;
-		requests_await_warm(c, slot);
-		return;
-	}
-	(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
-	control_answer(c, slot, err.status, line, strlen(line));
 }

@@ -39,6 +39,8 @@ struct state {
 	char dir[STATE_PATH_MAX], part[STATE_PATH_MAX];
 };
 
+/* Can this guest's state be saved at all, now or later? */
+bool state_possible(const struct supervisor *v, enum saving what, struct error *err);
 /* Begin to save. False, with the reason, when that cannot be. */
 bool state_save(struct supervisor *v, enum saving what, struct error *err);
 /* Give up what is being saved, and let the guest run on. */
@@ -52,7 +54,7 @@ void state_on_migration(struct supervisor *v, const struct json *doc,
 /* QEMU has ended: did it not take a state? Starts a cold one; true until that cannot be. */
 bool state_retry_cold(struct supervisor *v);
 
-/* The guest is ready: save it if VM_WARM=1 or `vm warm` wants that. */
+/* warm.c. The guest is ready: save it if VM_WARM=1 or `vm warm` wants that. */
 void state_ready(struct supervisor *v);
 /* TIMER_CLOCK: the guest has been resumed for a moment, set its clock. */
 void state_set_clock(struct supervisor *v);
