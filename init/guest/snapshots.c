@@ -12,11 +12,9 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/profile.h"
 #include "guest/supervisor.h"
 
-#define JOB	 "vm-snapshot-%u"
-#define CLOCK_NS UINT64_C(3000000000)
+#define JOB "vm-snapshot-%u"
 
 static void start(struct supervisor *v, enum snapshot_action job);
 
@@ -91,13 +89,11 @@ static void succeed(struct supervisor *v)
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
+/* The guest's clock is left to whoever loads: setting it takes the console (state_set_clock()),
+ * which he may be about to use. */
 static void loaded(struct supervisor *v)
 {
-	bool ready = strcmp(v->snapshot.tag, v->snapshot.name) == 0;
-
-	life_loaded(v, ready);
-	if (ready && v->state == VM_RUNNING && profile_of((enum guest)v->plan->s.guest)->set_clock)
-		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
+	life_loaded(v, strcmp(v->snapshot.tag, v->snapshot.name) == 0);
 	succeed(v);
 }
 
@@ -217,13 +213,37 @@ static void start(struct supervisor *v, enum snapshot_action job)
 		concluded(v, "QEMU does not answer");
 }
 
+/* A blocker would be found when the old one is gone already. */
+static void on_blockers(struct qmp *q, const struct json *doc, const struct json_value *result,
+			const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+	const struct json_value *reasons = json_get(doc, result, "blocked-reasons");
+
+	(void)q;
+	if (v->snapshot.action == SNAPSHOT_NONE)
+		return;
+	if (reasons && reasons->first >= 0)
+		error = doc->values[reasons->first].text;
+	if (error)
+		concluded(v, error);
+	else
+		start(v, SNAPSHOT_DELETE);
+}
+
+static void replace(struct supervisor *v)
+{
+	if (!qmp_send(&v->qmp, "query-migrate", NULL, on_blockers, v))
+		concluded(v, "QEMU does not answer");
+}
+
 void snapshots_lost(struct supervisor *v)
 {
 	if (v->snapshot.action != SNAPSHOT_NONE)
 		fail(v, EXIT_QEMU_FAILED, "QEMU has ended", "");
 }
 
-const char *snapshots_text_of(const struct supervisor *v)
+const char *snapshots_pausing(const struct supervisor *v)
 {
 	switch (v->snapshot.action) {
 	case SNAPSHOT_SAVE: return "paused: a snapshot is being saved";
@@ -381,5 +401,8 @@ void snapshots_request(struct supervisor *v, struct control *c, int slot, const 
 	w->number = c->clients[slot].number;
 	w->since_ns = clock_now();
 	w->was_running = v->state == VM_RUNNING;
-	start(v, w->replacing ? SNAPSHOT_DELETE : w->action);
+	if (w->replacing)
+		replace(v);
+	else
+		start(v, w->action);
 }

@@ -43,6 +43,6 @@ void snapshots_on_job(struct supervisor *v, const struct json *doc, const struct
 void snapshots_lost(struct supervisor *v);
 
 /* What the guest stands still for; NULL for nothing. */
-const char *snapshots_text_of(const struct supervisor *v);
+const char *snapshots_pausing(const struct supervisor *v);
 
 #endif

@@ -53,8 +53,8 @@ static const char *trouble(const struct supervisor *v)
 		return "the guest is being suspended";
 	if (v->life.dead)
 		return "the guest is dead: every processor is halted with interrupts off";
-	if (v->state == VM_PAUSED && snapshots_text_of(v))
-		return snapshots_text_of(v);
+	if (v->state == VM_PAUSED && snapshots_pausing(v))
+		return snapshots_pausing(v);
 	return trouble_text(v);
 }
 
