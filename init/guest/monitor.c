@@ -193,9 +193,7 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 	} else if (strcmp(name, "GUEST_PANICKED") == 0) {
 		proof_pvpanic(v);
 	} else if (strcmp(name, "RESET") == 0) {
-		reason = json_string(doc, data, "reason");
-		if (!reason || strcmp(reason, "snapshot-load") != 0) /* QEMU's own, on the way */
-			on_reset(v, json_bool(doc, data, "guest", false));
+		on_reset(v, json_bool(doc, data, "guest", false));
 	} else if (strcmp(name, "JOB_STATUS_CHANGE") == 0) {
 		snapshots_on_job(v, doc, data);
 	}
