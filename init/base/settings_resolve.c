@@ -378,6 +378,13 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 				 "leave ENABLE_9P unset, or set VM_SHARE=9p",
 				 "ENABLE_9P=1 and VM_SHARE=%s: the guest gets SHARE_DIR one way",
 				 s->share == SHARE_DISK ? "disk" : "none");
+	if (s->share == SHARE_DISK && (s->warm || s->stop == STOP_SUSPEND))
+		(void)errors_add(
+			errs, EXIT_BAD_SETTING,
+			"leave VM_SHARE=disk out, and use vm push and vm pull",
+			"VM_SHARE=disk with %s: that disk is made anew at each start, and a "
+			"saved state belongs to the old one",
+			s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (!s->stop_ladder)
 		s->stop_ladder = p->stop_ladder;
 	if (s->vga == VGA_AUTO)

@@ -13,7 +13,7 @@ int cmd_commit_state(const struct command *self, int argc, char **argv, char **e
 	(void)envp;
 	if (argc != 4)
 		return cmd_usage(self, "it takes three arguments", NULL);
-	if (state_commit(argv[1], argv[2], STATE_COMMIT_FD, atoi(argv[3]), &err))
+	if (state_commit(argv[1], argv[2], STATE_COMMIT_FD, (int)strtol(argv[3], NULL, 10), &err))
 		return EXIT_CLEAN;
 	error_report(&err);
 	return err.status;

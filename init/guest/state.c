@@ -23,11 +23,11 @@
 
 static bool has_version(const struct qmp *q, int major, int minor)
 {
-	int have_major = 0;
-	int have_minor = 0;
+	char *end;
+	long have_major = strtol(q->version, &end, 10);
+	long have_minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
 
-	return sscanf(q->version, "%d.%d", &have_major, &have_minor) == 2 &&
-	       (have_major > major || (have_major == major && have_minor >= minor));
+	return (have_major > major || (have_major == major && have_minor >= minor));
 }
 
 /* A file in a set of descriptors can be the target of a migration since 9.1. */
