@@ -12,7 +12,7 @@
 #define ROW	 34.0
 #define BAR	 20.0
 #define RIGHT	 90.0 /* for what stands behind a row */
-#define LEGEND_W 210.0
+#define LEGEND_W 160.0
 
 /* All cells' figures, at once: axes depend on all of them. NULL: no memory. */
 static struct cell_figures *all_figures(const struct report *r)
@@ -99,12 +99,11 @@ static void add_row(const struct cell *c, const struct cell_figures *f, double y
 		double x = scale_at(s, p->at.mean);
 		double end = i + 1 < f->phases ? f->phase[i + 1].at.mean : f->total.mean;
 		double w = scale_at(s, end) - x;
-		size_t place = legend_place(l, p->name);
-
+		if (!(w > 0))
+			continue;
 		(void)snprintf(say, sizeof say, "%s %s: %.1f ms, from %.1f ms on", c->key, p->name,
 			       end - p->at.mean, p->at.mean);
-		if (w > 0)
-			svg_rect(t, x, y, w, BAR, segment_class(place, klass), say);
+		svg_rect(t, x, y, w, BAR, segment_class(legend_place(l, p->name), klass), say);
 	}
 	if (f->total.n == 0)
 		return;
@@ -187,7 +186,8 @@ static void add_box(const struct report *r, size_t cell, const struct summary *f
 	}
 	(void)snprintf(say, sizeof say, "%s: median %.1f ms, quartiles %.1f and %.1f, %zu samples",
 		       r->cell[cell].key, f->median, f->q1, f->q3, f->n);
-	svg_line(t, scale_at(s, low), middle, scale_at(s, high), middle, "whisker");
+	svg_line(t, scale_at(s, low), middle, scale_at(s, f->q1), middle, "whisker");
+	svg_line(t, scale_at(s, f->q3), middle, scale_at(s, high), middle, "whisker");
 	svg_line(t, scale_at(s, low), y + 5, scale_at(s, low), y + BAR - 5, "whisker");
 	svg_line(t, scale_at(s, high), y + 5, scale_at(s, high), y + BAR - 5, "whisker");
 	svg_rect(t, scale_at(s, f->q1), y, scale_at(s, f->q3) - scale_at(s, f->q1), BAR, "box",
@@ -348,8 +348,10 @@ static void add_group(const struct report *r, const struct cell_figures *f, cons
 	}
 	(void)snprintf(klass, sizeof klass, "c%zu", series % SVG_COLOURS);
 	svg_rect(t, PLOT_RIGHT + 24, PLOT_TOP + 22 * (double)(series + 1), 12, 12, klass, NULL);
+	const char *rest = strchr(r->cell[group[0]].key + strlen("cpu_"), '_');
+
 	svg_text(t, PLOT_RIGHT + 42, PLOT_TOP + 22 * (double)(series + 1) + 10, "fg", "start",
-		 r->cell[group[0]].key);
+		 rest ? rest + 1 : "measured");
 }
 
 bool report_speedup(const struct report *r, struct text *t)

@@ -29,10 +29,7 @@ static bool take_text(const struct json *doc, const struct json_value *o, const 
 {
 	const char *s = json_string(doc, o, name);
 
-	if (!s)
-		return false;
-	(void)snprintf(out, size, "%s", s);
-	return true;
+	return s && snprintf(out, size, "%s", s) < (int)size;
 }
 
 static double take_number(const struct json *doc, const struct json_value *o, const char *name)
@@ -121,8 +118,9 @@ static bool read_sample(const struct json *doc, const struct json_value *v, size
 	s->exits = take_number(doc, v, "exits");
 	n = 0;
 	for (int32_t i = phases->first; i >= 0; i = doc->values[i].next, n++) {
-		(void)snprintf(s->phase[n].name, sizeof s->phase[n].name, "%s",
-			       doc->values[i].name);
+		if (snprintf(s->phase[n].name, sizeof s->phase[n].name, "%s",
+			     doc->values[i].name) >= (int)sizeof s->phase[n].name)
+			return false;
 		s->phase[n].at_ms = take_number(doc, phases, doc->values[i].name);
 		if (isnan(s->phase[n].at_ms))
 			return false;
@@ -143,9 +141,14 @@ static bool read_cell(const struct json *doc, const char *key, struct report *r)
 
 	if (r->cells == REPORT_CELLS || cpus < 1 || !samples || samples->type != JSON_ARRAY)
 		return false;
+	for (size_t i = 0; i < r->cells; i++)
+		if (strcmp(r->cell[i].key, key) == 0)
+			return false;
 	struct cell *c = &r->cell[r->cells++];
 
-	(void)snprintf(c->key, sizeof c->key, "%s", key);
+	if (strncmp(key, "cpu_", 4) != 0 ||
+	    snprintf(c->key, sizeof c->key, "%s", key) >= (int)sizeof c->key)
+		return false;
 	(void)snprintf(c->value[AXIS_CPUS], AXIS_VALUE, "%ld", cpus);
 	for (int a = AXIS_CPUS + 1; a < AXES; a++)
 		if (!take_text(doc, v, axis_name((enum axis)a), c->value[a], AXIS_VALUE))

@@ -168,20 +168,26 @@ static void add_number(struct text *t, double x, int digits)
 		text_add(t, ",");
 }
 
-/* Names of all phases of all samples, in the order in which they come first. */
+/* NAME behind the N names, unless it is there or the list is full. Returns how many there are. */
+static size_t add_name(const char *names[REPORT_PHASES], size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return n;
+	if (n < REPORT_PHASES)
+		names[n++] = name;
+	return n;
+}
+
+/* Names of all phases of all samples, in the order in which they come first, cell by cell. */
 static size_t all_phases(const struct report *r, const char *names[REPORT_PHASES])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->count; i++)
-		for (size_t k = 0; k < r->sample[i].phases; k++) {
-			size_t known = 0;
-
-			while (known < n && strcmp(names[known], r->sample[i].phase[k].name) != 0)
-				known++;
-			if (known == n && n < REPORT_PHASES)
-				names[n++] = r->sample[i].phase[k].name;
-		}
+	for (size_t c = 0; c < r->cells; c++)
+		for (size_t i = 0; i < r->count; i++)
+			for (size_t k = 0; r->sample[i].cell == c && k < r->sample[i].phases; k++)
+				n = add_name(names, n, r->sample[i].phase[k].name);
 	return n;
 }
 
@@ -191,6 +197,27 @@ static double phase_at(const struct sample *s, const char *name)
 		if (strcmp(s->phase[i].name, name) == 0)
 			return s->phase[i].at_ms;
 	return NAN;
+}
+
+static void add_record(const struct report *r, const struct sample *s, const char *const *names,
+		       size_t phases, struct text *t)
+{
+	text_add(t, "%s", r->cell[s->cell].key);
+	for (int a = 0; a < AXES; a++)
+		add_field(t, r->cell[s->cell].value[a]);
+	text_add(t, ",%ld,%d,%s", s->round, s->warm_up, sample_status_name(s->status));
+	add_field(t, s->why);
+	add_field(t, s->started);
+	add_field(t, s->log);
+	add_number(t, s->total_ms, 3);
+	add_number(t, s->cpu_ms, 3);
+	add_number(t, s->peak_kib, 0);
+	add_number(t, s->bytes, 0);
+	add_number(t, s->instructions, 0);
+	add_number(t, s->exits, 0);
+	for (size_t k = 0; k < phases; k++)
+		add_number(t, phase_at(s, names[k]), 3);
+	text_add(t, "\r\n");
 }
 
 void report_csv(const struct report *r, struct text *t)
@@ -206,26 +233,10 @@ void report_csv(const struct report *r, struct text *t)
 	for (size_t i = 0; i < phases; i++)
 		text_add(t, ",%s_ms", names[i]);
 	text_add(t, "\r\n");
-	for (size_t i = 0; i < r->count; i++) {
-		const struct sample *s = &r->sample[i];
-
-		text_add(t, "%s", r->cell[s->cell].key);
-		for (int a = 0; a < AXES; a++)
-			add_field(t, r->cell[s->cell].value[a]);
-		text_add(t, ",%ld,%d,%s", s->round, s->warm_up, sample_status_name(s->status));
-		add_field(t, s->why);
-		add_field(t, s->started);
-		add_field(t, s->log);
-		add_number(t, s->total_ms, 3);
-		add_number(t, s->cpu_ms, 3);
-		add_number(t, s->peak_kib, 0);
-		add_number(t, s->bytes, 0);
-		add_number(t, s->instructions, 0);
-		add_number(t, s->exits, 0);
-		for (size_t k = 0; k < phases; k++)
-			add_number(t, phase_at(s, names[k]), 3);
-		text_add(t, "\r\n");
-	}
+	for (size_t c = 0; c < r->cells; c++)
+		for (size_t i = 0; i < r->count; i++)
+			if (r->sample[i].cell == c)
+				add_record(r, &r->sample[i], names, phases, t);
 }
 
 /* ---- two reports ---- */

@@ -1,6 +1,7 @@
 /* profiler_files.c - the directory of a report, and the clock's check (profiler.h). */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +187,7 @@ void profile_resolution(struct resolution *out)
 	stats_summarise(late, n, &s); /* which puts them in order */
 	if (n > 0)
 		*out = (struct resolution){.rounds = (double)n,
-					   .median_us = s.median,
+					   .median_us = round(s.median * 1e3) / 1e3,
 					   .p99_us = late[n - 1 - n / 100],
 					   .max_us = s.max};
 }

@@ -10,9 +10,12 @@
 
 #include "base/io.h"
 
-/* A guest that has no network yet lets an attempt hang (slirp sends the SYN again), and a slow sshd
- * needs seconds to say its name. The pause is the resolution of what is measured so. */
-#define TAKES_NS UINT64_C(5000000000)
+/* A guest that has no network yet lets an attempt hang, and slirp sends its SYN again later and
+ * later; a guest that has one refuses at once, and a slow sshd needs seconds to say its name. So
+ * attempts are short (a 32nd of the time so far) until one was refused, and as long as it takes
+ * from then on. The pause between them is the resolution of what is measured then. */
+#define SHORT_NS UINT64_C(250000000)
+#define LONG_NS	 UINT64_C(5000000000)
 #define PAUSE_NS UINT64_C(20000000)
 
 static const struct {
@@ -47,14 +50,23 @@ static void give_up(struct port_probe *p, uint64_t now)
 	p->next_ns = now + PAUSE_NS;
 }
 
+static uint64_t patience(const struct port_probe *p, uint64_t now)
+{
+	uint64_t part = (now - p->began_ns) / 32;
+
+	return p->refused || part > LONG_NS ? LONG_NS : part < SHORT_NS ? SHORT_NS : part;
+}
+
 static void attempt(struct port_probe *p, uint64_t now)
 {
 	struct sockaddr_in to = loopback(p->port);
 
+	if (p->began_ns == 0)
+		p->began_ns = now;
 	p->len = 0;
 	p->asked = false;
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	p->next_ns = now + TAKES_NS;
+	p->next_ns = now + patience(p, now);
 	if (p->fd < 0 ||
 	    (connect(p->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS))
 		give_up(p, now);
@@ -73,6 +85,7 @@ static bool take(struct port_probe *p, uint64_t now)
 		p->len += (size_t)got;
 		return p->len == n;
 	}
+	p->refused = true;
 	give_up(p, now);
 	return false;
 }

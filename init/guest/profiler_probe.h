@@ -15,7 +15,9 @@ struct port_probe {
 	uint16_t port; /* on 127.0.0.1 */
 	int fd;	       /* -1: none is connected or connecting */
 	bool asked;
-	uint64_t next_ns; /* the attempt's end, or the next one's beginning */
+	bool refused;	   /* once: the guest has a network, and nobody listened */
+	uint64_t began_ns; /* the first attempt; 0: none yet */
+	uint64_t next_ns;  /* the attempt's end, or the next one's beginning */
 	size_t len;
 	char line[8];
 };

@@ -2,7 +2,8 @@
  *
  * It prints a line on COM1, then: DEAD halts with interrupts off; FAULT has no interrupt table when
  * it faults; SILENT prints nothing and idles; IDLE idles; COUNT increments a byte in the disk's second sector,
- * prints it, and idles before any login.
+ * prints it, and idles before any login; TICK prints a line every 100 ms by the PIT, with a number
+ * and the time-stamp counter as it was just before: the boot profiler's times are held against it.
  */
 	.code16
 	.globl _start
@@ -22,6 +23,55 @@ _start:
 	movb buffer, %al
 	addb $'0', %al
 	movb %al, digit
+#endif
+#ifdef TICK
+	movb $0x36, %al		/* channel 0, low byte then high, square wave: 1193182 Hz / 11932 */
+	outb %al, $0x43		/* is an interrupt every 10.0002 ms, and the BIOS counts them */
+	movb $0x9c, %al
+	outb %al, $0x40
+	movb $0x2e, %al
+	outb %al, $0x40
+	sti
+	movw ticks, %bx
+5:	addw $10, %bx
+6:	hlt
+	movw ticks, %ax
+	subw %bx, %ax
+	js 6b
+	rdtsc
+	movl %eax, tsc
+	movl %edx, tsc+4
+	movb number, %al
+	call hex
+	movb $' ', %al
+	call put
+	movw $tsc+7, %si
+	movw $8, %cx
+7:	movb (%si), %al
+	call hex
+	decw %si
+	loop 7b
+	movb $'\r', %al
+	call put
+	movb $'\n', %al
+	call put
+	incb number
+	jmp 5b
+hex:	pushw %ax		/* the byte in AL, two digits */
+	shrb $4, %al
+	call 8f
+	popw %ax
+	andb $15, %al
+8:	addb $'0', %al
+	cmpb $'9', %al
+	jbe put
+	addb $'a' - '9' - 1, %al
+put:	movw $0x3f8, %dx
+	outb %al, %dx
+	ret
+number:	.byte 0
+	.set ticks, 0x46c
+	.set tsc, 0x8000
 #endif
 #ifndef SILENT
 	movw $text, %si

@@ -1,0 +1,275 @@
+/* test_report.c - the profiler's report: its JSON read back, its figures, tables and pictures. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "format/report.h"
+
+/* A sample of CELL that took MS, with a kernel that began at half of that. */
+static struct sample *add(struct report *r, size_t cell, long round, double ms)
+{
+	struct sample *s = report_add(r, 2);
+
+	assert_non_null(s);
+	s->cell = cell;
+	s->round = round;
+	s->total_ms = ms;
+	s->cpu_ms = ms / 4;
+	(void)snprintf(s->log, sizeof s->log, "console/%04zu.log", r->count);
+	(void)snprintf(s->phase[0].name, sizeof s->phase[0].name, "qemu");
+	(void)snprintf(s->phase[1].name, sizeof s->phase[1].name, "kernel");
+	s->phase[1].at_ms = ms / 2;
+	return s;
+}
+
+static void add_cell(struct report *r, const char *key, const char *cpus, const char *ram)
+{
+	struct cell *c = &r->cell[r->cells++];
+
+	(void)snprintf(c->key, sizeof c->key, "%s", key);
+	(void)snprintf(c->value[AXIS_CPUS], AXIS_VALUE, "%s", cpus);
+	(void)snprintf(c->value[AXIS_RAM], AXIS_VALUE, "%s", ram);
+	c->estimated_ms = NAN;
+}
+
+/* Two cells of three samples each, one of them with a failure and a warm-up besides. */
+static int make(void **state)
+{
+	struct report *r = calloc(1, sizeof *r);
+
+	assert_non_null(r);
+	(void)snprintf(r->guest, sizeof r->guest, "mach");
+	(void)snprintf(r->until, sizeof r->until, "log\"in <&>");
+	r->samples = 3;
+	r->planned = 9;
+	r->partial = true;
+	r->resolution =
+		(struct resolution){.rounds = 300, .median_us = 5, .p99_us = 9, .max_us = 10};
+	add_cell(r, "cpu_1", "1", "128");
+	add_cell(r, "cpu_4", "4", "128");
+	for (int i = 0; i < 3; i++) {
+		add(r, 0, i + 1, 1000 + 10 * i);
+		add(r, 1, i + 1, 400 + 10 * i);
+	}
+	add(r, 0, 1, 9999)->warm_up = true;
+	struct sample *late = add(r, 1, 4, 8888);
+
+	late->status = SAMPLE_TIMEOUT;
+	(void)snprintf(late->why, sizeof late->why, "the time, \"all of it\",\nwas over");
+	*state = r;
+	return 0;
+}
+
+static int drop(void **state)
+{
+	report_free(*state);
+	free(*state);
+	return 0;
+}
+
+static void samples_that_count_make_the_figures(void **state)
+{
+	const struct report *r = *state;
+	struct cell_figures f;
+
+	assert_true(report_figures(r, 0, &f));
+	assert_int_equal(f.total.n, 3);
+	assert_int_equal(f.failed, 0);
+	assert_true(fabs(f.total.mean - 1010) < 1e-9);
+	assert_int_equal(f.phases, 2);
+	assert_string_equal(f.phase[1].name, "kernel");
+	assert_true(fabs(f.phase[1].at.mean - 505) < 1e-9);
+	assert_true(fabs(f.phase[0].takes.mean - 505) < 1e-9);
+	assert_true(report_figures(r, 1, &f));
+	assert_int_equal(f.total.n, 3);
+	assert_int_equal(f.failed, 1);
+	assert_int_equal(report_single(r, 1), 0);
+	assert_int_equal(report_cpus(r, 1), 4);
+}
+
+static void a_single_differs_in_the_processors_only(void **state)
+{
+	struct report *r = *state;
+
+	add_cell(r, "cpu_4_512M", "4", "512");
+	assert_int_equal(report_single(r, 2), -1);
+	add_cell(r, "cpu_1_512M", "1", "512");
+	assert_int_equal(report_single(r, 2), 3);
+	assert_int_equal(report_single(r, 1), 0);
+}
+
+static void verdicts_have_the_papers_bounds(void **state)
+{
+	(void)state;
+	assert_string_equal(report_verdict(9.99), "VERIFIED");
+	assert_string_equal(report_verdict(10), "PLAUSIBLE");
+	assert_string_equal(report_verdict(20), "PLAUSIBLE");
+	assert_string_equal(report_verdict(20.01), "NEEDS_VALIDATION");
+	assert_true(fabs(report_error_percent(71.5, 65) - 10) < 1e-9);
+	assert_true(fabs(report_error_percent(58.5, 65) - 10) < 1e-9);
+}
+
+static void json_read_back_is_the_same(void **state)
+{
+	struct report *r = *state;
+	struct report *again = calloc(1, sizeof *again);
+	struct text one = {0};
+	struct text two = {0};
+	struct error err = {0};
+
+	assert_non_null(again);
+	r->cell[1].estimated_ms = 390;
+	report_json(r, &one);
+	char *copy = malloc(one.len + 1);
+
+	assert_non_null(copy);
+	memcpy(copy, one.bytes, one.len + 1);
+	assert_true(report_read(copy, one.len, again, &err));
+	assert_int_equal(again->count, r->count);
+	assert_true(again->partial);
+	report_json(again, &two);
+	/* A cell has its samples together: the order of the two lists may differ, the text not. */
+	assert_string_equal(one.bytes, two.bytes);
+	assert_non_null(strstr(one.bytes, "\"comparison\": {\"estimated_ms\": 390.000, "
+					  "\"error_percent\": 5.13, \"status\": \"VERIFIED\"}"));
+	assert_non_null(strstr(one.bytes, "\"speedup\": {\"ratio\": 2.4634, "
+					  "\"efficiency_percent\": 61.59}"));
+	free(copy);
+	text_free(&one);
+	text_free(&two);
+	report_free(again);
+	free(again);
+}
+
+static void expect_refusal(const char *text, const char *says)
+{
+	struct report *r = calloc(1, sizeof *r);
+	struct error err = {0};
+	char *copy = malloc(strlen(text) + 1);
+
+	assert_true(r && copy);
+	memcpy(copy, text, strlen(text) + 1);
+	assert_false(report_read(copy, strlen(text), r, &err));
+	assert_non_null(strstr(err.message, says));
+	assert_int_equal(err.status, EXIT_BAD_IMAGE);
+	report_free(r);
+	free(r);
+	free(copy);
+}
+
+static void what_is_no_report_is_refused(void **state)
+{
+	(void)state;
+	expect_refusal("", "byte 0");
+	expect_refusal("{}", "no report");
+	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 2, \"cells\": []}", "version 2");
+	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 1, \"cells\": []}", "run");
+}
+
+static void a_baseline_is_a_report_or_a_list(void **state)
+{
+	struct report *r = *state;
+	struct error err = {0};
+	char list[] = "{\"cpu_1\": 1000, \"cpu_4\": {\"estimated_ms\": 500}, \"other\": null}";
+	char report[] = "{\"cpu_1\": {\"statistics\": {\"mean_ms\": 65}}}";
+	char nothing[] = "{\"cpu_3\": 1, \"cpu_1\": -4}";
+
+	assert_true(report_baseline(r, list, strlen(list), &err));
+	assert_true(r->cell[0].estimated_ms == 1000 && r->cell[1].estimated_ms == 500);
+	assert_true(report_baseline(r, report, strlen(report), &err));
+	assert_true(r->cell[0].estimated_ms == 65 && isnan(r->cell[1].estimated_ms));
+	assert_false(report_baseline(r, nothing, strlen(nothing), &err));
+	assert_non_null(strstr(err.message, "cpu_1"));
+}
+
+static void csv_is_quoted(void **state)
+{
+	struct text t = {0};
+
+	report_csv(*state, &t);
+	assert_non_null(strstr(t.bytes, ",timeout,\"the time, \"\"all of it\"\",\nwas over\","));
+	assert_non_null(strstr(t.bytes, ",qemu_ms,kernel_ms\r\n"));
+	text_free(&t);
+}
+
+static void a_comparison_tells_chance_from_change(void **state)
+{
+	struct report *a = *state;
+	struct report *b = calloc(1, sizeof *b);
+	struct text t = {0};
+
+	assert_non_null(b);
+	add_cell(b, "cpu_1", "1", "128");
+	for (int i = 0; i < 3; i++)
+		add(b, 0, i + 1, 1100 + 10 * i);
+	assert_int_equal(report_compare(a, b, &t), 1);
+	assert_non_null(strstr(t.bytes, "  slower\n"));
+	text_free(&t);
+	assert_int_equal(report_compare_json(b, a, &t), 1);
+	assert_non_null(strstr(t.bytes, "\"verdict\": \"faster\""));
+	text_free(&t);
+	assert_int_equal(report_compare(a, a, &t), 2);
+	assert_non_null(strstr(t.bytes, "no significant difference"));
+	text_free(&t);
+	report_free(b);
+	free(b);
+}
+
+static void pictures_escape_and_close(void **state)
+{
+	struct text t = {0};
+
+	report_timeline(*state, &t);
+	assert_non_null(strstr(t.bytes, "log&quot;in &lt;&amp;&gt;"));
+	assert_string_equal(t.bytes + t.len - 7, "</svg>\n");
+	text_free(&t);
+	report_boxes(*state, &t);
+	assert_non_null(strstr(t.bytes, "cpu_4: median 410.0 ms"));
+	text_free(&t);
+	assert_true(report_speedup(*state, &t));
+	assert_non_null(strstr(t.bytes, "cpu_4: 2.463 times as fast, efficiency 62 %"));
+	text_free(&t);
+}
+
+static void nothing_measured_is_no_accident(void **state)
+{
+	struct report *r = *state;
+	struct text t = {0};
+
+	report_free(r);
+	report_json(r, &t);
+	report_text(r, &t);
+	report_timeline(r, &t);
+	report_boxes(r, &t);
+	assert_false(t.failed);
+	assert_null(strstr(t.bytes, "nan"));
+	assert_null(strstr(t.bytes, "inf,"));
+	assert_false(report_speedup(r, &t));
+	text_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(samples_that_count_make_the_figures, make, drop),
+		cmocka_unit_test_setup_teardown(a_single_differs_in_the_processors_only, make,
+						drop),
+		cmocka_unit_test(verdicts_have_the_papers_bounds),
+		cmocka_unit_test_setup_teardown(json_read_back_is_the_same, make, drop),
+		cmocka_unit_test(what_is_no_report_is_refused),
+		cmocka_unit_test_setup_teardown(a_baseline_is_a_report_or_a_list, make, drop),
+		cmocka_unit_test_setup_teardown(csv_is_quoted, make, drop),
+		cmocka_unit_test_setup_teardown(a_comparison_tells_chance_from_change, make, drop),
+		cmocka_unit_test_setup_teardown(pictures_escape_and_close, make, drop),
+		cmocka_unit_test_setup_teardown(nothing_measured_is_no_accident, make, drop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
