@@ -13,7 +13,7 @@ finished() {
 
 # QEMU's TMPDIR is this test's directory.
 a_qemu_of() {
-    grep -lszxF "TMPDIR=$T" /proc/[0-9]*/environ
+    grep -qszxF "TMPDIR=$T" /proc/[0-9]*/environ
 }
 
 no_qemu_of() {
