@@ -73,8 +73,9 @@ static void summarise(const struct report *r, size_t cell, size_t member, double
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct sample *s = &r->sample[i];
-		double value = *(const double *)((const char *)s + member);
+		double value;
 
+		memcpy(&value, (const char *)s + member, sizeof value);
 		if (counts(s, cell) && !isnan(value))
 			x[n++] = value;
 	}

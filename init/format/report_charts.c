@@ -118,7 +118,8 @@ static void add_legend(const struct legend *l, double left, double top, struct t
 
 	for (size_t i = 0; i < l->count; i++) {
 		double x = left + LEGEND_W * (double)(i % columns);
-		double y = top + 20 * (double)(i / columns);
+		size_t row = i / columns;
+		double y = top + 20 * (double)row;
 
 		svg_rect(t, x, y, 12, 12, segment_class(i, klass), NULL);
 		svg_text(t, x + 18, y + 10, "fg", "start", l->name[i]);

@@ -317,8 +317,8 @@ static bool start_next(struct profiler *p, struct turn *t, struct error *err)
 		       p->report.cell[t->cell].key);
 	p->next++;
 	if (probed)
-		(void)snprintf(forwards, sizeof forwards, "tcp:%u:%u", port,
-			       p->goal.until == UNTIL_SSH ? 22 : 80);
+		(void)snprintf(forwards, sizeof forwards, "tcp:%u:%u", (unsigned)port,
+			       p->goal.until == UNTIL_SSH ? 22u : 80u);
 	if (!environment_make(p->envp, &p->choice[t->cell], p->o->markers, forwards, &t->env))
 		return error_set(err, EXIT_BAD_SETTING, "start it with fewer variables",
 				 "the environment is too large");

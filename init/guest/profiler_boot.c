@@ -57,7 +57,9 @@ void plan_release(struct plan *plan)
 /* To the microsecond, as the report has it: read back it is the same number. */
 static double since_spawn_ms(const struct boot *b, uint64_t ns)
 {
-	return (double)((ns - b->spawned_ns + 500) / 1000) / 1e3;
+	uint64_t us = (ns - b->spawned_ns + 500) / 1000;
+
+	return (double)us / 1e3;
 }
 
 static bool same_name(const char *name, const struct marker *m)

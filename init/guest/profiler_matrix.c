@@ -31,7 +31,7 @@ static void make_cell(const struct profiler_options *o, size_t index, struct cel
 		size_t n = o->counts[a];
 
 		choice->value[a] = n ? o->values[a][index % n] : NULL;
-		if (a == AXIS_CPUS || n > 1)
+		if (n > 1 || (n == 1 && a == AXIS_CPUS))
 			add_to_key(cell, choice->value[a]);
 		index /= n ? n : 1;
 	}
