@@ -64,9 +64,9 @@ health_says() {
     assert_output "the guest's web server answers"
     run -0 vm health
     # Dead again, and back.
-    on_linux 'killall dropbear'
+    run -0 vm exec 'killall dropbear'
     wait_until 60 health_says "the guest's sshd does not answer any more"
-    on_linux 'dropbear -r /etc/dropbear/host-key -s'
+    run -0 vm exec 'dropbear -r /etc/dropbear/host-key -s'
     wait_until 60 vm health
     run -0 vm stop
 }

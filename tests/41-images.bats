@@ -310,7 +310,7 @@ image_over() {
     done
     F=$T/images/8
     accepted $allow
-    refused 65 "$F: with the overlay, more than 8 images in the chain" "$BACKING" \
+    refused 65 "$F: with the overlay, more than 8 images in the chain" 'merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2' \
         $allow QEMU_DISK_MODE=throwaway
     F=$T/images/9
     refused 65 'backing file 2: more than 8 images in the chain' "$BACKING" $allow

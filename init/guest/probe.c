@@ -80,7 +80,8 @@ static bool connect_to(const struct supervisor *v, struct probe *p)
 	uint32_t address;
 
 	/* All addresses of ours include the loopback one. */
-	if (!ipv4_parse(v->plan->s.bind, &address) || address == INADDR_ANY)
+	if (!ipv4_parse(v->plan->s.bind, &address) || address == INADDR_ANY ||
+	    (v->plan->s.ports == PORTS_READY && !v->ports_open))
 		address = INADDR_LOOPBACK;
 	to.sin_addr.s_addr = htonl(address);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
