@@ -1,4 +1,5 @@
 /* session.c - see session.h. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,9 @@
 #include "base/log.h"
 #include "guest/session_internal.h"
 
-#define ABORT_NS (5000 * MS) /* from ^C to the prompt */
-#define SH_LINE	 512
+#define LOG_OUT_NS (3000 * MS)
+#define ABORT_NS   (5000 * MS) /* from ^C to the prompt */
+#define SH_LINE	   512
 
 struct session *session_open(int fd, const struct session_wishes *w, struct error *err)
 {
@@ -34,10 +36,32 @@ bool session_logged_in(const struct session *s)
 	return s->logged_in;
 }
 
+/* The shell takes its time to go, and what is typed meanwhile is lost, or taken for a name by the
+ * next login. So a child waits for the prompt, with the caller's lock on the line, which it
+ * inherits; the caller need not. */
+static void see_off(struct session *s)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)dup2(null, fd);
+	(void)setsid();
+	s->w.end_ns = clock_now() + LOG_OUT_NS;
+	while (!session_over(s) && session_look(s) != SEEN_LOGIN)
+		(void)session_take(s, s->w.end_ns);
+	_exit(0);
+}
+
 void session_close(struct session *s, bool log_out)
 {
-	if (log_out && !s->gone)
-		(void)write_all(s->fd, "exit\r", 5);
+	if (log_out && !s->gone) {
+		session_type_line(s, "exit");
+		see_off(s);
+	}
 	(void)close(s->fd);
 	free(s->text);
 	free(s);

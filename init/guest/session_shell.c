@@ -45,7 +45,7 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 		/* The shell that was there has just logged out. */
 		if (session_look(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
 			session_settle_prompt(s);
-		if (session_look(s) == SEEN_LOGIN)
+		if (session_look(s) == SEEN_LOGIN || session_look(s) == SEEN_PASSWORD)
 			return false;
 	}
 	prompt[0] = '\0';
@@ -137,6 +137,8 @@ bool session_find_shell(struct session *s, struct error *err)
 				return true;
 			if (session_look(s) == SEEN_LOGIN)
 				return log_in(s, err);
+			if (session_look(s) == SEEN_PASSWORD)
+				continue;
 			break;
 		}
 		if (!s->w.interrupt && (s->len > 0 || silent >= SILENT_MAX))
