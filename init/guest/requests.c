@@ -202,7 +202,7 @@ void requests_probe(struct supervisor *v)
 /* Nobody should wait for a guest that has panicked. */
 void requests_trouble(struct supervisor *v)
 {
-	static const int waits[] = {WAITS_READY, WAITS_LOGIN, WAITS_SSH, WAITS_HTTP};
+	static const int waits[] = {WAITS_READY, WAITS_LOGIN, WAITS_SSH, WAITS_HTTP, WAITS_WARM};
 
 	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
 		answer_all(v, waits[i], NULL);
