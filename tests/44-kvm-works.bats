@@ -3,6 +3,8 @@
 # runs a guest under it, and falls back when QEMU does not start with it.
 #
 # An emulated kernel is slow: the first proofs after its start may not be through in their time.
+# alone: other work on two processors makes this KVM as slow as one that does not work
+
 load helpers
 
 setup_file() {
