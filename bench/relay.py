@@ -154,6 +154,7 @@ def echoes(line, count):
     times = []
     line.send(b"cat >/dev/null\r")
     line.until(b"\n")
+    time.sleep(0.5)  # until cat runs: the shell's own line editor takes keys, and drops them
     for i in range(count):
         time.sleep(0.005)
         key = b"abcdefgh"[i % 8:i % 8 + 1]
