@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 const struct setting setting_table[SETTINGS_COUNT] = {
 #define X(group_, name_, member_, type_, dflt_, min_, max_, choices_, help_)                       \
 	[SETTING_##name_] = {.group = group_,                                                      \
@@ -194,51 +196,17 @@ static bool set_value(struct settings *s, const struct setting *row, const char 
 	return false;
 }
 
-/* Edits (insert, delete, change, swap of neighbours) between two names; at most 40 bytes count. */
-static unsigned distance(const char *a, const char *b)
-{
-	enum { MAX = 40 };
-	unsigned char d[MAX + 1][MAX + 1];
-	size_t n = strnlen(a, MAX);
-	size_t m = strnlen(b, MAX);
-
-	for (size_t i = 0; i <= n; i++)
-		for (size_t j = 0; j <= m; j++) {
-			if (i == 0 || j == 0) {
-				d[i][j] = (unsigned char)(i + j);
-				continue;
-			}
-			unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (d[i - 1][j] + 1u < best)
-				best = d[i - 1][j] + 1u;
-			if (d[i][j - 1] + 1u < best)
-				best = d[i][j - 1] + 1u;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    d[i - 2][j - 2] + 1u < best)
-				best = d[i - 2][j - 2] + 1u;
-			d[i][j] = (unsigned char)best;
-		}
-	return d[n][m];
-}
-
 static void unknown_name(const char *name, size_t len, struct errors *errs)
 {
 	char buf[64];
-	char fix[160] = "remove it; vm settings lists every name";
-	unsigned best = 100;
+	char fix[160];
+	struct nearest near = {.to = buf};
 
 	(void)snprintf(buf, sizeof buf, "%.*s", (int)len, name);
-	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-		unsigned d = distance(buf, setting_table[i].name);
-
-		if (d < best) {
-			best = d;
-			(void)snprintf(fix, sizeof fix,
-				       "the nearest setting is %s; vm settings lists all",
-				       setting_table[i].name);
-		}
-	}
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		nearest_offer(&near, setting_table[i].name);
+	(void)snprintf(fix, sizeof fix, "the nearest setting is %s; vm settings lists all",
+		       near.name);
 	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s is not a setting", buf);
 }
 
