@@ -39,6 +39,17 @@ health_says() {
     vm health | grep -qF -- "$1"
 }
 
+# A linux whose disk has no room on the host (images/filler has it all) writes 50 MB to /data/big, as
+# WRITER; their sum comes into sum.
+write_to_a_full_disk() {
+    small "$T/images" 120M
+    linux
+    dd if=/dev/zero of="$T/images/filler" bs=1M status=none || :
+    in_guest 'head -c 50000000 /dev/urandom | tee /data/big | sha256sum; sync' >"$T/sum" 3>&- &
+    writer=$!
+    PIDS+=("$writer")
+}
+
 # The guest's /data, as a file of its own, is put into DATA; e2fsck finds nothing.
 data_is_clean() {
     DATA=$T/data.img
@@ -47,12 +58,7 @@ data_is_clean() {
 }
 
 @test "a full disk pauses the guest, which runs on by itself when there is room, its data whole" {
-    small "$T/images" 120M
-    linux
-    dd if=/dev/zero of="$T/images/filler" bs=1M status=none || :
-    in_guest 'head -c 50000000 /dev/urandom | tee /data/big | sha256sum; sync' >"$T/sum" 3>&- &
-    PIDS+=("$!")
-    writer=$!
+    write_to_a_full_disk
     wait_until 120 said "no space left on the host for the guest's disk ($T/images/linux.qcow2)"
     wait_until 10 health_says "paused: no space left on the host for the guest's disk"
     run -1 vm health
@@ -73,12 +79,7 @@ data_is_clean() {
 }
 
 @test "a disk that is almost full again at once: the guest is paused again, and nothing fills the log" {
-    small "$T/images" 120M
-    linux
-    dd if=/dev/zero of="$T/images/filler" bs=1M status=none || :
-    in_guest 'head -c 50000000 /dev/urandom | tee /data/big | sha256sum; sync' >"$T/sum" 3>&- &
-    PIDS+=("$!")
-    writer=$!
+    write_to_a_full_disk
     for round in 1 2; do
         wait_until 120 paused_times "$round"
         truncate -s "-$((12 << 20))" "$T/images/filler"
