@@ -210,31 +210,33 @@ static bool read_bitmaps(struct qcow2 *q, const uint8_t *data, uint32_t size, ui
 			  name, err);
 }
 
+/* An extension that is a text: WHAT, into OUT. */
+static bool read_text(const uint8_t *data, uint32_t size, char *out, size_t room, const char *what,
+		      const char *name, struct error *err)
+{
+	if (size >= room)
+		return BAD("%s: %s has %" PRIu32 " bytes, must have at most %zu", name, what, size,
+			   room - 1);
+	memcpy(out, data, size);
+	out[size] = '\0';
+	return true;
+}
+
 static bool read_extension(struct qcow2 *q, uint32_t type, const uint8_t *data, uint32_t size,
 			   uint64_t file_size, const char *name, struct error *err)
 {
 	switch (type) {
 	case (uint32_t)EXTENSION_BACKING_FORMAT:
-		if (size >= sizeof q->backing_format)
-			return BAD("%s: the backing format's name has %" PRIu32
-				   " bytes, must have at most %zu",
-				   name, size, sizeof q->backing_format - 1);
-		memcpy(q->backing_format, data, size);
-		q->backing_format[size] = '\0';
-		return true;
+		return read_text(data, size, q->backing_format, sizeof q->backing_format,
+				 "the backing format's name", name, err);
 	case EXTENSION_DATA_FILE:
 		return REFUSED(convert,
 			       "%s: it names an external data file, by which an image can read any "
 			       "file of the host",
 			       name);
 	case EXTENSION_MARK:
-		if (size >= sizeof q->mark)
-			return BAD("%s: the mark of its base has %" PRIu32
-				   " bytes, must have at most %zu",
-				   name, size, sizeof q->mark - 1);
-		memcpy(q->mark, data, size);
-		q->mark[size] = '\0';
-		return true;
+		return read_text(data, size, q->mark, sizeof q->mark, "the mark of its base", name,
+				 err);
 	case EXTENSION_ENCRYPTION: return REFUSED(convert, "%s: it is encrypted", name);
 	case EXTENSION_BITMAPS: return read_bitmaps(q, data, size, file_size, name, err);
 	default: return true; /* QEMU keeps what it does not know */

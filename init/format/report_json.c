@@ -1,6 +1,7 @@
 /* report_json.c - a report as JSON (docs/profile.md, Schema). What is NAN is null. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/report.h"
 
@@ -12,29 +13,37 @@ static void number(struct text *t, double x, int digits)
 		text_add(t, "null");
 }
 
+/* The name of an object's next member, with the comma in front that it needs. */
+static void key(struct text *t, const char *name)
+{
+	size_t at = t->len;
+
+	while (at > 0 && strchr(" \n", t->bytes[at - 1]))
+		at--;
+	text_add(t, at > 0 && strchr("{,", t->bytes[at - 1]) ? "" : ", ");
+	text_add_json(t, name);
+	text_add(t, ": ");
+}
+
 static void member(struct text *t, const char *name, double x, int digits)
 {
-	text_add(t, "\"%s\": ", name);
+	key(t, name);
 	number(t, x, digits);
 }
 
 static void text_member(struct text *t, const char *name, const char *value)
 {
-	text_add(t, "\"%s\": ", name);
+	key(t, name);
 	text_add_json(t, value);
 }
 
 static void add_summary(struct text *t, const struct summary *s)
 {
-	text_add(t, "\"n\": %zu, ", s->n);
+	member(t, "n", (double)s->n, 0);
 	member(t, "mean_ms", s->mean, 3);
-	text_add(t, ", ");
 	member(t, "median_ms", s->median, 3);
-	text_add(t, ", ");
 	member(t, "stdev_ms", s->stdev, 3);
-	text_add(t, ", ");
 	member(t, "min_ms", s->min, 3);
-	text_add(t, ", ");
 	member(t, "max_ms", s->max, 3);
 }
 
@@ -42,23 +51,16 @@ static void add_statistics(struct text *t, const struct cell_figures *f)
 {
 	text_add(t, "    \"statistics\": {");
 	add_summary(t, &f->total);
-	text_add(t, ", ");
 	member(t, "q1_ms", f->total.q1, 3);
-	text_add(t, ", ");
 	member(t, "q3_ms", f->total.q3, 3);
-	text_add(t, ", ");
 	member(t, "ci95_low_ms", f->total.ci_low, 3);
-	text_add(t, ", ");
 	member(t, "ci95_high_ms", f->total.ci_high, 3);
-	text_add(t, ", ");
 	member(t, "cpu_mean_ms", f->cpu.mean, 3);
-	text_add(t, ", ");
 	member(t, "peak_kib", f->peak.max, 0);
-	text_add(t, ", ");
 	member(t, "instructions_mean", f->instructions.mean, 0);
-	text_add(t, ", ");
 	member(t, "exits_mean", f->exits.mean, 0);
-	text_add(t, ", \"failed\": %zu},\n", f->failed);
+	member(t, "failed", (double)f->failed, 0);
+	text_add(t, "},\n");
 }
 
 static void add_phases(struct text *t, const struct cell_figures *f)
@@ -80,37 +82,24 @@ static void add_sample(struct text *t, const struct sample *s, const struct cell
 {
 	bool counts = !s->warm_up && s->status == SAMPLE_OK;
 
-	text_add(t, "      {\"round\": %ld, \"warm_up\": %s, ", s->round,
+	text_add(t, "      {\"round\": %ld, \"warm_up\": %s", s->round,
 		 s->warm_up ? "true" : "false");
 	text_member(t, "status", sample_status_name(s->status));
-	text_add(t, ", ");
 	text_member(t, "why", s->why);
-	text_add(t, ", ");
 	text_member(t, "started", s->started);
-	text_add(t, ", ");
 	text_member(t, "log", s->log);
-	text_add(t, ", ");
 	text_member(t, "overlay", s->overlay);
-	text_add(t, ", \"outlier\": %s, ",
+	text_add(t, ", \"outlier\": %s",
 		 counts && stats_outlier(&f->total, s->total_ms) ? "true" : "false");
 	member(t, "total_ms", s->total_ms, 3);
-	text_add(t, ", ");
 	member(t, "cpu_ms", s->cpu_ms, 3);
-	text_add(t, ", ");
 	member(t, "peak_kib", s->peak_kib, 0);
-	text_add(t, ", ");
 	member(t, "serial_bytes", s->bytes, 0);
-	text_add(t, ", ");
 	member(t, "instructions", s->instructions, 0);
-	text_add(t, ", ");
 	member(t, "exits", s->exits, 0);
 	text_add(t, ", \"phases_ms\": {");
-	for (size_t k = 0; k < s->phases; k++) {
-		text_add(t, "%s", k ? ", " : "");
-		text_add_json(t, s->phase[k].name);
-		text_add(t, ": ");
-		number(t, s->phase[k].at_ms, 3);
-	}
+	for (size_t k = 0; k < s->phases; k++)
+		member(t, s->phase[k].name, s->phase[k].at_ms, 3);
 	text_add(t, "}}");
 }
 
@@ -123,7 +112,6 @@ static void add_ratios(const struct report *r, size_t cell, double mean, double 
 	if (isfinite(single) && isfinite(mean)) {
 		text_add(t, "    \"speedup\": {");
 		member(t, "ratio", single / mean, 4);
-		text_add(t, ", ");
 		member(t, "efficiency_percent", single / mean / (double)cpus * 100, 2);
 		text_add(t, "},\n");
 	}
@@ -132,9 +120,7 @@ static void add_ratios(const struct report *r, size_t cell, double mean, double 
 
 		text_add(t, "    \"comparison\": {");
 		member(t, "estimated_ms", estimated, 3);
-		text_add(t, ", ");
 		member(t, "error_percent", error, 2);
-		text_add(t, ", ");
 		text_member(t, "status", report_verdict(error));
 		text_add(t, "},\n");
 	} else if (isfinite(estimated)) { /* no sample yet: the estimate must not be lost */
@@ -159,11 +145,10 @@ static void add_cell(const struct report *r, size_t cell, struct cell_figures *f
 	}
 	text_add(t, ",\n  ");
 	text_add_json(t, c->key);
-	text_add(t, ": {\n    \"cpus\": %ld, ", report_cpus(r, cell));
-	for (int a = AXIS_CPUS + 1; a < AXES; a++) {
+	text_add(t, ": {\n    \"cpus\": %ld", report_cpus(r, cell));
+	for (int a = AXIS_CPUS + 1; a < AXES; a++)
 		text_member(t, axis_name((enum axis)a), c->value[a]);
-		text_add(t, a + 1 < AXES ? ", " : ",\n");
-	}
+	text_add(t, ",\n");
 	add_statistics(t, f);
 	add_phases(t, f);
 	add_ratios(r, cell, f->total.mean, single_mean, t);
@@ -195,13 +180,10 @@ static void add_run(const struct report *r, struct text *t)
 		 "\"samples\": %ld, \"warm_up\": %ld, \"timeout_s\": %ld, \"jobs\": %ld, "
 		 "\"planned\": %zu, \"finished\": %zu},\n",
 		 r->samples, r->warm_up, r->timeout_s, r->jobs, r->planned, r->count);
-	text_add(t, "  \"resolution\": {\"method\": \"pipe from another process, looped back\", ");
+	text_add(t, "  \"resolution\": {\"method\": \"pipe from another process, looped back\"");
 	member(t, "rounds", r->resolution.rounds, 0);
-	text_add(t, ", ");
 	member(t, "median_us", r->resolution.median_us, 3);
-	text_add(t, ", ");
 	member(t, "p99_us", r->resolution.p99_us, 3);
-	text_add(t, ", ");
 	member(t, "max_us", r->resolution.max_us, 3);
 	text_add(t, "}");
 }
