@@ -48,15 +48,13 @@ bool write_all(int fd, const void *buf, size_t n)
 	return true;
 }
 
-ssize_t read_small(const char *path, char *buf, size_t size)
+ssize_t read_full(int fd, void *buf, size_t size)
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *p = buf;
 	size_t n = 0;
 
-	if (fd < 0)
-		return -1;
-	while (n < size - 1) {
-		ssize_t got = read(fd, buf + n, size - 1 - n);
+	while (n < size) {
+		ssize_t got = read(fd, p + n, size - n);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -66,8 +64,17 @@ ssize_t read_small(const char *path, char *buf, size_t size)
 			break;
 		n += (size_t)got;
 	}
-	buf[n] = '\0';
 	return (ssize_t)n;
+}
+
+ssize_t read_small(const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read_full(fd, buf, size - 1);
+
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
 }
 
 bool fd_nonblock(int fd, bool on)

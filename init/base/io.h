@@ -25,6 +25,10 @@ void fd_close(int *fd);
  * gives up. Returns false with errno set. */
 bool write_all(int fd, const void *buf, size_t n);
 
+/* Fill BUF from FD as far as there is something, through EINTR. Returns how much, less than SIZE
+ * only at the end; -1 with errno set. */
+ssize_t read_full(int fd, void *buf, size_t size);
+
 /* Read a small file whole (a cgroup limit, /proc). At most SIZE-1 bytes, NUL-terminated; returns
  * the length or -1 with errno set. */
 ssize_t read_small(const char *path, char *buf, size_t size);

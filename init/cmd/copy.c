@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/transfer.h"
@@ -46,8 +46,7 @@ static bool trim(char *path)
 
 	while (n > 1 && path[n - 1] == '/')
 		path[--n] = '\0';
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
+	const char *name = path_base(path);
 
 	return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
@@ -175,12 +176,9 @@ static bool finish(const char *part, const char *to, struct error *err)
 {
 	_cleanup_fd_ int fd = open(part, O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0 && fsync(fd) == 0 && rename(part, to) == 0)
-		return true;
-	(void)error_set(err, EXIT_NO_PERMISSION, "see that its directory can be written", "%s: %s",
-			to, strerror(errno));
-	(void)unlink(part);
-	return false;
+	return (fd >= 0 && file_commit(fd, part, to)) ||
+	       error_set(err, EXIT_NO_PERMISSION, "see that its directory can be written", "%s: %s",
+			 to, strerror(errno));
 }
 
 static bool is_new(const char *to, char part[4200], struct error *err)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "cmd/cmd.h"
 
@@ -14,29 +15,24 @@
 /* FROM to the new file TO, which appears whole or not at all. */
 static bool copy(const char *from, const char *to)
 {
-	char temporary[4200];
-	char buf[16384];
-	ssize_t got = -1;
+	char part[4200];
 	_cleanup_fd_ int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (snprintf(temporary, sizeof temporary, "%s.part", to) >= (int)sizeof temporary) {
+	if (in < 0)
+		return false;
+	if (snprintf(part, sizeof part, "%s.part", to) >= (int)sizeof part) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	_cleanup_fd_ int out =
-		in < 0 ? -1 : open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	_cleanup_fd_ int out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	while (out >= 0 && (got = read(in, buf, sizeof buf)) > 0)
-		if (!write_all(out, buf, (size_t)got)) {
-			got = -1;
-			break;
-		}
-	if (out >= 0 && got == 0 && fsync(out) == 0 && rename(temporary, to) == 0)
-		return true;
+	if (out < 0)
+		return false;
+	if (file_copy(in, out))
+		return file_commit(out, part, to);
 	int why = errno;
 
-	if (out >= 0)
-		(void)unlink(temporary);
+	(void)unlink(part);
 	errno = why;
 	return false;
 }

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "cmd/cmd.h"
 
@@ -168,13 +169,10 @@ static const struct sums *common_sums(const struct transfer *t)
 
 static ssize_t read_words(int fd, char *out, size_t size)
 {
-	size_t n = 0;
-	ssize_t got;
+	ssize_t n = read_full(fd, out, size - 1);
 
-	while ((got = read(fd, out + n, size - 1 - n)) > 0 || (got < 0 && errno == EINTR))
-		n += got > 0 ? (size_t)got : 0;
-	out[n] = '\0';
-	return got < 0 ? -1 : (ssize_t)n;
+	out[n < 0 ? 0 : n] = '\0';
+	return n;
 }
 
 /* What SCRIPT says at PATH's program with ARGV, into OUT; its status, the error in SAID. */
@@ -397,8 +395,7 @@ bool transfer_path(struct transfer *t, const char *path, const char *dest, bool 
 	static char script[9000];
 	char flags[2][64];
 	const struct sums *sums = common_sums(t);
-	const char *slash = strrchr(path, '/');
-	char *name = (char *)(uintptr_t)(slash ? slash + 1 : path);
+	char *name = (char *)(uintptr_t)path_base(path);
 	char *yes = (char *)(uintptr_t)(into ? "into" : "");
 	const char *sends = t->push ? path : dest; /* the first argument here */
 	const char *takes = t->push ? dest : path; /* and there */

@@ -14,16 +14,10 @@
 /* QEMU's last line, which is what it died of, into BUF; "" when it said nothing. */
 static const char *last_words(const struct supervisor *v, char *buf, size_t size)
 {
-	size_t end = v->tail_len;
+	size_t len;
+	const char *line = tail_line(&v->tail, &len);
 
-	while (end > 0 && (v->tail[end - 1] == '\n' || v->tail[end - 1] == '\r'))
-		end--;
-	size_t start = end;
-
-	while (start > 0 && v->tail[start - 1] != '\n')
-		start--;
-	(void)snprintf(buf, size, "%s%.*s", end > start ? ": " : "", (int)(end - start),
-		       v->tail + start);
+	(void)snprintf(buf, size, "%s%.*s", len ? ": " : "", (int)len, line);
 	return buf;
 }
 
@@ -34,14 +28,14 @@ static const char *fix_for(const struct supervisor *v, char *buf, size_t size)
 	const struct settings *s = &v->plan->s;
 	const char *other = "choose another port, or end what has it (ss -ltnup shows it)";
 
-	if (strstr(v->tail, "Could not set up host forwarding rule"))
+	if (strstr(v->tail.text, "Could not set up host forwarding rule"))
 		(void)snprintf(buf, size, "a port of QEMU_HOSTFWDS=%s is in use: %s", s->hostfwds,
 			       other);
-	else if (strstr(v->tail, ": -vnc ") && strstr(v->tail, "Address already in use"))
+	else if (strstr(v->tail.text, ": -vnc ") && strstr(v->tail.text, "Address already in use"))
 		(void)snprintf(buf, size, "VNC_PORT=%ld is in use: %s", s->vnc_port, other);
-	else if (strstr(v->tail, ": -gdb ") && strstr(v->tail, "Address already in use"))
+	else if (strstr(v->tail.text, ": -gdb ") && strstr(v->tail.text, "Address already in use"))
 		(void)snprintf(buf, size, "GDB_PORT=%ld is in use: %s", s->gdb_port, other);
-	else if (strstr(v->tail, "Cannot allocate memory"))
+	else if (strstr(v->tail.text, "Cannot allocate memory"))
 		(void)snprintf(buf, size,
 			       "lower QEMU_RAM=%ld, or raise the limit (docker --memory, ulimit "
 			       "-v): QEMU takes up to 1 GiB beside the guest's memory",

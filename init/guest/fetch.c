@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/lines.h"
 #include "base/log.h"
 #include "base/timers.h"
 #include "format/json.h"
@@ -46,9 +47,8 @@ struct fetch {
 	pid_t pid;
 	bool ended, stopped;
 	int status; /* of waitpid(2) */
-	size_t len;
-	char line[240];
-	char last[240]; /* what is answered */
+	struct line line;
+	char last[sizeof(struct line)]; /* what is answered */
 };
 
 /* ---- whether, and where to ----------------------------------------------------------------- */
@@ -146,15 +146,11 @@ static bool start(struct fetch *f, bool (*argv)(const struct fetch *, struct arg
 	       loop_add(f->epoll, f->said, EPOLLIN, (struct loop_ref){.type = REF_SAID});
 }
 
-static void end_line(struct fetch *f)
+static void on_line(void *arg, const char *text)
 {
 	static const char prefix[] = "fetch-image: ";
-	const char *text = f->line;
+	struct fetch *f = arg;
 
-	f->line[f->len] = '\0';
-	if (f->len == 0)
-		return;
-	f->len = 0;
 	if (strncmp(text, prefix, sizeof prefix - 1) == 0)
 		text += sizeof prefix - 1;
 	(void)snprintf(f->last, sizeof f->last, "%s", text);
@@ -167,15 +163,10 @@ static void read_said(struct fetch *f)
 	ssize_t n;
 
 	while ((n = read(f->said, buf, sizeof buf)) > 0)
-		for (ssize_t i = 0; i < n; i++) {
-			if (buf[i] == '\n' || f->len == sizeof f->line - 1)
-				end_line(f);
-			if (buf[i] >= ' ' || buf[i] < 0)
-				f->line[f->len++] = buf[i];
-		}
+		line_feed(&f->line, buf, (size_t)n, on_line, f);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	end_line(f);
+	line_end(&f->line, on_line, f);
 	loop_remove(f->epoll, f->said);
 	fd_close(&f->said);
 }

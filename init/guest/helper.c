@@ -40,14 +40,20 @@ bool helper_start(struct supervisor *v, enum helper_id which, const char *name, 
 	return true;
 }
 
-static void end_line(struct helper *h)
+static void on_line(void *arg, const char *text)
 {
-	if (h->len == 0)
-		return;
-	h->line[h->len] = '\0';
-	h->len = 0;
-	memcpy(h->last, h->line, sizeof h->last);
-	log_info("%s: %s", h->name, h->last);
+	struct helper *h = arg;
+
+	(void)snprintf(h->last, sizeof h->last, "%s", text);
+	log_info("%s: %s", h->name, text);
+}
+
+/* Nothing more is read from it. */
+static void end_output(struct supervisor *v, struct helper *h)
+{
+	line_end(&h->line, on_line, h);
+	loop_remove(v->epoll, h->output);
+	fd_close(&h->output);
 }
 
 void helper_output(struct supervisor *v, enum helper_id which)
@@ -57,17 +63,9 @@ void helper_output(struct supervisor *v, enum helper_id which)
 	ssize_t got;
 
 	while ((got = read(h->output, buf, sizeof buf)) > 0)
-		for (ssize_t i = 0; i < got; i++) {
-			if (buf[i] == '\n' || h->len == sizeof h->line - 1)
-				end_line(h);
-			if (buf[i] >= ' ')
-				h->line[h->len++] = buf[i];
-		}
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	end_line(h);
-	loop_remove(v->epoll, h->output);
-	fd_close(&h->output);
+		line_feed(&h->line, buf, (size_t)got, on_line, h);
+	if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		end_output(v, h);
 }
 
 bool helper_reaped(struct supervisor *v, pid_t pid, int status)
@@ -81,11 +79,8 @@ bool helper_reaped(struct supervisor *v, pid_t pid, int status)
 		if (h->output >= 0)
 			helper_output(v, (enum helper_id)i);
 		/* Something it started may still hold the pipe: nobody waits for that. */
-		if (h->output >= 0) {
-			end_line(h);
-			loop_remove(v->epoll, h->output);
-			fd_close(&h->output);
-		}
+		if (h->output >= 0)
+			end_output(v, h);
 		if (h->done)
 			h->done(v, status, h->last);
 		return true;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/lines.h"
 #include "host/child.h"
 
 struct supervisor;
@@ -23,9 +24,8 @@ struct helper {
 	int output; /* what it says; -1: none */
 	const char *name;
 	helper_done *done;
-	size_t len;
-	char line[240]; /* under construction, or the last one */
-	char last[240];
+	struct line line;
+	char last[sizeof(struct line)]; /* the last one it said */
 };
 
 /* loop_ref.index */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/lines.h"
 #include "base/log.h"
 #include "guest/profiler_probe.h"
 #include "guest/wires.h"
@@ -40,8 +41,7 @@ struct boot {
 	bool done;	  /* nothing more is waited for */
 	struct sample result;
 	struct sample_phase phase[REPORT_PHASES];
-	char tail[512]; /* QEMU's last words */
-	size_t tail_len;
+	struct tail tail; /* QEMU's last words */
 	int console;
 	size_t console_len;
 	uint8_t console_buffer[CONSOLE_BUFFER];
@@ -202,39 +202,22 @@ static void read_output(struct boot *b)
 	char buf[512];
 	ssize_t n;
 
-	while ((n = read(b->w.output.ours, buf, sizeof buf)) > 0) {
-		size_t keep = (size_t)n < sizeof b->tail / 2 ? (size_t)n : sizeof b->tail / 2;
-
-		if (b->tail_len + keep >= sizeof b->tail) {
-			memmove(b->tail, b->tail + sizeof b->tail / 2,
-				b->tail_len - sizeof b->tail / 2);
-			b->tail_len -= sizeof b->tail / 2;
-		}
-		memcpy(b->tail + b->tail_len, buf + n - keep, keep);
-		b->tail_len += keep;
-	}
-	b->tail[b->tail_len] = '\0';
-}
-
-/* QEMU's last line. */
-static const char *last_words(struct boot *b)
-{
-	read_output(b);
-	while (b->tail_len > 0 && strchr("\r\n", b->tail[b->tail_len - 1]))
-		b->tail[--b->tail_len] = '\0';
-	const char *line = strrchr(b->tail, '\n');
-
-	return line ? line + 1 : b->tail;
+	while ((n = read(b->w.output.ours, buf, sizeof buf)) > 0)
+		tail_feed(&b->tail, buf, (size_t)n);
 }
 
 /* QMP has ended, and QEMU with it. */
 static void on_end_of_qemu(struct boot *b)
 {
 	char why[sizeof b->result.why];
-	const char *words = last_words(b);
+	size_t len;
+
+	read_output(b);
+	const char *words = tail_line(&b->tail, &len);
 
 	read_serial(b);
-	(void)snprintf(why, sizeof why, "QEMU ended: %.180s", words[0] ? words : b->qmp.why_closed);
+	(void)snprintf(why, sizeof why, "QEMU ended: %.*s", len && len < 180 ? (int)len : 180,
+		       len ? words : b->qmp.why_closed);
 	end(b, SAMPLE_ERROR, why);
 	b->done = true;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "guest/profiler.h"
@@ -45,7 +46,6 @@ bool file_read(const char *path, char **buf, size_t *n, struct error *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	ssize_t got = 0;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return error_set(err, errno == ENOENT ? EXIT_NO_IMAGE : EXIT_NO_PERMISSION,
@@ -56,18 +56,13 @@ bool file_read(const char *path, char **buf, size_t *n, struct error *err)
 	*buf = malloc((size_t)st.st_size + 1);
 	if (!*buf)
 		return error_set(err, EXIT_INTERNAL, "", "no memory for %s", path);
-	for (*n = 0; *n < (size_t)st.st_size; *n += (size_t)got) {
-		got = read(fd, *buf + *n, (size_t)st.st_size - *n);
-		if (got == 0)
-			break;
-		if (got < 0 && errno == EINTR)
-			got = 0;
-		if (got < 0) {
-			free(*buf);
-			return error_set(err, EXIT_NO_PERMISSION, "", "%s: %s", path,
-					 strerror(errno));
-		}
+	ssize_t got = read_full(fd, *buf, (size_t)st.st_size);
+
+	if (got < 0) {
+		free(*buf);
+		return error_set(err, EXIT_NO_PERMISSION, "", "%s: %s", path, strerror(errno));
 	}
+	*n = (size_t)got;
 	return true;
 }
 
@@ -83,8 +78,7 @@ bool file_write(const char *dir, const char *name, const struct text *t, struct 
 	_cleanup_fd_ int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	if (fd >= 0 && write_all(fd, t->bytes, t->len) && fsync(fd) == 0 &&
-	    rename(part, path) == 0) {
+	if (fd >= 0 && write_all(fd, t->bytes, t->len) && file_commit(fd, part, path)) {
 		(void)fsync(at); /* the name; not every file system can */
 		return true;
 	}

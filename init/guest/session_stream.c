@@ -92,25 +92,6 @@ static bool ended(const struct session *s, struct session_stream *t, int *status
 
 /* ---- into the guest ------------------------------------------------------------------------ */
 
-/* Fill BUF from FD as far as there is something. */
-static ssize_t read_full(int fd, uint8_t *buf, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size) {
-		ssize_t got = read(fd, buf + n, size - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
 enum answer { ANSWER_TAKEN, ANSWER_AGAIN, ANSWER_ENDED, ANSWER_NONE };
 
 /* A line was typed: what does the guest say? NUMBER is its block's. */

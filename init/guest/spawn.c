@@ -41,7 +41,7 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	v->qemu = pid;
 	v->qemu_ended = false;
 	v->output = w.output.ours;
-	v->tail_len = 0;
+	v->tail = (struct tail){0};
 	v->qmp_armed = false;
 	qmp_init(&v->qmp, w.qmp.ours, v->qmp.on_event, v->qmp.event_arg);
 	(void)loop_add(v->epoll, w.qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});

@@ -393,8 +393,8 @@ bool state_retry_cold(struct supervisor *v)
 		return false;
 	if (!v->save.refused)
 		log_warning("%s is not resumed: QEMU ended%s%.*s; this is a cold start",
-			    v->plan->resume.dir, v->tail_len ? ": " : "",
-			    (int)strcspn(v->tail, "\n"), v->tail);
+			    v->plan->resume.dir, v->tail.len ? ": " : "",
+			    (int)strcspn(v->tail.text, "\n"), v->tail.text);
 	v->save = (struct state){.warm_asked = v->save.warm_asked};
 	v->cause = CAUSE_NONE;
 	if (plan_cold(v->plan, &err) &&

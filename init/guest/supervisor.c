@@ -94,15 +94,8 @@ static void read_output(struct supervisor *v)
 	ssize_t got;
 
 	while ((got = read(v->output, buf, sizeof buf)) > 0) {
-		size_t n = (size_t)got;
-		size_t keep = n > OUTPUT_TAIL ? OUTPUT_TAIL : n;
-		size_t old = v->tail_len + keep > OUTPUT_TAIL ? OUTPUT_TAIL - keep : v->tail_len;
-
-		log_raw(buf, n);
-		memmove(v->tail, v->tail + (v->tail_len - old), old);
-		memcpy(v->tail + old, buf + (n - keep), keep);
-		v->tail_len = old + keep;
-		v->tail[v->tail_len] = '\0';
+		log_raw(buf, (size_t)got);
+		tail_feed(&v->tail, buf, (size_t)got);
 	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
 		loop_remove(v->epoll, v->output);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/lines.h"
 #include "base/timers.h"
 #include "guest/consoles.h"
 #include "guest/control.h"
@@ -75,8 +76,6 @@ enum shutdown_cause {
 	CAUSE_OTHER,
 };
 
-#define OUTPUT_TAIL 1024 /* QEMU's last words that are kept for the error */
-
 struct supervisor {
 	struct plan *plan;
 	int epoll, signals;
@@ -116,8 +115,7 @@ struct supervisor {
 	void (*then)(struct supervisor *v);
 	uint64_t spawned_ns, qmp_ns, running_ns; /* CLOCK_MONOTONIC; 0: not yet */
 	uint64_t started_ns;			 /* when PID 1 did */
-	size_t tail_len;
-	char tail[OUTPUT_TAIL + 1];
+	struct tail tail;			 /* QEMU's last words, for the error */
 };
 
 /* To be called first of all: a signal that comes from now on waits for the loop, also while the

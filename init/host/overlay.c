@@ -14,16 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "format/qcow2.h"
 #include "host/disk_internal.h"
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 bool overlay_path(const struct settings *s, const char *path, bool embedded, char out[4096],
 		  struct error *err)
@@ -35,7 +29,7 @@ bool overlay_path(const struct settings *s, const char *path, bool embedded, cha
 		n = snprintf(out, 4096, "%s", overlay);
 	else
 		n = snprintf(out, 4096, "%s%s%s%s%s.overlay", embedded ? s->image_dir : "",
-			     embedded ? "/" : "", embedded ? base_name(path) : path,
+			     embedded ? "/" : "", embedded ? path_base(path) : path,
 			     overlay[0] ? "." : "", overlay);
 	return n < 4096 || error_set(err, EXIT_BAD_SETTING, "choose a shorter one",
 				     "QEMU_OVERLAY=%.100s: the path is too long", overlay);
@@ -107,7 +101,7 @@ static bool add_new(struct disk *disk, const char *mark, struct error *err)
 {
 	char dir[4096];
 	const char *slash = strrchr(disk->overlay, '/');
-	struct qcow2_base base = {.name = base_name(disk->path),
+	struct qcow2_base base = {.name = path_base(disk->path),
 				  .format = disk->layers[0].format == FORMAT_RAW ? "raw" : "qcow2",
 				  .mark = mark};
 
@@ -175,32 +169,31 @@ bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 			 err);
 }
 
-/* FD's bytes in a file PATH.part: for a file system on which a file cannot get its name later. -1
- * with errno. */
-static int copy_beside(int fd, const char *path, char part[4200])
+/* FD's bytes in a file PATH that is named after them: for a file system on which a file cannot get
+ * its name later. -1 with errno. */
+static int copy_beside(int fd, const char *path, const struct identity *id)
 {
-	struct stat st;
-	char buf[16384];
-	ssize_t got = -1;
+	char part[4200];
 
-	(void)snprintf(part, 4200, "%s.part", path);
+	(void)snprintf(part, sizeof part, "%s.part", path);
 	_cleanup_fd_ int copy = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
-	if (copy < 0 || fstat(fd, &st) != 0)
+	if (copy < 0)
 		return -1;
-	for (off_t at = 0; (got = pread(fd, buf, sizeof buf, at)) > 0; at += got)
-		if (!write_all(copy, buf, (size_t)got))
-			return -1;
-	if (got < 0 || fcntl(copy, F_SETFL, fcntl(fd, F_GETFL)) != 0)
-		return -1;
-	return fd_take(&copy);
+	(void)identity_own(id, copy);
+	if (file_copy(fd, copy) && fcntl(copy, F_SETFL, fcntl(fd, F_GETFL)) == 0)
+		return file_commit(copy, part, path) ? fd_take(&copy) : -1;
+	int why = errno;
+
+	(void)unlink(part);
+	errno = why;
+	return -1;
 }
 
 /* Give the file without a name its name. False with errno. */
 static bool name_file(int *fd, const char *path, const struct identity *id)
 {
 	char self[64];
-	char part[4200];
 
 	(void)identity_own(id, *fd); /* else QEMU still has the descriptor */
 	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", *fd);
@@ -208,17 +201,12 @@ static bool name_file(int *fd, const char *path, const struct identity *id)
 		return true;
 	if (errno == EEXIST || errno == ENOSPC || errno == EIO)
 		return false;
-	_cleanup_fd_ int copy = copy_beside(*fd, path, part);
+	int copy = copy_beside(*fd, path, id);
 
 	if (copy < 0)
 		return false;
-	(void)identity_own(id, copy);
-	if (fsync(copy) != 0 || rename(part, path) != 0) {
-		(void)unlink(part);
-		return false;
-	}
 	fd_close(fd);
-	*fd = fd_take(&copy);
+	*fd = copy;
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 
 /* The same for STATE_PATH_MAX and a file's name. */
@@ -31,8 +32,7 @@ static const char *file_in(const char *dir, const char *name, char path[FILE_PAT
 bool state_path(const struct settings *s, const struct disk *disk, const char *kind,
 		char out[STATE_PATH_MAX], struct error *err)
 {
-	const char *path = disk->overlay[0] ? disk->overlay : disk->path;
-	const char *slash = strrchr(path, '/');
+	const char *name = path_base(disk->overlay[0] ? disk->overlay : disk->path);
 	char host[72] = "";
 	int n;
 
@@ -40,8 +40,8 @@ bool state_path(const struct settings *s, const struct disk *disk, const char *k
 		host[0] = '.';
 		(void)gethostname(host + 1, sizeof host - 2);
 	}
-	const char *name = slash ? slash + 1 : path[0] ? path : "no-disk";
-
+	if (!name[0])
+		name = "no-disk";
 	if (s->state_dir)
 		n = snprintf(out, STATE_PATH_MAX, "%s/%s%s.%s", s->state_dir, name, host, kind);
 	else
@@ -88,42 +88,6 @@ int state_create(const char *part, const char *name, struct error *err)
 	return fd;
 }
 
-/* The data of FROM from AT to END, at the same places of TO. */
-static bool copy_range(int from, int to, off_t at, off_t end)
-{
-	static _Alignas(4096) char buf[256 * 1024]; /* FROM may be O_DIRECT */
-
-	while (at < end) {
-		size_t want = end - at < (off_t)sizeof buf ? (size_t)(end - at) : sizeof buf;
-		ssize_t got = pread(from, buf, want, at);
-
-		if (got <= 0 || pwrite(to, buf, (size_t)got, at) != got)
-			return false;
-		at += got;
-	}
-	return true;
-}
-
-/* A file with its holes (lseek(2), SEEK_DATA). */
-static bool copy_file(int from, int to)
-{
-	off_t size = lseek(from, 0, SEEK_END);
-	off_t end = 0;
-
-	if (size < 0 || ftruncate(to, size) != 0)
-		return false;
-	while (end < size) {
-		off_t data = lseek(from, end, SEEK_DATA);
-
-		if (data < 0)
-			return errno == ENXIO;
-		end = lseek(from, data, SEEK_HOLE);
-		if (end < 0 || !copy_range(from, to, data, end))
-			return false;
-	}
-	return true;
-}
-
 static bool sync_path(const char *path, int flags)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
@@ -165,7 +129,7 @@ bool state_commit(const char *part, const char *dir, int fds, int count, struct 
 
 		if (copy < 0)
 			return false;
-		if (!copy_file(fds + i, copy))
+		if (!file_copy(fds + i, copy))
 			return refused(part, err);
 	}
 	if (!sync_all(part) || !put_in_place(part, dir))
