@@ -24,6 +24,13 @@ static const struct command commands[] = {
 	{"kvm", "[--json]", "prove by running code whether KVM works here",
 	 "Exit status 0 when it does, 1 when it does not; the line says at which step and why.\n",
 	 cmd_kvm},
+	{"cpus", "[--json] [MODEL]", "list the CPU models that this emulator offers",
+	 "With what each lacks under the accelerator of this start (QEMU_ACCEL=tcg vm cpus for the "
+	 "other).\n"
+	 "MODEL: the names of its features, for QEMU_CPU=MODEL,+feature,-feature.\n",
+	 cmd_cpus},
+	{"machines", "[--json]", "list the machine types that this emulator offers",
+	 "QEMU_ARCH and VM_QEMU say which emulator.\n", cmd_machines},
 	{"settings", "[--json|--markdown]",
 	 "print every setting: name, value in force, default, meaning", "", cmd_settings},
 	{"markers", "[GUEST | --check FILE | --match FILE|GUEST]",

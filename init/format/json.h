@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Room that is enough for what QEMU says. */
-#define JSON_VALUES 2048
+#define JSON_VALUES 8192
 #define JSON_DEPTH  32
 
 enum json_type {

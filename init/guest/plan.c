@@ -361,6 +361,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->accel.accel == ACCEL_KVM)
 		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (settings_ok && plan->errors.count == 0)
+		plan_check_offers(plan);
 	/* Nobody's "host" but this one's could resume a state. */
 	if (plan->accel.accel == ACCEL_KVM && !s->cpu && (s->warm || s->stop == STOP_SUSPEND))
 		s->cpu = "Nehalem";

@@ -13,6 +13,7 @@
 #include "host/state_dir.h"
 #include "qemu/accel.h"
 #include "qemu/args.h"
+#include "qemu/emulator.h"
 #include "qemu/manifest.h"
 
 /* A saved state that the start resumes (guest/state.h). */
@@ -72,6 +73,13 @@ bool plan_cold(struct plan *plan, struct error *err);
 /* What a state saved now belongs to, into M: all that manifest_same() compares. M's texts stay
  * until the next call. */
 bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
+
+/* Ask the plan's emulator what it offers, under the plan's accelerator; MODEL as in emulator.h. */
+bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
+		       struct error *err);
+/* Refuse a CPU model, a feature of one or a machine type that it has not. An emulator that does not
+ * answer is a warning: its start tells more. */
+void plan_check_offers(struct plan *plan);
 
 /* Is NAME a program in one of the directories of PATH (separated by colons)? Its path goes to OUT.
  */

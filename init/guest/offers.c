@@ -1,0 +1,53 @@
+/* offers.c - QEMU_CPU and QEMU_MACHINE against what the emulator at hand offers. (plan.h)
+ *
+ * Asking it takes a tenth of a second, so it is asked only about names that somebody has set and
+ * that not every QEMU for these architectures has.
+ */
+#include <string.h>
+
+#include "base/profile.h"
+#include "guest/plan.h"
+
+bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
+		       struct error *err)
+{
+	const struct emulator_query query = {.path = (char *)(uintptr_t)plan->qemu,
+					     .identity = &plan->identity,
+					     .kvm = plan->kvm_fd,
+					     .model = model};
+
+	return emulator_ask(&query, out, err);
+}
+
+static bool among(const char *value, size_t len, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == len && memcmp(names[i], value, len) == 0)
+			return true;
+	return false;
+}
+
+void plan_check_offers(struct plan *plan)
+{
+	static const char *const machines[] = {"q35", "pc", "isapc"};
+	static struct emulator e;
+	const struct settings *s = &plan->s;
+	const char *const models[] = {"max", "host", profile_of((enum guest)s->guest)->tcg_cpu};
+	bool cpu =
+		s->given[SETTING_QEMU_CPU] && s->cpu && !among(s->cpu, strlen(s->cpu), models, 3);
+	bool machine = s->given[SETTING_QEMU_MACHINE] && s->machine &&
+		       !among(s->machine, strcspn(s->machine, ","), machines, 3);
+	struct error err = {0};
+
+	if (!cpu && !machine)
+		return;
+	if (!plan_ask_emulator(plan, cpu ? s->cpu : NULL, &e, &err)) {
+		(void)errors_add(&plan->warnings, EXIT_QEMU_FAILED, "",
+				 "QEMU_CPU and QEMU_MACHINE are not checked: %s", err.message);
+		return;
+	}
+	if (cpu)
+		emulator_check_cpu(&e, s->cpu, &plan->errors);
+	if (machine)
+		emulator_check_machine(&e, s->machine, &plan->errors);
+}
