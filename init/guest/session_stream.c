@@ -48,10 +48,12 @@ static void sum_text(const struct session_stream *t, const char *text, size_t n,
 	"stty -echo 2>/dev/null; e=${TMPDIR:-/tmp}/.vm-stream.$$; "                                \
 	"trap 'stty echo 2>/dev/null; rm -f \"$e\"' EXIT; trap 'exit 130' INT HUP TERM; "          \
 	"exec 4<&0 5>&1; n=0; "
-/* … and end with: the command's status, and its last words if that is not 0. */
+/* … and end with: the command's status, and its last words if that is not 0. Of those three lines,
+ * as tar and the decompressor that it has started both complain, in either order. */
 #define EPILOGUE                                                                                   \
 	"r=$(tail -n 1 \"$e\"); [ \"$r\" = 0 ] || "                                                \
-	"{ echo; echo \"M\"\"%s\".\"$(sed -n 'x;$p' \"$e\")\"; }; exit ${r:-1}"
+	"{ echo; echo \"M\"\"%s\".\"$(tail -n 4 \"$e\" | "                                         \
+	"sed -n '$!H;${x;s/^\\n//;s/\\n/; /g;p;}')\"; }; exit ${r:-1}"
 
 static bool failed(struct error *err, const char *what)
 {

@@ -21,7 +21,7 @@ struct session_stream {
 	bool sha256;	       /* it has sha256sum; else cksum is used */
 	void (*progress)(void *arg, size_t n); /* N more bytes have come through */
 	void *arg;
-	char said[512]; /* result: the last line of COMMAND's standard error */
+	char said[512]; /* result: the last lines of COMMAND's standard error */
 };
 
 /* Run COMMAND (one line for sh) with what T->fd gives as its standard input. SESSION_DONE: it has
