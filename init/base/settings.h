@@ -75,8 +75,9 @@ struct settings {
 #undef X
 	bool given[SETTINGS_COUNT]; /* set to something other than the empty text */
 	bool embedded_guest;	    /* no disk, kernel or CD of the user's: the built-in guest */
-	bool guest_runs;	    /* in this VM_RUN_DIR already: it is what locks its image */
-	long cpus;		    /* processors that QEMU_SMP amounts to */
+	int kernel_guest; /* of VM_GUEST, whose QEMU_KERNEL is; GUEST_AUTO: there is none */
+	bool guest_runs;  /* in this VM_RUN_DIR already: it is what locks its image */
+	long cpus;	  /* processors that QEMU_SMP amounts to */
 };
 
 struct setting {

@@ -348,13 +348,23 @@ static void resolve_memory(struct settings *s, const struct profile *p, bool hur
 		      text);
 }
 
+/* Who is booted: a kernel says more than a disk, and on a disk GNU Mach has the Hurd. */
+static int guest_found(const struct settings *s)
+{
+	if (s->embedded_guest)
+		return GUEST_MACH;
+	if (s->drive && (s->kernel_guest == GUEST_AUTO || s->kernel_guest == GUEST_MACH))
+		return GUEST_HURD;
+	return s->kernel_guest == GUEST_AUTO ? GUEST_GENERIC : s->kernel_guest;
+}
+
 bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
 		      struct errors *warnings)
 {
 	size_t before = errs->count;
 
 	if (s->guest == GUEST_AUTO)
-		s->guest = s->embedded_guest ? GUEST_MACH : s->drive ? GUEST_HURD : GUEST_GENERIC;
+		s->guest = guest_found(s);
 	const struct profile *p = profile_of((enum guest)s->guest);
 	bool hurd_i386 = s->guest == GUEST_HURD && s->arch == ARCH_I386;
 

@@ -78,10 +78,8 @@ static bool readable_by(const struct identity *id, const struct stat *st)
 	return st->st_mode & S_IROTH;
 }
 
-/* QEMU opens PATH (of length LEN) itself: it must be there, be of TYPE (S_IFREG, S_IFDIR) and be
- * readable by QEMU's user. */
-static void check_file(struct plan *plan, const char *setting, const char *path, size_t len,
-		       mode_t type)
+bool plan_check_file(struct plan *plan, const char *setting, const char *path, size_t len,
+		     mode_t type)
 {
 	char name[4096];
 	char fix[256];
@@ -91,35 +89,23 @@ static void check_file(struct plan *plan, const char *setting, const char *path,
 	if (stat(name, &st) != 0) {
 		(void)snprintf(fix, sizeof fix, "mount the file into the container, or correct %s",
 			       setting);
-		(void)errors_add(&plan->errors,
-				 errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_IMAGE, fix,
-				 "%s=%s: %s", setting, name, strerror(errno));
-	} else if ((st.st_mode & S_IFMT) != type) {
+		return errors_add(&plan->errors,
+				  errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_IMAGE, fix,
+				  "%s=%s: %s", setting, name, strerror(errno));
+	}
+	if ((st.st_mode & S_IFMT) != type) {
 		(void)snprintf(fix, sizeof fix, "set %s to a %s", setting,
 			       type == S_IFDIR ? "directory" : "regular file");
-		(void)errors_add(&plan->errors, EXIT_NO_IMAGE, fix, "%s=%s is no %s", setting, name,
-				 type == S_IFDIR ? "directory" : "regular file");
-	} else if (!readable_by(&plan->identity, &st)) {
-		(void)snprintf(
-			fix, sizeof fix,
-			"make it readable (chmod a+r), or set VM_UID and VM_GID to its owner");
-		(void)errors_add(&plan->errors, EXIT_NO_PERMISSION, fix,
-				 "%s=%s cannot be read by QEMU's user %u:%u", setting, name,
-				 (unsigned)plan->identity.uid, (unsigned)plan->identity.gid);
+		return errors_add(&plan->errors, EXIT_NO_IMAGE, fix, "%s=%s is no %s", setting,
+				  name, type == S_IFDIR ? "directory" : "regular file");
 	}
-}
-
-/* QEMU_INITRD is one file, or multiboot modules: `file arguments,file arguments` (QEMU's -initrd;
- * a doubled comma is a comma). */
-static void check_modules(struct plan *plan)
-{
-	for (const char *p = plan->s.initrd; p && *p;) {
-		size_t len = strcspn(p, " ,");
-
-		check_file(plan, "QEMU_INITRD", p, len, S_IFREG);
-		p += strcspn(p, ",");
-		p += *p == ',';
-	}
+	if (!readable_by(&plan->identity, &st))
+		return errors_add(
+			&plan->errors, EXIT_NO_PERMISSION,
+			"make it readable (chmod a+r), or set VM_UID and VM_GID to its owner",
+			"%s=%s cannot be read by QEMU's user %u:%u", setting, name,
+			(unsigned)plan->identity.uid, (unsigned)plan->identity.gid);
+	return true;
 }
 
 /* The first line of FILE, the value of SETTING, into PASSWORD. It is read once, by us: QEMU's user
@@ -206,13 +192,11 @@ static void check_files(struct plan *plan)
 	char name[4096];
 	const struct settings *s = &plan->s;
 
-	if (s->kernel)
-		check_file(plan, "QEMU_KERNEL", s->kernel, strlen(s->kernel), S_IFREG);
-	check_modules(plan);
 	if (s->bios)
-		check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
+		(void)plan_check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
 	if (s->share == SHARE_9P || s->share == SHARE_DISK)
-		check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir), S_IFDIR);
+		(void)plan_check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir),
+				      S_IFDIR);
 	if (s->share == SHARE_DISK && !find_program(getenv("PATH"), "xorriso", name, sizeof name))
 		(void)errors_add(&plan->errors, EXIT_QEMU_FAILED, "install xorriso",
 				 "VM_SHARE=disk needs xorriso, which is not on PATH");
@@ -228,6 +212,8 @@ static void collect_facts(struct plan *plan)
 	f->incoming = plan->resume.kind != RESUME_NONE;
 	/* A boot of the profiler's is no place to make it. */
 	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
+	f->kernel = plan->kernel.fds[0] >= 0 ? plan->kernel.path : NULL;
+	f->initrd = plan->kernel.initrd[0] ? plan->kernel.initrd : NULL;
 	f->disk_layers = plan->disk.count;
 	for (int i = 0; i < plan->disk.count; i++)
 		f->disks[i] = (struct disk_fact){.format = plan->disk.layers[i].format,
@@ -335,6 +321,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	plan->resume = (struct resume){.memory = -1};
 	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = -1;
+	kernel_init(&plan->kernel);
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
@@ -342,9 +329,13 @@ bool plan_make(struct plan *plan, char *const envp[])
 	s->guest_runs = plan_guest_runs(s);
 	if (!s->drive && !embedded && path[0])
 		s->drive = path;
+	bool identified = identity_choose(s, &plan->identity, &err);
+
+	if (identified)
+		kernel_prepare(plan);
 	settings_ok &= settings_resolve(s, memory_limit("/sys/fs/cgroup", "/proc/self/cgroup"),
 					&plan->errors, &plan->warnings);
-	if (!identity_choose(s, &plan->identity, &err))
+	if (!identified)
 		(void)errors_append(&plan->errors, &err);
 	if (found && path[0])
 		(void)disk_open(s, path, embedded, &plan->disk, &plan->errors);
@@ -416,6 +407,8 @@ void plan_describe(const struct plan *plan)
 	} else {
 		log_info("guest %s (%s), no disk", p->name, p->about);
 	}
+	if (plan->kernel.about[0])
+		log_info("kernel %s", plan->kernel.about);
 	if (plan->disk.overlay[0])
 		log_info("the image stays as it is; what the guest writes is kept in %s%s",
 			 plan->disk.overlay, plan->disk.overlay_new ? " (new)" : "");

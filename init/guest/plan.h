@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "guest/kernel.h"
 #include "guest/relay.h"
 #include "host/disk.h"
 #include "host/kvm.h"
@@ -29,6 +30,7 @@ struct resume {
 struct plan {
 	struct settings s;
 	struct disk disk;
+	struct kernel kernel;
 	int cdrom_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
 	int share_out; /* for who writes it */
@@ -80,6 +82,11 @@ bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulat
 /* Refuse a CPU model, a feature of one or a machine type that it has not. An emulator that does not
  * answer is a warning: its start tells more. */
 void plan_check_offers(struct plan *plan);
+
+/* QEMU opens PATH (of length LEN), the value of SETTING, itself: is it there, of TYPE (S_IFREG,
+ * S_IFDIR) and readable by QEMU's user? */
+bool plan_check_file(struct plan *plan, const char *setting, const char *path, size_t len,
+		     mode_t type);
 
 /* Is NAME a program in one of the directories of PATH (separated by colons)? Its path goes to OUT.
  */

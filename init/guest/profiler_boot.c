@@ -50,6 +50,7 @@ struct boot {
 void plan_release(struct plan *plan)
 {
 	disk_close(&plan->disk);
+	kernel_close(&plan->kernel);
 	fd_close(&plan->cdrom_fd);
 	fd_close(&plan->kvm_fd);
 }

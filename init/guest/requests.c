@@ -61,6 +61,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 	char consoles[CONSOLES_JSON];
 	char reason[2 * sizeof plan->accel.reason];
 	char disk[4400];
+	char kernel[4400];
 	static char phases[MARKERS_MAX * 128];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
@@ -68,6 +69,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 	(void)snprintf(
 		buf, size,
 		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
+		"\"kernel\":%s,"
 		"\"ram_mb\":%ld,\"cpus\":%ld,\"accelerator\":\"%s\",\"accelerator_reason\":%s,"
 		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
 		"\"phase\":\"%.*s\",\"phases\":[%s],"
@@ -79,6 +81,8 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		json_quote(why, quoted_why, sizeof quoted_why),
 		profile_of((enum guest)plan->s.guest)->name,
 		plan->disk.count ? json_quote(plan->disk.path, disk, sizeof disk) : "null",
+		plan->kernel.about[0] ? json_quote(plan->kernel.about, kernel, sizeof kernel)
+				      : "null",
 		plan->s.ram_mb, plan->s.cpus, plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg",
 		json_quote(plan->accel.reason, reason, sizeof reason), (int)v->qemu, v->qmp.version,
 		PHASE_TEXT(&v->phases), phases, ms_since(v->spawned_ns, clock_now()),
@@ -102,13 +106,16 @@ static void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "phase        %.*s\n"
 		       "guest        %s, %ld MiB, %ld CPU, %s\n"
 		       "disk         %s\n"
+		       "%s%s%s"
 		       "accelerator  %s\n"
 		       "qemu         %s, pid %d, up %.1f s\n"
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n",
 		       supervisor_state_name(v->state), ready ? "yes" : "no", why,
 		       PHASE_TEXT(&v->phases), profile_of((enum guest)plan->s.guest)->name,
 		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
-		       plan->disk.count ? plan->disk.path : "none", plan->accel.reason,
+		       plan->disk.count ? plan->disk.path : "none",
+		       plan->kernel.about[0] ? "kernel       " : "", plan->kernel.about,
+		       plan->kernel.about[0] ? "\n" : "", plan->accel.reason,
 		       v->qmp.version[0] ? v->qmp.version : "not answering yet", (int)v->qemu,
 		       ms_since(v->spawned_ns, clock_now()) / 1000, (unsigned long long)st.bytes,
 		       st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped);

@@ -93,5 +93,7 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct 
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
+	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
+		add_fd(&c, plan->kernel.fds[i], QEMU_FD_KERNEL + i);
 	return child_start(&c, NULL, err);
 }

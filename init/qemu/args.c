@@ -87,8 +87,8 @@ static void add_boot(const struct builder *b)
 	const struct {
 		const char *option, *value;
 	} files[] = {{"-bios", s->bios},
-		     {"-kernel", s->kernel},
-		     {"-initrd", s->initrd},
+		     {"-kernel", b->f->kernel ? b->f->kernel : s->kernel},
+		     {"-initrd", b->f->initrd ? b->f->initrd : s->initrd},
 		     {"-append", s->append}};
 	bool cd_only = b->f->disk_layers == 0 && b->f->has_cdrom;
 

@@ -20,9 +20,10 @@ enum qemu_fd {
 	QEMU_FD_USER_QMP =
 		6, /* listening unix socket VM_RUN_DIR/qmp.sock, for the user's programs */
 	QEMU_FD_CDROM = 7,
-	QEMU_FD_KVM = 8,   /* /dev/kvm, under KVM */
-	QEMU_FD_SHARE = 9, /* the disk of VM_SHARE=disk */
-	QEMU_FD_DISK = 10, /* and one more for each layer: 10, 11, ... */
+	QEMU_FD_KVM = 8,     /* /dev/kvm, under KVM */
+	QEMU_FD_SHARE = 9,   /* the disk of VM_SHARE=disk */
+	QEMU_FD_DISK = 10,   /* and one more for each layer: 10, 11, ... */
+	QEMU_FD_KERNEL = 20, /* a kernel made ready for QEMU, and behind it such modules */
 };
 
 struct disk_fact {
@@ -34,11 +35,12 @@ struct disk_fact {
 struct facts {
 	enum accel accel; /* KVM or TCG, decided */
 	bool has_cdrom;
-	bool incoming;		   /* the machine's state comes over QMP before it runs */
-	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
-	bool has_share;		   /* the disk of VM_SHARE=disk */
-	int disk_layers;	   /* 0: no disk */
-	struct disk_fact disks[8]; /* top first, like struct disk */
+	bool incoming;		     /* the machine's state comes over QMP before it runs */
+	bool unattended;	     /* nobody connects: no monitor and no QMP of the users' */
+	bool has_share;		     /* the disk of VM_SHARE=disk */
+	int disk_layers;	     /* 0: no disk */
+	struct disk_fact disks[8];   /* top first, like struct disk */
+	const char *kernel, *initrd; /* instead of QEMU_KERNEL and QEMU_INITRD, if not NULL */
 };
 
 #define ARGS_MAX 256

@@ -1,0 +1,357 @@
+/* elf.c - see elf.h.
+ *
+ * Files are little-endian, as is everything that x86 boots, and are read byte by byte: nothing in
+ * them needs to be aligned, and this runs on any host.
+ */
+#include "format/elf.h"
+
+#include <elf.h>
+#include <string.h>
+
+#define FOUR_GIB UINT64_C(0x100000000)
+
+/* Multiboot 0.6.96, 3.1.1. QEMU looks through the first 8 KiB but the size of a whole header. */
+#define MB_MAGIC  0x1badb002u
+#define MB_SEARCH (8192u - 48)
+#define MB_ADDRESS                                                                                 \
+	0x10000u /* flag: where to load it is in the header, the file may be anything              \
+		  */
+/* Multiboot 2.0, 3.1.1. */
+#define MB2_MAGIC  0xe85250d6u
+#define MB2_SEARCH 32768u
+/* Linux' Documentation/arch/x86/boot.rst. */
+#define LINUX_AT	 0x202u
+#define LINUX_MAGIC	 0x53726448u /* "HdrS" */
+#define LINUX_MAGIC_SIZE 4u
+/* Xen's public/elfnote.h. */
+#define XEN_PHYS32_ENTRY 18u
+
+/* As many program headers as anybody has needed, several times over. */
+#define SEGMENTS_MAX 64
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return get16(p) | (uint32_t)get16(p + 2) << 16;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	return get32(p) | (uint64_t)get32(p + 4) << 32;
+}
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v & 0xffff);
+	put16(p + 2, v >> 16);
+}
+
+/* The field of the structure at P, by its type's name and its own. */
+#define AT(p, type, field)    ((p) + offsetof(type, field))
+#define GET16(p, type, field) get16(AT(p, type, field))
+#define GET32(p, type, field) get32(AT(p, type, field))
+#define GET64(p, type, field) get64(AT(p, type, field))
+
+/* An ELF file's program headers, of either class. */
+struct elf {
+	bool wide; /* ELF64 */
+	uint16_t machine;
+	uint64_t entry;
+	uint64_t table; /* offset of the program headers */
+	size_t count, entry_size;
+};
+
+struct segment {
+	uint32_t type, flags;
+	uint64_t offset, virtual, physical, file_size, memory_size, align;
+};
+
+static bool parse_header(const uint8_t *file, size_t n, struct elf *e)
+{
+	if (n < sizeof(Elf32_Ehdr) || memcmp(file, ELFMAG, SELFMAG) != 0 ||
+	    file[EI_DATA] != ELFDATA2LSB)
+		return false;
+	*e = (struct elf){.wide = file[EI_CLASS] == ELFCLASS64,
+			  .machine = GET16(file, Elf32_Ehdr, e_machine)};
+	if (e->wide) {
+		if (n < sizeof(Elf64_Ehdr))
+			return false;
+		e->entry = GET64(file, Elf64_Ehdr, e_entry);
+		e->table = GET64(file, Elf64_Ehdr, e_phoff);
+		e->entry_size = GET16(file, Elf64_Ehdr, e_phentsize);
+		e->count = GET16(file, Elf64_Ehdr, e_phnum);
+	} else {
+		e->entry = GET32(file, Elf32_Ehdr, e_entry);
+		e->table = GET32(file, Elf32_Ehdr, e_phoff);
+		e->entry_size = GET16(file, Elf32_Ehdr, e_phentsize);
+		e->count = GET16(file, Elf32_Ehdr, e_phnum);
+	}
+	size_t whole = e->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+
+	if (e->entry_size < whole || e->table > n || (n - e->table) / e->entry_size < e->count)
+		e->count = 0;
+	return true;
+}
+
+static struct segment segment_at(const uint8_t *file, const struct elf *e, size_t i)
+{
+	const uint8_t *p = file + e->table + i * e->entry_size;
+
+	if (e->wide)
+		return (struct segment){.type = GET32(p, Elf64_Phdr, p_type),
+					.flags = GET32(p, Elf64_Phdr, p_flags),
+					.offset = GET64(p, Elf64_Phdr, p_offset),
+					.virtual = GET64(p, Elf64_Phdr, p_vaddr),
+					.physical = GET64(p, Elf64_Phdr, p_paddr),
+					.file_size = GET64(p, Elf64_Phdr, p_filesz),
+					.memory_size = GET64(p, Elf64_Phdr, p_memsz),
+					.align = GET64(p, Elf64_Phdr, p_align)};
+	return (struct segment){.type = GET32(p, Elf32_Phdr, p_type),
+				.flags = GET32(p, Elf32_Phdr, p_flags),
+				.offset = GET32(p, Elf32_Phdr, p_offset),
+				.virtual = GET32(p, Elf32_Phdr, p_vaddr),
+				.physical = GET32(p, Elf32_Phdr, p_paddr),
+				.file_size = GET32(p, Elf32_Phdr, p_filesz),
+				.memory_size = GET32(p, Elf32_Phdr, p_memsz),
+				.align = GET32(p, Elf32_Phdr, p_align)};
+}
+
+static bool within(uint64_t offset, uint64_t size, size_t n)
+{
+	return offset <= n && size <= n - offset;
+}
+
+/* ---- what it is ---------------------------------------------------------------------------- */
+
+/* The offset of a multiboot header among the first bytes, with its FLAGS; N when there is none. */
+static size_t find_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
+{
+	for (size_t at = 0; at < MB_SEARCH && at + 12 <= n; at += 4) {
+		*flags = get32(file + at + 4);
+		if (get32(file + at) == MB_MAGIC && MB_MAGIC + *flags + get32(file + at + 8) == 0)
+			return at;
+	}
+	return n;
+}
+
+static bool has_multiboot2(const uint8_t *file, size_t n)
+{
+	for (size_t at = 0; at < MB2_SEARCH && at + 16 <= n; at += 8)
+		if (get32(file + at) == MB2_MAGIC && MB2_MAGIC + get32(file + at + 4) +
+								     get32(file + at + 8) +
+								     get32(file + at + 12) ==
+							     0)
+			return true;
+	return false;
+}
+
+/* Has the note segment of N bytes at P the entry that PVH wants? Names and contents are padded to
+ * the segment's alignment (4, for what it is worth: QEMU takes p_align). */
+static bool has_pvh_note(const uint8_t *p, uint64_t n, uint64_t align)
+{
+	uint64_t pad = align == 8 ? 7 : 3;
+
+	while (n >= sizeof(Elf64_Nhdr)) {
+		uint64_t name = GET32(p, Elf64_Nhdr, n_namesz);
+		uint64_t step = sizeof(Elf64_Nhdr) + ((name + pad) & ~pad) +
+				((GET32(p, Elf64_Nhdr, n_descsz) + pad) & ~pad);
+
+		if (step > n)
+			return false;
+		if (GET32(p, Elf64_Nhdr, n_type) == XEN_PHYS32_ENTRY && name == 4 &&
+		    memcmp(p + sizeof(Elf64_Nhdr), "Xen", 4) == 0)
+			return true;
+		p += step;
+		n -= step;
+	}
+	return false;
+}
+
+static bool is_pvh(const uint8_t *file, size_t n, const struct elf *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		struct segment s = segment_at(file, e, i);
+
+		if (s.type == PT_NOTE && within(s.offset, s.file_size, n) &&
+		    has_pvh_note(file + s.offset, s.file_size, s.align))
+			return true;
+	}
+	return false;
+}
+
+struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
+{
+	static const char mach[] = "GNU Mach ";
+	struct kernel_file k = {KERNEL_UNKNOWN, false, false};
+	struct elf e = {0};
+	uint32_t flags;
+	bool elf = parse_header(file, n, &e);
+
+	k.long_mode = elf && e.machine == EM_X86_64;
+	if (n >= 3 && memcmp(file, "\x1f\x8b\x08", 3) == 0) /* RFC 1952, 2.3 */
+		k.kind = KERNEL_GZIP;
+	else if (n >= 6 && memcmp(file,
+				  "\xfd"
+				  "7zXZ",
+				  6) == 0) /* xz-file-format, 2.1.1.1 */
+		k.kind = KERNEL_XZ;
+	else if (n >= LINUX_AT + LINUX_MAGIC_SIZE && get32(file + LINUX_AT) == LINUX_MAGIC)
+		k.kind = KERNEL_LINUX;
+	else if (find_multiboot(file, n, &flags) < n)
+		k.kind = k.long_mode && !(flags & MB_ADDRESS) ? KERNEL_MULTIBOOT_WIDE
+							      : KERNEL_MULTIBOOT;
+	else if (elf && is_pvh(file, n, &e))
+		k.kind = KERNEL_PVH;
+	else if (has_multiboot2(file, n))
+		k.kind = KERNEL_MULTIBOOT2;
+	else if (elf)
+		k.kind = KERNEL_ELF;
+	k.mach = (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_MULTIBOOT_WIDE) &&
+		 memmem(file, n, mach, sizeof mach - 1) != NULL;
+	return k;
+}
+
+const char *kernel_kind_name(enum kernel_kind kind)
+{
+	static const char *const names[] = {
+		[KERNEL_UNKNOWN] = "no kernel of a known kind",
+		[KERNEL_GZIP] = "gzip-compressed",
+		[KERNEL_XZ] = "xz-compressed",
+		[KERNEL_LINUX] = "a Linux kernel",
+		[KERNEL_MULTIBOOT] = "a multiboot kernel",
+		[KERNEL_MULTIBOOT_WIDE] = "a multiboot kernel for x86-64",
+		[KERNEL_PVH] = "a PVH kernel",
+		[KERNEL_MULTIBOOT2] = "a multiboot 2 kernel",
+		[KERNEL_ELF] = "an ELF file without an entry for a boot loader"};
+
+	return names[kind];
+}
+
+/* ---- ELF64 to ELF32 ------------------------------------------------------------------------ */
+
+/* The segments of E that are loaded, into LIST. Returns how many; 0 with ERR. */
+static size_t loaded_segments(const uint8_t *file, size_t n, const struct elf *e, const char *name,
+			      struct segment list[SEGMENTS_MAX], struct error *err)
+{
+	static const char fix[] = "link it for physical addresses below 4 GiB (AT() in the linker "
+				  "script), or get a whole copy of the file";
+	size_t count = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		struct segment s = segment_at(file, e, i);
+		const char *wrong = NULL;
+
+		if (s.type != PT_LOAD || s.memory_size == 0)
+			continue;
+		if (count == SEGMENTS_MAX)
+			wrong = "is one of too many";
+		else if (!within(s.offset, s.file_size, n) || s.offset + s.file_size > UINT32_MAX)
+			wrong = "reaches beyond the file";
+		else if (s.file_size > s.memory_size)
+			wrong = "is larger in the file than in memory";
+		else if (s.physical >= FOUR_GIB || s.memory_size > FOUR_GIB - s.physical ||
+			 s.memory_size > UINT32_MAX)
+			wrong = "reaches beyond 4 GiB of physical memory";
+		for (size_t k = 0; !wrong && k < count; k++)
+			if (s.physical < list[k].physical + list[k].memory_size &&
+			    list[k].physical < s.physical + s.memory_size)
+				wrong = "overlaps another one";
+		if (wrong) {
+			(void)error_set(err, EXIT_BAD_IMAGE, fix, "%s: its segment %zu %s", name, i,
+					wrong);
+			return 0;
+		}
+		list[count++] = s;
+	}
+	if (count == 0)
+		(void)error_set(err, EXIT_BAD_IMAGE, fix, "%s: it has no segment to load", name);
+	return count;
+}
+
+/* ENTRY as a physical address: the file may have it as a virtual one, as GRUB takes it, or as a
+ * physical one already, as QEMU does. 4 GiB when it lies in no segment. */
+static uint64_t physical_entry(uint64_t entry, const struct segment *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (entry - list[i].virtual < list[i].memory_size)
+			return entry - list[i].virtual + list[i].physical;
+	for (size_t i = 0; i < count; i++)
+		if (entry - list[i].physical < list[i].memory_size)
+			return entry;
+	return FOUR_GIB;
+}
+
+static void write_segment(uint8_t *p, const struct segment *s)
+{
+	put32(AT(p, Elf32_Phdr, p_type), s->type);
+	put32(AT(p, Elf32_Phdr, p_offset), (uint32_t)s->offset);
+	put32(AT(p, Elf32_Phdr, p_vaddr), (uint32_t)s->physical);
+	put32(AT(p, Elf32_Phdr, p_paddr), (uint32_t)s->physical);
+	put32(AT(p, Elf32_Phdr, p_filesz), (uint32_t)s->file_size);
+	put32(AT(p, Elf32_Phdr, p_memsz), (uint32_t)s->memory_size);
+	put32(AT(p, Elf32_Phdr, p_flags), s->flags);
+	put32(AT(p, Elf32_Phdr, p_align), s->align <= UINT32_MAX ? (uint32_t)s->align : 0);
+}
+
+static void write_header(uint8_t *file, uint64_t entry, uint64_t table, size_t count)
+{
+	uint16_t type = GET16(file, Elf64_Ehdr, e_type);
+
+	file[EI_CLASS] = ELFCLASS32;
+	memset(file + EI_NIDENT, 0, sizeof(Elf64_Ehdr) - EI_NIDENT);
+	put16(AT(file, Elf32_Ehdr, e_type), type);
+	put16(AT(file, Elf32_Ehdr, e_machine), EM_386);
+	put32(AT(file, Elf32_Ehdr, e_version), EV_CURRENT);
+	put32(AT(file, Elf32_Ehdr, e_entry), (uint32_t)entry);
+	put32(AT(file, Elf32_Ehdr, e_phoff), (uint32_t)table);
+	put16(AT(file, Elf32_Ehdr, e_ehsize), sizeof(Elf32_Ehdr));
+	put16(AT(file, Elf32_Ehdr, e_phentsize), sizeof(Elf32_Phdr));
+	put16(AT(file, Elf32_Ehdr, e_phnum), (uint32_t)count);
+}
+
+bool elf_narrow(uint8_t *file, size_t n, const char *name, struct error *err)
+{
+	struct segment list[SEGMENTS_MAX];
+	struct elf e;
+	uint32_t flags;
+
+	bool elf = parse_header(file, n, &e);
+
+	if (elf && file[EI_CLASS] == ELFCLASS32) { /* narrow but for its name (the x32 ABI) */
+		put16(AT(file, Elf32_Ehdr, e_machine), EM_386);
+		return true;
+	}
+	if (!elf || !e.wide || e.table < sizeof(Elf64_Ehdr) || e.table > UINT32_MAX)
+		return error_set(err, EXIT_BAD_IMAGE, "get a whole copy of the file",
+				 "%s: its ELF header is damaged", name);
+	size_t count = loaded_segments(file, n, &e, name, list, err);
+
+	if (count == 0)
+		return false;
+	uint64_t entry = physical_entry(e.entry, list, count);
+	uint64_t end = e.table + e.count * e.entry_size;
+	size_t header = find_multiboot(file, n, &flags);
+
+	if (entry == FOUR_GIB)
+		return error_set(err, EXIT_BAD_IMAGE, "correct its ENTRY() in the linker script",
+				 "%s: its entry %#llx lies in no segment that is loaded", name,
+				 (unsigned long long)e.entry);
+	if (header < sizeof(Elf64_Ehdr) || (header < end && header + 12 > e.table))
+		return error_set(err, EXIT_BAD_IMAGE, "put it into a section of its own",
+				 "%s: its multiboot header lies among the ELF headers", name);
+	memset(file + e.table, 0, (size_t)(end - e.table));
+	for (size_t i = 0; i < count; i++)
+		write_segment(file + e.table + i * sizeof(Elf32_Phdr), &list[i]);
+	write_header(file, entry, e.table, count);
+	return true;
+}

@@ -1,0 +1,112 @@
+# A kernel without a boot loader: what QEMU_KERNEL takes, what is made of it, and what is refused.
+# The small kernels are tests/guests/kernel; each prints its command line and its modules.
+load helpers
+
+setup_file() {
+    local k
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/file" "$BATS_FILE_TMPDIR"
+    for k in MULTIBOOT MULTIBOOT64 MULTIBOOT2 PVH PVH64; do
+        "$ROOT/tests/guests/kernel/build" "$k" "$BATS_FILE_TMPDIR/$k"
+    done
+    gzip -k "$BATS_FILE_TMPDIR"/MULTIBOOT*
+    xz -k "$BATS_FILE_TMPDIR"/PVH* "$BATS_FILE_TMPDIR/MULTIBOOT"
+    printf 'one\n' >"$BATS_FILE_TMPDIR/first,one"
+    printf 'two\n' | gzip >"$BATS_FILE_TMPDIR/second.gz"
+    printf 'three\n' | xz >"$BATS_FILE_TMPDIR/third.xz"
+}
+
+# boot NAME=VALUE...: a guest on the host, up to its login; what came of it is in $T/out, with the
+# console's bytes among the log's lines.
+boot() {
+    rm -rf "$T/run"
+    host_vm VM_STOP_LADDER=none CONSOLE_STDOUT=1 "$@"
+    wait_until 60 grep -q 'ready: login prompt' "$T/out" || { cat "$T/out"; return 1; }
+}
+
+end() {
+    kill -TERM "$VM_PID"
+    host_vm_exit
+    assert_equal "$STATUS" "${1:-82}"
+}
+
+# said TEXT...: each is in $T/out; carriage returns do not count.
+said() {
+    local text
+    for text; do
+        tr -d '\r' <"$T/out" | grep -qF -- "$text" || { echo "missing: $text"; cat "$T/out"; return 1; }
+    done
+}
+
+MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
+
+@test "multiboot, ELF32 and ELF64, plain and compressed: command line, modules and theirs" {
+    local k d=$BATS_FILE_TMPDIR
+    for k in MULTIBOOT MULTIBOOT64 MULTIBOOT.gz MULTIBOOT.xz MULTIBOOT64.gz; do
+        boot QEMU_KERNEL="$d/$k" QEMU_APPEND='a  b,c="d"' \
+            QEMU_INITRD="$d/first,,one x,,y  z,$d/second.gz,$d/third.xz \$(t)"
+        said 'multiboot: ' ' a  b,c="d"' "module: $d/first,one x,y  z" one two three \
+            'module: /proc/self/fd/22 $(t)' 'guest generic'
+        end
+    done
+    # The last was both: unpacked and rewritten.
+    said "kernel $d/MULTIBOOT64.gz: a multiboot kernel for x86-64, unpacked by gzip, its ELF64 rewritten as ELF32"
+}
+
+@test "PVH, ELF32 and ELF64, plain and compressed" {
+    local k d=$BATS_FILE_TMPDIR
+    for k in PVH PVH64 PVH64.xz; do
+        boot QEMU_KERNEL="$d/$k" QEMU_APPEND='a b' QEMU_INITRD="$d/first,one"
+        said 'pvh: a b' one "kernel $d/$k: a PVH kernel"
+        end
+    done
+}
+
+@test "GNU Mach without GRUB: a gzip-compressed ELF64, machsh as its module" {
+    boot QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" QEMU_APPEND=console=com0 \
+        QEMU_INITRD="$GUESTS/mach-mini/machsh $MACH_MODULE" VM_STOP_LADDER=acpi
+    said 'guest mach' 'a multiboot kernel for x86-64, GNU Mach, unpacked by gzip, its ELF64 rewritten' \
+        "module 0: $GUESTS/mach-mini/machsh $MACH_MODULE"
+    run -0 vm status
+    assert_line --regexp '^kernel +/.*/gnumach.gz: a multiboot kernel .* GNU Mach'
+    run -0 vm status --json
+    run -0 jq -r .kernel <<<"$output"
+    assert_output --partial 'gnumach.gz: a multiboot kernel'
+    end 0
+}
+
+@test "what QEMU cannot boot is told with what it is: vm check, vm run, nothing started" {
+    local d=$BATS_FILE_TMPDIR
+    # refused STATUS MESSAGE FIX NAME=VALUE...
+    refused() {
+        local status=$1 message=$2 fix=$3
+        shift 3
+        host_env "$@"
+        for command in check run args; do
+            run -"$status" vm "$command"
+            assert_line "vm: error: $message"
+            assert_line --partial "vm:   fix: $fix"
+        done
+    }
+    refused 65 "QEMU_KERNEL=$d/MULTIBOOT2 is a multiboot 2 kernel: QEMU cannot boot it" \
+        'QEMU knows multiboot 1 only: let GRUB boot it' QEMU_KERNEL="$d/MULTIBOOT2"
+    refused 65 "QEMU_KERNEL=$d/MULTIBOOT2.gz is a multiboot 2 kernel: QEMU cannot boot it" \
+        'QEMU knows multiboot 1 only' QEMU_KERNEL="$d/MULTIBOOT2.gz"
+    refused 65 "QEMU_KERNEL=$GUESTS/linux.qcow2 is a qcow2 image: QEMU cannot boot it" \
+        'name a Linux bzImage' QEMU_KERNEL="$GUESTS/linux.qcow2"
+    refused 65 "QEMU_KERNEL=$VM is an ELF file without an entry for a boot loader: QEMU cannot boot it" \
+        'give it a multiboot header' QEMU_KERNEL="$VM"
+    refused 78 "QEMU_KERNEL=$d/MULTIBOOT64 is for x86-64, and QEMU_ARCH=i386 has no such processor" \
+        'set QEMU_ARCH=x86_64' QEMU_KERNEL="$d/MULTIBOOT64" QEMU_ARCH=i386
+    gzip <"$d/PVH64.xz" >"$T/twice"
+    head -c 4200 "$d/MULTIBOOT64" >"$T/cut"
+    head -c 200 "$d/PVH64.xz" >"$T/cut.xz"
+    chmod 644 "$T/cut.xz" "$T/twice" "$T/cut"
+    refused 65 "QEMU_KERNEL=$T/cut.xz is compressed and damaged: xz cannot unpack it" \
+        'get a whole copy of the file' QEMU_KERNEL="$T/cut.xz"
+    refused 65 "QEMU_KERNEL=$T/twice is xz-compressed twice over" 'unpack it before' QEMU_KERNEL="$T/twice"
+    refused 65 "QEMU_KERNEL=$T/cut: its segment 0 reaches beyond the file" 'link it' QEMU_KERNEL="$T/cut"
+    refused 65 "QEMU_INITRD=$T/cut.xz is compressed and damaged: xz cannot unpack it" \
+        'get a whole copy' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/MULTIBOOT a,$T/cut.xz b"
+    refused 66 "QEMU_INITRD=$d/no,: No such file or directory" \
+        'mount the file into the container' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/no,,"
+}

@@ -1,0 +1,43 @@
+/* fuzz_elf.c - libFuzzer target for the recognition of kernels and for ELF64 made ELF32.
+ *
+ * The input is a kernel's file. What is narrowed must be what QEMU's loader for ELF32 takes, with
+ * the same bytes beyond the headers; what is refused must be as it was and say why.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/elf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct error err = {0};
+	/* Of the exact size, so that an access behind its end is seen. */
+	uint8_t *copy = malloc(size ? size : 1);
+
+	check(copy != NULL);
+	if (size)
+		memcpy(copy, data, size);
+	struct kernel_file k = kernel_recognise(copy, size);
+
+	check(kernel_kind_name(k.kind) != NULL);
+	if (elf_narrow(copy, size, "f", &err)) {
+		struct kernel_file now = kernel_recognise(copy, size);
+
+		check(!now.long_mode);
+		if (k.kind == KERNEL_MULTIBOOT_WIDE)
+			check(now.kind == KERNEL_MULTIBOOT);
+	} else {
+		check(err.message[0] && err.fix[0] && err.status == EXIT_BAD_IMAGE);
+		check(size == 0 || memcmp(copy, data, size) == 0);
+	}
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* test_elf.c - what a kernel's file is taken for, and ELF64 made ELF32. The files are made here,
+ * field by field, with <elf.h>.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <elf.h>
+
+#include "format/elf.h"
+
+#define SIZE   0x3000u
+#define LOADED 0x1000u
+#define ENTRY  UINT64_C(0xffffffff80100010)
+
+/* Two segments, one at an address that only virtual memory has, and a multiboot header in it. */
+static struct image {
+	Elf64_Ehdr header;
+	Elf64_Phdr segment[3];
+	uint8_t space[LOADED - sizeof(Elf64_Ehdr) - 3 * sizeof(Elf64_Phdr)];
+	uint32_t multiboot[3];
+	uint8_t rest[SIZE - LOADED - 12];
+} image;
+
+static struct error err;
+
+static int make(void **state)
+{
+	(void)state;
+	image = (struct image){.header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
+						      ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+					  .e_type = ET_EXEC,
+					  .e_machine = EM_X86_64,
+					  .e_version = EV_CURRENT,
+					  .e_entry = ENTRY,
+					  .e_phoff = sizeof(Elf64_Ehdr),
+					  .e_ehsize = sizeof(Elf64_Ehdr),
+					  .e_phentsize = sizeof(Elf64_Phdr),
+					  .e_phnum = 3},
+			       .segment = {{.p_type = PT_LOAD,
+					    .p_flags = PF_R | PF_X,
+					    .p_offset = LOADED,
+					    .p_vaddr = UINT64_C(0xffffffff80100000),
+					    .p_paddr = 0x100000,
+					    .p_filesz = 0x1000,
+					    .p_memsz = 0x1000,
+					    .p_align = 0x1000},
+					   {.p_type = PT_GNU_STACK, .p_align = 16},
+					   {.p_type = PT_LOAD,
+					    .p_flags = PF_R | PF_W,
+					    .p_offset = LOADED + 0x1000,
+					    .p_vaddr = UINT64_C(0xffffffff80101000),
+					    .p_paddr = 0x101000,
+					    .p_filesz = 0x800,
+					    .p_memsz = 0x2000,
+					    .p_align = 0x1000}},
+			       .multiboot = {0x1badb002, 3, -(0x1badb002u + 3)}};
+	err = (struct error){0};
+	return 0;
+}
+
+static struct kernel_file recognise(void)
+{
+	return kernel_recognise((uint8_t *)&image, sizeof image);
+}
+
+static bool narrow(void)
+{
+	return elf_narrow((uint8_t *)&image, sizeof image, "kernel", &err);
+}
+
+static void kinds(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n, at;
+		enum kernel_kind kind;
+	} heads[] = {
+		{"\x1f\x8b\x08", 3, 0, KERNEL_GZIP},
+		{"\xfd"
+		 "7zXZ",
+		 6, 0, KERNEL_XZ},
+		{"HdrS", 4, 0x202, KERNEL_LINUX},
+		{"\xd6\x50\x52\xe8\0\0\0\0\x10\0\0\0\x1a\xaf\xad\x17", 16, 4096, KERNEL_MULTIBOOT2},
+		{"\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12, 8140, KERNEL_MULTIBOOT},
+		{"\x02\xb0\xad\x1b\0\0\0\0\xff\x4f\x52\xe4", 12, 0, KERNEL_UNKNOWN},
+		{"\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12, 8144, KERNEL_UNKNOWN}};
+	uint8_t file[12288];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		memset(file, 0, sizeof file);
+		memcpy(file + heads[i].at, heads[i].bytes, heads[i].n);
+		assert_int_equal(kernel_recognise(file, sizeof file).kind, heads[i].kind);
+		/* Cut off in the middle of it, it is nothing. */
+		assert_int_equal(kernel_recognise(file, heads[i].at + heads[i].n - 1).kind,
+				 KERNEL_UNKNOWN);
+	}
+	assert_int_equal(kernel_recognise(file, 0).kind, KERNEL_UNKNOWN);
+}
+
+static void elf_kinds(void **state)
+{
+	static const uint8_t note[] = {4,   0,	 0,   0, 8, 0, 0, 0, 18, 0, 0, 0,
+				       'X', 'e', 'n', 0, 0, 0, 1, 0, 0,	 0, 0, 0};
+
+	(void)state;
+	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT_WIDE);
+	assert_true(recognise().long_mode);
+	assert_false(recognise().mach);
+	memcpy(image.rest + 100, "xGNU Mach 1.8", 13);
+	assert_true(recognise().mach);
+	/* With addresses of its own in the header QEMU does not mind what the file is. */
+	image.multiboot[1] |= 0x10000;
+	image.multiboot[2] -= 0x10000;
+	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
+	image.multiboot[0] = 0;
+	assert_int_equal(recognise().kind, KERNEL_ELF);
+	assert_false(recognise().mach);
+	memcpy(image.rest, note, sizeof note);
+	image.segment[1] = (Elf64_Phdr){
+		.p_type = PT_NOTE, .p_offset = LOADED + 12, .p_filesz = sizeof note, .p_align = 4};
+	assert_int_equal(recognise().kind, KERNEL_PVH);
+	image.segment[1].p_filesz--;
+	assert_int_equal(recognise().kind, KERNEL_ELF);
+	image.segment[1].p_filesz++;
+	image.rest[0] = 3; /* another name */
+	assert_int_equal(recognise().kind, KERNEL_ELF);
+	image.header.e_phoff = sizeof image;
+	assert_int_equal(recognise().kind, KERNEL_ELF);
+}
+
+static void narrowed(void **state)
+{
+	static struct image before;
+	const uint8_t *file = (const uint8_t *)&image;
+	Elf32_Ehdr header;
+	Elf32_Phdr segment[2];
+
+	(void)state;
+	before = image;
+	assert_true(narrow());
+	memcpy(&header, file, sizeof header);
+	assert_memory_equal(header.e_ident, "\177ELF\1\1\1", 7);
+	assert_int_equal(header.e_type, ET_EXEC);
+	assert_int_equal(header.e_machine, EM_386);
+	assert_int_equal(header.e_entry, 0x100010);
+	assert_int_equal(header.e_phnum, 2);
+	assert_int_equal(header.e_phentsize, sizeof(Elf32_Phdr));
+	assert_int_equal(header.e_shnum, 0);
+	memcpy(segment, file + header.e_phoff, sizeof segment);
+	assert_int_equal(segment[0].p_offset, LOADED);
+	assert_int_equal(segment[0].p_vaddr, 0x100000);
+	assert_int_equal(segment[0].p_flags, PF_R | PF_X);
+	assert_int_equal(segment[1].p_paddr, 0x101000);
+	assert_int_equal(segment[1].p_filesz, 0x800);
+	assert_int_equal(segment[1].p_memsz, 0x2000);
+	assert_memory_equal(file + LOADED, (uint8_t *)&before + LOADED, SIZE - LOADED);
+	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
+	assert_false(recognise().long_mode);
+}
+
+static void an_entry_may_be_physical(void **state)
+{
+	(void)state;
+	image.header.e_entry = 0x101ff0; /* of the second one, in what is not in the file */
+	assert_true(narrow());
+	assert_int_equal(((Elf32_Ehdr *)&image)->e_entry, 0x101ff0);
+}
+
+static void refused(const char *why)
+{
+	static struct image before;
+
+	before = image;
+	assert_false(narrow());
+	if (!strstr(err.message, why) || strncmp(err.message, "kernel: ", 8) != 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(err.status, EXIT_BAD_IMAGE);
+	assert_true(err.fix[0]);
+	assert_memory_equal(&before, &image, sizeof image);
+	(void)make(NULL);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	image.segment[2].p_paddr = UINT64_C(0xffffe001);
+	refused("segment 2 reaches beyond 4 GiB");
+	image.segment[2].p_memsz = UINT64_MAX;
+	refused("segment 2 reaches beyond 4 GiB");
+	image.segment[2].p_paddr = 0x100fff;
+	refused("segment 2 overlaps another one");
+	image.segment[2].p_filesz = 0x2001;
+	refused("segment 2 reaches beyond the file");
+	image.segment[2].p_offset = UINT64_MAX;
+	refused("segment 2 reaches beyond the file");
+	image.segment[2].p_memsz = 0x7ff;
+	refused("segment 2 is larger in the file than in memory");
+	image.header.e_entry = 0x104000;
+	refused("its entry 0x104000 lies in no segment");
+	image.segment[0].p_type = image.segment[2].p_type = PT_NOTE;
+	refused("it has no segment to load");
+	image.header.e_phentsize = 55;
+	refused("it has no segment to load");
+	image.header.e_phoff = 8;
+	refused("its ELF header is damaged");
+	memcpy(&image.segment[1], image.multiboot, 12);
+	refused("its multiboot header lies among the ELF headers");
+}
+
+static void x32_is_narrow_already(void **state)
+{
+	(void)state;
+	image.header.e_ident[EI_CLASS] = ELFCLASS32;
+	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT_WIDE);
+	assert_true(narrow());
+	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kinds),
+		cmocka_unit_test_setup(elf_kinds, make),
+		cmocka_unit_test_setup(narrowed, make),
+		cmocka_unit_test_setup(an_entry_may_be_physical, make),
+		cmocka_unit_test_setup(what_does_not_fit_is_refused, make),
+		cmocka_unit_test_setup(x32_is_narrow_already, make),
+	};
+
+	return cmocka_run_group_tests_name("elf", tests, NULL, NULL);
+}
