@@ -79,7 +79,7 @@ bool ipv4_parse(const char *text, uint32_t *out)
 	return true;
 }
 
-bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask)
+bool interface_address_parse(const char *text, uint32_t *out, uint32_t *mask)
 {
 	char address[INET_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
@@ -96,10 +96,59 @@ bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask)
 			return false;
 		bits = bits * 10 + (uint32_t)(*p - '0');
 	}
-	if (bits < 8 || bits > 30 || !ipv4_parse(address, network))
+	if (bits < 8 || bits > 30 || !ipv4_parse(address, out))
 		return false;
 	*mask = ~0u << (32 - bits);
-	return (*network & ~*mask) == 0;
+	return true;
+}
+
+bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask)
+{
+	return interface_address_parse(text, network, mask) && (*network & ~*mask) == 0;
+}
+
+/* HOST:PORT, or with LOCAL a path, of LEN bytes at TEXT. */
+static bool end_parse(const char *text, size_t len, bool local, struct net_end *out)
+{
+	const char *colon = local ? NULL : memchr(text, ':', len);
+	const char *port = colon ? colon + 1 : NULL;
+	size_t n = colon ? (size_t)(colon - text) : len;
+
+	if (n == 0 || n >= sizeof out->where || (local ? text[0] != '/' : !colon))
+		return false;
+	memcpy(out->where, text, n);
+	out->where[n] = '\0';
+	return local || (port_parse(&port, &out->port) && port == text + len);
+}
+
+bool net_socket_parse(const char *text, struct net_socket *out, const char **why)
+{
+	static const char *const kinds[] = {"mcast:", "udp:", "unix:"};
+	size_t kind = 0;
+	uint32_t address;
+
+	*out = (struct net_socket){0};
+	while (kind < 3 && strncmp(text, kinds[kind], strlen(kinds[kind])) != 0)
+		kind++;
+	*why = "it begins with none of mcast:, udp: and unix:";
+	if (kind == 3)
+		return false;
+	out->kind = kind;
+	text += strlen(kinds[kind]);
+	if (kind == NET_SOCKET_MCAST) {
+		*why = "this is not the address of a multicast group (224.0.0.0 to "
+		       "239.255.255.255) and a port";
+		return end_parse(text, strlen(text), false, &out->other) &&
+		       ipv4_parse(out->other.where, &address) && address >> 28 == 14;
+	}
+	size_t len = strcspn(text, ",");
+
+	*why = kind == NET_SOCKET_UDP ? "this is not ADDRESS:PORT,ADDRESS:PORT"
+				      : "these are not two absolute paths below 108 bytes";
+	return text[len] == ',' && !strchr(text + len + 1, ',') &&
+	       end_parse(text, len, kind == NET_SOCKET_UNIX, &out->own) &&
+	       end_parse(text + len + 1, strlen(text + len + 1), kind == NET_SOCKET_UNIX,
+			 &out->other);
 }
 
 bool mac_valid(const char *text)

@@ -26,6 +26,23 @@ bool ipv4_parse(const char *text, uint32_t *out);
 /* ADDRESS/BITS with 0 host bits, 8..30 bits (slirp needs room for its own addresses). */
 bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask);
 
+/* ADDRESS/BITS of an interface in a network of 8..30 bits. */
+bool interface_address_parse(const char *text, uint32_t *address, uint32_t *mask);
+
+/* Where machines on a network of their own exchange frames as datagrams. */
+struct net_socket {
+	enum { NET_SOCKET_MCAST, NET_SOCKET_UDP, NET_SOCKET_UNIX } kind;
+	struct net_end {
+		char where[108]; /* an address or a host's name; a path, as long as unix(7) allows
+				  */
+		uint16_t port;
+	} own, other; /* MCAST: no own one */
+};
+
+/* Parse `mcast:ADDRESS:PORT`, `udp:ADDRESS:PORT,HOST:PORT` or `unix:/PATH,/PATH`. False: *WHY says
+ * what is wrong. */
+bool net_socket_parse(const char *text, struct net_socket *out, const char **why);
+
 /* xx:xx:xx:xx:xx:xx, not a multicast address. */
 bool mac_valid(const char *text);
 

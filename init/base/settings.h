@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/netaddr.h"
 
 enum setting_type {
 	SETTING_BOOL,
@@ -44,7 +45,17 @@ enum disk_bus { BUS_AUTO, BUS_AHCI, BUS_IDE, BUS_VIRTIO, BUS_SCSI };
 enum cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, CACHE_UNSAFE };
 enum aio { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 enum backing { BACKING_REFUSE, BACKING_ALLOW };
-enum net { NET_AUTO, NET_USER, NET_NONE };
+enum net { NET_AUTO, NET_USER, NET_NONE, NET_TAP, NET_PASST, NET_SOCKET };
+enum net_model {
+	NET_MODEL_AUTO,
+	NET_MODEL_E1000,
+	NET_MODEL_E1000E,
+	NET_MODEL_RTL8139,
+	NET_MODEL_VIRTIO,
+	NET_MODEL_NE2K_PCI,
+	NET_MODEL_PCNET,
+	NET_MODEL_NE2K_ISA
+};
 enum share { SHARE_AUTO, SHARE_9P, SHARE_DISK, SHARE_NONE };
 enum serial_stdio { STDIO_AUTO, STDIO_ON, STDIO_OFF };
 enum ready { READY_AUTO, READY_LOGIN, READY_SSH, READY_HTTP, READY_MARKER, READY_RUNNING };
@@ -101,6 +112,10 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
  * ERRS, or with VM_FORCE to WARNINGS; notes for the user (memory lowered) go to WARNINGS. */
 bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
 		      struct errors *warnings);
+
+/* The forwards of QEMU_HOSTFWDS that there are with S's QEMU_NET (auto, before it is resolved,
+ * counts as user), into OUT. Returns how many. */
+int settings_forwards(const struct settings *s, struct forward out[FORWARDS_MAX]);
 
 /* Room for run_path()'s result: VM_RUN_DIR is bounded, and the names in it are short. */
 #define RUN_PATH_MAX 160

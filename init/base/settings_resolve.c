@@ -10,7 +10,11 @@
 
 #include "base/netaddr.h"
 #include "base/profile.h"
-#include "base/settings.h"
+#include "base/settings_internal.h"
+
+#define bad	   settings_bad
+#define only	   settings_only
+#define machine_is settings_machine_is
 
 /* What QEMU needs beside the guest's memory, in MiB: its heap, page tables, the graphics card's
  * memory, and TCG's translated code, which grows with the code that the guest runs up to the 256
@@ -34,8 +38,7 @@ static long fitting_mb(long limit_mb)
 
 #define SMP_MAX 255
 
-/* Letters, digits and what else ALSO has. */
-static bool only(const char *text, const char *also)
+bool settings_only(const char *text, const char *also)
 {
 	for (; *text; text++)
 		if (!((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
@@ -44,8 +47,8 @@ static bool only(const char *text, const char *also)
 	return true;
 }
 
-static void bad(struct errors *errs, const char *name, const char *value, const char *what,
-		const char *fix)
+void settings_bad(struct errors *errs, const char *name, const char *value, const char *what,
+		  const char *fix)
 {
 	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s=%.200s %s", name, value, what);
 }
@@ -102,9 +105,6 @@ static bool boot_order_valid(const char *order)
 
 static void check_texts(struct settings *s, struct errors *errs)
 {
-	struct forward forwards[FORWARDS_MAX];
-	const char *where;
-	const char *why;
 	uint32_t address;
 
 	s->cpus = s->smp ? smp_count(s->smp) : 1;
@@ -144,47 +144,9 @@ static void check_texts(struct settings *s, struct errors *errs)
 		bad(errs, "QEMU_9P_TAG", s->share_tag,
 		    "has other characters than letters, digits, - _ .",
 		    "set QEMU_9P_TAG to a short name such as scripts");
-	if (forwards_parse(s->hostfwds, forwards, &where, &why) < 0)
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "write forwards as tcp:2222:22,udp:60000:60000, or none",
-				 "QEMU_HOSTFWDS: in %.*s, %s", (int)strcspn(where, ","), where,
-				 why);
 	if (!s->bind || !ipv4_parse(s->bind, &address))
 		bad(errs, "VM_BIND", s->bind ? s->bind : "", "is not an IPv4 address",
 		    "set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine");
-	if (s->mac && !mac_valid(s->mac))
-		bad(errs, "QEMU_MAC", s->mac, "is not the address of one network card",
-		    "set QEMU_MAC to six hexadecimal pairs such as 52:54:00:12:34:56");
-}
-
-static void check_slirp(const struct settings *s, struct errors *errs)
-{
-	uint32_t network = 0x0a000200; /* 10.0.2.0/24, slirp's own default */
-	uint32_t mask = 0xffffff00;
-	const struct {
-		const char *name, *value;
-	} inside[] = {{"QEMU_SLIRP_DHCPSTART", s->slirp_dhcpstart},
-		      {"QEMU_SLIRP_DNS", s->slirp_dns}};
-
-	if (s->slirp_net && !cidr_parse(s->slirp_net, &network, &mask)) {
-		bad(errs, "QEMU_SLIRP_NET", s->slirp_net, "is not a network",
-		    "write it as address/bits with zeros behind the bits, such as 192.168.76.0/24");
-		return;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		uint32_t a;
-
-		if (!inside[i].value)
-			continue;
-		if (!ipv4_parse(inside[i].value, &a) || (a & mask) != network || (a & ~mask) == 0 ||
-		    (a & ~mask) == ~mask)
-			bad(errs, inside[i].name, inside[i].value,
-			    "is not an address of the NAT's network",
-			    "choose an address inside QEMU_SLIRP_NET (10.0.2.0/24 if unset)");
-	}
-	if (s->slirp_dnssearch && !only(s->slirp_dnssearch, "-.,"))
-		bad(errs, "QEMU_SLIRP_DNSSEARCH", s->slirp_dnssearch, "is not a list of domains",
-		    "write it as example.com,example.org");
 }
 
 /* Refuse, or with VM_FORCE warn. */
@@ -197,8 +159,7 @@ static void known_to_fail(const struct settings *s, struct errors *errs, struct 
 		(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s", what);
 }
 
-/* Is the machine type of the family NAME: `pc` is also pc-i440fx-7.2, `q35` also pc-q35-9.2? */
-static bool machine_is(const char *machine, const char *name)
+bool settings_machine_is(const char *machine, const char *name)
 {
 	size_t len = strcspn(machine, ",");
 	const char *version = strcmp(name, "q35") == 0 ? "pc-q35-" : "pc-i440fx-";
@@ -238,7 +199,8 @@ static void check_hurd(const struct settings *s, struct errors *errs, struct err
 		known_to_fail(s, errs, warnings, "use QEMU_DISK_BUS=ahci (or ide)",
 			      "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver knows AHCI and "
 			      "IDE only and finds no root device");
-	if (s->net == NET_USER && s->net_model != 0 && s->net_model != 2)
+	if (s->net != NET_NONE && s->net_model != NET_MODEL_E1000 &&
+	    s->net_model != NET_MODEL_RTL8139)
 		known_to_fail(s, errs, warnings, "use QEMU_NET_MODEL=e1000 or rtl8139",
 			      "QEMU_NET_MODEL: the Hurd's network driver knows e1000 and rtl8139, "
 			      "and not this card");
@@ -267,12 +229,8 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 				 "controller",
 				 s->machine);
 	if (s->disk_bus != BUS_IDE && machine_is(s->machine, "isapc"))
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "set QEMU_DISK_BUS=ide and QEMU_NET=none with it",
+		(void)errors_add(errs, EXIT_BAD_SETTING, "leave QEMU_DISK_BUS unset (ide)",
 				 "QEMU_MACHINE=isapc has no PCI bus: its only disks are IDE");
-	if (s->net == NET_USER && machine_is(s->machine, "isapc"))
-		(void)errors_add(errs, EXIT_BAD_SETTING, "set QEMU_NET=none with it",
-				 "QEMU_MACHINE=isapc has no PCI bus for the network card");
 	if (machine_is(s->machine, "isapc") &&
 	    (s->cpus > 1 || s->share_9p || s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE))
 		(void)errors_add(errs, EXIT_BAD_SETTING,
@@ -294,14 +252,12 @@ struct port_use {
 static void check_ports(const struct settings *s, struct errors *errs)
 {
 	struct forward forwards[FORWARDS_MAX];
-	const char *where;
-	const char *why;
 	struct port_use uses[] = {{"SERIAL_PORT", s->serial_port, s->serial_port != 0},
 				  {"SERIAL_RAW_PORT", s->serial_raw_port, s->serial_raw_port != 0},
 				  {"MONITOR_PORT", s->monitor_port, s->monitor_port != 0},
 				  {"VNC_PORT", s->vnc_port, s->vnc},
 				  {"GDB_PORT", s->gdb_port, s->gdb || s->gdb_wait}};
-	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, forwards, &where, &why) : 0;
+	int n = settings_forwards(s, forwards);
 
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
 		for (size_t j = 0; j < i; j++)
@@ -378,7 +334,10 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	    s->disk_bus != BUS_VIRTIO)
 		s->disk_bus = machine_is(s->machine, "q35") ? BUS_AHCI : BUS_IDE;
 	if (s->net == NET_AUTO)
-		s->net = machine_is(s->machine, "isapc") ? NET_NONE : p->net;
+		s->net = p->net;
+	if (s->net_model == NET_MODEL_AUTO)
+		s->net_model =
+			machine_is(s->machine, "isapc") ? NET_MODEL_NE2K_ISA : NET_MODEL_E1000;
 	if (s->ready == READY_AUTO)
 		s->ready = (int)p->ready;
 	if (s->share == SHARE_AUTO)
@@ -405,7 +364,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 							      : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
-	check_slirp(s, errs);
+	settings_check_network(s, errs);
 	check_qemu(s, errs);
 	check_ports(s, errs);
 	check_hurd(s, errs, warnings);

@@ -95,4 +95,9 @@ void helper_kill(struct supervisor *v, enum helper_id which)
 	h->done = NULL;
 	if (h->pid > 0)
 		(void)kill(-h->pid, SIGKILL);
+	/* The next one may take its place before it is reaped. */
+	if (h->output >= 0)
+		helper_output(v, which);
+	if (h->output >= 0)
+		end_output(v, h);
 }

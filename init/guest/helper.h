@@ -29,7 +29,15 @@ struct helper {
 };
 
 /* loop_ref.index */
-enum helper_id { HELPER_STOP, HELPER_DISK, HELPER_STATE, HELPER_CLOCK, HELPER_SHARE, HELPER_COUNT };
+enum helper_id {
+	HELPER_STOP,
+	HELPER_DISK,
+	HELPER_STATE,
+	HELPER_CLOCK,
+	HELPER_SHARE,
+	HELPER_PASST,
+	HELPER_COUNT
+};
 
 /* Start C under NAME as helper WHICH, which must be free. C's descriptors 1 and 2 are set here. */
 bool helper_start(struct supervisor *v, enum helper_id which, const char *name, struct child *c,

@@ -17,6 +17,7 @@
 #include "guest/ladder.h"
 #include "guest/life.h"
 #include "guest/marker_files.h"
+#include "guest/network.h"
 #include "host/listen.h"
 #include "host/memory.h"
 
@@ -266,9 +267,7 @@ static void check_ready(struct plan *plan)
 	const struct settings *s = &plan->s;
 	struct error err = {0};
 	struct forward f[FORWARDS_MAX];
-	const char *bad;
-	const char *why;
-	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, f, &bad, &why) : 0;
+	int n = settings_forwards(s, f);
 	unsigned port = s->ready == READY_SSH ? 22 : 80;
 
 	if (!retry_possible(plan, &err))
@@ -284,11 +283,12 @@ static void check_ready(struct plan *plan)
 	for (int i = 0; i < n; i++)
 		if (!f[i].udp && f[i].guest == port)
 			return;
-	(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
-			 "add the forward to QEMU_HOSTFWDS (with QEMU_NET=user), or choose another "
-			 "VM_READY",
-			 "VM_READY=%s: no port is forwarded to the guest's port %u",
-			 s->ready == READY_SSH ? "ssh" : "http", port);
+	(void)errors_add(
+		&plan->errors, EXIT_BAD_SETTING,
+		"add the forward to QEMU_HOSTFWDS (with QEMU_NET=user or passt), or choose "
+		"another VM_READY such as login",
+		"VM_READY=%s: no port is forwarded to the guest's port %u",
+		s->ready == READY_SSH ? "ssh" : "http", port);
 }
 
 bool plan_args(struct plan *plan, struct error *err)
@@ -320,7 +320,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	memset(&plan->disk, 0, sizeof plan->disk);
 	plan->resume = (struct resume){.memory = -1};
 	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
-	plan->kvm_fd = -1;
+	plan->kvm_fd = plan->net_fd = -1;
 	kernel_init(&plan->kernel);
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);
@@ -346,6 +346,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 	check_files(plan);
 	read_life(plan);
 	check_ready(plan);
+	if (settings_ok)
+		network_check(plan);
 	/* The accelerator comes last: there is no need to prove anything for a start that fails. */
 	plan->accel = (struct accel_choice){.accel = ACCEL_TCG};
 	if (settings_ok && !accel_choose(s, &plan->kvm, &plan->accel, &err))
@@ -367,10 +369,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 static void describe_forwards(const struct settings *s, char *buf, size_t size)
 {
 	struct forward f[FORWARDS_MAX];
-	const char *bad;
-	const char *why;
 	size_t used = 0;
-	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, f, &bad, &why) : 0;
+	int n = settings_forwards(s, f);
 
 	buf[0] = '\0';
 	for (int i = 0; i < n && used < size; i++)
@@ -426,6 +426,8 @@ void plan_describe(const struct plan *plan)
 	log_info("on %s: serial console (telnet) %s%s, monitor (telnet) %s%s", s->bind,
 		 port_text(s->serial_port, serial), raw, port_text(s->monitor_port, monitor),
 		 forwards);
+	if (network_describe(plan, forwards, sizeof forwards)[0])
+		log_info("%s", forwards);
 	if (s->guest_runs)
 		log_info("a guest runs here already (VM_RUN_DIR=%s)", s->run_dir);
 }

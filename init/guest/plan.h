@@ -34,6 +34,7 @@ struct plan {
 	int cdrom_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
 	int share_out; /* for who writes it */
+	int net_fd;    /* what the network card is connected to (network.h) */
 	int kvm_fd;    /* KVM for QEMU, which needs no permission of its own then; -1 under TCG */
 	struct kvm_result kvm; /* of the proof, if one was made */
 	struct accel_choice accel;

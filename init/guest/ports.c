@@ -37,10 +37,8 @@ static void open_next(struct supervisor *v)
 {
 	const struct settings *s = &v->plan->s;
 	struct forward f[FORWARDS_MAX];
-	const char *bad;
-	const char *why;
 	char text[128];
-	int n = forwards_parse(s->hostfwds, f, &bad, &why);
+	int n = settings_forwards(s, f);
 	int i = v->ports_open - 1;
 
 	if (i >= n) {

@@ -32,9 +32,7 @@ void probes_init(struct supervisor *v)
 {
 	const struct settings *s = &v->plan->s;
 	struct forward f[FORWARDS_MAX];
-	const char *bad;
-	const char *why;
-	int n = s->net == NET_USER ? forwards_parse(s->hostfwds, f, &bad, &why) : 0;
+	int n = settings_forwards(s, f);
 
 	for (int p = 0; p < PROBE_COUNT; p++) {
 		v->probes[p].fd = -1;

@@ -31,11 +31,13 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	proof_log_start(v);
 	relay_stats(v->relays[RELAY_SERIAL], &stats);
 	v->life.console_start = stats.bytes;
-	pid_t pid = ok ? qemu_start(v->plan, &w, user_qmp, err) : -1;
+	pid_t pid = ok && network_start(v, err) ? qemu_start(v->plan, &w, user_qmp, err) : -1;
 
 	wires_close(&w, false);
+	network_handed_over(v->plan);
 	if (pid < 0) {
 		wires_close(&w, true);
+		network_end(v);
 		return false;
 	}
 	v->qemu = pid;

@@ -20,9 +20,7 @@
 static uint16_t forwarded_port(const struct settings *s)
 {
 	struct forward f[FORWARDS_MAX];
-	const char *bad;
-	const char *why;
-	int n = s->net == NET_NONE ? 0 : forwards_parse(s->hostfwds, f, &bad, &why);
+	int n = settings_forwards(s, f);
 
 	for (int i = 0; i < n; i++)
 		if (!f[i].udp && f[i].guest == 22)

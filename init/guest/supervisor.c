@@ -55,7 +55,7 @@ static const char *trouble(const struct supervisor *v)
 		return "the guest is dead: every processor is halted with interrupts off";
 	if (v->state == VM_PAUSED && snapshots_pausing(v))
 		return snapshots_pausing(v);
-	return trouble_text(v);
+	return trouble_text(v) ? trouble_text(v) : network_trouble(v);
 }
 
 bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
@@ -219,6 +219,7 @@ static void drain(struct supervisor *v)
 	proof_drop(v);
 	probes_reset(v);
 	snapshots_lost(v);
+	network_end(v);
 	helper_kill(v, HELPER_STOP);
 	helper_kill(v, HELPER_CLOCK);
 	/* One call takes up to 1 MiB; what a dead QEMU left in its socket is less. */
@@ -379,7 +380,7 @@ int supervise(struct plan *plan)
 		v.helpers[i].output = -1;
 	probes_init(&v);
 	if (!phases_init(&v.phases, plan->markers, plan->markers_len, &err) || !set_up(&v, &err) ||
-	    !share_make(&v, &err)) {
+	    !network_prepare(plan, &err) || !share_make(&v, &err)) {
 		error_report(&err);
 		return err.status;
 	}

@@ -18,6 +18,7 @@
 #include "guest/helper.h"
 #include "guest/ladder.h"
 #include "guest/life.h"
+#include "guest/network.h"
 #include "guest/phases.h"
 #include "guest/plan.h"
 #include "guest/probe.h"
@@ -86,6 +87,7 @@ struct supervisor {
 	bool retried;	/* with TCG, after KVM chosen automatically failed */
 	bool resetting; /* by our reset button: a reboot does not end QEMU until the guest prints */
 	bool given_up;	/* QEMU cannot be talked to: that has been said, and it is being ended */
+	bool net_lost;	/* passt has ended under a running QEMU */
 	bool io_error;	/* paused by a disk error of the host's */
 	pid_t qemu;	/* 0: none */
 	int qemu_status; /* of waitpid(2) */

@@ -88,6 +88,7 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct 
 	add_fd(&c, w->qmp.theirs, QEMU_FD_QMP);
 	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
 	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
+	add_fd(&c, plan->net_fd, QEMU_FD_NET);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
 	add_fd(&c, plan->share_fd, QEMU_FD_SHARE);
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);

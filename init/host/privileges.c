@@ -47,6 +47,13 @@ static bool has(const struct caps *c, int cap)
 	return c->effective & UINT64_C(1) << cap;
 }
 
+bool privileges_have(int cap)
+{
+	struct caps caps;
+
+	return caps_get(&caps) && has(&caps, cap);
+}
+
 /* The user `qemu` of /etc/passwd: name:password:uid:gid:... (passwd(5)). */
 static bool find_qemu_user(struct identity *out)
 {

@@ -21,6 +21,9 @@ struct identity {
  * not exist in our user namespace. */
 bool identity_choose(const struct settings *s, struct identity *out, struct error *err);
 
+/* Do we have capability CAP (linux/capability.h) in effect? */
+bool privileges_have(int cap);
+
 /* In the child, before exec: groups, gid, uid, empty capability sets (bounding set too, where
  * allowed), PR_SET_NO_NEW_PRIVS. Everything is verified afterwards; on failure false with errno. */
 bool identity_assume(const struct identity *id);

@@ -16,6 +16,7 @@
 /* The descriptors of QEMU (struct child_fd.to); its serial line is on 0 and 1. */
 enum qemu_fd {
 	QEMU_FD_QMP = 3,     /* socketpair with PID 1 */
+	QEMU_FD_NET = 4,     /* a TAP interface, or the socket of passt */
 	QEMU_FD_MONITOR = 5, /* socketpair with PID 1, human monitor */
 	QEMU_FD_USER_QMP =
 		6, /* listening unix socket VM_RUN_DIR/qmp.sock, for the user's programs */

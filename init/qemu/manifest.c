@@ -29,8 +29,15 @@ static size_t unseen_words(const char *word)
 	return 0;
 }
 
-/* -netdev's value without its forwards, to OUT. Returns its length with the NUL. */
-static size_t without_forwards(const char *value, char *out, size_t size)
+/* Parts of -netdev's value that the guest does not see. */
+static bool is_the_hosts(const char *part)
+{
+	return strncmp(part, "hostfwd=", 8) == 0 || strncmp(part, "local.", 6) == 0 ||
+	       strncmp(part, "remote.", 7) == 0;
+}
+
+/* The value without those, to OUT. Returns its length with the NUL. */
+static size_t what_the_guest_sees(const char *value, char *out, size_t size)
 {
 	size_t used = 0;
 
@@ -38,7 +45,7 @@ static size_t without_forwards(const char *value, char *out, size_t size)
 	while (*value && used < size) {
 		int len = (int)strcspn(value, ",");
 
-		if (strncmp(value, "hostfwd=", 8) != 0)
+		if (!is_the_hosts(value))
 			used += (size_t)snprintf(out + used, size - used, "%s%.*s", used ? "," : "",
 						 len, value);
 		value += len + (value[len] == ',');
@@ -59,7 +66,8 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 			const char *word = slash ? slash + 1 : args->argv[i];
 
 			if (i > 0 && strcmp(args->argv[i - 1], "-netdev") == 0) {
-				size_t n = without_forwards(word, text + used, MANIFEST_MAX - used);
+				size_t n =
+					what_the_guest_sees(word, text + used, MANIFEST_MAX - used);
 
 				word = text + used;
 				used += n;

@@ -357,7 +357,7 @@ static void the_disk_bus_follows_the_chip_set(void **state)
 	assert_int_equal(s.disk_bus, BUS_AHCI);
 	assert_true(RESOLVE(0, "VM_GUEST=generic", "QEMU_MACHINE=isapc"));
 	assert_int_equal(s.disk_bus, BUS_IDE);
-	assert_int_equal(s.net, NET_NONE);
+	assert_int_equal(s.net_model, NET_MODEL_NE2K_ISA);
 	assert_false(RESOLVE(0, "QEMU_MACHINE=q35", "QEMU_DISK_BUS=ide"));
 	assert_true(RESOLVE(0, "VM_GUEST=linux", "ENABLE_VNC=1", "VNC_PASSWORD_FILE=/pw"));
 	assert_int_equal(s.vga, VGA_STD);
