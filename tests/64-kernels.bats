@@ -110,3 +110,57 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     refused 66 "QEMU_INITRD=$d/no,: No such file or directory" \
         'mount the file into the container' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/no,,"
 }
+
+@test "in the image: GNU Mach and Linux by their kernels, under the sandbox and without privileges" {
+    container mach "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e QEMU_KERNEL=/guests/mach-mini/gnumach.gz \
+        -e QEMU_APPEND=console=com0 -e "QEMU_INITRD=/guests/mach-mini/machsh $MACH_MODULE"
+    container_ready "$C"
+    run -0 docker exec "$C" vm exec version
+    assert_output --partial 'GNU Mach 1.8'
+    docker stop -t 60 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+
+    container linux "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e QEMU_KERNEL=/guests/linux-vmlinuz \
+        -e QEMU_INITRD=/guests/linux-initrd -e QEMU_APPEND='console=ttyS0 quiet word="two words"' \
+        -e QEMU_RAM=512
+    container_ready "$C" 120
+    logs_have "$C" 'kernel /guests/linux-vmlinuz: a Linux kernel'
+    run -0 docker exec "$C" vm exec cat /proc/cmdline
+    assert_output --partial 'console=ttyS0 quiet word="two words"'
+    run -0 docker exec "$C" vm exec ls /sys/block
+    refute_output --partial sd
+    docker stop -t 60 "$C" >/dev/null
+    wait_exit "$C"
+    assert_equal "$STATUS" 0
+}
+
+@test "unpacking: a stop ends it at once, a missing program is named, nothing stays in VM_TMP_DIR" {
+    mkdir "$T/bin"
+    printf '#!/bin/sh\necho $$ >%s\nexec sleep 1000\n' "$T/pid" >"$T/bin/gzip"
+    chmod 755 "$T/bin/gzip"
+    : >"$T/pid"
+    chmod 666 "$T/pid"
+    host_vm PATH="$T/bin:$PATH" QEMU_KERNEL="$BATS_FILE_TMPDIR/MULTIBOOT.gz"
+    wait_until 20 test -s "$T/pid"
+    kill -TERM "$VM_PID"
+    host_vm_exit
+    assert_equal "$STATUS" 0
+    said 'MULTIBOOT.gz: stopped while it was read'
+    process_is_gone "$(cat "$T/pid")"
+
+    rm "$T/bin/gzip"
+    ln -s "$(command -v qemu-system-x86_64)" "$T/bin"
+    host_env PATH="$T/bin" QEMU_KERNEL="$BATS_FILE_TMPDIR/MULTIBOOT.gz"
+    run -69 "${ENV[@]}" "$VM" check
+    assert_line --partial 'MULTIBOOT.gz is compressed, and gzip is not on PATH'
+
+    host_env QEMU_KERNEL="$BATS_FILE_TMPDIR/MULTIBOOT64.gz" VM_TMP_DIR="$T/none"
+    run -77 vm check
+    assert_line --partial "VM_TMP_DIR=$T/none: QEMU_KERNEL=$BATS_FILE_TMPDIR/MULTIBOOT64.gz cannot be unpacked there"
+    host_env QEMU_KERNEL="$BATS_FILE_TMPDIR/MULTIBOOT64.gz" VM_TMP_DIR="$T/images"
+    run -0 vm args
+    assert_line /proc/self/fd/20
+    run -0 ls "$T/images"
+    assert_output ''
+}

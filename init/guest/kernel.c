@@ -90,6 +90,8 @@ static bool read_whole(struct file *f, int fd)
 		int left = now < end ? (int)((end - now) / 1000000) : 0;
 		int ready = poll(fds, 2, left);
 
+		if (ready < 0 && errno == EINTR)
+			continue;
 		if (ready == 0 || fds[1].revents) {
 			errno = ready == 0 ? ETIMEDOUT : EINTR;
 			return false;

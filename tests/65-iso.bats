@@ -1,0 +1,102 @@
+# CD-ROMs: booted without a disk and beside one, a system installed from one on a new disk, and that
+# disk started by an external kernel over an overlay. The CD-ROMs are made here, by GRUB.
+load helpers
+
+setup_file() {
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/file" "$BATS_FILE_TMPDIR"
+    local iso=$BATS_FILE_TMPDIR/iso
+    mkdir -p "$iso/boot/grub"
+    cp "$GUESTS/mach-mini/gnumach.gz" "$GUESTS/mach-mini/machsh" "$iso/boot"
+    cat >"$iso/boot/grub/grub.cfg" <<'CFG'
+serial --unit=0 --speed=115200
+terminal_output serial console
+echo 'From the CD-ROM ...'
+insmod gzio
+multiboot /boot/gnumach.gz gnumach console=com0
+module /boot/machsh machsh '${host-port}' '${device-port}' '$(task-create)' '$(task-resume)'
+boot
+CFG
+    grub-mkrescue --directory /usr/lib/grub/i386-pc --fonts= --themes= --locales= \
+        --install-modules='multiboot gzio iso9660 serial echo normal' \
+        -o "$BATS_FILE_TMPDIR/mach.iso" "$iso" >"$BATS_FILE_TMPDIR/log" 2>&1 || {
+        cat "$BATS_FILE_TMPDIR/log" >&2
+        return 1
+    }
+    "$ROOT/tests/guests/rooted/build" "$GUESTS" "$BATS_FILE_TMPDIR"
+}
+
+# started NAME=VALUE...: a guest on the host that is ready; its console is in $T/out, too.
+started() {
+    rm -rf "$T/run"
+    host_vm CONSOLE_STDOUT=1 "$@"
+    wait_until 120 grep -q 'ready: ' "$T/out" || { cat "$T/out"; return 1; }
+}
+
+stopped() {
+    kill -TERM "$VM_PID"
+    host_vm_exit 120
+    assert_equal "$STATUS" 0
+}
+
+@test "an ISO without a disk, on both machines; beside disks by QEMU_BOOT_ORDER" {
+    local d=$BATS_FILE_TMPDIR machine
+    for machine in q35 pc; do
+        started VM_GUEST=mach QEMU_MACHINE="$machine" QEMU_CDROM="$d/mach.iso"
+        grep -q 'From the CD-ROM' "$T/out"
+        run -0 vm exec --via serial version
+        assert_output --partial 'GNU Mach 1.8'
+        stopped
+    done
+
+    cp "$MACH_MINI" "$T/disk.qcow2"
+    chmod 666 "$T/disk.qcow2"
+    started VM_GUEST=mach QEMU_CDROM="$d/mach.iso" QEMU_DRIVE="$T/disk.qcow2"
+    run -1 grep -q 'From the CD-ROM' "$T/out"
+    stopped
+    started VM_GUEST=mach QEMU_CDROM="$d/mach.iso" QEMU_DRIVE="$T/disk.qcow2" QEMU_BOOT_ORDER=dc
+    grep -q 'From the CD-ROM' "$T/out"
+    stopped
+}
+
+@test "a kernel beside a CD-ROM is what is booted" {
+    started QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso" QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
+        QEMU_APPEND=console=com0 \
+        QEMU_INITRD="$GUESTS/mach-mini/machsh "'${host-port} ${device-port} $(task-create) $(task-resume)'
+    run -1 grep -q 'From the CD-ROM' "$T/out"
+    stopped
+}
+
+@test "installing from an ISO to a new disk, booting that disk, and an external kernel over an overlay of it" {
+    local d=$BATS_FILE_TMPDIR
+    host_env
+    vm image create "$T/images/new.qcow2" 256M
+    chmod 666 "$T/images/new.qcow2"
+    # An empty disk is passed over by the firmware, so the order need not be changed afterwards.
+    host_vm VM_GUEST=linux QEMU_RAM=512 VM_READY=running CONSOLE_STDOUT=1 \
+        QEMU_CDROM="$d/install.iso" QEMU_DRIVE="$T/images/new.qcow2"
+    host_vm_exit 180
+    assert_equal "$STATUS" 0
+    run -0 cat "$T/out"
+    assert_output --partial 'rooted: installed'
+    assert_output --partial 'the guest powered off'
+
+    started VM_GUEST=linux QEMU_RAM=512 QEMU_CDROM="$d/install.iso" QEMU_DRIVE="$T/images/new.qcow2"
+    run -0 vm exec --via serial 'cat /etc/installed; grep " / " /proc/mounts'
+    assert_line 'from the CD-ROM'
+    assert_line --regexp '^/dev/sda1 / ext4 '
+    stopped
+
+    local before
+    before=$(sha256sum <"$T/images/new.qcow2")
+    # The way of Alpine's netboot images: kernel and initramfs outside, an overlay over the disk.
+    started QEMU_RAM=512 QEMU_DRIVE="$T/images/new.qcow2" QEMU_DISK_MODE=overlay \
+        QEMU_KERNEL="$GUESTS/linux-vmlinuz" QEMU_INITRD="$d/initrd" \
+        QEMU_APPEND='console=ttyS0 quiet rdinit=/rooted root=/dev/sda1 external'
+    grep -q 'guest linux' "$T/out"
+    run -0 vm exec --via serial 'cat /etc/installed /proc/cmdline; echo changed >/etc/changed; sync'
+    assert_line 'from the CD-ROM'
+    assert_line --partial external
+    stopped
+    [ -s "$T/images/new.qcow2.overlay" ]
+    assert_equal "$(sha256sum <"$T/images/new.qcow2")" "$before"
+}
