@@ -47,8 +47,8 @@ RUN set -eu; \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
         apk add --no-cache curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
-            qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img qemu-system-i386 \
-            qemu-system-x86_64 tar xorriso xz zstd; \
+            passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
+            qemu-system-i386 qemu-system-x86_64 tar xorriso xz zstd; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \
@@ -56,7 +56,7 @@ RUN set -eu; \
             --uid 107 --gid 107 qemu; \
         apt-get -qq update; \
         apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
-            qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd >/dev/null; \
+            passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd >/dev/null; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; \

@@ -135,10 +135,12 @@ bool retry_boot(struct supervisor *v)
 	if (!v->life.late || v->life.attempts > v->plan->s.boot_retries || v->signalled ||
 	    (keeps(v) && !v->disk_kept))
 		return false;
-	v->retrying = true;
 	if (!keeps(v)) {
 		start_again(v);
-	} else if (!revert(v, &err)) {
+		return !v->qemu_ended;
+	}
+	v->retrying = true;
+	if (!revert(v, &err)) {
 		error_report(&err);
 		v->retrying = false;
 	}

@@ -32,7 +32,7 @@ openssh-client
 qemu-utils
 xz-utils'
 modules='ahci ata_piix sd_mod sr_mod virtio_blk virtio_scsi
-e1000 8139cp virtio_net
+e1000 e1000e 8139cp ne2k-pci pcnet32 virtio_net
 9pnet_virtio 9p ext4 crc32c_generic isofs vfat nls_cp437 nls_ascii nls_utf8
 button evdev pvpanic-mmio pvpanic-pci'
 outputs='linux.qcow2 linux-big.qcow2 linux-vmlinuz linux-initrd linux-kvm.cpio.gz

@@ -1,0 +1,132 @@
+# Networks other than QEMU's own NAT: TAP, passt, machines among themselves; in real containers, with
+# the linux guest booted from its kernel.
+load helpers
+
+# linux NAME [DOCKER-ARGUMENTS...]
+linux() {
+    container "$1" "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e VM_GUEST=linux \
+        -e QEMU_KERNEL=/guests/linux-vmlinuz -e QEMU_INITRD=/guests/linux-initrd \
+        -e QEMU_APPEND=console=ttyS0 -e QEMU_RAM=256 "${@:2}"
+}
+
+in_guest() {
+    docker exec "$1" vm exec --via serial "$2"
+}
+
+# The guest of container $1 is ready, and has address $2.
+static() {
+    container_ready "$1" 60
+    in_guest "$1" "ip addr add $2/24 dev eth0 && ip link set eth0 up"
+}
+
+TAP=(--device /dev/net/tun --cap-add NET_ADMIN -e QEMU_NET=tap)
+
+# refused STATUS MESSAGE FIX [DOCKER-ARGUMENTS...]: said by a start with QEMU_NET=tap.
+refused() {
+    local status=$1 message=$2 fix=$3
+    run -"$status" docker run --rm --name "$ID-refused" "${SAFE[@]}" -e QEMU_NET=tap "${@:4}" "$IMAGE"
+    assert_line "vm: error: $message"
+    assert_line "vm:   fix: $fix"
+    refute_line --partial 'starting'
+}
+
+@test "tap: what is missing is told; a bridge is joined" {
+    refused 77 'QEMU_NET=tap needs /dev/net/tun: No such file or directory' \
+        'add the device to the container (compose: devices: [/dev/net/tun], docker run --device /dev/net/tun)' \
+        --cap-add NET_ADMIN
+    refused 77 'QEMU_NET=tap needs the capability NET_ADMIN for the interface QEMU_TAP=tap0' \
+        'add it to the container (compose: cap_add: [NET_ADMIN], docker run --cap-add NET_ADMIN)' \
+        --device /dev/net/tun
+    refused 78 'QEMU_TAP_BRIDGE=br9: tap0 cannot join it: No such device' \
+        "name a bridge of the container's network (ip link add NAME type bridge makes one)" \
+        "${TAP[@]}" -e QEMU_TAP_BRIDGE=br9
+    refused 78 'VM_READY=ssh: no port is forwarded to the guest'"'"'s port 22' \
+        'add the forward to QEMU_HOSTFWDS (with QEMU_NET=user or passt), or choose another VM_READY such as login' \
+        "${TAP[@]}" -e VM_READY=ssh
+
+    # A network namespace with a bridge, as a router would have it; the guest need not run.
+    container net --network none --entrypoint sleep -- 600
+    nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$C")" -n ip link add br0 type bridge
+    CONTAINERS+=("$ID-bridge")
+    docker run -d --name "$ID-bridge" "${SAFE[@]}" "${TAP[@]}" --network "container:$C" \
+        -e QEMU_TAP_BRIDGE=br0 -e QEMU_TAP=lab1 -e VM_START_PAUSED=1 "$IMAGE" >/dev/null
+    wait_until 20 docker exec "$ID-bridge" vm monitor info network
+    run -0 docker exec "$ID-bridge" sh -c 'basename "$(readlink /sys/class/net/lab1/master)"; cat /sys/class/net/lab1/flags'
+    assert_output $'br0\n0x1303'   # up, broadcast, multicast, promiscuous: a bridge's port
+    docker stop "$ID-bridge" >/dev/null
+    assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$ID-bridge")" 0
+    # What was made goes with the machine.
+    run -0 nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$C")" -n ip -o link
+    refute_output --partial lab1
+}
+
+@test "tap: the guest and its container reach each other" {
+    linux tap "${TAP[@]}" -e QEMU_TAP_ADDRESS=192.168.77.1/24 -e QEMU_NET_MODEL=virtio-net-pci
+    static "$C" 192.168.77.2
+    in_guest "$C" 'ping -c 1 -W 30 192.168.77.1'
+    run -0 docker exec "$C" curl -sS --max-time 30 http://192.168.77.2/
+    assert_output --partial 'The linux test guest.'
+    logs_have "$C" 'network: the interface tap0, here 192.168.77.1/24'
+    # QEMU's user may not touch the host's interfaces: it got a descriptor, and no capability.
+    run -0 docker exec "$C" sh -c 'grep CapEff "/proc/$(pidof qemu-system-x86_64)/status"'
+    assert_output --regexp '0000000000000000$'
+    docker stop -t 60 "$C" >/dev/null
+    assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$C")" 0
+}
+
+@test "socket: two machines in two containers meet in a multicast group, two over UNIX sockets" {
+    local a b net
+    mkdir "$T/net"
+    chmod 777 "$T/net"
+    for net in mcast unix; do
+        a=mcast:239.255.77.1:5077 b=$a
+        [ "$net" = mcast ] || a=unix:/net/a,/net/b b=unix:/net/b,/net/a
+        linux "$net-a" -v "$T/net:/net" -e QEMU_NET=socket -e QEMU_NET_SOCKET="$a" \
+            -e QEMU_MAC=52:54:00:00:77:01
+        a=$C
+        linux "$net-b" -v "$T/net:/net" -e QEMU_NET=socket -e QEMU_NET_SOCKET="$b" \
+            -e QEMU_MAC=52:54:00:00:77:02
+        static "$a" 192.168.78.1
+        static "$C" 192.168.78.2
+        in_guest "$a" 'ping -c 1 -W 30 192.168.78.2'
+        in_guest "$C" 'ping -c 1 -W 30 192.168.78.1'
+        docker kill "$a" "$C" >/dev/null
+    done
+}
+
+@test "passt: forwards, DHCP and a clean end; its own end is told; what it needs, too" {
+    run -69 docker run --rm --name "$ID-none" -e QEMU_NET=passt -e PATH=/nowhere \
+        -e VM_QEMU=/usr/bin/qemu-system-x86_64 "$IMAGE" check
+    assert_line 'vm: error: QEMU_NET=passt: there is no program passt on PATH'
+    assert_line 'vm:   fix: install it (Debian, Alpine: package passt), or use QEMU_NET=user'
+    run -69 docker run --rm --name "$ID-sandbox" "${SAFE[@]}" -e QEMU_NET=passt "$IMAGE"
+    assert_line --partial 'passt has ended with status 1: '
+    assert_line --partial 'docker run --security-opt seccomp=unconfined'
+
+    linux passt --security-opt seccomp=unconfined -e QEMU_NET=passt -e VM_READY=ssh
+    docker exec "$C" vm wait --timeout $((60 * PATIENCE))
+    run -0 ssh -i "$GUESTS/linux-key" -p "$(port_of "$C" 2222)" -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes root@127.0.0.1 \
+        'ip -4 -o addr show eth0'
+    # passt gives the guest the container's own address.
+    assert_output --partial " $(docker inspect -f '{{.NetworkSettings.IPAddress}}' "$C")/"
+    run -0 docker exec "$C" sh -c 'grep -E "^(Uid|CapEff)" "/proc/$(pidof passt passt.avx2)/status"'
+    assert_line --regexp '^Uid:	107	107	107	107$'
+    docker exec "$C" sh -c 'kill -9 $(pidof passt passt.avx2)'
+    wait_until 20 logs_have "$C" 'passt has ended by signal 9: the guest has no network'
+    run -1 docker exec "$C" vm health
+    assert_output --partial 'passt has ended: the guest has no network'
+    docker stop -t 60 "$C" >/dev/null
+    assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$C")" 0
+}
+
+@test "passt: a boot that is tried again has a new one" {
+    linux retry --security-opt seccomp=unconfined -e QEMU_NET=passt -e VM_READY=ssh \
+        -e VM_BOOT_TIMEOUT=1 -e VM_BOOT_RETRIES=1
+    wait_exit "$C" 60
+    assert_equal "$STATUS" 81
+    logs_have "$C" 'starting the guest again'
+    run container_logs "$C"
+    refute_output --partial 'passt has ended'
+    assert_equal "$(grep -c 'the guest runs, ' <<<"$output")" 2
+}
