@@ -239,6 +239,9 @@ linux() {
 @test "a throwaway disk is suspended with its guest, and a warm one, too" {
     linux VM_WARM=1 VM_STOP=suspend
     wait_until 60 said 'warm state saved in'
+    # A login prompt comes before the network: the state has an ssh server that answers.
+    run -0 jq -r 'select(.event == "ready" or .event == "answer" or .saved == true) | .event' "$T/log/events.jsonl"
+    assert_output $'ready\nanswer\nstate'
     run -0 vm exec 'echo one >/data/one; sync'
     run -0 vm stop
     host_vm_exit

@@ -80,6 +80,7 @@ void life_restart(struct supervisor *v)
 	v->life.ready = v->life.dead = v->login_seen = false;
 	v->life.ready_ns = 0;
 	proof_drop(v);
+	state_await_no_ssh(v);
 	phases_restart(&v->phases);
 	probes_reset(v);
 	timers_set(&v->timers, TIMER_BOOT, 0);
@@ -117,6 +118,8 @@ void supervisor_on_probe(struct supervisor *v, enum probe_id which)
 	if ((enum ready)v->plan->s.ready == by)
 		become_ready(v);
 	health_answered(v, which);
+	if (which == PROBE_SSH)
+		state_ssh_answered(v);
 	requests_answered(v, which);
 }
 

@@ -119,6 +119,7 @@ void state_abort(struct supervisor *v)
 {
 	struct state *st = &v->save;
 
+	state_await_no_ssh(v);
 	if (st->saving == SAVING_NOTHING)
 		return;
 	log_warning("the %s state is given up", kind_of(st->saving));

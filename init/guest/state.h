@@ -35,6 +35,7 @@ struct state {
 	bool resumed;	 /* the guest runs from a saved state */
 	bool suspended;	 /* its state is saved, and QEMU may go */
 	bool warm_asked; /* by vm warm, before the guest was ready */
+	bool awaits_ssh; /* it is ready: saved when ssh answers, too */
 	uint64_t since_ns;
 	char dir[STATE_PATH_MAX], part[STATE_PATH_MAX];
 };
@@ -56,6 +57,11 @@ bool state_retry_cold(struct supervisor *v);
 
 /* warm.c. The guest is ready: save it if VM_WARM=1 or `vm warm` wants that. */
 void state_ready(struct supervisor *v);
+/* The guest's ssh server has answered; or TIMER_WARM: it has not. */
+void state_ssh_answered(struct supervisor *v);
+void state_no_ssh(struct supervisor *v);
+/* The guest starts again, or is stopped. */
+void state_await_no_ssh(struct supervisor *v);
 /* TIMER_CLOCK: the guest has been resumed for a moment, set its clock. */
 void state_set_clock(struct supervisor *v);
 

@@ -55,6 +55,7 @@ enum timer_id {
 	TIMER_HEALTH,	   /* who asked for the guest's health has to get an answer */
 	TIMER_DISK,	   /* is there room for the disk again? (trouble.h) */
 	TIMER_CLOCK,	   /* set a resumed guest's clock */
+	TIMER_WARM,	   /* the guest's ssh server does not answer */
 	TIMER_DISK_ERRORS, /* tell how many more errors the disk had */
 };
 

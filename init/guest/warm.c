@@ -17,6 +17,7 @@ static void save_warm(struct supervisor *v)
 	char line[1400];
 
 	v->save.warm_asked = false;
+	state_await_no_ssh(v);
 	if (state_save(v, SAVING_WARM, &err))
 		return;
 	(void)snprintf(line, sizeof line, "the warm state cannot be saved: %s\n", err.message);
@@ -24,13 +25,53 @@ static void save_warm(struct supervisor *v)
 	requests_warm(v, err.status, line);
 }
 
-#define CLOCK_NS UINT64_C(3000000000)
+#define SECOND	 UINT64_C(1000000000)
+#define CLOCK_NS (3 * SECOND)
+/* How long the guest's ssh server may come after the guest is ready. */
+#define SSH_S 60
+
+/* A login prompt is there before the network is, more often than not. Who resumes such a state and
+ * knocks at once waits for 6 s: QEMU's NAT sends a SYN that was lost again after that time
+ * (libslirp: tcp_newtcpcb(), TCPTV_SRTTDFLT). So the ssh server is in the state too, where it can
+ * be. */
+static bool await_ssh(struct supervisor *v)
+{
+	const struct probe *p = &v->probes[PROBE_SSH];
+
+	if (p->port == 0 || p->answered)
+		return false;
+	v->save.awaits_ssh = true;
+	probe_want(v, PROBE_SSH);
+	timers_set(&v->timers, TIMER_WARM, clock_now() + SSH_S * SECOND);
+	log_info("the state is saved when the guest's ssh server answers, or in %d s", SSH_S);
+	return true;
+}
+
+void state_ssh_answered(struct supervisor *v)
+{
+	if (v->save.awaits_ssh)
+		save_warm(v);
+}
+
+void state_await_no_ssh(struct supervisor *v)
+{
+	v->save.awaits_ssh = false;
+	timers_set(&v->timers, TIMER_WARM, 0);
+}
+
+void state_no_ssh(struct supervisor *v)
+{
+	if (!v->save.awaits_ssh)
+		return;
+	log_info("no ssh server has answered for %d s", SSH_S);
+	save_warm(v);
+}
 
 void state_ready(struct supervisor *v)
 {
 	if (v->save.resumed && profile_of((enum guest)v->plan->s.guest)->set_clock)
 		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
-	if (v->save.warm_asked || (v->plan->s.warm && !v->save.resumed))
+	if ((v->save.warm_asked || (v->plan->s.warm && !v->save.resumed)) && !await_ssh(v))
 		save_warm(v);
 }
 
