@@ -233,11 +233,11 @@ def connect(port, process, limit):
     raise Failed(f"nobody listened on the serial port {port}")
 
 
-def boot_ours(image, guest):
+def boot_ours(image, guest, **settings):
     """Seconds from the start of `vm run` to the prompt on its telnet port (which shows everything
-    from the guest's first byte on), with the profile's own settings but TCG."""
+    from the guest's first byte on), with the profile's own settings but TCG and SETTINGS."""
     with workplace(image) as place, open(place / "output", "w+b") as output:
-        env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg")
+        env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg", **settings)
         start = time.monotonic()
         process = subprocess.Popen(
             [VM, "run"], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)

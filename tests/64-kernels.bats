@@ -164,3 +164,18 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     run -0 ls "$T/images"
     assert_output ''
 }
+
+@test "vm profile: the same guest by its kernel and by the GRUB on its disk" {
+    mkdir "$T/images"
+    cp "$MACH_MINI" "$T/images"
+    host_env VM_GUEST=mach QEMU_DRIVE="$T/images/mach-mini.qcow2" QEMU_APPEND=console=com0 \
+        QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
+        QEMU_INITRD="$GUESTS/mach-mini/machsh $MACH_MODULE"
+    vm profile --cpus 1 --boot kernel,disk --samples 1 --warm-up 0 --out "$T/p" 2>"$T/progress"
+    jq -e '.cells == ["cpu_1_kernel", "cpu_1_disk"] and .cpu_1_kernel.boot == "kernel" and
+        .cpu_1_disk.boot == "disk" and .run.finished == 2' "$T/p/results.json"
+    jq -e '(.cpu_1_kernel.samples[0].phases_ms | has("grub") | not) and
+        (.cpu_1_kernel.samples[0].phases_ms | .kernel <= .modules and .modules <= .bootstrap and
+            .bootstrap <= .login) and
+        (.cpu_1_disk.samples[0].phases_ms | .grub < .kernel)' "$T/p/results.json"
+}

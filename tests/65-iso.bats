@@ -58,6 +58,13 @@ stopped() {
     stopped
 }
 
+@test "vm profile of an ISO" {
+    host_env VM_GUEST=mach QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso"
+    vm profile --cpus 1 --samples 1 --warm-up 0 --out "$T/p" 2>"$T/progress"
+    jq -e '.cpu_1.boot == "cdrom" and .cpu_1.statistics.failed == 0 and
+        (.cpu_1.samples[0].phases_ms | .grub < .kernel and .kernel < .login)' "$T/p/results.json"
+}
+
 @test "a kernel beside a CD-ROM is what is booted" {
     started QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso" QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
         QEMU_APPEND=console=com0 \

@@ -79,9 +79,10 @@ static void describe_cell(struct cell *c, const struct plan *plan, const char *b
 	(void)snprintf(c->value[AXIS_BUS], AXIS_VALUE, "%s",
 		       setting_choice(SETTING_QEMU_DISK_BUS, plan->s.disk_bus, bus, sizeof bus));
 	(void)snprintf(c->value[AXIS_BOOT], AXIS_VALUE, "%s",
-		       boot		? boot
-		       : plan->s.kernel ? "kernel"
-					: "disk");
+		       boot					? boot
+		       : plan->s.kernel				? "kernel"
+		       : plan->disk.count == 0 && plan->s.cdrom ? "cdrom"
+								: "disk");
 }
 
 static bool name_is(const struct marker *m, const char *name)
