@@ -340,6 +340,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 			machine_is(s->machine, "isapc") ? NET_MODEL_NE2K_ISA : NET_MODEL_E1000;
 	if (s->ready == READY_AUTO)
 		s->ready = (int)p->ready;
+	s->gdb |= s->gdb_wait;
 	if (s->share == SHARE_AUTO)
 		s->share = s->share_9p ? SHARE_9P : SHARE_NONE;
 	else if (s->share_9p && s->share != SHARE_9P)

@@ -10,61 +10,8 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "guest/files.h"
 
 #define CHUNK 4096
-
-static void open_file(struct console_log *l, struct console_file *f)
-{
-	struct stat st;
-
-	fd_close(&f->fd);
-	f->fd = files_open(l->s, l->identity, f->name);
-	f->size = f->fd >= 0 && fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-	f->failed = false;
-}
-
-static void rotate(struct console_log *l, struct console_file *f)
-{
-	if (files_rotate(l->s, f->name, l->s->console_log_keep)) {
-		open_file(l, f);
-		return;
-	}
-	if (!f->failed)
-		log_warning("VM_LOG_DIR=%s: %s cannot be rotated (%s): it grows on", l->s->log_dir,
-			    f->name, strerror(errno));
-	f->failed = true;
-	f->size = 0; /* not to be tried before as much again has come */
-}
-
-static void append(struct console_log *l, struct console_file *f, const uint8_t *buf, size_t n)
-{
-	uint64_t limit = (uint64_t)l->s->console_log_size << 20;
-
-	if (f->fd < 0)
-		return;
-	if (limit && f->size > 0 && f->size + n > limit)
-		rotate(l, f);
-	while (n > 0 && f->fd >= 0) {
-		ssize_t done = write(f->fd, buf, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			break;
-		buf += done;
-		n -= (size_t)done;
-		f->size += (uint64_t)done;
-	}
-	if (n == 0)
-		return;
-	l->lost += n;
-	if (!f->failed)
-		log_warning("VM_LOG_DIR=%s: %s cannot be written (%s): what it misses is only "
-			    "counted until there is room again",
-			    l->s->log_dir, f->name, strerror(errno));
-	f->failed = true;
-}
 
 /* "   12.345678 2026-01-31T23:59:59.999Z ": all lines of one call began at the same time. */
 static size_t line_head(char head[64], uint64_t started_ns)
@@ -94,7 +41,7 @@ static void write_timed(struct console_log *l, const uint8_t *buf, size_t n, uin
 			end = NULL;
 		}
 		if (len + lead + line > sizeof out) {
-			append(l, &l->timed, out, len);
+			log_file_append(&l->timed, out, len);
 			len = 0;
 		}
 		memcpy(out + len, head, lead);
@@ -104,7 +51,7 @@ static void write_timed(struct console_log *l, const uint8_t *buf, size_t n, uin
 		n -= line;
 		l->in_line = !end;
 	}
-	append(l, &l->timed, out, len);
+	log_file_append(&l->timed, out, len);
 }
 
 /* To standard output as far as that takes it. A line says where something is missing. */
@@ -168,7 +115,7 @@ static void write_out(struct console_log *l, const uint8_t *buf, size_t n)
 
 void console_log_write(struct console_log *l, const uint8_t *buf, size_t n, uint64_t started_ns)
 {
-	append(l, &l->whole, buf, n);
+	log_file_append(&l->whole, buf, n);
 	if (l->timed.fd >= 0)
 		write_timed(l, buf, n, started_ns);
 	if (l->out >= 0)
@@ -194,26 +141,32 @@ static int open_out(void)
 void console_log_open(struct console_log *l, const struct settings *s,
 		      const struct identity *identity, bool out)
 {
-	*l = (struct console_log){.s = s,
-				  .identity = identity,
-				  .whole = {.name = "console.log", .fd = -1},
-				  .timed = {.name = "console.timed.log", .fd = -1},
+	const struct log_file file = {.s = s,
+				      .identity = identity,
+				      .limit_mb = s->console_log_size,
+				      .keep = s->console_log_keep,
+				      .fd = -1};
+
+	*l = (struct console_log){.whole = file,
+				  .timed = file,
 				  .out_ends = 2,
 				  .out = out && s->console_stdout ? open_out() : -1};
+	l->whole.name = "console.log";
+	l->timed.name = "console.timed.log";
 	console_log_reopen(l);
 }
 
 void console_log_reopen(struct console_log *l)
 {
-	open_file(l, &l->whole);
-	if (l->s->console_timed)
-		open_file(l, &l->timed);
+	log_file_open(&l->whole);
+	if (l->whole.s->console_timed)
+		log_file_open(&l->timed);
 }
 
 void console_log_close(struct console_log *l)
 {
 	if (l->in_line) /* the next run begins a line of its own */
-		append(l, &l->timed, (const uint8_t *)"\n", 1);
+		log_file_append(&l->timed, (const uint8_t *)"\n", 1);
 	fd_close(&l->whole.fd);
 	fd_close(&l->timed.fd);
 	fd_close(&l->out);

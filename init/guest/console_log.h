@@ -1,10 +1,9 @@
 /* console_log.h - what is kept of the serial line: console.log, console.timed.log, standard output.
  *
  * console.log has every byte as it came; console.timed.log (CONSOLE_TIMED) has before each line the
- * seconds since QEMU's start and the time of day at which it began. Both are appended to across
- * restarts and rotated (CONSOLE_LOG_SIZE, CONSOLE_LOG_KEEP): console.log.2, console.log.1 and
- * console.log in this order are the whole. With CONSOLE_STDOUT the text, without control sequences,
- * goes to standard output too, for `docker logs`.
+ * seconds since QEMU's start and the time of day at which it began. Both are rotated by
+ * CONSOLE_LOG_SIZE and CONSOLE_LOG_KEEP (guest/log_file.h). With CONSOLE_STDOUT the text, without
+ * control sequences, goes to standard output too, for `docker logs`.
  *
  * What a full disk or a full pipe does not take is counted and the guest runs on.
  */
@@ -17,22 +16,12 @@
 
 #include "base/settings.h"
 #include "format/console_text.h"
-#include "host/privileges.h"
-
-struct console_file {
-	const char *name;
-	int fd; /* -1: none */
-	uint64_t size;
-	bool failed; /* that it cannot be written has been said */
-};
+#include "guest/log_file.h"
 
 struct console_log {
-	const struct settings *s;
-	const struct identity *identity;
-	struct console_file whole, timed;
-	bool in_line;  /* of the timed log */
-	uint64_t lost; /* bytes that the files could not take */
-	int out;       /* standard output, non-blocking; -1: not wanted */
+	struct log_file whole, timed;
+	bool in_line; /* of the timed log */
+	int out;      /* standard output, non-blocking; -1: not wanted */
 	uint64_t out_lost;
 	bool out_gap;	   /* the last bytes were lost */
 	unsigned out_ends; /* line ends in a row, so that a screen that was cleared is no page of

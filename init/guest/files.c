@@ -47,7 +47,7 @@ static void say_lost(const struct settings *s, const char *name)
 		    s->log_dir, name, strerror(errno));
 }
 
-bool files_open_logs(const struct settings *s, const struct identity *id)
+void files_open_logs(const struct settings *s, const struct identity *id)
 {
 	if (mkdir(s->log_dir, 0755) != 0 && errno != EEXIST)
 		log_warning("VM_LOG_DIR=%s cannot be made: %s", s->log_dir, strerror(errno));
@@ -60,16 +60,6 @@ bool files_open_logs(const struct settings *s, const struct identity *id)
 	if (events < 0)
 		say_lost(s, "events.jsonl");
 	log_files(log, events);
-	_cleanup_fd_ int errors = open_log(s, id, "guest-errors.log");
-
-	/* QEMU opens it by name: where it could not be given to QEMU's user, it is opened to all.
-	 */
-	if (errors >= 0 && !identity_own(id, errors) && fchmod(errors, 0666) != 0)
-		fd_close(&errors);
-
-	if (errors < 0)
-		say_lost(s, "guest-errors.log");
-	return errors >= 0;
 }
 
 int files_open(const struct settings *s, const struct identity *id, const char *name)
@@ -95,6 +85,13 @@ bool files_rotate(const struct settings *s, const char *name, long keep)
 		    (rename(from, to) != 0 && (errno != ENOENT || i == 1)))
 			return false;
 	return true;
+}
+
+bool files_rotate_drops(const struct settings *s, const char *name, long keep)
+{
+	char path[PATH_MAX];
+
+	return log_path(s, name, keep, path) && access(path, F_OK) == 0;
 }
 
 bool files_make_run_dir(const struct settings *s, struct error *err)

@@ -1,9 +1,8 @@
 /* files.h - the files that a run leaves in VM_LOG_DIR.
  *
  * console.log (every byte of the serial line; guest/console_log.h), qemu.log (QEMU's own output and
- * ours), events.jsonl and guest-errors.log (QEMU's -d, opened by QEMU itself: it is made here so
- * that QEMU's user owns it). A directory that cannot be written costs the logs and a warning, never
- * the guest.
+ * ours), events.jsonl and guest-errors.log (QEMU's -d and trace events; guest/debug_log.h).
+ * A directory that cannot be written costs the logs and a warning, never the guest.
  */
 #ifndef VM_GUEST_FILES_H
 #define VM_GUEST_FILES_H
@@ -13,9 +12,8 @@
 #include "base/settings.h"
 #include "host/privileges.h"
 
-/* Open (append) qemu.log and events.jsonl for the log, and make guest-errors.log. Called again, it
- * reopens them (rotation). Returns whether QEMU can have guest-errors.log. */
-bool files_open_logs(const struct settings *s, const struct identity *id);
+/* Open (append) qemu.log and events.jsonl for the log. Called again, it reopens them (rotation). */
+void files_open_logs(const struct settings *s, const struct identity *id);
 
 /* NAME in VM_LOG_DIR, made when it is missing, for appending, owned by ID where it may be given
  * away. -1 with errno, and a warning said. */
@@ -24,6 +22,9 @@ int files_open(const struct settings *s, const struct identity *id, const char *
 /* NAME becomes NAME.1, NAME.1 becomes NAME.2, and so on to NAME.KEEP, whose former file is gone;
  * KEEP 0: NAME is removed. False with errno when NAME is there still. */
 bool files_rotate(const struct settings *s, const char *name, long keep);
+
+/* Would files_rotate() remove a file? */
+bool files_rotate_drops(const struct settings *s, const char *name, long keep);
 
 /* VM_RUN_DIR, made when it is missing. */
 bool files_make_run_dir(const struct settings *s, struct error *err);

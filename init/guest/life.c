@@ -68,15 +68,32 @@ void life_running(struct supervisor *v)
 	if (s->ready == READY_HTTP)
 		probe_want(v, PROBE_HTTP);
 	if (s->boot_timeout && !v->timers.at[TIMER_BOOT])
-		timers_set(&v->timers, TIMER_BOOT, now + (uint64_t)s->boot_timeout * SECOND);
+		timers_set(&v->timers, TIMER_BOOT,
+			   now + (v->life.boot_left_ns ? v->life.boot_left_ns
+						       : (uint64_t)s->boot_timeout * SECOND));
+	v->life.boot_left_ns = 0;
 	if (v->phases.first_byte_ns == 0 && (s->ready == READY_LOGIN || s->ready == READY_MARKER) &&
 	    !v->timers.at[TIMER_SILENCE])
 		timers_set(&v->timers, TIMER_SILENCE, now + SILENCE_NS);
 	requests_probe(v);
 }
 
+void life_paused(struct supervisor *v)
+{
+	uint64_t now = clock_now();
+	uint64_t end = v->timers.at[TIMER_BOOT];
+
+	if (!v->plan->s.gdb || v->io_error)
+		return;
+	if (end)
+		v->life.boot_left_ns = end > now ? end - now : 1;
+	timers_set(&v->timers, TIMER_BOOT, 0);
+	timers_set(&v->timers, TIMER_SILENCE, 0);
+}
+
 void life_restart(struct supervisor *v)
 {
+	v->life.boot_left_ns = 0;
 	v->life.ready = v->life.dead = v->login_seen = false;
 	v->life.ready_ns = 0;
 	proof_drop(v);

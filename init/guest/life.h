@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <sys/types.h>
-
 #include "base/error.h"
 #include "format/markers.h"
 #include "guest/probe.h"
@@ -36,22 +34,25 @@ struct suspicion {
 
 struct life {
 	bool ready;
-	uint64_t ready_ns;	/* CLOCK_MONOTONIC */
-	bool panicked;		/* proved, or told by pvpanic */
-	bool halted;		/* proved: the guest has shut down and QEMU does not know */
-	bool late;		/* the boot's deadline has passed */
-	bool failed;		/* a boot that said it failed */
-	bool dead;		/* no processor can run any more */
-	bool unwritten;		/* cut off before it had written anything */
-	unsigned quiet_resets;	/* in a row, with nothing printed in between */
+	uint64_t ready_ns; /* CLOCK_MONOTONIC */
+	bool panicked;	   /* proved, or told by pvpanic */
+	bool halted;	   /* proved: the guest has shut down and QEMU does not know */
+	bool late;	   /* the boot's deadline has passed */
+	bool failed;	   /* a boot that said it failed */
+	bool dead;	   /* no processor can run any more */
+	bool unwritten;	   /* cut off before it had written anything */
+	unsigned resets;   /* in a row that came to no phase */
+	uint64_t resets_since_ns;
+	uint64_t boot_left_ns;	/* of VM_BOOT_TIMEOUT, while a debugger holds the guest */
 	long attempts;		/* boots that were late */
-	off_t debug_log_end;	/* size of guest-errors.log when QEMU started */
 	uint64_t console_start; /* what the serial line had brought by then, in bytes */
 	struct suspicion suspicion;
 };
 
 /* QEMU runs the guest now, for the first time or after a pause. */
 void life_running(struct supervisor *v);
+/* It has stopped. Time in a debugger is not time that its boot takes. */
+void life_paused(struct supervisor *v);
 /* The guest starts again from its reset vector. */
 void life_restart(struct supervisor *v);
 /* A snapshot was loaded: another moment of the guest's life, READY or not yet. */
@@ -75,11 +76,6 @@ void proof_timer(struct supervisor *v);
 void proof_panicked(struct supervisor *v, const char *what);
 /* pvpanic: the guest's kernel says so by a device. */
 void proof_pvpanic(struct supervisor *v);
-/* QEMU is about to start: what its log holds so far is not of this one. */
-void proof_log_start(struct supervisor *v);
-/* Did the guest that has just been reset do so by a triple fault? From QEMU's log of -d cpu_reset.
- */
-bool proof_triple_fault(const struct supervisor *v);
 
 /* The guest is ready: VM_PORTS=ready opens its ports. */
 void ports_open(struct supervisor *v);

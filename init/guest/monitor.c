@@ -47,8 +47,12 @@ void supervisor_run_guest(struct supervisor *v)
 		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
 		return;
 	}
-	log_info("QEMU %s is there; the guest waits%s", v->qmp.version,
-		 v->plan->s.gdb_wait ? " for the debugger" : " for cont on the monitor");
+	if (v->plan->s.gdb_wait)
+		log_info("QEMU %s is there; the guest waits for a debugger on port %ld",
+			 v->qmp.version, v->plan->s.gdb_port);
+	else
+		log_info("QEMU %s is there; the guest waits for cont on the monitor",
+			 v->qmp.version);
 	supervisor_set_state(v, VM_PAUSED);
 }
 
@@ -60,40 +64,6 @@ static void qmp_became_ready(struct supervisor *v)
 	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
 	if (!state_resume(v))
 		retry_keep_disk(v, supervisor_run_guest);
-}
-
-/* So many resets before anything is printed are a loop. */
-#define QUIET_RESETS 32
-
-/* A reset that no guest asks for: after a panic, or because it cannot even handle its faults. */
-static const char *fatal_reset(struct supervisor *v)
-{
-	const struct marker *m = v->life.suspicion.marker;
-
-	/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault.
-	 */
-	v->life.quiet_resets = v->phases.first_byte_ns ? 0 : v->life.quiet_resets + 1;
-	if (v->cause == CAUSE_NONE && v->life.quiet_resets > 0 &&
-	    v->life.quiet_resets < QUIET_RESETS)
-		return NULL;
-	if (!phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting") &&
-	    proof_triple_fault(v))
-		return "triple fault: its processor could not handle a fault and was reset";
-	if (m && m->kind == MARKER_PANIC)
-		return "it said so and reset the machine";
-	return NULL;
-}
-
-static void on_last_reset(struct supervisor *v)
-{
-	const char *fatal = v->life.panicked ? NULL : fatal_reset(v);
-
-	if (!fatal)
-		return;
-	v->life.panicked = true;
-	log_error("the guest panicked: %s", fatal);
-	event("panic", "\"action\":\"reset\"");
-	life_log_console(v);
 }
 
 static void on_shutdown(struct supervisor *v, const char *reason)
@@ -114,50 +84,52 @@ static void on_shutdown(struct supervisor *v, const char *reason)
 	};
 	const char *text = reason;
 
+	if (v->cause != CAUSE_NONE) /* that was it; this is our `quit` */
+		return;
 	v->cause = CAUSE_OTHER;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(reason, rows[i].reason) == 0) {
 			v->cause = rows[i].cause;
 			text = rows[i].text;
 		}
-	if (v->cause == CAUSE_GUEST_RESET)
-		on_last_reset(v);
+	bool fatal = v->cause == CAUSE_GUEST_RESET && resets_last(v);
+
 	proof_drop(v);
 	supervisor_set_state(v, VM_DOWN);
 	if (!v->life.panicked)
 		log_info("%s", text);
 	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
+	if (!fatal)
+		resets_end(v);
 }
 
-/* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
- * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). That is until the guest prints
- * something: SeaBIOS resets once more by itself when it finds that it has run before. */
-bool supervisor_reset(struct supervisor *v)
+static void on_resume(struct supervisor *v)
 {
-	v->resetting = true;
-	return v->qmp.state == QMP_READY &&
-	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
-	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+	if (!v->ran) {
+		v->running_ns = clock_now();
+		log_info("the guest runs, %.0f ms after the start (QEMU %s)",
+			 (double)clock_since_start() / 1e6, v->qmp.version);
+	}
+	v->ran = true;
+	trouble_on_resume(v);
+	if (v->state != VM_STOPPING)
+		supervisor_set_state(v, VM_RUNNING);
+	life_running(v);
 }
 
-void supervisor_reset_done(struct supervisor *v)
+static void on_stop(struct supervisor *v)
 {
-	v->resetting = false;
-	(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
-}
+	bool asked = v->state == VM_STOPPING && rung_is_gentle(v->ladder.rung) &&
+		     v->save.saving == SAVING_NOTHING;
 
-static void on_reset(struct supervisor *v, bool guest)
-{
-	const char *fatal = guest ? fatal_reset(v) : NULL;
-
-	event("reset", "\"guest\":%s", guest ? "true" : "false");
-	proof_log_start(v);
-	if (v->cause != CAUSE_NONE) /* it is its end here */
-		return;
-	log_info(guest ? "the guest rebooted" : "the machine was reset");
-	life_restart(v);
-	if (fatal)
-		proof_panicked(v, fatal);
+	if (v->state == VM_RUNNING) {
+		supervisor_set_state(v, VM_PAUSED);
+		life_paused(v);
+	} else if (asked && v->plan->s.gdb && !v->io_error) {
+		log_warning("the debugger has stopped the guest, which does not hear that it is to "
+			    "power off");
+		supervisor_climb(v, LADDER_NOW);
+	}
 }
 
 void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
@@ -168,19 +140,9 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 
 	(void)q;
 	if (strcmp(name, "RESUME") == 0) {
-		if (!v->ran) {
-			v->running_ns = clock_now();
-			log_info("the guest runs, %.0f ms after the start (QEMU %s)",
-				 (double)clock_since_start() / 1e6, v->qmp.version);
-		}
-		v->ran = true;
-		trouble_on_resume(v);
-		if (v->state != VM_STOPPING)
-			supervisor_set_state(v, VM_RUNNING);
-		life_running(v);
+		on_resume(v);
 	} else if (strcmp(name, "STOP") == 0) {
-		if (v->state == VM_RUNNING)
-			supervisor_set_state(v, VM_PAUSED);
+		on_stop(v);
 	} else if (strcmp(name, "SHUTDOWN") == 0) {
 		reason = json_string(doc, data, "reason");
 		on_shutdown(v, reason ? reason : "");
@@ -193,7 +155,7 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 	} else if (strcmp(name, "GUEST_PANICKED") == 0) {
 		proof_pvpanic(v);
 	} else if (strcmp(name, "RESET") == 0) {
-		on_reset(v, json_bool(doc, data, "guest", false));
+		resets_on_event(v, json_bool(doc, data, "guest", false));
 	} else if (strcmp(name, "JOB_STATUS_CHANGE") == 0) {
 		snapshots_on_job(v, doc, data);
 	}

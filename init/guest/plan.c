@@ -428,6 +428,8 @@ void plan_describe(const struct plan *plan)
 		 forwards);
 	if (network_describe(plan, forwards, sizeof forwards)[0])
 		log_info("%s", forwards);
+	if (s->gdb)
+		log_info("on %s: GDB %ld (target remote)", s->bind, s->gdb_port);
 	if (s->guest_runs)
 		log_info("a guest runs here already (VM_RUN_DIR=%s)", s->run_dir);
 }

@@ -265,7 +265,7 @@ static int open_console(const char *dir, const char *log)
 	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 }
 
-static const struct wires no_wires = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+static const struct wires no_wires = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
 
 static bool launch(struct boot *b, struct error *err)
 {

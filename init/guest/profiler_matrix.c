@@ -90,6 +90,7 @@ static const struct {
 	{"QEMU_DISK_MODE", "throwaway"},
 	{"QEMU_OVERLAY", ""},
 	{"QEMU_DEBUG", "none"},
+	{"VM_TRACE", ""},
 	{"SERIAL_PORT", "0"},
 	{"SERIAL_RAW_PORT", "0"},
 	{"MONITOR_PORT", "0"},

@@ -9,13 +9,9 @@
  * boot that says it failed needs no such proof: the line is believed when nothing but quiet follows
  * it.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "format/cpu_state.h"
 #include "guest/supervisor.h"
@@ -26,7 +22,6 @@
 #define SAMPLES	   5
 #define FAILURE_NS (1500 * MS)	/* how long a boot that failed is quiet */
 #define GIVE_UP_NS (10000 * MS) /* a guest that goes on printing for so long lives */
-#define LOG_LOOK   (64 * 1024)
 
 static void again(struct supervisor *v)
 {
@@ -74,11 +69,7 @@ void proof_panicked(struct supervisor *v, const char *what)
 			 "it "
 			 "is");
 		break;
-	default:
-		/* GNU Mach resets the machine 11.7 s later: keep that from being the end. */
-		(void)qmp_send(&v->qmp, "set-action", "{\"shutdown\":\"pause\"}", NULL, NULL);
-		log_info("VM_ON_PANIC=keep: QEMU runs on");
-		break;
+	default: log_info("VM_ON_PANIC=keep: QEMU runs on"); break;
 	}
 }
 
@@ -191,41 +182,4 @@ bool cpus_ask(struct supervisor *v, qmp_reply *reply)
 			v->plan->s.cpus <= 8 ? "{\"command-line\":\"info registers -a\"}"
 					     : "{\"command-line\":\"info registers\"}",
 			reply, v);
-}
-
-static int open_debug_log(const struct supervisor *v, struct stat *st)
-{
-	char path[4200];
-
-	(void)snprintf(path, sizeof path, "%s/guest-errors.log", v->plan->s.log_dir);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-	if (fd >= 0 && fstat(fd, st) != 0)
-		fd_close(&fd);
-	return fd;
-}
-
-void proof_log_start(struct supervisor *v)
-{
-	struct stat st;
-	_cleanup_fd_ int fd = open_debug_log(v, &st);
-
-	v->life.debug_log_end = fd >= 0 ? st.st_size : 0;
-}
-
-bool proof_triple_fault(const struct supervisor *v)
-{
-	static uint8_t text[LOG_LOOK];
-	struct stat st;
-	_cleanup_fd_ int fd = open_debug_log(v, &st);
-
-	if (fd < 0)
-		return false;
-	off_t from = st.st_size > LOG_LOOK ? st.st_size - LOG_LOOK : 0;
-
-	if (from < v->life.debug_log_end)
-		from = v->life.debug_log_end;
-	ssize_t got = pread(fd, text, sizeof text, from);
-
-	return got > 0 && memmem(text, (size_t)got, "Triple fault", 12) != NULL;
 }

@@ -76,6 +76,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		"\"ms\":{\"up\":%.1f,\"qmp\":%.1f,\"running\":%.1f,\"first_byte\":%.1f,\"ready\":%."
 		"1f},"
 		"\"console\":%s,"
+		"\"debug_log\":{\"bytes\":%llu,\"lost\":%llu,\"files_dropped\":%u},"
 		"\"log_lines_lost\":%lu}\n",
 		supervisor_state_name(v->state), ready ? "true" : "false",
 		json_quote(why, quoted_why, sizeof quoted_why),
@@ -89,7 +90,8 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		ms_since(v->spawned_ns, v->qmp_ns), ms_since(v->spawned_ns, v->running_ns),
 		ms_since(v->spawned_ns, v->phases.first_byte_ns),
 		ms_since(v->spawned_ns, v->life.ready_ns),
-		consoles_json(v, consoles, sizeof consoles), log_lost());
+		consoles_json(v, consoles, sizeof consoles), (unsigned long long)v->debug_log.bytes,
+		(unsigned long long)v->debug_log.file.lost, v->debug_log.file.dropped, log_lost());
 }
 
 static void status_text(const struct supervisor *v, char *buf, size_t size)

@@ -28,7 +28,6 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	bool ok = wires_make(&w, true, err);
 
 	v->spawned_ns = clock_now();
-	proof_log_start(v);
 	relay_stats(v->relays[RELAY_SERIAL], &stats);
 	v->life.console_start = stats.bytes;
 	pid_t pid = ok && network_start(v, err) ? qemu_start(v->plan, &w, user_qmp, err) : -1;
@@ -48,6 +47,7 @@ bool supervisor_spawn(struct supervisor *v, struct error *err)
 	qmp_init(&v->qmp, w.qmp.ours, v->qmp.on_event, v->qmp.event_arg);
 	(void)loop_add(v->epoll, w.qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
 	(void)loop_add(v->epoll, w.output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
+	debug_log_attach(&v->debug_log, w.log.ours);
 	(void)relay_attach(v->relays[RELAY_SERIAL], w.serial_out.ours, w.serial_in.ours);
 	(void)relay_attach(v->relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
 	failure_await_greeting(v);

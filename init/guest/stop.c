@@ -284,7 +284,10 @@ int supervisor_outcome(const struct supervisor *v)
 	}
 	if (!v->ran && stopping)
 		return EXIT_CLEAN;
-	if (v->cause == CAUSE_NONE && !stopping)
+	if (v->cause == CAUSE_NONE && !stopping && strstr(v->tail, "Terminated via GDBstub"))
+		log_warning(
+			"the debugger has ended QEMU (gdb: kill); detach lets the guest run on");
+	else if (v->cause == CAUSE_NONE && !stopping)
 		return failure_status(v);
 	log_warning("the guest was cut off: what it had not written to its disk is lost, and its "
 		    "file systems were not unmounted");

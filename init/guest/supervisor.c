@@ -67,6 +67,11 @@ bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
 
 	if (wrong)
 		(void)snprintf(why, size, "%s", wrong);
+	else if (v->state == VM_PAUSED && v->plan->s.gdb)
+		(void)snprintf(why, size,
+			       v->ran ? "paused, by a debugger on port %ld or the monitor"
+				      : "waits for a debugger on port %ld",
+			       v->plan->s.gdb_port);
 	else if (v->state != VM_RUNNING)
 		(void)snprintf(why, size, "%s", supervisor_state_name(v->state));
 	else if (v->life.ready)
@@ -134,7 +139,8 @@ static void say_status(const struct supervisor *v)
 
 static void reopen_logs(struct supervisor *v)
 {
-	(void)files_open_logs(&v->plan->s, &v->plan->identity);
+	files_open_logs(&v->plan->s, &v->plan->identity);
+	debug_log_reopen(&v->debug_log);
 	consoles_reopen_logs(v);
 	log_info("logs reopened");
 }
@@ -232,6 +238,7 @@ static void drain(struct supervisor *v)
 	if (v->output >= 0)
 		read_output(v);
 	fd_close(&v->output);
+	debug_log_detach(&v->debug_log);
 	for (int i = 0; i < RELAY_COUNT; i++)
 		relay_flush(v->relays[i]);
 }
@@ -271,6 +278,10 @@ static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 		if (ref.fd == v->output)
 			read_output(v);
 		break;
+	case REF_DEBUG:
+		if (ref.fd == v->debug_log.pipe)
+			debug_log_read(&v->debug_log);
+		break;
 	case REF_RELAY: relay_event(v->relays[ref.index], ref, events); break;
 	case REF_CONTROL: control_event(&v->control, ref, events); break;
 	case REF_PROBE: probe_event(v, (enum probe_id)ref.index, ref.fd, events); break;
@@ -304,15 +315,6 @@ static int run_loop(struct supervisor *v)
 	}
 }
 
-/* QEMU ends when it cannot open the log of its -d. */
-static bool open_logs(struct supervisor *v, struct error *err)
-{
-	if (files_open_logs(&v->plan->s, &v->plan->identity))
-		return true;
-	v->plan->s.debug = "none";
-	return plan_args(v->plan, err);
-}
-
 static bool set_up(struct supervisor *v, struct error *err)
 {
 	const struct settings *s = &v->plan->s;
@@ -321,13 +323,13 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (!files_make_run_dir(s, err) ||
 	    !disk_keep_overlay(&v->plan->disk, &v->plan->identity, err))
 		return false;
-	if (!open_logs(v, err))
-		return false;
+	files_open_logs(s, &v->plan->identity);
 	v->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (v->epoll < 0 || !timers_init(&v->timers) ||
 	    !loop_add(v->epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
 	    !loop_add(v->epoll, v->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
 		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
+	debug_log_open(&v->debug_log, s, &v->plan->identity, v->epoll);
 	(void)run_path(s, "control.sock", path);
 	int control = listen_unix(path, 0600, err);
 
@@ -342,6 +344,7 @@ static void tear_down(struct supervisor *v)
 	char path[RUN_PATH_MAX];
 
 	consoles_close(v);
+	debug_log_close(&v->debug_log);
 	(void)run_path(&v->plan->s, "control.sock", path);
 	(void)unlink(path);
 	(void)run_path(&v->plan->s, "qmp.sock", path);

@@ -15,6 +15,7 @@
 #include "base/timers.h"
 #include "guest/consoles.h"
 #include "guest/control.h"
+#include "guest/debug_log.h"
 #include "guest/helper.h"
 #include "guest/ladder.h"
 #include "guest/life.h"
@@ -34,6 +35,7 @@ enum ref_type {
 	REF_TIMER,
 	REF_QMP,
 	REF_OUTPUT,
+	REF_DEBUG,
 	REF_RELAY,
 	REF_CONTROL,
 	REF_PROBE,
@@ -98,6 +100,7 @@ struct supervisor {
 	bool qmp_armed; /* EPOLLOUT is asked for */
 	struct relay *relays[RELAY_COUNT];
 	struct consoles consoles;
+	struct debug_log debug_log;
 	struct control control;
 	struct ladder ladder;
 	struct phases phases;
@@ -157,6 +160,13 @@ void supervisor_on_qmp(struct qmp *q, const char *name, const struct json *doc,
 /* Everything is ready for the guest: it may run, if nobody wants it to wait. */
 void supervisor_run_guest(struct supervisor *v);
 
+/* The guest ends by a reset (resets.c): was it a fault? True: that is being said, and resets_end()
+ * follows. */
+bool resets_last(struct supervisor *v);
+/* The guest has ended: QEMU, which stands still, is told to quit or kept for a debugger. */
+void resets_end(struct supervisor *v);
+/* The machine was reset: by its guest or from outside. */
+void resets_on_event(struct supervisor *v, bool guest);
 /* The reset button. False when QEMU does not answer. */
 bool supervisor_reset(struct supervisor *v);
 /* The guest has come back from it. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -37,12 +38,13 @@ static bool make_pipe(struct wire *w, bool we_read)
 	return fd_nonblock(w->ours, true);
 }
 
-bool wires_make(struct wires *w, bool monitor, struct error *err)
+bool wires_make(struct wires *w, bool attended, struct error *err)
 {
 	const struct wire none = {-1, -1};
 
-	*w = (struct wires){none, none, none, none, none};
-	if (make_pair(&w->qmp) && (!monitor || make_pair(&w->monitor)) &&
+	*w = (struct wires){none, none, none, none, none, none};
+	if (make_pair(&w->qmp) &&
+	    (!attended || (make_pair(&w->monitor) && make_pipe(&w->log, true))) &&
 	    make_pipe(&w->serial_in, false) && make_pipe(&w->serial_out, true) &&
 	    make_pipe(&w->output, true))
 		return true;
@@ -52,7 +54,8 @@ bool wires_make(struct wires *w, bool monitor, struct error *err)
 
 void wires_close(struct wires *w, bool ours)
 {
-	struct wire *all[] = {&w->qmp, &w->monitor, &w->serial_in, &w->serial_out, &w->output};
+	struct wire *all[] = {&w->qmp,	      &w->monitor, &w->serial_in,
+			      &w->serial_out, &w->output,  &w->log};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		fd_close(ours ? &all[i]->ours : &all[i]->theirs);
@@ -80,12 +83,16 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct 
 			  .no_core = true,
 			  .oom_score_adj = QEMU_OOM_SCORE};
 
+	/* It opens this one by its name, as its own user. */
+	if (w->log.theirs >= 0 && !identity_own(&plan->identity, w->log.theirs))
+		(void)fchmod(w->log.theirs, 0666);
 	(void)snprintf(tz, sizeof tz, "TZ=%s", zone ? zone : "");
 	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);
 	add_fd(&c, w->serial_in.theirs, STDIN_FILENO);
 	add_fd(&c, w->serial_out.theirs, STDOUT_FILENO);
 	add_fd(&c, w->output.theirs, STDERR_FILENO);
 	add_fd(&c, w->qmp.theirs, QEMU_FD_QMP);
+	add_fd(&c, w->log.theirs, QEMU_FD_LOG);
 	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
 	add_fd(&c, user_qmp, QEMU_FD_USER_QMP);
 	add_fd(&c, plan->net_fd, QEMU_FD_NET);

@@ -17,11 +17,12 @@ struct wire {
  * guest's by itself, and a pipe merges them, where a socket makes a buffer of each and is full
  * after a few hundred. */
 struct wires {
-	struct wire qmp, monitor, serial_in, serial_out, output;
+	struct wire qmp, monitor, serial_in, serial_out, output, log;
 };
 
-/* Make all of them; the monitor only if MONITOR. False: ERR; W is to be closed all the same. */
-bool wires_make(struct wires *w, bool monitor, struct error *err);
+/* Make all of them; the monitor and the log only if ATTENDED. False: ERR; W is to be closed all the
+ * same. */
+bool wires_make(struct wires *w, bool attended, struct error *err);
 /* Close our ends or QEMU's. */
 void wires_close(struct wires *w, bool ours);
 

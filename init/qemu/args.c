@@ -72,9 +72,11 @@ static bool add_machine(const struct builder *b, struct error *err)
 	args_option(b->out, "-m", "%ld", s->ram_mb);
 	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
 	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
-	/* A panic that pvpanic tells of is PID 1's to act on, after the guest's last words. */
-	args_option(b->out, "-action", "reboot=%s,panic=none",
-		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown");
+	/* A panic that pvpanic tells of is PID 1's to act on, after the guest's last words; so is
+	 * the end (guest/resets.c). */
+	args_option(b->out, "-action", "reboot=%s,panic=none%s",
+		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown",
+		    b->f->unattended ? "" : ",shutdown=pause");
 	args_add(b->out, "-S");
 	if (b->f->incoming)
 		args_option(b->out, "-incoming", "defer");
@@ -316,11 +318,22 @@ static void add_debugging(const struct builder *b)
 {
 	const struct settings *s = b->s;
 
-	if (s->debug && strcmp(s->debug, "none") != 0) {
+	if (s->debug && strcmp(s->debug, "none") != 0)
 		args_option(b->out, "-d", "%s", s->debug);
-		args_option(b->out, "-D", "%s/guest-errors.log", s->log_dir);
+	if (s->trace && s->trace[0] == '/') {
+		args_option(b->out, "-trace", "events=");
+		more_escaped(b->out, s->trace);
 	}
-	if (s->gdb || s->gdb_wait)
+	for (const char *p = s->trace && s->trace[0] != '/' ? s->trace : ""; *p;) {
+		int len = (int)strcspn(p, ",");
+
+		args_option(b->out, "-trace", "enable=%.*s", len, p);
+		p += len + (p[len] == ',');
+	}
+	/* QEMU opens it by name: again, when the monitor's `log` begins anew. */
+	if (!b->f->unattended)
+		args_option(b->out, "-D", "/proc/self/fd/%d", QEMU_FD_LOG);
+	if (s->gdb)
 		args_option(b->out, "-gdb", "tcp:%s:%ld", s->bind, s->gdb_port);
 }
 

@@ -24,6 +24,7 @@ enum qemu_fd {
 	QEMU_FD_KVM = 8,     /* /dev/kvm, under KVM */
 	QEMU_FD_SHARE = 9,   /* the disk of VM_SHARE=disk */
 	QEMU_FD_DISK = 10,   /* and one more for each layer: 10, 11, ... */
+	QEMU_FD_LOG = 19,    /* write end of a pipe: what QEMU logs and traces */
 	QEMU_FD_KERNEL = 20, /* a kernel made ready for QEMU, and behind it such modules */
 };
 

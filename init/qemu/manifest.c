@@ -18,7 +18,8 @@ static const struct {
 	{"-S", false},	     {"-name", true},	{"-sandbox", true},  {"-action", true},
 	{"-incoming", true}, {"-add-fd", true}, {"-blockdev", true}, {"-chardev", true},
 	{"-mon", true},	     {"-serial", true}, {"-display", true},  {"-vnc", true},
-	{"-fsdev", true},    {"-d", true},	{"-D", true},	     {"-gdb", true},
+	{"-fsdev", true},    {"-d", true},	{"-trace", true},    {"-D", true},
+	{"-gdb", true},
 };
 
 static size_t unseen_words(const char *word)

@@ -74,7 +74,7 @@ static void the_whole_vector_of_a_hurd(void **state)
 		"-rtc",
 		"base=utc,clock=host",
 		"-action",
-		"reboot=shutdown,panic=none",
+		"reboot=shutdown,panic=none,shutdown=pause",
 		"-S",
 		"-boot",
 		"order=c",
@@ -114,7 +114,7 @@ static void the_whole_vector_of_a_hurd(void **state)
 		"-d",
 		"guest_errors,cpu_reset",
 		"-D",
-		"/var/log/qemu/guest-errors.log",
+		"/proc/self/fd/19",
 	};
 	size_t n = sizeof expected / sizeof *expected;
 

@@ -1,0 +1,40 @@
+/* fault_text.c - see fault_text.h. */
+#include "format/fault_text.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static bool begins(const char *line, size_t n, const char *with)
+{
+	return n >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
+}
+
+bool fault_where(const char *text, size_t n, char where[24])
+{
+	const char *end = text + n;
+
+	while (text < end) {
+		const char *eol = memchr(text, '\n', (size_t)(end - text));
+		size_t len = (size_t)((eol ? eol : end) - text);
+
+		if (begins(text, len, "EIP=") || begins(text, len, "RIP=")) {
+			size_t digits = 4;
+
+			while (digits < len && digits < 20 && isxdigit((unsigned char)text[digits]))
+				digits++;
+			memcpy(where, text, digits);
+			where[digits] = '\0';
+			return digits > 4;
+		}
+		text += len + 1;
+	}
+	return false;
+}
+
+void fault_line(struct fault_text *f, const char *line, size_t n)
+{
+	if (begins(line, n, "Triple fault"))
+		*f = (struct fault_text){.triple = true};
+	else if (f->triple && !f->where[0])
+		(void)fault_where(line, n, f->where);
+}

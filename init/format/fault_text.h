@@ -1,0 +1,26 @@
+/* fault_text.h - a triple fault in QEMU's log, and where it was.
+ *
+ * With -d cpu_reset TCG writes `Triple fault` when a processor faults while it delivers a double
+ * fault (QEMU: target/i386/tcg/excp_helper.c, check_exception()). When the machine is reset then,
+ * `CPU Reset (CPU 0)` and the processor's registers as they were follow (target/i386/cpu.c,
+ * x86_cpu_reset_hold(); target/i386/cpu-dump.c).
+ */
+#ifndef VM_FORMAT_FAULT_TEXT_H
+#define VM_FORMAT_FAULT_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct fault_text {
+	bool triple;	/* there was one */
+	char where[24]; /* "EIP=00007c1f", "RIP=ffffffff80001234"; "": not known */
+};
+
+/* The instruction pointer in the N bytes at TEXT, one or more lines of a register dump, into WHERE.
+ * False when there is none. */
+bool fault_where(const char *text, size_t n, char where[24]);
+
+/* One LINE of QEMU's log, N bytes. */
+void fault_line(struct fault_text *f, const char *line, size_t n);
+
+#endif

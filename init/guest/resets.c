@@ -1,0 +1,195 @@
+/* resets.c - the guest's machine is reset, or its guest has ended: by itself, by a fault, by us.
+ *
+ * QEMU is told to stand still at the end of its guest (-action shutdown=pause), which keeps the
+ * processor as it was: where a triple fault was can be asked before QEMU is told to quit, and
+ * VM_ON_PANIC can leave it for a debugger. Under VM_ON_REBOOT=restart the machine has been reset by
+ * the time we hear of it, and QEMU's log has the processor's state (format/fault_text.h).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "guest/supervisor.h"
+
+#define SECOND UINT64_C(1000000000)
+
+/* So many resets within such a time, none of which came to any phase, are a loop. SeaBIOS adds one
+ * of its own to each. */
+#define LOOP_RESETS 16
+#define LOOP_NS	    (300 * SECOND)
+
+#define FATAL_TEXT 256
+
+/* ---- what a reset means ------------------------------------------------------------------ */
+
+/* Has the guest come to a phase since it was started or reset? */
+static bool got_anywhere(const struct supervisor *v)
+{
+	return v->phases.current >= 0;
+}
+
+static bool is_loop(struct supervisor *v)
+{
+	struct life *l = &v->life;
+	uint64_t now = clock_now();
+
+	if (got_anywhere(v) || l->resets == 0 || now - l->resets_since_ns > LOOP_NS) {
+		l->resets = 0;
+		l->resets_since_ns = now;
+	}
+	l->resets += !got_anywhere(v);
+	return l->resets >= LOOP_RESETS;
+}
+
+/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault: before
+ * anything was printed that is no one's mistake, unless it is the end. */
+static bool is_triple_fault(const struct supervisor *v)
+{
+	return v->debug_log.fault.triple && (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
+	       !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
+}
+
+/* Of several processors the log does not say which one it was. */
+static const char *triple_fault_text(const struct supervisor *v, char *buf, size_t size)
+{
+	const char *where = v->plan->s.cpus == 1 ? v->debug_log.fault.where : "";
+
+	(void)snprintf(buf, size,
+		       "triple fault%s%s: its processor could not handle a fault and was reset",
+		       where[0] ? " at " : "", where);
+	return buf;
+}
+
+/* A reset that no guest asks for, into WHAT: after a panic, because it cannot even handle its
+ * faults, or one of many. */
+static bool is_fatal(struct supervisor *v, char *what, size_t size)
+{
+	const struct marker *m = v->life.suspicion.marker;
+	char fault[120] = "";
+
+	/* What came before the reset is on its way in pipes of their own. */
+	relay_flush(v->relays[RELAY_SERIAL]);
+	debug_log_drain(&v->debug_log);
+	bool loop = is_loop(v);
+
+	if (is_triple_fault(v)) {
+		(void)triple_fault_text(v, what, size);
+		return true;
+	}
+	if (m && m->kind == MARKER_PANIC) {
+		(void)snprintf(what, size, "it said so and reset the machine");
+		return true;
+	}
+	if (loop && v->debug_log.fault.triple)
+		(void)triple_fault_text(v, fault, sizeof fault);
+	if (loop)
+		(void)snprintf(what, size,
+			       "its machine was reset %u times in %" PRIu64
+			       " s without coming to any phase%s%s",
+			       v->life.resets, (clock_now() - v->life.resets_since_ns) / SECOND,
+			       fault[0] ? "; last by a " : "", fault);
+	return loop;
+}
+
+/* ---- the end of the guest ---------------------------------------------------------------- */
+
+void resets_end(struct supervisor *v)
+{
+	if (!v->life.panicked || v->plan->s.on_panic == PANIC_EXIT || v->ladder.rung != RUNG_NONE) {
+		(void)qmp_send(&v->qmp, "quit", NULL, NULL, NULL);
+		return;
+	}
+	supervisor_set_state(v, VM_PAUSED);
+	log_info("the guest stands still as it was (VM_ON_PANIC); vm monitor and GDB see it, vm "
+		 "stop ends it");
+}
+
+static void say(struct supervisor *v, const char *what)
+{
+	log_error("the guest panicked: %s", what);
+	event("panic", "\"action\":\"reset\"");
+	life_log_console(v);
+	requests_trouble(v);
+}
+
+/* The general, segment and control registers: the rest says little of a kernel's first fault. */
+static void log_registers(const char *text)
+{
+	const char *end = strstr(text, "\nFCW=");
+
+	log_info("the processor as it was:");
+	for (const char *line = text; *line && line != end;) {
+		size_t len = strcspn(line, "\r\n");
+
+		if (len > 0)
+			log_line(LOG_INFO, "  | ", "%.*s", (int)len, line);
+		line += len;
+		if (line == end)
+			break;
+		line += strspn(line, "\r\n");
+	}
+}
+
+static void on_registers(struct qmp *q, const struct json *doc, const struct json_value *result,
+			 const char *error, void *arg)
+{
+	struct supervisor *v = arg;
+	char what[FATAL_TEXT];
+
+	(void)q, (void)doc, (void)error;
+	if (result && result->text && v->plan->s.cpus == 1)
+		(void)fault_where(result->text, strlen(result->text), v->debug_log.fault.where);
+	say(v, triple_fault_text(v, what, sizeof what));
+	if (result && result->text)
+		log_registers(result->text);
+	resets_end(v);
+}
+
+bool resets_last(struct supervisor *v)
+{
+	char what[FATAL_TEXT];
+
+	if (v->life.panicked || !is_fatal(v, what, sizeof what))
+		return false;
+	v->life.panicked = true;
+	if (v->debug_log.fault.triple && cpus_ask(v, on_registers))
+		return true;
+	say(v, what);
+	return false;
+}
+
+/* ---- resets ------------------------------------------------------------------------------ */
+
+/* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
+ * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). That is until the guest prints
+ * something: SeaBIOS resets once more by itself when it finds that it has run before. */
+bool supervisor_reset(struct supervisor *v)
+{
+	v->resetting = true;
+	return v->qmp.state == QMP_READY &&
+	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
+	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+}
+
+void supervisor_reset_done(struct supervisor *v)
+{
+	v->resetting = false;
+	if (v->plan->s.on_reboot == REBOOT_EXIT)
+		(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+}
+
+void resets_on_event(struct supervisor *v, bool guest)
+{
+	char what[FATAL_TEXT];
+	bool fatal = guest && is_fatal(v, what, sizeof what);
+
+	event("reset", "\"guest\":%s", guest ? "true" : "false");
+	v->debug_log.fault = (struct fault_text){0};
+	if (v->cause != CAUSE_NONE) /* it is its end here */
+		return;
+	log_info(guest ? "the guest rebooted" : "the machine was reset");
+	life_restart(v);
+	if (fatal && !v->life.panicked)
+		proof_panicked(v, what);
+}
