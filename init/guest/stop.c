@@ -284,7 +284,7 @@ int supervisor_outcome(const struct supervisor *v)
 	}
 	if (!v->ran && stopping)
 		return EXIT_CLEAN;
-	if (v->cause == CAUSE_NONE && !stopping && strstr(v->tail, "Terminated via GDBstub"))
+	if (v->cause == CAUSE_NONE && !stopping && strstr(v->tail.text, "Terminated via GDBstub"))
 		log_warning(
 			"the debugger has ended QEMU (gdb: kill); detach lets the guest run on");
 	else if (v->cause == CAUSE_NONE && !stopping)
