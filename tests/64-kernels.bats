@@ -99,6 +99,8 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
         'set QEMU_ARCH=x86_64' QEMU_KERNEL="$d/MULTIBOOT64" QEMU_ARCH=i386
     gzip <"$d/PVH64.xz" >"$T/twice"
     head -c 4200 "$d/MULTIBOOT64" >"$T/cut"
+    refused 78 "QEMU_RAM=16: QEMU_KERNEL=$GUESTS/mach-mini/gnumach.gz is loaded up to 17 MiB" \
+        'raise QEMU_RAM' QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" QEMU_RAM=16
     head -c 200 "$d/PVH64.xz" >"$T/cut.xz"
     chmod 644 "$T/cut.xz" "$T/twice" "$T/cut"
     refused 65 "QEMU_KERNEL=$T/cut.xz is compressed and damaged: xz cannot unpack it" \

@@ -189,12 +189,28 @@ static bool is_pvh(const uint8_t *file, size_t n, const struct elf *e)
 	return false;
 }
 
+/* Where the segments of E end in memory. */
+static uint64_t end_of_memory(const uint8_t *file, const struct elf *e)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		struct segment s = segment_at(file, e, i);
+		uint64_t room = UINT64_MAX - s.physical;
+		uint64_t last = s.physical + (s.memory_size < room ? s.memory_size : room);
+
+		if (s.type == PT_LOAD && s.memory_size > 0 && last > end)
+			end = last;
+	}
+	return end;
+}
+
 struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 {
 	static const char mach[] = "GNU Mach ";
-	struct kernel_file k = {KERNEL_UNKNOWN, false, false};
+	struct kernel_file k = {.kind = KERNEL_UNKNOWN};
 	struct elf e = {0};
-	uint32_t flags;
+	uint32_t flags = 0;
 	bool elf = parse_header(file, n, &e);
 
 	k.long_mode = elf && e.machine == EM_X86_64;
@@ -216,6 +232,9 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 		k.kind = KERNEL_MULTIBOOT2;
 	else if (elf)
 		k.kind = KERNEL_ELF;
+	if (elf && (k.kind == KERNEL_PVH || k.kind == KERNEL_MULTIBOOT_WIDE ||
+		    (k.kind == KERNEL_MULTIBOOT && !(flags & MB_ADDRESS))))
+		k.end = end_of_memory(file, &e);
 	k.mach = (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_MULTIBOOT_WIDE) &&
 		 memmem(file, n, mach, sizeof mach - 1) != NULL;
 	return k;

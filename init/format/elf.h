@@ -30,7 +30,8 @@ enum kernel_kind {
 struct kernel_file {
 	enum kernel_kind kind;
 	bool long_mode; /* an ELF file for x86-64: the kernel needs such a processor */
-	bool mach;	/* a multiboot kernel that calls itself GNU Mach */
+	uint64_t end; /* of the physical memory that an ELF file is loaded to, bytes; 0: unknown */
+	bool mach;    /* a multiboot kernel that calls itself GNU Mach */
 };
 
 /* The kernel in the N bytes at FILE, the whole of it. */

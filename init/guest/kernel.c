@@ -22,8 +22,8 @@
 #include "host/disk.h"
 
 #define UNPACK_NS UINT64_C(60000000000)
-/* What a kernel or an unpacked module may take: an unstripped Linux is not half as large. */
-#define BYTES_MAX ((size_t)1 << 30)
+/* What a kernel or an unpacked module may take; a Linux without debug information takes a tenth. */
+#define BYTES_MAX ((size_t)512 << 20)
 
 /* One of the files, under the name of its setting. */
 struct file {
@@ -266,6 +266,7 @@ static enum kernel_kind prepare_kernel(struct file *f)
 	if (!bootable(f, &k))
 		return KERNEL_UNKNOWN;
 	f->plan->s.kernel_guest = guest_of(&k);
+	out->end = k.end;
 	(void)snprintf(name, sizeof name, "%s=%s", f->setting, f->path);
 	bool wide = k.kind == KERNEL_MULTIBOOT_WIDE;
 
@@ -398,4 +399,17 @@ void kernel_prepare(struct plan *plan)
 	else if (kind != KERNEL_UNKNOWN)
 		(void)plan_check_file(plan, f.setting, s->initrd, strlen(s->initrd), S_IFREG);
 	free(f.bytes);
+}
+
+void kernel_check_memory(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	unsigned long long mib =
+		(plan->kernel.end >> 20) + ((plan->kernel.end & ((1 << 20) - 1)) != 0);
+
+	if (mib > (unsigned long long)s->ram_mb)
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "raise QEMU_RAM, or link the kernel for lower addresses",
+				 "QEMU_RAM=%ld: QEMU_KERNEL=%s is loaded up to %llu MiB", s->ram_mb,
+				 s->kernel, mib);
 }

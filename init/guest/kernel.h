@@ -8,11 +8,14 @@
 #ifndef VM_GUEST_KERNEL_H
 #define VM_GUEST_KERNEL_H
 
+#include <stdint.h>
+
 /* Multiboot modules that have to be unpacked; others may be as many as there is room for. */
 #define KERNEL_MODULES_MAX 8
 
 struct kernel {
 	int fds[1 + KERNEL_MODULES_MAX]; /* the kernel and its modules, where changed; -1: not */
+	uint64_t end;			 /* of the memory it is loaded to, bytes; 0: unknown */
 	char path[32];			 /* of fds[0], in QEMU */
 	char initrd[8192];		 /* instead of QEMU_INITRD, "" for as it is */
 	char about[4300]; /* its name, and what it is and was made; "": there is none */
@@ -31,5 +34,9 @@ void kernel_close(struct kernel *k);
  * need within a minute; SIGTERM and SIGINT, when they are blocked, end the wait (EXIT_CLEAN) and
  * stay pending. */
 void kernel_prepare(struct plan *plan);
+
+/* Does the kernel fit into QEMU_RAM, which is known by now? QEMU would drop what does not, without
+ * a word. An error of PLAN->errors (EXIT_BAD_SETTING) if not. */
+void kernel_check_memory(struct plan *plan);
 
 #endif

@@ -335,6 +335,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		kernel_prepare(plan);
 	settings_ok &= settings_resolve(s, memory_limit("/sys/fs/cgroup", "/proc/self/cgroup"),
 					&plan->errors, &plan->warnings);
+	kernel_check_memory(plan);
 	if (!identified)
 		(void)errors_append(&plan->errors, &err);
 	if (found && path[0])

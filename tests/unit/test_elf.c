@@ -110,6 +110,7 @@ static void elf_kinds(void **state)
 	(void)state;
 	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT_WIDE);
 	assert_true(recognise().long_mode);
+	assert_int_equal(recognise().end, 0x103000);
 	assert_false(recognise().mach);
 	memcpy(image.rest + 100, "xGNU Mach 1.8", 13);
 	assert_true(recognise().mach);
@@ -117,6 +118,7 @@ static void elf_kinds(void **state)
 	image.multiboot[1] |= 0x10000;
 	image.multiboot[2] -= 0x10000;
 	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
+	assert_int_equal(recognise().end, 0);
 	image.multiboot[0] = 0;
 	assert_int_equal(recognise().kind, KERNEL_ELF);
 	assert_false(recognise().mach);
@@ -124,6 +126,8 @@ static void elf_kinds(void **state)
 	image.segment[1] = (Elf64_Phdr){
 		.p_type = PT_NOTE, .p_offset = LOADED + 12, .p_filesz = sizeof note, .p_align = 4};
 	assert_int_equal(recognise().kind, KERNEL_PVH);
+	image.segment[2].p_memsz = UINT64_MAX;
+	assert_int_equal(recognise().end, UINT64_MAX);
 	image.segment[1].p_filesz--;
 	assert_int_equal(recognise().kind, KERNEL_ELF);
 	image.segment[1].p_filesz++;
@@ -161,6 +165,7 @@ static void narrowed(void **state)
 	assert_memory_equal(file + LOADED, (uint8_t *)&before + LOADED, SIZE - LOADED);
 	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
 	assert_false(recognise().long_mode);
+	assert_int_equal(recognise().end, 0x103000);
 }
 
 static void an_entry_may_be_physical(void **state)
