@@ -140,6 +140,10 @@ static void check_texts(struct settings *s, struct errors *errs)
 	if (s->debug && !only(s->debug, "_,:*.-"))
 		bad(errs, "QEMU_DEBUG", s->debug, "is not a list of items of QEMU's -d",
 		    "set QEMU_DEBUG to guest_errors,int,cpu_reset, …, or none");
+	if (s->trace && s->trace[0] != '/' && !only(s->trace, "_,*?-"))
+		bad(errs, "VM_TRACE", s->trace, "is not a list of trace events",
+		    "set VM_TRACE to names or patterns such as ide_*,pci_cfg_write, or to the path "
+		    "of a file of them");
 	if (!only(s->share_tag ? s->share_tag : "scripts", "-_."))
 		bad(errs, "QEMU_9P_TAG", s->share_tag,
 		    "has other characters than letters, digits, - _ .",

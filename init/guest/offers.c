@@ -1,4 +1,5 @@
-/* offers.c - QEMU_CPU and QEMU_MACHINE against what the emulator at hand offers. (plan.h)
+/* offers.c - QEMU_CPU, QEMU_MACHINE, QEMU_DEBUG and VM_TRACE against what the emulator at hand
+ * offers. (plan.h)
  *
  * Asking it takes a tenth of a second, so it is asked only about names that somebody has set and
  * that not every QEMU for these architectures has.
@@ -7,6 +8,7 @@
 
 #include "base/profile.h"
 #include "guest/plan.h"
+#include "qemu/log_items.h"
 
 bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
 		       struct error *err)
@@ -50,4 +52,26 @@ void plan_check_offers(struct plan *plan)
 		emulator_check_cpu(&e, s->cpu, &plan->errors);
 	if (machine)
 		emulator_check_machine(&e, s->machine, &plan->errors);
+}
+
+static void check_log(struct plan *plan, enum log_list list, const char *setting, const char *value)
+{
+	static char text[LOG_ITEMS_MAX];
+	struct error err = {0};
+
+	if (log_items_ask(plan->qemu, &plan->identity, list, text, &err))
+		log_items_check(list, text, setting, value, &plan->errors);
+	else
+		(void)errors_add(&plan->warnings, EXIT_QEMU_FAILED, "", "%s is not checked: %s",
+				 setting, err.message);
+}
+
+void plan_check_logs(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+
+	if (s->given[SETTING_QEMU_DEBUG] && s->debug && strcmp(s->debug, "none") != 0)
+		check_log(plan, LOG_LIST, "QEMU_DEBUG", s->debug);
+	if (s->trace && s->trace[0] != '/')
+		check_log(plan, TRACE_LIST, "VM_TRACE", s->trace);
 }

@@ -195,6 +195,8 @@ static void check_files(struct plan *plan)
 
 	if (s->bios)
 		(void)plan_check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
+	if (s->trace && s->trace[0] == '/')
+		(void)plan_check_file(plan, "VM_TRACE", s->trace, strlen(s->trace), S_IFREG);
 	if (s->share == SHARE_9P || s->share == SHARE_DISK)
 		(void)plan_check_file(plan, "SHARE_DIR", s->share_dir, strlen(s->share_dir),
 				      S_IFDIR);
@@ -355,8 +357,10 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->accel.accel == ACCEL_KVM)
 		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (settings_ok && plan->errors.count == 0)
+	if (settings_ok && plan->errors.count == 0) {
 		plan_check_offers(plan);
+		plan_check_logs(plan);
+	}
 	/* Nobody's "host" but this one's could resume a state. */
 	if (plan->accel.accel == ACCEL_KVM && !s->cpu && (s->warm || s->stop == STOP_SUSPEND))
 		s->cpu = "Nehalem";

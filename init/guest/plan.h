@@ -83,6 +83,8 @@ bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulat
 /* Refuse a CPU model, a feature of one or a machine type that it has not. An emulator that does not
  * answer is a warning: its start tells more. */
 void plan_check_offers(struct plan *plan);
+/* The same for the items of QEMU_DEBUG and VM_TRACE. */
+void plan_check_logs(struct plan *plan);
 
 /* QEMU opens PATH (of length LEN), the value of SETTING, itself: is it there, of TYPE (S_IFREG,
  * S_IFDIR) and readable by QEMU's user? */

@@ -36,6 +36,12 @@ struct child {
  * not NULL) and leaves no zombie. Returns the pid, or -1. */
 pid_t child_start(const struct child *c, int *exec_errno, struct error *err);
 
+/* Start C with its standard output on a pipe, and put what it prints into BUF, NUL-terminated (cut,
+ * when SIZE is too small), until it has ended, which is waited for; its exit
+ * status is not looked at. False with ERR (EXIT_QEMU_FAILED) when it cannot be started, is killed,
+ * prints nothing, or takes longer than BOUND_MS, which ends it. */
+bool child_output(struct child *c, char *buf, size_t size, unsigned bound_ms, struct error *err);
+
 /* close_range(2) from FIRST on, by /proc/self/fd or by number where the kernel has none. */
 void close_from(int first);
 
