@@ -2,6 +2,7 @@
 #include "format/fault_text.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool begins(const char *line, size_t n, const char *with)
@@ -29,6 +30,13 @@ bool fault_where(const char *text, size_t n, char where[24])
 		text += len + 1;
 	}
 	return false;
+}
+
+bool fault_in_firmware(const struct fault_text *f)
+{
+	unsigned long at = f->where[0] ? strtoul(f->where + 4, NULL, 16) : 0;
+
+	return at >= 0xe0000 && at <= 0xfffff;
 }
 
 void fault_line(struct fault_text *f, const char *line, size_t n)

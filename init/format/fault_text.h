@@ -20,6 +20,10 @@ struct fault_text {
  * False when there is none. */
 bool fault_where(const char *text, size_t n, char where[24]);
 
+/* Was it in the firmware, whose code ends at 1 MiB? SeaBIOS resets the machine by a fault, too,
+ * when it finds that it has run before (its src/resume.c, tryReboot()). */
+bool fault_in_firmware(const struct fault_text *f);
+
 /* One LINE of QEMU's log, N bytes. */
 void fault_line(struct fault_text *f, const char *line, size_t n);
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "format/fault_text.h"
 #include "format/markers.h"
 #include "guest/probe.h"
 
@@ -43,9 +44,10 @@ struct life {
 	bool unwritten;	   /* cut off before it had written anything */
 	unsigned resets;   /* in a row that came to no phase */
 	uint64_t resets_since_ns;
-	uint64_t boot_left_ns;	/* of VM_BOOT_TIMEOUT, while a debugger holds the guest */
-	long attempts;		/* boots that were late */
-	uint64_t console_start; /* what the serial line had brought by then, in bytes */
+	struct fault_text fault; /* the last triple fault among them */
+	uint64_t boot_left_ns;	 /* of VM_BOOT_TIMEOUT, while a debugger holds the guest */
+	long attempts;		 /* boots that were late */
+	uint64_t console_start;	 /* what the serial line had brought by then, in bytes */
 	struct suspicion suspicion;
 };
 

@@ -37,7 +37,10 @@ static bool is_loop(struct supervisor *v)
 	if (got_anywhere(v) || l->resets == 0 || now - l->resets_since_ns > LOOP_NS) {
 		l->resets = 0;
 		l->resets_since_ns = now;
+		l->fault = (struct fault_text){0};
 	}
+	if (v->debug_log.fault.triple && !fault_in_firmware(&v->debug_log.fault))
+		l->fault = v->debug_log.fault;
 	l->resets += !got_anywhere(v);
 	return l->resets >= LOOP_RESETS;
 }
@@ -51,9 +54,10 @@ static bool is_triple_fault(const struct supervisor *v)
 }
 
 /* Of several processors the log does not say which one it was. */
-static const char *triple_fault_text(const struct supervisor *v, char *buf, size_t size)
+static const char *triple_fault_text(const struct supervisor *v, const struct fault_text *f,
+				     char *buf, size_t size)
 {
-	const char *where = v->plan->s.cpus == 1 ? v->debug_log.fault.where : "";
+	const char *where = v->plan->s.cpus == 1 ? f->where : "";
 
 	(void)snprintf(buf, size,
 		       "triple fault%s%s: its processor could not handle a fault and was reset",
@@ -74,15 +78,15 @@ static bool is_fatal(struct supervisor *v, char *what, size_t size)
 	bool loop = is_loop(v);
 
 	if (is_triple_fault(v)) {
-		(void)triple_fault_text(v, what, size);
+		(void)triple_fault_text(v, &v->debug_log.fault, what, size);
 		return true;
 	}
 	if (m && m->kind == MARKER_PANIC) {
 		(void)snprintf(what, size, "it said so and reset the machine");
 		return true;
 	}
-	if (loop && v->debug_log.fault.triple)
-		(void)triple_fault_text(v, fault, sizeof fault);
+	if (loop && v->life.fault.triple)
+		(void)triple_fault_text(v, &v->life.fault, fault, sizeof fault);
 	if (loop)
 		(void)snprintf(what, size,
 			       "its machine was reset %u times in %" PRIu64
@@ -140,7 +144,7 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	(void)q, (void)doc, (void)error;
 	if (result && result->text && v->plan->s.cpus == 1)
 		(void)fault_where(result->text, strlen(result->text), v->debug_log.fault.where);
-	say(v, triple_fault_text(v, what, sizeof what));
+	say(v, triple_fault_text(v, &v->debug_log.fault, what, sizeof what));
 	if (result && result->text)
 		log_registers(result->text);
 	resets_end(v);

@@ -120,10 +120,26 @@ void supervisor_timeout(struct supervisor *v)
 	}
 }
 
-static void suspend(struct supervisor *v)
+/* "At a breakpoint" is no state in which QEMU can begin (system/runstate.c). */
+static bool in_debugger(struct supervisor *v, bool paused)
+{
+	if (!paused || !v->plan->s.gdb)
+		return false;
+	log_warning(
+		"a guest that stands in a debugger cannot be suspended: it runs on, and is asked "
+		"to power off");
+	(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	return true;
+}
+
+static void suspend(struct supervisor *v, bool paused)
 {
 	struct error err = {0};
 
+	if (in_debugger(v, paused)) {
+		supervisor_climb(v, LADDER_FAILED);
+		return;
+	}
 	if (state_save(v, SAVING_SUSPENDED, &err))
 		return;
 	error_report(&err);
@@ -145,7 +161,7 @@ static void carry_out(struct supervisor *v, enum rung rung, bool paused)
 		return;
 	}
 	switch (rung) {
-	case RUNG_SUSPEND: suspend(v); break;
+	case RUNG_SUSPEND: suspend(v, paused); break;
 	case RUNG_ACPI: press_button(v); break;
 	case RUNG_SSH: ask_by(v, "ssh"); break;
 	case RUNG_SERIAL:

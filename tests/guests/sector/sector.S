@@ -1,7 +1,7 @@
 /* sector.S - guests of one boot sector, each with one way to behave (tests/guests/sector/build).
  *
  * It prints a line on COM1, then: DEAD halts with interrupts off; FAULT has no interrupt table when
- * it faults; SILENT prints nothing and idles; IDLE idles; COUNT increments a byte in the disk's second sector,
+ * it faults, QUIETFAULT does so before it prints; RESET resets the machine; SILENT prints nothing and idles; IDLE idles; COUNT increments a byte in the disk's second sector,
  * prints it, and idles before any login; TICK prints a line every 100 ms by the PIT, with a number
  * and the time-stamp counter as it was just before: the boot profiler's times are held against it.
  */
@@ -73,7 +73,7 @@ number:	.byte 0
 	.set ticks, 0x46c
 	.set tsc, 0x8000
 #endif
-#ifndef SILENT
+#if !defined(SILENT) && !defined(QUIETFAULT)
 	movw $text, %si
 1:	lodsb
 	testb %al, %al
@@ -87,7 +87,12 @@ number:	.byte 0
 	cli
 	hlt
 #endif
-#ifdef FAULT
+#ifdef RESET
+	movw $0xcf9, %dx	/* the chip set's reset control register: hard reset */
+	movb $6, %al
+	outb %al, %dx
+#endif
+#if defined(FAULT) || defined(QUIETFAULT)
 	cli
 	lidt nothing
 	int3

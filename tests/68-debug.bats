@@ -1,0 +1,222 @@
+# The kernel's debugger: GDB, QEMU's own log and trace events, guests that fault or reset for ever.
+load helpers
+
+said() {
+    grep -qF -- "$1" "$T/out"
+}
+
+health_says() {
+    run vm health
+    [ "$status" -eq 1 ] && [[ $output == *"$1"* ]]
+}
+
+# sector KIND [NAME=VALUE...]: a guest of one boot sector (tests/guests/sector).
+sector() {
+    [ -f "$T/$1.qcow2" ] || "$ROOT/tests/guests/sector/build" "$1" "$T/$1.qcow2"
+    chmod 666 "$T/$1.qcow2"
+    host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none VM_STOP_TIMEOUT=10 QEMU_DRIVE="$T/$1.qcow2" "${@:2}"
+}
+
+# gdb_start: a gdb that has the guest of GDB_PORT=$PORT, and gets its commands by `gdb_does`; what it
+# says goes to $T/gdb.
+gdb_start() {
+    mkfifo "$T/commands"
+    gdb -nx -q -ex 'set pagination off' -ex 'set confirm off' <"$T/commands" >"$T/gdb" 2>&1 3>&- &
+    PIDS+=("$!")
+    exec 9>"$T/commands"
+    gdb_does "target remote 127.0.0.1:$PORT"
+}
+
+gdb_does() {
+    printf '%s\n' "$@" 'echo --done--\n' >&9
+    DONE=$((${DONE:-0} + 1))
+    wait_until "${GDB_TIME:-30}" gdb_done
+}
+
+gdb_done() {
+    [ "$(grep -c -- --done-- "$T/gdb")" -ge "$DONE" ]
+}
+
+@test "gdb breaks in GNU Mach by address, reads its code and registers, and lets it go on" {
+    local kernel=$T/gnumach entry call start
+    zcat "$GUESTS/mach-mini/gnumach.gz" >"$kernel"
+    entry=$(readelf -hW "$kernel" | awk '/Entry point/ { print $4 }')
+    # The call by which the boot code gets to the kernel proper, in the upper half.
+    call=$(objdump -d --no-show-raw-insn -j .boot "$kernel" |
+        sed -n 's/.*call.*0x\(ffffffff[0-9a-f]*\).*/0x\1/p; s/.*call *\(ffffffff[0-9a-f]*\).*/0x\1/p' | head -n 1)
+    start=$(readelf -lW "$kernel" | awk '/LOAD/ && $3 ~ /^0xffffffff/ { print $3; exit }')
+    [ -n "$call" ] && [ -n "$start" ]
+
+    PORT=$(free_port)
+    host_vm GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said "the guest waits for a debugger on port $PORT"
+    health_says "waits for a debugger on port $PORT"
+    gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" \
+        -ex "hbreak *$entry" -ex continue -ex "x/32xb $entry" -ex 'p/x $eflags & 1' -ex 'delete' \
+        -ex "hbreak *$call" -ex continue -ex 'p/x $rip' -ex "x/32xb $start" -ex 'p/x $cr0 & 0x80000001' \
+        -ex 'delete' -ex detach >"$T/gdb" 2>&1
+    cat "$T/gdb"
+    grep -qE "^Breakpoint 2, .*$(printf '%016x' "$((call))")" "$T/gdb"
+    grep -qF '= 0x80000001' "$T/gdb"
+    # What gdb read is what is in the file, at both places.
+    code() { sed -n 's/^0x[0-9a-f]*[^:]*:\t*//p' "$T/gdb" | tr '\t' '\n' | sed 's/^0x//' | paste -sd '' ; }
+    bytes() { dd if="$kernel" bs=1 skip=$(($1)) count=32 status=none | od -An -v -tx1 | tr -d ' \n'; }
+    offset() { readelf -lW "$kernel" | awk -v a="$1" '/LOAD/ && $3 == a { print $2; exit }'; }
+    assert_equal "$(code)" "$(bytes "$(offset "$(printf '0x%016x' "$entry")")")$(bytes "$(offset "$start")")"
+    wait_until 60 vm health
+    run -0 vm stop
+}
+
+@test "the boot's deadline does not run while a debugger has the guest" {
+    PORT=$(free_port)
+    sector IDLE GDB_WAIT=1 GDB_PORT="$PORT" VM_READY=login VM_BOOT_TIMEOUT=4
+    wait_until 30 said 'waits for a debugger'
+    run vm wait --timeout 5
+    assert_failure
+    gdb_start
+    gdb_does 'hbreak *0x7c00' continue 'p $pc' delete
+    assert_equal "$(grep -c 'Breakpoint 1,' "$T/gdb")" 1
+    run vm wait --timeout 5
+    assert_failure
+    health_says "paused, by a debugger on port $PORT or the monitor"
+    gdb_does detach
+    wait_until 30 vm health
+    run -82 vm stop --now
+}
+
+@test "a stop does not wait for a debugger: while the guest waits, at a breakpoint, after gdb's kill" {
+    PORT=$(free_port)
+    host_vm GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said 'waits for a debugger'
+    kill -TERM "$VM_PID"
+    host_vm_exit 20
+    assert_equal "$STATUS" 0
+
+    sector IDLE GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said 'waits for a debugger'
+    gdb_start
+    gdb_does 'set breakpoint always-inserted on' 'hbreak *0x7c00' 'hbreak *0x7c0e' continue # the loop that prints
+    kill -TERM "$VM_PID"
+    host_vm_exit 20
+    assert_equal "$STATUS" 82
+    said 'the debugger has stopped the guest, which does not hear that it is to power off'
+    exec 9>&-
+
+    sector IDLE GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said 'waits for a debugger'
+    gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'hbreak *0x7c00' -ex continue -ex kill >"$T/gdb" 2>&1
+    host_vm_exit 20
+    assert_equal "$STATUS" 82
+    said 'the debugger has ended QEMU'
+}
+
+@test "suspend: not in a debugger, where the guest is shut down; else it is resumed into one" {
+    PORT=$(free_port)
+    sector IDLE GDB_WAIT=1 GDB_PORT="$PORT" VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=3
+    wait_until 30 said 'waits for a debugger'
+    gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'hbreak *0x7c00' -ex continue -ex disconnect >"$T/gdb" 2>&1
+    health_says paused
+    vm stop || :
+    host_vm_exit
+    said 'a guest that stands in a debugger cannot be suspended'
+    said 'stopping: ACPI power button'
+
+    sector IDLE VM_READY=login VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=3
+    wait_until 30 vm health
+    run -0 vm stop
+    host_vm_exit
+    sector IDLE VM_READY=login VM_STOP=suspend VM_STATE_DIR="$T/state" GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said 'waits for a debugger'
+    said 'resumed from'
+    gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'x/1xb $pc - 1' -ex detach >"$T/gdb" 2>&1
+    grep -qE ':.*0xf4$' "$T/gdb" # it idles behind its hlt
+    wait_until 30 vm health
+    run -82 vm stop --now
+}
+
+@test "QEMU's log has a bound: the oldest is dropped, and a line says so" {
+    host_vm QEMU_DEBUG=in_asm,int,cpu_reset QEMU_DEBUG_LOG_SIZE=1 QEMU_DEBUG_LOG_KEEP=2
+    run -0 vm wait --timeout 120
+    wait_until 30 said 'guest-errors.log has reached its bound: from now on the oldest is dropped'
+    run -0 bash -c 'du -b "$1"/guest-errors.log* | awk "\$1 > 1048576"' - "$T/log"
+    assert_output ''
+    run -0 bash -c 'cd "$1" && echo guest-errors.log*' - "$T/log"
+    assert_output 'guest-errors.log guest-errors.log.1 guest-errors.log.2'
+    run -0 head -n 1 "$T/log/guest-errors.log.1"
+    assert_output --regexp '^vm: \[full: [0-9]+ older files? of 1 MiB dropped so far; guest-errors.log.2 is the oldest kept\]$'
+    grep -q '^IN:' "$T/log/guest-errors.log.1"
+    run -0 vm status --json
+    run -0 jq -e '.debug_log | .lost == 0 and .files_dropped > 0 and .bytes > 3e6' <<<"$output"
+    run -82 vm stop --now
+}
+
+@test "what QEMU cannot log or trace is refused with the nearest name" {
+    host_env QEMU_DEBUG=guest_errors,itn VM_TRACE='ide_statsu_read,pci_*,nothing_such_*'
+    run vm check
+    assert_failure 78
+    assert_line 'vm: error: QEMU_DEBUG=guest_errors,itn: this QEMU has no item of -d itn'
+    assert_line --partial 'fix: the nearest one is int;'
+    assert_line --partial 'this QEMU has no trace event ide_statsu_read'
+    assert_line --partial 'fix: the nearest one is ide_status_read;'
+    assert_line --partial 'this QEMU has no trace event nothing_such_*'
+    refute_line --partial 'trace event pci_'
+    host_env QEMU_DEBUG=tid
+    run vm check
+    assert_failure 78
+    assert_line --partial 'leave tid out'
+    host_env VM_TRACE="$T/none"
+    run vm check
+    assert_failure 66
+    assert_line "vm: error: VM_TRACE=$T/none: No such file or directory"
+}
+
+@test "trace events go to the same log, by name, by pattern, from a file, and from the monitor" {
+    sector COUNT VM_TRACE='ahci_reset_port,ahci_cmd_*' QEMU_DEBUG=none
+    wait_until 30 grep -q 'boot number' "$T/log/console.log"
+    wait_until 10 grep -q '^ahci_reset_port ' "$T/log/guest-errors.log"
+    grep -q '^ahci_cmd_done ' "$T/log/guest-errors.log"
+    run ! grep -q '^CPU Reset' "$T/log/guest-errors.log"
+    run -0 vm monitor log cpu_reset
+    run -0 vm reset
+    wait_until 10 grep -q '^CPU Reset' "$T/log/guest-errors.log"
+    run -82 vm stop --now
+
+    echo 'ide_exec_cmd' >"$T/events"
+    rm "$T/log/guest-errors.log"
+    sector COUNT VM_TRACE="$T/events" QEMU_DISK_BUS=ide QEMU_MACHINE=pc
+    wait_until 30 grep -q '^ide_exec_cmd ' "$T/log/guest-errors.log"
+    run -82 vm stop --now
+}
+
+@test "a triple fault: where it was and the registers, and the machine kept for gdb" {
+    sector FAULT
+    host_vm_exit 30
+    assert_equal "$STATUS" 80
+    run -0 grep -o 'triple fault at EIP=00007c1f' "$T/out"
+    said 'vm:   | CR0=00000010 CR2=00000000'
+
+    PORT=$(free_port)
+    sector FAULT VM_ON_PANIC=pause GDB=1 GDB_PORT="$PORT"
+    wait_until 30 said 'the guest stands still as it was'
+    health_says 'the guest panicked'
+    gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'p/x $pc' -ex 'x/1xb 0x7c1f' -ex detach >"$T/gdb" 2>&1
+    grep -qF '= 0x7c1f' "$T/gdb"
+    grep -qE '0x7c1f:.*0xcc$' "$T/gdb"
+    run vm stop
+    assert_failure 80
+}
+
+@test "a machine that is reset over and over is a loop: reported, and ended as a panic" {
+    sector RESET VM_ON_REBOOT=restart
+    host_vm_exit 60
+    assert_equal "$STATUS" 80
+    run -0 grep 'the guest panicked' "$T/out"
+    assert_output --regexp 'its machine was reset 16 times in [0-9]+ s without coming to any phase$'
+    rm -r "$T/log"
+    # At once, before anything is printed: by a triple fault.
+    sector QUIETFAULT VM_ON_REBOOT=restart
+    host_vm_exit 60
+    assert_equal "$STATUS" 80
+    run -0 grep 'the guest panicked' "$T/out"
+    assert_output --regexp 'its machine was reset 16 times in [0-9]+ s without coming to any phase; last by a triple fault at EIP=00007c11: '
+}
