@@ -170,7 +170,7 @@ bool resets_last(struct supervisor *v)
  * something: SeaBIOS resets once more by itself when it finds that it has run before. */
 bool supervisor_reset(struct supervisor *v)
 {
-	v->resetting = true;
+	v->resetting = RESET_ASKED;
 	return v->qmp.state == QMP_READY &&
 	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
 	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
@@ -178,7 +178,7 @@ bool supervisor_reset(struct supervisor *v)
 
 void supervisor_reset_done(struct supervisor *v)
 {
-	v->resetting = false;
+	v->resetting = RESET_NONE;
 	if (v->plan->s.on_reboot == REBOOT_EXIT)
 		(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
 }
@@ -186,6 +186,13 @@ void supervisor_reset_done(struct supervisor *v)
 void resets_on_event(struct supervisor *v, bool guest)
 {
 	char what[FATAL_TEXT];
+
+	if (!guest) { /* see is_fatal() */
+		relay_flush(v->relays[RELAY_SERIAL]);
+		debug_log_drain(&v->debug_log);
+		v->resetting = v->resetting == RESET_ASKED ? RESET_SEEN : v->resetting;
+		v->life.resets = 0; /* whatever the guest was at, this one is not its */
+	}
 	bool fatal = guest && is_fatal(v, what, sizeof what);
 
 	event("reset", "\"guest\":%s", guest ? "true" : "false");

@@ -87,7 +87,7 @@ bool supervisor_ready(const struct supervisor *v, char *why, size_t size)
 
 void supervisor_on_serial(struct supervisor *v, const uint8_t *buf, size_t n)
 {
-	if (v->resetting)
+	if (v->resetting == RESET_SEEN)
 		supervisor_reset_done(v);
 	phases_feed(&v->phases, buf, n, clock_now(), life_on_marker, v);
 }
@@ -355,7 +355,8 @@ static void tear_down(struct supervisor *v)
 bool supervisor_restart(struct supervisor *v, struct error *err)
 {
 	v->ports_open = 0;
-	v->ran = v->retrying = v->login_seen = v->io_error = v->resetting = v->weighing = false;
+	v->ran = v->retrying = v->login_seen = v->io_error = v->weighing = false;
+	v->resetting = RESET_NONE;
 	v->cause = CAUSE_NONE;
 	v->running_ns = v->qmp_ns = 0;
 	v->life = (struct life){.attempts = v->life.attempts};
