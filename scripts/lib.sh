@@ -33,3 +33,26 @@ compose() {
         COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1 docker-compose "$@"
     fi
 }
+
+# private_apt DIR ARCHITECTURE: points apt at Debian 13 of that architecture, with a state of its own
+# in DIR, which the system does not see.
+private_apt() {
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
+    mkdir -p "$1/lists/partial" "$1/archives/partial" "$1/none"
+    printf 'deb [arch=%s signed-by=%s] %s trixie main\n' "$2" "$keyring" "$(debian_mirror)" \
+        >"$1/sources.list"
+    cat >"$1/apt.conf" <<END
+APT::Architecture "$2";
+APT::Architectures { "$2"; };
+Dir::Etc::SourceList "$1/sources.list";
+Dir::Etc::SourceParts "$1/none";
+Dir::State::Lists "$1/lists";
+Dir::State::Status "/dev/null";
+Dir::Cache "$1";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+END
+    export APT_CONFIG="$1/apt.conf"
+    apt-get -qq update >&2 || die "cannot read Debian 13's package lists (see above)"
+}

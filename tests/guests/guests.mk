@@ -6,7 +6,10 @@
 LINUX_GUEST := $(addprefix build/guests/linux,.qcow2 -big.qcow2 -vmlinuz -initrd -kvm.cpio.gz \
 	-key -key.pub)
 
-guests: $(LINUX_GUEST)
+guests: $(LINUX_GUEST) build/guests/mach-i386/machsh
 
 $(LINUX_GUEST) &: $(wildcard tests/guests/linux/*)
 	tests/guests/linux/build.sh --debs build/guests/debs/linux build/guests
+
+build/guests/mach-i386/machsh: $(wildcard tests/guests/mach-i386/* images/mach-mini/machsh/*.[ch])
+	tests/guests/mach-i386/build.sh --debs build/guests/debs/mach-i386 build/guests/mach-i386

@@ -9,7 +9,11 @@
 #include "mach_host.h"
 
 #define NODE	"mach-mini"
+#ifdef __x86_64__
 #define MACHINE "x86_64"
+#else
+#define MACHINE "i686"
+#endif
 
 /* The kernel's version, "GNU Mach 1.8+git20250702-up-amd64"; or false, and STATUS is set. */
 static bool kernel_version(char *version, int *status)

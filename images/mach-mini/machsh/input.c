@@ -22,7 +22,9 @@ struct read_reply { /* laid out as in MIG's stub of device_read_inband */
 	mach_msg_header_t head;
 	mach_msg_type_t code_type;
 	kern_return_t code;
+#ifdef __x86_64__
 	int pad;
+#endif
 	mach_msg_type_t data_type;
 	char data[IO_INBAND_MAX];
 	char slack[64]; /* the kernel's trailer, should there be one */

@@ -77,26 +77,6 @@ umask 022
 
 # --- packages --------------------------------------------------------------------------------
 
-# Points apt at Debian 13, with a state of its own.
-private_apt() {
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
-    mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/apt/none"
-    printf 'deb [arch=amd64 signed-by=%s] %s trixie main\n' "$keyring" "$(debian_mirror)" \
-        >"$work/apt/sources.list"
-    cat >"$work/apt/apt.conf" <<END
-Dir::Etc::SourceList "$work/apt/sources.list";
-Dir::Etc::SourceParts "$work/apt/none";
-Dir::State::Lists "$work/apt/lists";
-Dir::State::Status "/dev/null";
-Dir::Cache "$work/apt";
-Acquire::Languages "none";
-APT::Sandbox::User "root";
-END
-    export APT_CONFIG="$work/apt/apt.conf"
-    apt-get -qq update >&2 || die "cannot read Debian 13's package lists (see above)"
-}
-
 depends() {
     apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
         --no-enhances "$@"
@@ -117,7 +97,7 @@ fetch() {
     done
 }
 
-private_apt
+private_apt "$work/apt" amd64
 image=$(depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | sed q)
 [ -n "$image" ] || die "Debian's package lists do not say which kernel linux-image-amd64 is"
 # shellcheck disable=SC2046 # one word a package
