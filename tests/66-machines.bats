@@ -55,3 +55,96 @@ refused() {
     run -0 vm check
     assert_line 'vm: everything is right for a start'
 }
+
+# isapc's refusals: MESSAGE-END SETTING NAME=VALUE
+isapc_refused() {
+    host_env VM_GUEST=generic QEMU_MACHINE=isapc "${@:3}"
+    run vm check
+    assert_failure 78
+    assert_line "vm: error: QEMU_MACHINE=isapc with $2: that machine has no PCI; $1"
+    assert_line "vm:   fix: leave $2 unset with it"
+    assert_equal "$(grep -c '^vm: error' <<<"$output")" 1
+}
+
+@test "a machine without PCI: each setting that cannot work there is told; the built-in guest is 64-bit" {
+    isapc_refused 'its only disks are IDE' QEMU_DISK_BUS QEMU_DISK_BUS=virtio
+    isapc_refused 'its only network card is ne2k_isa' QEMU_NET_MODEL QEMU_NET_MODEL=e1000
+    isapc_refused 'it has one processor' QEMU_SMP QEMU_SMP=2
+    isapc_refused '9p needs PCI (VM_SHARE=disk does not)' VM_SHARE VM_SHARE=9p
+    isapc_refused 'its graphics cards are std and cirrus' QEMU_VGA QEMU_VGA=virtio
+    isapc_refused 'its USB controller would need PCI' QEMU_USB QEMU_USB=1
+    refused 'QEMU_ARCH=i386: the built-in guest is a 64-bit one' \
+        'leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or QEMU_KERNEL' QEMU_ARCH=i386
+}
+
+# booted NAME NAME=VALUE...: a machine of its own directory gets to its login prompt; vm talks to it.
+booted() {
+    T=$BATS_TEST_TMPDIR/$1
+    mkdir "$T"
+    host_vm "${@:2}"
+    wait_until 20 test -S "$T/run/control.sock"
+}
+
+# ended: it goes down by itself, with status 0.
+ended() {
+    kill -TERM "$VM_PID"
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
+}
+
+@test "mach-mini boots from every bus of every machine" {
+    local row n=0
+    for row in pc:ide pc:ahci pc:virtio pc:scsi q35:ahci q35:virtio q35:scsi isapc:ide; do
+        booted "$((n += 1))" QEMU_MACHINE="${row%:*}" QEMU_DISK_BUS="${row#*:}"
+        run -0 vm wait --for login --timeout $((20 * PATIENCE))
+        run -0 vm exec uname -m
+        assert_output x86_64
+        ended
+    done
+}
+
+@test "a 32-bit GNU Mach runs on the 32-bit emulator's pc, q35 and isapc" {
+    local machine dir=$GUESTS/mach-i386
+    for machine in pc q35 isapc; do
+        # shellcheck disable=SC2016 # the $ are GNU Mach's
+        booted "$machine" QEMU_ARCH=i386 VM_GUEST=mach QEMU_MACHINE="$machine" \
+            QEMU_KERNEL="$dir/gnumach" QEMU_APPEND=console=com0 \
+            QEMU_INITRD="$dir/machsh \${host-port} \${device-port} \$(task-create) \$(task-resume)"
+        run -0 vm wait --for login --timeout $((20 * PATIENCE))
+        run -0 vm exec uname -m
+        assert_output i686
+        assert_equal "$(basename "$(readlink "/proc/$(pgrep -P "$VM_PID" qemu)/exe")")" \
+            qemu-system-i386
+        ended
+    done
+}
+
+@test "linux finds its disk on every bus, and its address through every card" {
+    local machine bus card driver net pids=()
+    # machine, bus, what drives it there; card, what drives it
+    local rows='pc ide ata_piix pcnet pcnet32
+        pc scsi virtio_scsi ne2k_pci ne2k-pci
+        q35 ahci ahci e1000e e1000e
+        q35 scsi virtio_scsi rtl8139 8139cp
+        q35 virtio virtio_blk virtio-net-pci virtio_net'
+    while read -r machine bus _ card _; do
+        booted "$card" VM_GUEST=linux QEMU_RAM=256 QEMU_KERNEL="$GUESTS/linux-vmlinuz" \
+            QEMU_INITRD="$GUESTS/linux-initrd" QEMU_APPEND=console=ttyS0 \
+            QEMU_DRIVE="$GUESTS/linux.qcow2" QEMU_DISK_MODE=throwaway QEMU_MACHINE="$machine" \
+            QEMU_DISK_BUS="$bus" QEMU_NET_MODEL="$card"
+        pids+=("$VM_PID")
+    done <<<"$rows"
+    while read -r _ bus driver card net; do
+        T=$BATS_TEST_TMPDIR/$card
+        host_env
+        run -0 vm wait --for login --timeout $((60 * PATIENCE))
+        # The drivers on the way from the mounted partition up to its controller, and the card's.
+        run -0 vm exec --via serial 'd=$(sed -n "s|^/dev/\(.*\) /data .*|\1|p" /proc/mounts); p=$(readlink -f "/sys/class/block/${d:?}"); while [ "${p#/sys/devices}" != "$p" ]; do [ ! -e $p/driver ] || readlink $p/driver; p=${p%/*}; done; readlink /sys/class/net/eth0/device/driver'
+        assert_line --regexp "/$driver\$"
+        assert_line --regexp "/$net\$"
+        wait_until 30 vm exec --via serial 'ip -4 addr show eth0 | grep 10.0.2.15 && ping -c 1 -W 5 10.0.2.2'
+    done <<<"$rows"
+    for VM_PID in "${pids[@]}"; do
+        ended
+    done
+}

@@ -118,10 +118,4 @@ void settings_check_network(const struct settings *s, struct errors *errs)
 	if (s->mac && !mac_valid(s->mac))
 		bad(errs, "QEMU_MAC", s->mac, "is not the address of one network card",
 		    "set QEMU_MAC to six hexadecimal pairs such as 52:54:00:12:34:56");
-	if (s->net != NET_NONE && s->net_model != NET_MODEL_NE2K_ISA &&
-	    settings_machine_is(s->machine, "isapc"))
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "leave QEMU_NET_MODEL unset (ne2k_isa), or set QEMU_NET=none",
-				 "QEMU_MACHINE=isapc has no PCI bus for the network card of "
-				 "QEMU_NET_MODEL");
 }

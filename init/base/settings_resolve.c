@@ -210,6 +210,35 @@ static void check_hurd(const struct settings *s, struct errors *errs, struct err
 			      "and not this card");
 }
 
+/* A machine from before PCI. */
+static void check_isapc(const struct settings *s, struct errors *errs)
+{
+	const struct {
+		bool wrong;
+		const char *setting, *why;
+	} rows[] = {
+		{s->disk_bus != BUS_IDE, "QEMU_DISK_BUS", "its only disks are IDE"},
+		{s->net != NET_NONE && s->net_model != NET_MODEL_NE2K_ISA, "QEMU_NET_MODEL",
+		 "its only network card is ne2k_isa"},
+		{s->cpus > 1, "QEMU_SMP", "it has one processor"},
+		{s->share == SHARE_9P, "VM_SHARE", "9p needs PCI (VM_SHARE=disk does not)"},
+		{s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE, "QEMU_VGA",
+		 "its graphics cards are std and cirrus"},
+		{s->usb, "QEMU_USB", "its USB controller would need PCI"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char fix[64];
+
+		if (!rows[i].wrong || !machine_is(s->machine, "isapc"))
+			continue;
+		(void)snprintf(fix, sizeof fix, "leave %s unset with it", rows[i].setting);
+		(void)errors_add(errs, EXIT_BAD_SETTING, fix,
+				 "QEMU_MACHINE=isapc with %s: that machine has no PCI; %s",
+				 rows[i].setting, rows[i].why);
+	}
+}
+
 /* What no VM_FORCE can make work, because QEMU refuses it. */
 static void check_qemu(const struct settings *s, struct errors *errs)
 {
@@ -232,15 +261,11 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 				 "QEMU_DISK_BUS=ide with QEMU_MACHINE=%s: that machine has no IDE "
 				 "controller",
 				 s->machine);
-	if (s->disk_bus != BUS_IDE && machine_is(s->machine, "isapc"))
-		(void)errors_add(errs, EXIT_BAD_SETTING, "leave QEMU_DISK_BUS unset (ide)",
-				 "QEMU_MACHINE=isapc has no PCI bus: its only disks are IDE");
-	if (machine_is(s->machine, "isapc") &&
-	    (s->cpus > 1 || s->share_9p || s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE))
+	if (s->embedded_guest && s->arch == ARCH_I386)
 		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "leave QEMU_SMP, ENABLE_9P and QEMU_VGA unset with it",
-				 "QEMU_MACHINE=isapc has one processor and no PCI bus for 9p or "
-				 "such a graphics card");
+				 "leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or "
+				 "QEMU_KERNEL",
+				 "QEMU_ARCH=i386: the built-in guest is a 64-bit one");
 	if (s->accel == ACCEL_TCG && s->cpu && strncmp(s->cpu, "host", strcspn(s->cpu, ",")) == 0)
 		bad(errs, "QEMU_CPU", s->cpu, "needs KVM, and QEMU_ACCEL=tcg excludes it",
 		    "set QEMU_CPU to a model such as max, or leave QEMU_CPU unset");
@@ -359,8 +384,12 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 			"VM_SHARE=disk with %s: that disk is made anew at each start, and a "
 			"saved state belongs to the old one",
 			s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
-	if (!s->stop_ladder)
-		s->stop_ladder = p->stop_ladder;
+	if (!s->stop_ladder) {
+		bool no_button = machine_is(s->machine, "isapc") &&
+				 strncmp(p->stop_ladder, "acpi,", 5) == 0;
+
+		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
+	}
 	if (s->vga == VGA_AUTO)
 		s->vga = s->vnc ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
@@ -371,6 +400,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	check_texts(s, errs);
 	settings_check_network(s, errs);
 	check_qemu(s, errs);
+	check_isapc(s, errs);
 	check_ports(s, errs);
 	check_hurd(s, errs, warnings);
 	if (s->vnc && !s->vnc_password_file)
