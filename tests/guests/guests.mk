@@ -11,5 +11,5 @@ guests: $(LINUX_GUEST) build/guests/mach-i386/machsh
 $(LINUX_GUEST) &: $(wildcard tests/guests/linux/*)
 	tests/guests/linux/build.sh --debs build/guests/debs/linux build/guests
 
-build/guests/mach-i386/machsh: $(wildcard tests/guests/mach-i386/* images/mach-mini/machsh/*.[ch])
+build/guests/mach-i386/machsh: $(wildcard tests/guests/mach-i386/* images/mach-mini/machsh/*.[chS])
 	tests/guests/mach-i386/build.sh --debs build/guests/debs/mach-i386 build/guests/mach-i386

@@ -76,7 +76,7 @@ done
 for file in "$work"/stubs/*.c; do
     compile -w -c "$file" -o "$work/obj/stub_$(basename "$file" .c).o"
 done
-gcc -m32 -c "$src/start.S" -o "$work/obj/start.o"
+gcc -m32 -c "$machsh/start.S" -o "$work/obj/start.o"
 gcc -m32 -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
     -Wl,-z,max-page-size=4096,-e,_start -o "$work/machsh" "$work"/obj/*.o
 strip "$work/machsh"
