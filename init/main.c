@@ -86,7 +86,8 @@ static const struct command commands[] = {
 	 "time is\n"
 	 "over, 69 when the guest has ended.\n",
 	 cmd_expect},
-	{"script", "[--quiet] FILE", "type and wait as a file says, and end with its exit status",
+	{"script", "[--quiet] [--boot] FILE",
+	 "type and wait as a file says, and end with its exit status",
 	 "FILE (- for standard input) has one step a line: send TEXT, line TEXT (with a return), "
 	 "key "
 	 "KEY,\n"
@@ -94,7 +95,9 @@ static const struct command commands[] = {
 	 "shows is\n"
 	 "printed. Status 1 when an expectation was not met in time or a fail was, 69 when the "
 	 "guest "
-	 "ended.\n",
+	 "ended.\n"
+	 "--boot starts a guest for it, which ends with it; status 125 when that cannot be "
+	 "started.\n",
 	 cmd_script},
 	{"push", "[--via ssh|serial] [--login USER] PATH... DEST",
 	 "copy files and directories into the guest",

@@ -20,6 +20,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/script.h"
 #include "cmd/watch.h"
 
 #define SECOND	   UINT64_C(1000000000)
@@ -212,12 +213,19 @@ static int run(struct script *s, char **envp)
 int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct script s = {.timeout_s = TIMEOUT_S};
+	struct script_guest guest = {0};
 	struct error err = {0};
+	bool boot = false;
 	int status;
 	int i = 1;
 
-	if (i < argc && strcmp(argv[i], "--quiet") == 0)
-		s.quiet = ++i;
+	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++)
+		if (strcmp(argv[i], "--quiet") == 0)
+			s.quiet = true;
+		else if (strcmp(argv[i], "--boot") == 0)
+			boot = true;
+		else
+			return cmd_usage(self, "unknown option", argv[i]);
 	if (i + 1 != argc)
 		return cmd_usage(self, "one file is needed", NULL);
 	bool stdin_ = strcmp(argv[i], "-") == 0;
@@ -232,11 +240,13 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 	}
 	if (!parse(&s, &err))
 		return cmd_fail(&err);
-	_cleanup_fd_ int fd = client_stream(envp, "console live", &status);
+	if (boot && !script_boot(&guest, envp, &err))
+		return cmd_fail(&err);
+	_cleanup_fd_ int fd = client_stream(envp, boot ? "console all" : "console live", &status);
 
-	if (fd < 0)
-		return status;
 	s.watch.fd = fd;
 	s.watch.show = !s.quiet;
-	return run(&s, envp);
+	if (fd >= 0)
+		status = run(&s, envp);
+	return boot ? script_boot_end(&guest, envp, status) : status;
 }
