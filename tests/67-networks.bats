@@ -66,7 +66,9 @@ refused() {
     in_guest "$C" 'ping -c 1 -W 30 192.168.77.1'
     run -0 docker exec "$C" curl -sS --max-time 30 http://192.168.77.2/
     assert_output --partial 'The linux test guest.'
-    logs_have "$C" 'network: the interface tap0, here 192.168.77.1/24'
+    logs_have "$C" 'network: virtio-net-pci to the interface tap0, here 192.168.77.1/24'
+    run -0 docker exec "$C" vm status
+    assert_line 'network      virtio-net-pci to the interface tap0, here 192.168.77.1/24'
     # QEMU's user may not touch the host's interfaces: it got a descriptor, and no capability.
     run -0 docker exec "$C" sh -c 'grep CapEff "/proc/$(pidof qemu-system-x86_64)/status"'
     assert_output --regexp '0000000000000000$'

@@ -125,20 +125,27 @@ const char *network_trouble(const struct supervisor *v)
 	return v->net_lost ? "passt has ended: the guest has no network" : NULL;
 }
 
-const char *network_describe(const struct plan *plan, char *buf, size_t size)
+const char *network_describe(const struct settings *s, char buf[NETWORK_TEXT])
 {
-	const struct settings *s = &plan->s;
+	char to[NETWORK_TEXT - 32] = "QEMU's own NAT";
+	char card[32];
 
-	buf[0] = '\0';
 	if (s->net == NET_TAP)
-		(void)snprintf(buf, size, "network: the interface %s%s%s%s%s", s->tap,
+		(void)snprintf(to, sizeof to, "the interface %s%s%s%s%s", s->tap,
 			       s->tap_address ? ", here " : "",
 			       s->tap_address ? s->tap_address : "",
 			       s->tap_bridge ? ", on the bridge " : "",
 			       s->tap_bridge ? s->tap_bridge : "");
 	else if (s->net == NET_SOCKET)
-		(void)snprintf(buf, size, "network: the other machines of %s", s->net_socket);
+		(void)snprintf(to, sizeof to, "the other machines of %s", s->net_socket);
 	else if (s->net == NET_PASST)
-		(void)snprintf(buf, size, "network: passt");
+		(void)snprintf(to, sizeof to, "passt");
+	if (s->net == NET_NONE)
+		(void)snprintf(buf, NETWORK_TEXT, "none");
+	else
+		(void)snprintf(
+			buf, NETWORK_TEXT, "%s to %s",
+			setting_choice(SETTING_QEMU_NET_MODEL, s->net_model, card, sizeof card),
+			to);
 	return buf;
 }

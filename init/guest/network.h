@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/settings.h"
 
 struct plan;
 struct supervisor;
@@ -31,7 +32,8 @@ void network_end(struct supervisor *v);
 /* What is wrong with it, NULL for nothing. */
 const char *network_trouble(const struct supervisor *v);
 
-/* One line for the log: what the guest is connected to; "" when the forwards say it all. */
-const char *network_describe(const struct plan *plan, char *buf, size_t size);
+/* The card and what it is connected to, for people: "e1000 to QEMU's own NAT", "none". */
+#define NETWORK_TEXT 400
+const char *network_describe(const struct settings *s, char buf[NETWORK_TEXT]);
 
 #endif

@@ -399,6 +399,7 @@ void plan_describe(const struct plan *plan)
 	char bus[16];
 	char mode[16];
 	char forwards[1024];
+	char network[NETWORK_TEXT];
 
 	if (plan->disk.embedded) {
 		log_info("built-in guest: GNU Mach 1.8, the kernel of Debian GNU/Hurd, with a "
@@ -431,8 +432,8 @@ void plan_describe(const struct plan *plan)
 	log_info("on %s: serial console (telnet) %s%s, monitor (telnet) %s%s", s->bind,
 		 port_text(s->serial_port, serial), raw, port_text(s->monitor_port, monitor),
 		 forwards);
-	if (network_describe(plan, forwards, sizeof forwards)[0])
-		log_info("%s", forwards);
+	if (s->net != NET_USER && s->net != NET_NONE)
+		log_info("network: %s", network_describe(s, network));
 	if (s->gdb)
 		log_info("on %s: GDB %ld (target remote)", s->bind, s->gdb_port);
 	if (s->guest_runs)

@@ -62,6 +62,8 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 	char reason[2 * sizeof plan->accel.reason];
 	char disk[4400];
 	char kernel[4400];
+	char network[NETWORK_TEXT];
+	char quoted_network[2 * NETWORK_TEXT];
 	static char phases[MARKERS_MAX * 128];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
@@ -69,7 +71,7 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 	(void)snprintf(
 		buf, size,
 		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
-		"\"kernel\":%s,"
+		"\"kernel\":%s,\"network\":%s,"
 		"\"ram_mb\":%ld,\"cpus\":%ld,\"accelerator\":\"%s\",\"accelerator_reason\":%s,"
 		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
 		"\"phase\":\"%.*s\",\"phases\":[%s],"
@@ -84,6 +86,8 @@ static void status_json(const struct supervisor *v, char *buf, size_t size)
 		plan->disk.count ? json_quote(plan->disk.path, disk, sizeof disk) : "null",
 		plan->kernel.about[0] ? json_quote(plan->kernel.about, kernel, sizeof kernel)
 				      : "null",
+		json_quote(network_describe(&plan->s, network), quoted_network,
+			   sizeof quoted_network),
 		plan->s.ram_mb, plan->s.cpus, plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg",
 		json_quote(plan->accel.reason, reason, sizeof reason), (int)v->qemu, v->qmp.version,
 		PHASE_TEXT(&v->phases), phases, ms_since(v->spawned_ns, clock_now()),
@@ -99,6 +103,7 @@ static void status_text(const struct supervisor *v, char *buf, size_t size)
 	const struct plan *plan = v->plan;
 	struct relay_stats st;
 	char why[160];
+	char network[NETWORK_TEXT];
 	bool ready = supervisor_ready(v, why, sizeof why);
 
 	relay_stats(v->relays[RELAY_SERIAL], &st);
@@ -109,6 +114,7 @@ static void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "guest        %s, %ld MiB, %ld CPU, %s\n"
 		       "disk         %s\n"
 		       "%s%s%s"
+		       "network      %s\n"
 		       "accelerator  %s\n"
 		       "qemu         %s, pid %d, up %.1f s\n"
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n",
@@ -117,10 +123,11 @@ static void status_text(const struct supervisor *v, char *buf, size_t size)
 		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
 		       plan->disk.count ? plan->disk.path : "none",
 		       plan->kernel.about[0] ? "kernel       " : "", plan->kernel.about,
-		       plan->kernel.about[0] ? "\n" : "", plan->accel.reason,
-		       v->qmp.version[0] ? v->qmp.version : "not answering yet", (int)v->qemu,
-		       ms_since(v->spawned_ns, clock_now()) / 1000, (unsigned long long)st.bytes,
-		       st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped);
+		       plan->kernel.about[0] ? "\n" : "", network_describe(&plan->s, network),
+		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",
+		       (int)v->qemu, ms_since(v->spawned_ns, clock_now()) / 1000,
+		       (unsigned long long)st.bytes, st.clients, (unsigned long long)st.accepted,
+		       (unsigned long long)st.dropped);
 }
 
 static void request_status(struct supervisor *v, struct control *c, int slot, const char *arg)

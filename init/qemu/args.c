@@ -66,6 +66,8 @@ static bool add_machine(const struct builder *b, struct error *err)
 	}
 	if (s->cpu || kvm)
 		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");
+	else if (s->arch == ARCH_I386 && strncmp(s->machine, "isapc", 5) == 0)
+		args_option(b->out, "-cpu", "pentium3"); /* the last one it has (QEMU >= 10.1) */
 	else /* the 32-bit emulator has neither flag, and warns about models that do */
 		args_option(b->out, "-cpu", "%s%s", profile_of((enum guest)s->guest)->tcg_cpu,
 			    s->arch == ARCH_I386 ? ",lm=off,syscall=off" : "");
