@@ -162,3 +162,21 @@ disk() {
     assert_equal "$STATUS" 78
     wait_until 10 logs_have "$C" "QEMU_RAM=2048: the container's memory limit is 1024 MiB"
 }
+
+@test "networks: what does not go together, and how addresses are written" {
+    local forms='write mcast:230.0.0.1:5000, udp:OWN-ADDRESS:PORT,ADDRESS:PORT or unix:/own/path,/other/path'
+    refused 'QEMU_NET=socket without QEMU_NET_SOCKET, which says where the other machines are' \
+        "$forms" QEMU_NET=socket
+    refused 'QEMU_NET_SOCKET=tcp:1.2.3.4:5: it begins with none of mcast:, udp: and unix:' \
+        "$forms" QEMU_NET=socket QEMU_NET_SOCKET=tcp:1.2.3.4:5
+    refused 'QEMU_NET_SOCKET=unix:/a,/b is for QEMU_NET=socket only' \
+        'set QEMU_NET=socket, or leave it unset' QEMU_NET_SOCKET=unix:/a,/b
+    refused 'QEMU_TAP_BRIDGE=br0 is for QEMU_NET=tap only' 'set QEMU_NET=tap, or leave it unset' \
+        QEMU_NET=user QEMU_TAP_BRIDGE=br0
+    refused 'QEMU_TAP=tap%d is not the name of a network interface' 'use letters, digits, - _ .' \
+        QEMU_NET=tap QEMU_TAP=tap%d
+    refused 'QEMU_TAP_ADDRESS=192.168.77.1 is not an address with its network' \
+        'write it as address/bits, such as 192.168.77.1/24' QEMU_NET=tap QEMU_TAP_ADDRESS=192.168.77.1
+    refused 'VM_PORTS=ready with QEMU_NET=passt: passt opens its ports when it starts' \
+        'use QEMU_NET=user with it, or leave VM_PORTS unset' QEMU_NET=passt VM_PORTS=ready
+}

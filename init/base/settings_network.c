@@ -81,7 +81,7 @@ static void check_tap(const struct settings *s, struct errors *errs)
 		if (names[i].given && s->net != NET_TAP)
 			bad(errs, names[i].name, names[i].value, "is for QEMU_NET=tap only",
 			    "set QEMU_NET=tap, or leave it unset");
-		if (names[i].value && i < 2 && !only(names[i].value, "-_."))
+		if (i < 2 && names[i].value && !only(names[i].value, "-_."))
 			bad(errs, names[i].name, names[i].value,
 			    "is not the name of a network interface", "use letters, digits, - _ .");
 	}

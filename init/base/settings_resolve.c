@@ -385,8 +385,8 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 			"saved state belongs to the old one",
 			s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (!s->stop_ladder) {
-		bool no_button = machine_is(s->machine, "isapc") &&
-				 strncmp(p->stop_ladder, "acpi,", 5) == 0;
+		bool no_button =
+			machine_is(s->machine, "isapc") && strncmp(p->stop_ladder, "acpi,", 5) == 0;
 
 		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
 	}

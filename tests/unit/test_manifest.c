@@ -61,6 +61,17 @@ static void what_the_guest_cannot_see_is_left_out(void **state)
 		assert_string_equal(m.words[i], expected[i]);
 }
 
+static void where_machines_meet_is_left_out(void **state)
+{
+	struct manifest m = MANIFEST(text, "qemu", "-netdev",
+				     "dgram,id=net0,local.type=unix,local.path=/a,"
+				     "remote.type=unix,remote.path=/b");
+
+	(void)state;
+	assert_int_equal(m.word_count, 3);
+	assert_string_equal(m.words[2], "dgram,id=net0");
+}
+
 static void what_is_written_is_read(void **state)
 {
 	struct manifest read;
@@ -143,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_guest_cannot_see_is_left_out),
+		cmocka_unit_test(where_machines_meet_is_left_out),
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(the_first_difference_is_named),
 		cmocka_unit_test(what_is_no_manifest_is_refused),

@@ -89,6 +89,69 @@ static void networks(void **state)
 			fail_msg("%s was taken", bad[i]);
 }
 
+static void interfaces(void **state)
+{
+	static const char *const bad[] = {"192.168.77.1", "192.168.77.1/", "192.168.77.1/33",
+					  "/24"};
+	uint32_t address;
+	uint32_t mask;
+
+	(void)state;
+	assert_true(interface_address_parse("192.168.77.1/24", &address, &mask));
+	assert_true(address == 0xc0a84d01 && mask == 0xffffff00);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (interface_address_parse(bad[i], &address, &mask))
+			fail_msg("%s was taken", bad[i]);
+}
+
+static void sockets(void **state)
+{
+	static const char *const bad[] = {"",
+					  "tcp:1.2.3.4:5",
+					  "mcast:",
+					  "mcast:230.0.0.1",
+					  "mcast:230.0.0.1:0",
+					  "mcast:230.0.0.1:65536",
+					  "mcast:230.0.0.1:1,2",
+					  "mcast:192.168.0.1:5",
+					  "mcast:240.0.0.1:5",
+					  "mcast:localhost:5",
+					  "udp:1.2.3.4:5",
+					  "udp:1.2.3.4:5,",
+					  "udp:,1.2.3.4:5",
+					  "udp::5,1.2.3.4:5",
+					  "udp:1.2.3.4:5,1.2.3.4:5,1.2.3.4:5",
+					  "unix:/a",
+					  "unix:/a,b",
+					  "unix:a,/b",
+					  "unix:/a,/b,/c"};
+	struct net_socket s;
+	const char *why;
+	char path[160] = "unix:/a,/";
+
+	(void)state;
+	assert_true(net_socket_parse("mcast:239.255.77.1:5077", &s, &why));
+	assert_int_equal(s.kind, NET_SOCKET_MCAST);
+	assert_string_equal(s.other.where, "239.255.77.1");
+	assert_int_equal(s.other.port, 5077);
+	assert_true(net_socket_parse("udp:0.0.0.0:1,peer.example:65535", &s, &why));
+	assert_true(s.kind == NET_SOCKET_UDP && s.own.port == 1 && s.other.port == 65535);
+	assert_string_equal(s.own.where, "0.0.0.0");
+	assert_string_equal(s.other.where, "peer.example");
+	assert_true(net_socket_parse("unix:/run/a:b,/run/c", &s, &why));
+	assert_int_equal(s.kind, NET_SOCKET_UNIX);
+	assert_string_equal(s.own.where, "/run/a:b");
+	assert_string_equal(s.other.where, "/run/c");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (net_socket_parse(bad[i], &s, &why))
+			fail_msg("%s was taken", bad[i]);
+	/* 107 bytes and their NUL are what a socket's address has room for */
+	memset(path + 9, 'x', 106);
+	assert_true(net_socket_parse(path, &s, &why));
+	path[9 + 106] = 'x';
+	assert_false(net_socket_parse(path, &s, &why));
+}
+
 static void card_addresses(void **state)
 {
 	static const char *const bad[] = {"",
@@ -115,7 +178,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forwards),	  cmocka_unit_test(what_is_wrong_with_a_forward),
 		cmocka_unit_test(addresses),	  cmocka_unit_test(networks),
-		cmocka_unit_test(card_addresses),
+		cmocka_unit_test(card_addresses), cmocka_unit_test(interfaces),
+		cmocka_unit_test(sockets),
 	};
 
 	return cmocka_run_group_tests_name("netaddr", tests, NULL, NULL);
