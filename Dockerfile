@@ -37,6 +37,8 @@ COPY images/mach-mini images/mach-mini
 RUN images/mach-mini/build.sh /out
 
 FROM ${BASE}
+# UI=1: with the windows of VM_DISPLAY.
+ARG UI=
 # 107 is the number that Fedora and RHEL reserve for `qemu`; it is made before any package takes
 # it, so that files in mounted directories have one owner on every base. No file keeps a SUID bit:
 # QEMU runs with no_new_privs, and its bridge helper is not wanted at all.
@@ -48,7 +50,7 @@ RUN set -eu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
         apk add --no-cache curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
             passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
-            qemu-system-i386 qemu-system-x86_64 tar xorriso xz zstd; \
+            qemu-system-i386 qemu-system-x86_64 tar xorriso xz zstd ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \
@@ -56,7 +58,8 @@ RUN set -eu; \
             --uid 107 --gid 107 qemu; \
         apt-get -qq update; \
         apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
-            passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd >/dev/null; \
+            passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd \
+            ${UI:+qemu-system-gui} >/dev/null; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; \

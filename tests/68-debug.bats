@@ -220,3 +220,41 @@ gdb_done() {
     run -0 grep 'the guest panicked' "$T/out"
     assert_output --regexp 'its machine was reset 16 times in [0-9]+ s without coming to any phase; last by a triple fault at EIP=00007c11: '
 }
+
+@test "VM_DISPLAY: the guest's screen in a window of an X11 display, in the sandbox" {
+    local ui
+    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_until 20 test -s "$T/number"
+    DISPLAY=:$(cat "$T/number")
+    for ui in gtk sdl; do
+        host_vm VM_DISPLAY="$ui" DISPLAY="$DISPLAY"
+        run -0 vm wait --timeout 60
+        wait_until 20 window_of_the_guest
+        wait_until 20 window_has_a_picture
+        run -0 vm stop
+    done
+    host_vm VM_DISPLAY=gtk DISPLAY=:9999
+    host_vm_exit 30
+    assert_equal "$STATUS" 69
+    said 'fix: DISPLAY must name an X11 display whose socket is in /tmp/.X11-unix'
+}
+
+window_of_the_guest() {
+    WINDOW=$(DISPLAY=$DISPLAY xwininfo -root -tree | awk '/"QEMU \(mach/ { print $1; exit }')
+    [ -n "$WINDOW" ]
+}
+
+# Text in the grey of VGA.
+window_has_a_picture() {
+    DISPLAY=$DISPLAY xwd -silent -id "$WINDOW" | LC_ALL=C grep -qaP '(\xa8\xa8\xa8[\x00\xff]){2}|(\xaa\xaa\xaa[\x00\xff]){2}'
+}
+
+@test "the compose file for X11 is understood by both generations of compose" {
+    cd "$ROOT"
+    for compose in docker-compose 'docker compose'; do
+        run -0 $compose -f docker-compose.yml -f docker-compose.x11.yml config
+        assert_output --partial '/tmp/.X11-unix'
+        assert_output --partial 'VM_DISPLAY: gtk'
+    done
+}

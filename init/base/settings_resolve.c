@@ -391,7 +391,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
 	}
 	if (s->vga == VGA_AUTO)
-		s->vga = s->vnc ? VGA_STD : (int)p->vga;
+		s->vga = s->vnc || s->display ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
 		s->disk_mode = s->overlay		      ? DISK_MODE_OVERLAY
 			       : s->embedded_guest || s->warm ? DISK_MODE_THROWAWAY

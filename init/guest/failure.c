@@ -35,6 +35,16 @@ static const char *fix_for(const struct supervisor *v, char *buf, size_t size)
 		(void)snprintf(buf, size, "VNC_PORT=%ld is in use: %s", s->vnc_port, other);
 	else if (strstr(v->tail.text, ": -gdb ") && strstr(v->tail.text, "Address already in use"))
 		(void)snprintf(buf, size, "GDB_PORT=%ld is in use: %s", s->gdb_port, other);
+	else if (strstr(v->tail.text, "gtk initialization failed") ||
+		 strstr(v->tail.text, "Could not initialize SDL"))
+		(void)snprintf(buf, size,
+			       "DISPLAY must name an X11 display whose socket is in /tmp/.X11-unix "
+			       "(mount it), and that lets QEMU's user in (xhost, or XAUTHORITY); "
+			       "else VM_DISPLAY=none");
+	else if (s->display && strstr(v->tail.text, "Display '"))
+		(void)snprintf(buf, size,
+			       "build the image with UI=1 (Debian: qemu-system-gui; Alpine: "
+			       "qemu-ui-gtk, qemu-ui-sdl), or leave VM_DISPLAY unset");
 	else if (strstr(v->tail.text, "Cannot allocate memory"))
 		(void)snprintf(buf, size,
 			       "lower QEMU_RAM=%ld, or raise the limit (docker --memory, ulimit "

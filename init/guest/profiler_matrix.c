@@ -95,6 +95,7 @@ static const struct {
 	{"SERIAL_RAW_PORT", "0"},
 	{"MONITOR_PORT", "0"},
 	{"ENABLE_VNC", "0"},
+	{"VM_DISPLAY", "none"},
 	{"GDB", "0"},
 	{"GDB_WAIT", "0"},
 	{"VM_BIND", "127.0.0.1"},

@@ -67,13 +67,27 @@ static void add_fd(struct child *c, int from, int to)
 		c->fds[c->fd_count++] = (struct child_fd){.from = from, .to = to};
 }
 
+/* What QEMU needs of our own environment, to the end of ENVP: TZ for QEMU_RTC=localtime, and where
+ * the window of VM_DISPLAY goes. */
+static void inherit(const struct settings *s, char **envp)
+{
+	static const char *const names[] = {"TZ=", "DISPLAY=", "XAUTHORITY="};
+
+	/* Without an address libdbus spawns dbus-launch, for which the sandbox kills QEMU. */
+	if (s->display)
+		*envp++ = (char *)"DBUS_SESSION_BUS_ADDRESS=disabled:";
+	for (size_t i = 0; i < (s->display ? 3 : 1); i++)
+		for (char **e = environ; *e; e++)
+			if (strncmp(*e, names[i], strlen(names[i])) == 0) {
+				*envp++ = *e;
+				break;
+			}
+}
+
 pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct error *err)
 {
 	char tmpdir[4200];
-	const char *zone = getenv("TZ"); /* for QEMU_RTC=localtime */
-	char tz[256];
-	char *envp[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir,
-			zone ? tz : NULL, NULL};
+	char *envp[8] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir};
 	struct child c = {.path = plan->args.argv[0],
 			  .argv = plan->args.argv,
 			  .envp = envp,
@@ -86,7 +100,7 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, int user_qmp, struct 
 	/* It opens this one by its name, as its own user. */
 	if (w->log.theirs >= 0 && !identity_own(&plan->identity, w->log.theirs))
 		(void)fchmod(w->log.theirs, 0666);
-	(void)snprintf(tz, sizeof tz, "TZ=%s", zone ? zone : "");
+	inherit(&plan->s, envp + 3);
 	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);
 	add_fd(&c, w->serial_in.theirs, STDIN_FILENO);
 	add_fd(&c, w->serial_out.theirs, STDOUT_FILENO);

@@ -272,7 +272,9 @@ static void add_display(const struct builder *b)
 {
 	const struct settings *s = b->s;
 
-	args_option(b->out, "-display", "none");
+	/* A window that is closed would end QEMU as a power cut does. */
+	args_option(b->out, "-display", "%s%s", CHOICE(SETTING_VM_DISPLAY, s->display),
+		    s->display ? ",window-close=off" : "");
 	if (s->vga != VGA_NONE)
 		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
 	if (s->vnc)
