@@ -67,6 +67,51 @@ gdb_done() {
     run -0 vm stop
 }
 
+@test "a kernel of xv6's shape with symbols: functions, lines, variables, its shell's prompt" {
+    cat >"$T/kernel.S" <<'END'
+	.section .multiboot, "a"
+	.long 0x1badb002, 0, -0x1badb002
+	.text
+	.globl _start, kmain, uartputc
+_start:	mov $stack, %esp
+	call kmain
+1:	jmp 1b
+kmain:	mov $text, %esi
+2:	lodsb
+	test %al, %al
+	jz 3f
+	call uartputc
+	jmp 2b
+3:	ret
+uartputc:
+	mov $0x3f8, %dx
+	outb %al, %dx
+	incl printed
+	ret
+text:	.asciz "ExoV6\ncpu0: starting\nsb: size 1000\ninit: starting sh\n$ "
+	.bss
+	.globl printed
+printed: .long 0
+	.skip 4096
+stack:
+END
+    gcc -m32 -g -c -o "$T/kernel.o" "$T/kernel.S"
+    ld -m elf_i386 -Ttext 0x100000 --section-start .multiboot=0xff000 -o "$T/kernel" "$T/kernel.o"
+    PORT=$(free_port)
+    host_vm VM_GUEST=exov6 QEMU_ARCH=i386 QEMU_KERNEL="$T/kernel" QEMU_NET=none GDB_WAIT=1 GDB_PORT="$PORT"
+    wait_until 30 said 'waits for a debugger'
+    run -0 gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'hbreak kmain' -ex continue -ex 'hbreak uartputc' \
+        -ex continue -ex 'info line *$pc' -ex 'p/c $al' -ex 'watch (int)printed' -ex continue -ex 'p (int)printed' \
+        -ex delete -ex detach "$T/kernel"
+    assert_line --regexp '^Breakpoint 1, kmain \(\) at .*kernel.S:8$'
+    assert_line --regexp '^Line 16 of ".*kernel.S" starts at address .* <uartputc>'
+    assert_line "\$1 = 69 'E'"
+    assert_line 'New value = 1'
+    assert_line '$2 = 1'
+    wait_until 30 vm health
+    run -82 vm stop --now
+}
+
 @test "the boot's deadline does not run while a debugger has the guest" {
     PORT=$(free_port)
     sector IDLE GDB_WAIT=1 GDB_PORT="$PORT" VM_READY=login VM_BOOT_TIMEOUT=4
@@ -194,6 +239,7 @@ gdb_done() {
     assert_equal "$STATUS" 80
     run -0 grep -o 'triple fault at EIP=00007c1f' "$T/out"
     said 'vm:   | CR0=00000010 CR2=00000000'
+    run ! grep -qE 'FCW|XMM' "$T/out"
 
     PORT=$(free_port)
     sector FAULT VM_ON_PANIC=pause GDB=1 GDB_PORT="$PORT"

@@ -120,17 +120,13 @@ static void say(struct supervisor *v, const char *what)
 /* The general, segment and control registers: the rest says little of a kernel's first fault. */
 static void log_registers(const char *text)
 {
-	const char *end = strstr(text, "\nFCW=");
-
 	log_info("the processor as it was:");
-	for (const char *line = text; *line && line != end;) {
+	for (const char *line = text + strspn(text, "\r\n");
+	     *line && strncmp(line, "FCW=", 4) != 0;) {
 		size_t len = strcspn(line, "\r\n");
 
-		if (len > 0)
-			log_line(LOG_INFO, "  | ", "%.*s", (int)len, line);
+		log_line(LOG_INFO, "  | ", "%.*s", (int)len, line);
 		line += len;
-		if (line == end)
-			break;
 		line += strspn(line, "\r\n");
 	}
 }
