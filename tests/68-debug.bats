@@ -221,9 +221,11 @@ END
     wait_until 10 grep -q '^ahci_reset_port ' "$T/log/guest-errors.log"
     grep -q '^ahci_cmd_done ' "$T/log/guest-errors.log"
     run ! grep -q '^CPU Reset' "$T/log/guest-errors.log"
+    run -0 vm monitor trace-event pci_cfg_write on
     run -0 vm monitor log cpu_reset
     run -0 vm reset
     wait_until 10 grep -q '^CPU Reset' "$T/log/guest-errors.log"
+    wait_until 10 grep -q '^pci_cfg_write ' "$T/log/guest-errors.log"
     run -82 vm stop --now
 
     echo 'ide_exec_cmd' >"$T/events"
@@ -303,4 +305,42 @@ window_has_a_picture() {
         assert_output --partial '/tmp/.X11-unix'
         assert_output --partial 'VM_DISPLAY: gtk'
     done
+}
+
+# What a VNC viewer sees first (RFC 6143, 7.1 to 7.3): version, kinds of security, and without a
+# password the screen's size and name.
+rfb() {
+    python3 - "$1" <<'END'
+import socket, struct, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 30)
+f = s.makefile("rwb", 0)
+print(f.read(12).decode().strip())
+s.sendall(b"RFB 003.008\n")
+kinds = f.read(f.read(1)[0])
+print("security", *kinds)
+if 1 in kinds:
+    s.sendall(b"\1")
+    print("result", struct.unpack(">I", f.read(4))[0])
+    s.sendall(b"\1")
+    width, height = struct.unpack(">HH", f.read(4))
+    f.read(16)
+    print("screen", width, height, f.read(struct.unpack(">I", f.read(4))[0]).decode())
+END
+}
+
+@test "VNC: the screen for who connects, with a password for who knows it" {
+    PORT=$(python3 -c 'import random; print(random.randrange(5910, 6900))')
+    sector IDLE ENABLE_VNC=1 VNC_PORT="$PORT" VM_FORCE=1 VM_READY=login
+    wait_until 30 vm health
+    run -0 rfb "$PORT"
+    assert_line --regexp '^RFB 003\.'
+    assert_line --regexp '^screen 720 400 QEMU'
+    run -82 vm stop --now
+    host_vm_exit || :
+    echo secret >"$T/password"
+    sector IDLE ENABLE_VNC=1 VNC_PORT="$PORT" VNC_PASSWORD_FILE="$T/password" VM_READY=login
+    wait_until 30 vm health
+    run -0 rfb "$PORT"
+    assert_line 'security 2'
+    run -82 vm stop --now
 }

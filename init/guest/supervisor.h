@@ -86,14 +86,14 @@ struct supervisor {
 	struct timers timers;
 	enum vm_state state;
 	enum shutdown_cause cause;
-	bool ran;	/* QEMU reached RESUME: from now on the guest may have changed its disk */
-	bool retried;	/* with TCG, after KVM chosen automatically failed */
+	bool ran;     /* QEMU reached RESUME: from now on the guest may have changed its disk */
+	bool retried; /* with TCG, after KVM chosen automatically failed */
 	/* By our reset button a reboot does not end QEMU until the guest prints after it. */
 	enum { RESET_NONE, RESET_ASKED, RESET_SEEN } resetting;
-	bool given_up;	/* QEMU cannot be talked to: that has been said, and it is being ended */
-	bool net_lost;	/* passt has ended under a running QEMU */
-	bool io_error;	/* paused by a disk error of the host's */
-	pid_t qemu;	/* 0: none */
+	bool given_up;	 /* QEMU cannot be talked to: that has been said, and it is being ended */
+	bool net_lost;	 /* passt has ended under a running QEMU */
+	bool io_error;	 /* paused by a disk error of the host's */
+	pid_t qemu;	 /* 0: none */
 	int qemu_status; /* of waitpid(2) */
 	bool qemu_ended;
 	int output; /* QEMU's standard error */
