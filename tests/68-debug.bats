@@ -235,6 +235,22 @@ END
     run -82 vm stop --now
 }
 
+# What was written before a reset arrives behind the word of it, and is not the new guest's.
+@test "vm reset of a guest that prints without end is no end of it, nor its own fault or loop" {
+    local times # bats has its own $i
+    sector FLOOD
+    wait_until 30 vm health
+    for times in $(seq 20); do
+        run -0 vm reset
+        wait_until 30 reset_times "$times"
+        wait_until 30 vm health
+    done
+    run ! grep -q 'panicked' "$T/out"
+    run -82 vm stop --now
+}
+
+reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; }
+
 @test "a triple fault: where it was and the registers, and the machine kept for gdb" {
     sector FAULT
     host_vm_exit 30

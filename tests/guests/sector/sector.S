@@ -1,8 +1,9 @@
 /* sector.S - guests of one boot sector, each with one way to behave (tests/guests/sector/build).
  *
  * It prints a line on COM1, then: DEAD halts with interrupts off; FAULT has no interrupt table when
- * it faults, QUIETFAULT does so before it prints; RESET resets the machine; SILENT prints nothing and idles; IDLE idles; COUNT increments a byte in the disk's second sector,
- * prints it, and idles before any login; TICK prints a line every 100 ms by the PIT, with a number
+ * it faults, QUIETFAULT does so before it prints; RESET resets the machine; SILENT prints nothing and idles; IDLE idles; FLOOD
+ * prints that line for ever; COUNT increments a byte in the disk's second sector, prints it, and
+ * idles before any login; TICK prints a line every 100 ms by the PIT, with a number
  * and the time-stamp counter as it was just before: the boot profiler's times are held against it.
  */
 	.code16
@@ -83,6 +84,9 @@ number:	.byte 0
 	jmp 1b
 2:
 #endif
+#ifdef FLOOD
+	jmp _start
+#endif
 #ifdef DEAD
 	cli
 	hlt
@@ -113,7 +117,7 @@ drive:	.byte 0
 	.set buffer, 0x8000
 text:	.ascii "boot number "
 digit:	.asciz "?\r\n"
-#elif defined(DEAD) || defined(IDLE)
+#elif defined(DEAD) || defined(IDLE) || defined(FLOOD)
 text:	.asciz "sector login: "
 #else
 text:	.asciz "about to fault\r\n"
