@@ -23,11 +23,13 @@ TAP=(--device /dev/net/tun --cap-add NET_ADMIN -e QEMU_NET=tap)
 
 # refused STATUS MESSAGE FIX [DOCKER-ARGUMENTS...]: said by a start with QEMU_NET=tap.
 refused() {
-    local status=$1 message=$2 fix=$3
-    run -"$status" docker run --rm --name "$ID-refused" "${SAFE[@]}" -e QEMU_NET=tap "${@:4}" "$IMAGE"
-    assert_line "vm: error: $message"
-    assert_line "vm:   fix: $fix"
-    refute_line --partial 'starting'
+    container "refused-${#CONTAINERS[@]}" "${SAFE[@]}" -e QEMU_NET=tap "${@:4}"
+    wait_exit "$C" 20
+    assert_equal "$STATUS" "$1"
+    run container_logs "$C"
+    assert_line "vm: error: $2"
+    assert_line "vm:   fix: $3"
+    refute_line --partial 'the guest runs, '
 }
 
 @test "tap: what is missing is told; a bridge is joined" {
@@ -43,6 +45,9 @@ refused() {
     refused 78 'VM_READY=ssh: no port is forwarded to the guest'"'"'s port 22' \
         'add the forward to QEMU_HOSTFWDS (with QEMU_NET=user or passt), or choose another VM_READY such as login' \
         "${TAP[@]}" -e VM_READY=ssh
+
+    run -77 docker run --rm --name "$ID-check" "${SAFE[@]}" -e QEMU_NET=tap "$IMAGE" check
+    assert_line 'vm: error: QEMU_NET=tap needs /dev/net/tun: No such file or directory'
 
     # A network namespace with a bridge, as a router would have it; the guest need not run.
     container net --network none --entrypoint sleep -- 600
@@ -101,7 +106,10 @@ refused() {
         -e VM_QEMU=/usr/bin/qemu-system-x86_64 "$IMAGE" check
     assert_line 'vm: error: QEMU_NET=passt: there is no program passt on PATH'
     assert_line 'vm:   fix: install it (Debian, Alpine: package passt), or use QEMU_NET=user'
-    run -69 docker run --rm --name "$ID-sandbox" "${SAFE[@]}" -e QEMU_NET=passt "$IMAGE"
+    container sandbox "${SAFE[@]}" -e QEMU_NET=passt
+    wait_exit "$C" 20
+    assert_equal "$STATUS" 69
+    run container_logs "$C"
     assert_line --partial 'passt has ended with status 1: '
     assert_line --partial 'docker run --security-opt seccomp=unconfined'
 

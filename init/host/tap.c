@@ -40,14 +40,24 @@ static bool no_capability(const struct settings *s, struct error *err)
 			 s->tap);
 }
 
+static bool no_bridge(const struct settings *s, const char *why, struct error *err)
+{
+	return error_set(err, EXIT_BAD_SETTING,
+			 "name a bridge of the container's network (ip link add NAME type bridge "
+			 "makes one)",
+			 "QEMU_TAP_BRIDGE=%s: %s cannot join it: %s", s->tap_bridge, s->tap, why);
+}
+
 bool tap_possible(const struct settings *s, struct error *err)
 {
 	_cleanup_fd_ int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return no_device(err);
-	return if_nametoindex(s->tap) != 0 || privileges_have(CAP_NET_ADMIN) ||
-	       no_capability(s, err);
+	if (if_nametoindex(s->tap) == 0 && !privileges_have(CAP_NET_ADMIN))
+		return no_capability(s, err);
+	return !s->tap_bridge || if_nametoindex(s->tap_bridge) != 0 ||
+	       no_bridge(s, strerror(ENODEV), err);
 }
 
 static void name_it(struct ifreq *request, const char *name)
@@ -127,13 +137,7 @@ static bool configure(const struct settings *s, struct error *err)
 						  "QEMU_TAP_ADDRESS=%s cannot be set: %s",
 						  s->tap_address, strerror(errno));
 	if (s->tap_bridge && !join_bridge(sock, s->tap, s->tap_bridge))
-		return errno == EPERM
-			       ? no_capability(s, err)
-			       : error_set(err, EXIT_BAD_SETTING,
-					   "name a bridge of the container's network (ip link add "
-					   "NAME type bridge makes one)",
-					   "QEMU_TAP_BRIDGE=%s: %s cannot join it: %s",
-					   s->tap_bridge, s->tap, strerror(errno));
+		return errno == EPERM ? no_capability(s, err) : no_bridge(s, strerror(errno), err);
 	return true;
 }
 

@@ -11,8 +11,9 @@
 #include "base/error.h"
 #include "base/settings.h"
 
-/* Can tap_open() work here? It needs /dev/net/tun, and NET_ADMIN for an interface that is not there
- * yet. False: ERR (EXIT_NO_PERMISSION) says which of both is missing. Nothing is made. */
+/* Can tap_open() work here? It needs /dev/net/tun, NET_ADMIN for an interface that is not there
+ * yet, and the bridge if one is set. False: ERR (EXIT_NO_PERMISSION, EXIT_BAD_SETTING) says what is
+ * missing. Nothing is made. */
 bool tap_possible(const struct settings *s, struct error *err);
 
 /* The interface QEMU_TAP, made if it is not there (it then goes with the descriptor), set up, with
