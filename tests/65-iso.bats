@@ -65,6 +65,15 @@ stopped() {
         (.cpu_1.samples[0].phases_ms | .grub < .kernel and .kernel < .login)' "$T/p/results.json"
 }
 
+@test "vm profile boots a CD-ROM, over processor counts and machines" {
+    local report=$T/report
+    host_env VM_GUEST=mach QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso"
+    run -0 vm profile --machines pc,q35 --cpus 1,2 --samples 1 --warm-up 0 --until login --out "$report"
+    run -0 jq -r '.cells[] as $c | .[$c] | "\(.machine) \(.cpus) \(.samples[0].status) \(.phases | has("first-byte") and has("kernel") and has("login"))"' \
+        "$report/results.json"
+    assert_equal "$(sort <<<"$output")" $'pc 1 ok true\npc 2 ok true\nq35 1 ok true\nq35 2 ok true'
+}
+
 @test "a kernel beside a CD-ROM is what is booted" {
     started QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso" QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
         QEMU_APPEND=console=com0 \
