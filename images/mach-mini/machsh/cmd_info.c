@@ -8,7 +8,7 @@
 #include "mach.h"
 #include "mach_host.h"
 
-#define NODE	"mach-mini"
+#define NODE "mach-mini"
 #ifdef __x86_64__
 #define MACHINE "x86_64"
 #else
