@@ -228,7 +228,7 @@ const char *consoles_json(const struct supervisor *v, char *buf, size_t size)
 		       (unsigned long long)serial.bytes, serial.clients,
 		       (unsigned long long)serial.accepted, (unsigned long long)serial.dropped,
 		       (unsigned long long)serial.refused, (unsigned long long)serial.wrong,
-		       (unsigned long long)(l->whole.lost + l->timed.lost),
+		       (unsigned long long)l->whole.lost + l->timed.lost,
 		       (unsigned long long)l->out_lost, monitor.clients,
 		       (unsigned long long)monitor.accepted, (unsigned long long)monitor.dropped,
 		       (unsigned long long)monitor.refused, (unsigned long long)monitor.wrong);

@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "format/json.h"
 
-#define QMP_BUFFER 262144 /* the largest object taken; query-cpu-definitions is 42 KB in QEMU 10   \
-			   */
-#define QMP_QUEUE 16
+/* The largest object taken; query-cpu-definitions is 42 KB in QEMU 10. */
+#define QMP_BUFFER 262144
+#define QMP_QUEUE  16
 
 enum qmp_state { QMP_WAIT_GREETING, QMP_NEGOTIATING, QMP_READY, QMP_CLOSED };
 

@@ -1,6 +1,6 @@
-/* divide.c - division of 64-bit numbers, which gcc asks a library for on 32-bit processors: names and
- * meaning as in libgcc (GCC internals, "Integer library routines"), which only gcc-multilib would
- * bring.
+/* divide.c - division of 64-bit numbers, which gcc asks a library for on 32-bit processors: names
+ * and meaning as in libgcc (GCC internals, "Integer library routines"), which only gcc-multilib
+ * would bring.
  */
 #include <stdint.h>
 
