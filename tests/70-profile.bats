@@ -106,10 +106,10 @@ no_qemu_of() {
     run -1 vm profile --cpus 1 --samples 1 --warm-up 0 --markers "$T/markers" --until never --out "$T/q"
     jq -e '.cpu_1.samples[0] | .status == "panic" and .why == "panic marker dead"' "$T/q/results.json"
     # One that QEMU does not start is one too, beside others that run.
-    run -1 vm profile --cpu-models max,no-such-cpu --cpus 1 --samples 1 --warm-up 0 --markers "$T/markers" \
+    run -1 vm profile --machines q35,microvm --cpus 1 --samples 1 --warm-up 0 --markers "$T/markers" \
         --until here --out "$T/r"
-    jq -e '.cpu_1_max.statistics.n == 1 and (.["cpu_1_no-such-cpu"].samples[0] |
-        .status == "error" and (.why | test("no-such-cpu")))' "$T/r/results.json"
+    jq -e '.cpu_1_q35.statistics.n == 1 and (.cpu_1_microvm.samples[0] |
+        .status == "error" and (.why | test("microvm")))' "$T/r/results.json"
 }
 
 @test "killed in the middle, every finished sample is there; and QEMU is gone" {
@@ -170,6 +170,8 @@ no_qemu_of() {
     run -64 vm profile --samples 0 --out "$T/p"
     run -64 vm profile --cpus 1,1 --out "$T/p"
     assert_line --partial 'two cells of the matrix are alike: cpu_1'
+    run -78 vm profile --cpu-models no-such-cpu --out "$T/p"
+    assert_line --partial "QEMU_CPU=no-such-cpu"
     run -78 vm profile --buses floppy --out "$T/p"
     assert_line --partial 'QEMU_DISK_BUS=floppy'
     run -78 vm profile --boot kernel --out "$T/p"
