@@ -65,6 +65,13 @@ static const char *triple_fault_text(const struct supervisor *v, const struct fa
 	return buf;
 }
 
+/* What came before the reset is on its way in pipes of their own. */
+static void drain(struct supervisor *v)
+{
+	relay_flush(v->relays[RELAY_SERIAL]);
+	debug_log_drain(&v->debug_log);
+}
+
 /* A reset that no guest asks for, into WHAT: after a panic, because it cannot even handle its
  * faults, or one of many. */
 static bool is_fatal(struct supervisor *v, char *what, size_t size)
@@ -72,9 +79,7 @@ static bool is_fatal(struct supervisor *v, char *what, size_t size)
 	const struct marker *m = v->life.suspicion.marker;
 	char fault[120] = "";
 
-	/* What came before the reset is on its way in pipes of their own. */
-	relay_flush(v->relays[RELAY_SERIAL]);
-	debug_log_drain(&v->debug_log);
+	drain(v);
 	bool loop = is_loop(v);
 
 	if (is_triple_fault(v)) {
@@ -183,9 +188,8 @@ void resets_on_event(struct supervisor *v, bool guest)
 {
 	char what[FATAL_TEXT];
 
-	if (!guest) { /* see is_fatal() */
-		relay_flush(v->relays[RELAY_SERIAL]);
-		debug_log_drain(&v->debug_log);
+	if (!guest) {
+		drain(v);
 		v->resetting = v->resetting == RESET_ASKED ? RESET_SEEN : v->resetting;
 		v->life.resets = 0; /* whatever the guest was at, this one is not its */
 	}
