@@ -17,10 +17,11 @@ struct session *session_open(int fd, const struct session_wishes *w, struct erro
 {
 	struct session *s = calloc(1, sizeof *s);
 
-	if (!s || !session_grow((s->fd = fd, s->w = *w, s), 0) || !session_new_mark(s)) {
+	if (!s || !session_grow((s->fd = fd, s->w = *w, s), 0)) {
 		(void)error_set(err, EXIT_INTERNAL, "", "no memory");
 	} else {
 		s->text[0] = '\0';
+		session_new_mark(s);
 		if (session_find_shell(s, err))
 			return s;
 	}
@@ -280,6 +281,7 @@ enum session_result session_exec(struct session *s, const char *command, uint64_
 				SESSION_COMMAND_MAX);
 		return SESSION_FAILED;
 	}
+	session_new_mark(s);
 	if (s->w.profile->shell == SHELL_MACHSH)
 		start_machsh(s, command);
 	else

@@ -52,8 +52,9 @@ void session_settle_prompt(struct session *s);
 
 /* ---- marks (session_line.c) ---- */
 
-/* Another random word; false when there is none to be had. */
-bool session_new_mark(struct session *s);
+/* Another random word, for each command: the marks come more than once (below), and a late one is
+ * not to end the next command. */
+void session_new_mark(struct session *s);
 /* `echo "WHAT""mark"TAIL...`, three times over in one line of output: what the kernel prints in
  * between can break one of them. Typed it is never what it prints. */
 void session_mark_command(const struct session *s, char what, const char *tail, char *out,

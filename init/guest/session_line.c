@@ -130,15 +130,16 @@ void session_settle_prompt(struct session *s)
 
 /* ---- marks --------------------------------------------------------------------------------- */
 
-bool session_new_mark(struct session *s)
+void session_new_mark(struct session *s)
 {
 	uint8_t random[8];
 
+	/* It fails on kernels without the call alone (getrandom(2)); then one mark serves them all.
+	 */
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-		return false;
+		memset(random, 0x5a, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++)
 		(void)snprintf(s->mark + 2 * i, 3, "%02x", random[i]);
-	return true;
 }
 
 void session_mark_command(const struct session *s, char what, const char *tail, char *out,

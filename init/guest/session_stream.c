@@ -1,10 +1,16 @@
 /* session_stream.c - see session_stream.h.
  *
- * Marks (session_internal.h), each with a number of the guest's behind it:
- *   A  push: the number of the block that it waits for
+ * Marks (session_internal.h), each with numbers of the guest's behind it:
+ *   A  push: how many bytes of the stream it has taken, and the number of the line that it answers
  *   D  pull: a block begins: its number and the checksum of its text; then the text
  *   Z  pull: the block ends
  *   M  what the command said, at the end; then E, its status
+ *
+ * A line that is typed into the guest:
+ *   NUMBER START END SUM TEXT: the bytes [START, END) of the stream, as TEXT; the number grows with
+ *   every line, repeated ones too. A repeated line may hold less than the one before, which the
+ *   guest may have taken after all: so it is by bytes that both sides count, not by lines.
+ *   "end": the stream's.
  */
 #include "guest/session_stream.h"
 
@@ -94,22 +100,66 @@ static bool ended(const struct session *s, struct session_stream *t, int *status
 
 /* ---- into the guest ------------------------------------------------------------------------ */
 
-enum answer { ANSWER_TAKEN, ANSWER_AGAIN, ANSWER_ENDED, ANSWER_NONE };
-
-/* A line was typed: what does the guest say? NUMBER is its block's. */
-static enum answer await_ack(struct session *s, struct session_stream *t, long number, int *status)
+/* The last answer that came whole: how many bytes it has *TAKEN, and the *LINE that it answers (-1:
+ * one that came broken, or an empty one). False: none came. */
+static bool last_answer(const struct session *s, long *taken, long *line)
 {
+	bool came = false;
+	char *end;
+
+	for (const char *at = s->text; (at = session_find_mark(s, at, 'A')) != NULL; at++) {
+		const char *digits = at + 1 + strlen(s->mark) + 1;
+
+		if (digits[-1] != '.')
+			continue;
+		long bytes = strtol(digits, &end, 10);
+
+		if (end == digits || *end != '.')
+			continue;
+		digits = end + 1;
+		if (!*(end = strchrnul(digits, '.')))
+			continue;
+		*taken = bytes;
+		*line = strspn(digits, "0123456789") == (size_t)(end - digits) && end > digits
+				? strtol(digits, NULL, 10)
+				: -1;
+		came = true;
+	}
+	return came;
+}
+
+enum answer { ANSWER_CAME, ANSWER_ENDED, ANSWER_NONE };
+
+/* A push under way. */
+struct push {
+	struct session *s;
+	struct session_stream *t;
+	long line;	  /* number of the one typed last */
+	long sent;	  /* bytes that the guest has taken */
+	size_t now, most; /* what is known of the lines that it takes, in bytes of the stream */
+	int *status;
+};
+
+/* A line was typed, with what follows P->sent: what does the guest say? *TAKEN is how much of
+ * the HAVE bytes it has by now. */
+static enum answer await_answer(const struct push *p, size_t have, size_t *taken)
+{
+	struct session *s = p->s;
 	uint64_t begun = clock_now();
 	uint64_t asked = begun;
+	long bytes;
+	long line;
 
 	while (!session_over(s) && clock_now() - begun < DEAD_NS) {
 		(void)session_take(s, asked + ASK_NS);
-		if (ended(s, t, status))
+		if (ended(s, p->t, p->status))
 			return ANSWER_ENDED;
-		long waits_for = last_number(s, 'A');
-
-		if (waits_for >= 0)
-			return waits_for > number ? ANSWER_TAKEN : ANSWER_AGAIN;
+		/* What it says comes twice, and the second one may come late: of an older line. */
+		if (last_answer(s, &bytes, &line) && (line < 0 || line >= p->line) &&
+		    bytes >= p->sent && (size_t)(bytes - p->sent) <= have) {
+			*taken = (size_t)(bytes - p->sent);
+			return ANSWER_CAME;
+		}
 		if (clock_now() - asked < ASK_NS)
 			continue;
 		/* An end of line may be what was lost: it waits for one, then. */
@@ -119,51 +169,46 @@ static enum answer await_ack(struct session *s, struct session_stream *t, long n
 	return ANSWER_NONE;
 }
 
-/* What is known of the lines that the guest takes, in bytes of the stream. */
-struct lines {
-	size_t now, most;
-};
-
-static void type_block(struct session *s, const struct session_stream *t, long number,
-		       const uint8_t *buf, size_t n)
+static void type_block(struct push *p, const uint8_t *buf, size_t n)
 {
-	char line[LINE_TEXT + 128 + SERIAL_TEXT_MAX(3)];
+	/* START END TEXT, which the checksum is over; then what is typed. */
+	char covered[48 + LINE_TEXT + SERIAL_TEXT_MAX(3)];
+	char line[sizeof covered + SHA256_TEXT + 32];
 	char sum[SHA256_TEXT];
-	char text[LINE_TEXT + SERIAL_TEXT_MAX(3)];
-	size_t len = serial_encode(t->code, buf, n, text);
+	int head = snprintf(covered, 48, "%ld %ld ", p->sent, p->sent + (long)n);
+	size_t len = serial_encode(p->t->code, buf, n, covered + head);
 
-	sum_text(t, text, len, sum);
-	int head = snprintf(line, sizeof line, "%ld %s ", number, sum);
+	sum_text(p->t, covered, (size_t)head + len, sum);
+	p->line++;
+	int m = snprintf(line, sizeof line, "%ld %.*s%s %.*s\n", p->line, head, covered, sum,
+			 (int)len, covered + head);
 
-	memcpy(line + head, text, len);
-	line[(size_t)head + len] = '\n';
-	session_forget(s);
-	if (!write_all(s->fd, line, (size_t)head + len + 1))
-		s->gone = true;
+	session_forget(p->s);
+	if (!write_all(p->s->fd, line, (size_t)m))
+		p->s->gone = true;
 }
 
-/* The beginning of what is in BUF (HAVE bytes), in a line that the guest takes. Returns how much of
- * it, 0 when it takes none (*SAYS why). */
-static size_t push_block(struct session *s, struct session_stream *t, struct lines *l, long number,
-			 const uint8_t *buf, size_t have, enum answer *says, int *status)
+/* The beginning of what is in BUF (HAVE bytes), in a line that the guest takes. *TAKEN is how much
+ * of it; 0 after all tries: it takes none. */
+static enum answer push_block(struct push *p, const uint8_t *buf, size_t have, size_t *taken)
 {
+	*taken = 0;
 	for (int i = 0; i < TRIES; i++) {
-		size_t n = have < l->now ? have : l->now;
+		type_block(p, buf, have < p->now ? have : p->now);
+		enum answer says = await_answer(p, have, taken);
 
-		type_block(s, t, number, buf, n);
-		*says = await_ack(s, t, number, status);
-		if (*says == ANSWER_TAKEN) {
-			l->now = 2 * l->now < l->most ? 2 * l->now : l->most;
-			return n;
+		if (says != ANSWER_CAME)
+			return says;
+		if (*taken > 0) {
+			p->now = 2 * p->now < p->most ? 2 * p->now : p->most;
+			return says;
 		}
-		if (*says != ANSWER_AGAIN)
-			return 0;
-		l->now = l->now / 2 >= 48 ? l->now / 2 / 3 * 3 : 48;
+		p->now = p->now / 2 >= 48 ? p->now / 2 / 3 * 3 : 48;
 		/* Twice may be bad luck; then this is more than it has room for. */
 		if (i > 0)
-			l->most = l->now;
+			p->most = p->now;
 	}
-	return 0;
+	return ANSWER_CAME;
 }
 
 static void push_script(const struct session *s, const struct session_stream *t,
@@ -172,30 +217,27 @@ static void push_script(const struct session *s, const struct session_stream *t,
 	(void)snprintf(
 		out, SCRIPT_MAX,
 		PROLOGUE
-		"echo \"A\"\"%s\".0.; while read -r s c d <&4 && [ \"$s\" != end ]; do "
-		"k=$(printf %%s \"$d\" | %s); if [ \"$s\" = $n ] && [ \"${k%%%% *}\" = \"$c\" ]; "
-		"then "
-		"%s || break; n=$((n+1)); fi; "
-		"echo \"A\"\"%s\".$n.\"A\"\"%s\".$n. >&5; done | { ( %s ) 2>\"$e\" >/dev/null; "
-		"echo $? >>\"$e\"; }; " EPILOGUE,
+		"echo \"A\"\"%s\".0.0.; while read -r i s m c d <&4 && [ \"$i\" != end ]; do "
+		"k=$(printf %%s \"$s $m $d\" | %s); "
+		"if [ \"$s\" = $n ] && [ \"${k%%%% *}\" = \"$c\" ]; then %s || break; n=$m; fi; "
+		"echo \"A\"\"%s\".$n.$i.\"A\"\"%s\".$n.$i. >&5; done | "
+		"{ ( %s ) 2>\"$e\" >/dev/null; echo $? >>\"$e\"; }; " EPILOGUE,
 		s->mark, sum_program(t),
 		t->code == CODE_BASE64 ? "printf %s \"$d\" | base64 -d" : "printf %b \"$d\"",
 		s->mark, s->mark, command, s->mark);
 }
 
-/* The blocks, one by one. */
-static enum answer push_all(struct session *s, struct session_stream *t, int *status,
-			    struct error *err)
+/* The stream, to its end. ANSWER_CAME: the guest has all of it. */
+static enum answer push_all(struct push *p, struct error *err)
 {
 	uint8_t buf[LINE_TEXT];
 	size_t have = 0;
-	struct lines l = {.now = FIRST_LINE,
-			  .most = t->code == CODE_BASE64 ? LINE_TEXT / 4 * 3 : LINE_TEXT / 5};
-	enum answer says = await_ack(s, t, -1, status);
+	size_t taken = 0;
+	enum answer says = await_answer(p, 0, &taken);
 
-	for (long number = 0; says == ANSWER_TAKEN; number++) {
+	while (says == ANSWER_CAME) {
 		/* What is there may be more than a line holds by now. */
-		ssize_t got = have < l.most ? read_full(t->fd, buf + have, l.most - have) : 0;
+		ssize_t got = have < p->most ? read_full(p->t->fd, buf + have, p->most - have) : 0;
 
 		if (got < 0) {
 			(void)error_set(err, EXIT_INTERNAL, "", "the stream cannot be read: %s",
@@ -205,36 +247,52 @@ static enum answer push_all(struct session *s, struct session_stream *t, int *st
 		have += (size_t)got;
 		if (have == 0)
 			break;
-		size_t n = push_block(s, t, &l, number, buf, have, &says, status);
-
-		have -= n;
-		memmove(buf, buf + n, have);
-		if (n > 0 && t->progress)
-			t->progress(t->arg, n);
+		says = push_block(p, buf, have, &taken);
+		if (says != ANSWER_CAME)
+			break;
+		if (taken == 0) {
+			(void)failed(err, "the serial console does not bring a line across whole");
+			return ANSWER_NONE;
+		}
+		p->sent += (long)taken;
+		have -= taken;
+		memmove(buf, buf + taken, have);
+		if (p->t->progress)
+			p->t->progress(p->t->arg, taken);
 	}
 	return says;
+}
+
+/* The stream's end. Unpacking, comparing and renaming may take their time, in silence. */
+static enum answer push_end(const struct push *p)
+{
+	session_forget(p->s);
+	session_press(p->s, "end\n", 4);
+	while (!ended(p->s, p->t, p->status) && !session_over(p->s))
+		(void)session_take(p->s, clock_now() + SILENCE_NS);
+	return ended(p->s, p->t, p->status) ? ANSWER_ENDED : ANSWER_NONE;
 }
 
 enum session_result session_push(struct session *s, const char *command, struct session_stream *t,
 				 int *status, struct error *err)
 {
 	static char script[SCRIPT_MAX];
-	enum answer says;
+	struct push p = {.s = s,
+			 .t = t,
+			 .now = FIRST_LINE,
+			 .most = t->code == CODE_BASE64 ? LINE_TEXT / 4 * 3 : LINE_TEXT / 5,
+			 .status = status};
 
 	t->said[0] = '\0';
 	*err = (struct error){0};
 	s->w.end_ns = 0;
+	session_new_mark(s);
 	push_script(s, t, command, script);
 	session_start_sh(s, script, "");
-	says = push_all(s, t, status, err);
-	if (says == ANSWER_TAKEN) {
-		session_forget(s);
-		session_press(s, "end\n", 4);
-		/* Unpacking, comparing and renaming may take their time, in silence. */
-		while (!ended(s, t, status) && !session_over(s))
-			(void)session_take(s, clock_now() + SILENCE_NS);
-		says = ended(s, t, status) ? ANSWER_ENDED : ANSWER_NONE;
-	}
+	enum answer says = push_all(&p, err);
+
+	if (says == ANSWER_CAME)
+		says = push_end(&p);
 	if (says == ANSWER_ENDED)
 		return SESSION_DONE;
 	if (s->gone)
@@ -242,9 +300,7 @@ enum session_result session_push(struct session *s, const char *command, struct 
 	session_interrupt(s);
 	session_recover(s);
 	if (!err->message[0])
-		(void)failed(err, says == ANSWER_AGAIN
-					  ? "the serial console does not bring a line across whole"
-					  : "the guest does not answer on the serial console");
+		(void)failed(err, "the guest does not answer on the serial console");
 	return SESSION_FAILED;
 }
 
@@ -341,6 +397,7 @@ enum session_result session_pull(struct session *s, const char *command, struct 
 
 	t->said[0] = '\0';
 	s->w.end_ns = 0;
+	session_new_mark(s);
 	pull_script(s, t, command, script);
 	session_start_sh(s, script, "");
 	session_forget(s);
