@@ -159,7 +159,7 @@ describe() {
     "${ENV[@]}" "$VM" push --via serial "$T/tree/random" /root/broken >"$T/push" 2>&1 3>&- &
     pusher=$!
     PIDS+=("$pusher")
-    wait_until 30 bash -c "tail -c +$before '$T/log/console.log' | grep -qaE '^A[0-9a-f]{16}\.3\.'"
+    wait_until 30 bash -c "tail -c +$before '$T/log/console.log' | grep -qaE '^A[0-9a-f]{16}\.[1-9][0-9]*\.3\.'"
     kill -TERM "$pusher"
     status=0
     wait "$pusher" || status=$?
