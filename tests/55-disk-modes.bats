@@ -138,7 +138,7 @@ sum() {
     MOUNTED=$T/ro
     mount -o remount,bind,ro "$T/ro"
     F=$T/ro/disk.qcow2
-    refused 77 'QEMU_DISK_MODE=overlay: the directory=' QEMU_DISK_MODE=overlay
+    refused 77 'QEMU_DISK_MODE=overlay in ' QEMU_DISK_MODE=overlay
     assert_output --partial 'QEMU_OVERLAY=/path'
     counted 1 QEMU_OVERLAY="$T/images/over-ro.qcow2"
     counted 2 QEMU_OVERLAY="$T/images/over-ro.qcow2"
@@ -152,7 +152,9 @@ sum() {
     cp "$BATS_FILE_TMPDIR/count.qcow2" "$F"
     chmod 666 "$F"
     dd if=/dev/zero of="$T/small/rest" bs=4k 2>/dev/null || :
-    refused 77 "no overlay can be made there: No space left on device" QEMU_DISK_MODE=overlay
+    refused 77 "QEMU_DISK_MODE=overlay in $T/small/: no overlay can be made there: No space left on device" \
+        QEMU_DISK_MODE=overlay
+    assert_output --partial 'fix: make room there'
     assert_equal "$(cd "$T/small" && ls -A)" $'disk.qcow2\nrest'
 }
 

@@ -51,6 +51,12 @@ refused() {
         'the nearest one is avx2; vm cpus qemu64 lists all' QEMU_CPU=qemu64,sse3=off,-avx_2
     refused 'QEMU_MACHINE=pc-i440fx-20.0: @Q@ has no machine type pc-i440fx-20.0' \
         'the nearest one is pc-i440fx-2.0; vm machines lists all' QEMU_MACHINE=pc-i440fx-20.0
+    # Beside other errors it is told, too.
+    host_env QEMU_CPU=core3duo QEMU_RAM=2X QEMU_DEBUG=in_asn
+    run -78 vm check
+    assert_line --partial 'QEMU_CPU=core3duo'
+    assert_line --partial 'QEMU_RAM=2X'
+    assert_line --partial 'QEMU_DEBUG=in_asn'
     host_env QEMU_CPU=max,+sse3,-avx2,tsc_freq=2000000000
     run -0 vm check
     assert_line 'vm: everything is right for a start'

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 void fd_cleanup(int *fd)
 {
@@ -65,6 +68,30 @@ ssize_t read_full(int fd, void *buf, size_t size)
 		n += (size_t)got;
 	}
 	return (ssize_t)n;
+}
+
+ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size)
+{
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = stop, .events = POLLIN}};
+
+	for (;;) {
+		uint64_t now = clock_now();
+		int left = now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0;
+		int ready = poll(fds, 2, end_ns ? left : -1);
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready < 0)
+			return -1;
+		if (ready == 0 || fds[1].revents) {
+			errno = ready == 0 ? ETIMEDOUT : EINTR;
+			return -1;
+		}
+		ssize_t got = read(fd, buf, size);
+
+		if (got >= 0 || errno != EINTR)
+			return got;
+	}
 }
 
 ssize_t read_small(const char *path, char *buf, size_t size)

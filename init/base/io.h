@@ -29,6 +29,11 @@ bool write_all(int fd, const void *buf, size_t n);
  * only at the end; -1 with errno set. */
 ssize_t read_full(int fd, void *buf, size_t size);
 
+/* What comes from FD, at most SIZE bytes, until END_NS (CLOCK_MONOTONIC; 0: as long as it takes).
+ * STOP, if not -1, becomes readable when nothing is wanted any more. 0 at the end; -1 with errno:
+ * ETIMEDOUT, or EINTR for the stop. */
+ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size);
+
 /* Read a small file whole (a cgroup limit, /proc). At most SIZE-1 bytes, NUL-terminated; returns
  * the length or -1 with errno set. */
 ssize_t read_small(const char *path, char *buf, size_t size);

@@ -1,6 +1,5 @@
 /* client.c - ask PID 1 over its control socket (guest/control.h). */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,19 +39,10 @@ static int read_answer(int fd, uint64_t end, struct sink *to)
 	char first[8];
 
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		uint64_t now = clock_now();
-		int left = end == 0 ? -1 : end > now ? (int)((end - now) / 1000000u) + 1 : 0;
-		int ready = poll(&p, 1, left);
+		ssize_t got = read_until(fd, -1, end, buf, sizeof buf);
 
-		if (ready < 0 && errno == EINTR)
-			continue;
-		if (ready == 0)
+		if (got < 0 && errno == ETIMEDOUT)
 			return -2;
-		ssize_t got = read(fd, buf, sizeof buf);
-
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got <= 0)
 			return status;
 		size_t at = 0;

@@ -2,12 +2,10 @@
 #include "cmd/watch.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/log.h"
 
 static void remember(struct watch *w, const uint8_t *text, size_t n)
 {
@@ -46,23 +44,14 @@ static int look(struct watch *w, struct pattern_set *set)
 int watch_wait(struct watch *w, struct pattern_set *set, uint64_t end)
 {
 	for (;;) {
-		struct pollfd p = {.fd = w->fd, .events = POLLIN};
 		int fired = look(w, set);
-		uint64_t now = clock_now();
-		int left = end == 0 ? -1 : end > now ? (int)((end - now) / 1000000u) + 1 : 0;
 
 		if (fired >= 0)
 			return fired;
-		int ready = poll(&p, 1, left);
-
-		if (ready < 0 && errno == EINTR)
-			continue;
-		if (ready == 0)
-			return WATCH_TIMEOUT;
-		ssize_t n = read(w->fd, w->buf, sizeof w->buf);
+		ssize_t n = read_until(w->fd, -1, end, w->buf, sizeof w->buf);
 
 		if (n <= 0)
-			return WATCH_ENDED;
+			return n < 0 && errno == ETIMEDOUT ? WATCH_TIMEOUT : WATCH_ENDED;
 		w->at = 0;
 		w->filled = console_text_strip(&w->strip, w->buf, (size_t)n, w->buf);
 		if (w->show)

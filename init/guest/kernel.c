@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,28 +78,14 @@ static bool grow(struct file *f, size_t *room)
 static bool read_whole(struct file *f, int fd)
 {
 	_cleanup_fd_ int stop = open_stop();
-	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = stop, .events = POLLIN}};
 	uint64_t end = clock_now() + UNPACK_NS;
 	size_t room = 0;
-	ssize_t got;
 
-	f->n = 0;
-	for (;;) {
-		uint64_t now = clock_now();
-		int left = now < end ? (int)((end - now) / 1000000) : 0;
-		int ready = poll(fds, 2, left);
-
-		if (ready < 0 && errno == EINTR)
-			continue;
-		if (ready == 0 || fds[1].revents) {
-			errno = ready == 0 ? ETIMEDOUT : EINTR;
-			return false;
-		}
+	for (f->n = 0;;) {
 		if (f->n == room && !grow(f, &room))
 			return false;
-		got = read(fd, f->bytes + f->n, room - f->n);
-		if (got < 0 && errno == EINTR)
-			continue;
+		ssize_t got = read_until(fd, stop, end, f->bytes + f->n, room - f->n);
+
 		if (got <= 0)
 			return got == 0;
 		f->n += (size_t)got;

@@ -357,7 +357,9 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->accel.accel == ACCEL_KVM)
 		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (settings_ok && plan->errors.count == 0) {
+	/* All that is wrong is told at once, so these names are looked up beside other errors, too.
+	 */
+	if (identified && access(plan->qemu, X_OK) == 0) {
 		plan_check_offers(plan);
 		plan_check_logs(plan);
 	}

@@ -2,10 +2,10 @@
  *
  * A command in the guest gets the stream on its standard input, or writes it to its standard
  * output; a loop of the guest's shell stands between it and the terminal. The stream goes in
- * blocks, one at a time, each with its number and the checksum of its text: what the
- * kernel or a person puts in between, and what an input queue drops, costs a repetition and nothing
- * else. Lines that are typed begin short and grow for as long as the guest takes them whole, up to
- * what a terminal's canonical line has room for (4096 bytes on Linux, less elsewhere).
+ * pieces, one at a time, each with its place and a checksum: what the kernel or a person puts in
+ * between, and what an input queue drops, costs a repetition and nothing else. Lines that are typed
+ * begin short and grow for as long as the guest takes them whole, up to what a terminal's canonical
+ * line has room for (4096 bytes on Linux, less elsewhere).
  *
  * The guest needs sh, sha256sum or cksum, dd, tr, sed, tail, and base64 or od.
  */

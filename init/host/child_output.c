@@ -1,7 +1,6 @@
 /* child_output.c - see child.h: what a short-lived program prints. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,25 +13,16 @@
 /* What comes from FD until its end, N bytes of it into BUF. False with errno. */
 static bool collect(int fd, char *buf, size_t size, uint64_t end_ns, size_t *n)
 {
-	for (*n = 0;;) {
-		uint64_t now = clock_now();
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		char more[4096];
-		int ready = poll(&p, 1, now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0);
+	char more[4096];
+	ssize_t got;
 
-		if (ready < 0 && errno == EINTR)
-			continue;
-		ssize_t got = ready > 0 ? read(fd, more, sizeof more) : -1;
-
-		if (ready == 0)
-			errno = ETIMEDOUT;
-		if (got <= 0)
-			return got == 0;
+	for (*n = 0; (got = read_until(fd, -1, end_ns, more, sizeof more)) > 0;) {
 		size_t part = (size_t)got < size - *n ? (size_t)got : size - *n;
 
 		memcpy(buf + *n, more, part);
 		*n += part;
 	}
+	return got == 0;
 }
 
 bool child_output(struct child *c, char *buf, size_t size, unsigned bound_ms, struct error *err)

@@ -72,10 +72,15 @@ static void push(struct disk *disk, int fd, uint64_t virtual_size)
 	disk->count++;
 }
 
-/* An empty image without a name in DIR, in front of the others. SETTING and FIX are for the error.
- */
+static bool no_room(int why)
+{
+	return why == ENOSPC || why == EDQUOT;
+}
+
+/* An empty image without a name in DIR, in front of the others. For the error, WHERE names the
+ * setting and the directory, ROOM and FIX say what to do when room is what is missing, or not. */
 static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_base *base,
-		      const char *setting, const char *fix, struct error *err)
+		      const char *where, const char *room, const char *fix, struct error *err)
 {
 	uint64_t size;
 	uint64_t virtual_size = disk->layers[0].virtual_size;
@@ -90,9 +95,8 @@ static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_bas
 				 "%s: a disk of %" PRIu64 " bytes is too large for an overlay",
 				 disk->path, virtual_size);
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, head, n))
-		return error_set(err, EXIT_NO_PERMISSION, fix,
-				 "%s=%s: no overlay can be made there: %s", setting, dir,
-				 strerror(errno));
+		return error_set(err, EXIT_NO_PERMISSION, no_room(errno) ? room : fix,
+				 "%s: no overlay can be made there: %s", where, strerror(errno));
 	push(disk, fd_take(&fd), virtual_size);
 	return true;
 }
@@ -100,6 +104,7 @@ static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_bas
 static bool add_new(struct disk *disk, const char *mark, struct error *err)
 {
 	char dir[4096];
+	char where[4200];
 	const char *slash = strrchr(disk->overlay, '/');
 	struct qcow2_base base = {.name = path_base(disk->path),
 				  .format = disk->layers[0].format == FORMAT_RAW ? "raw" : "qcow2",
@@ -107,8 +112,10 @@ static bool add_new(struct disk *disk, const char *mark, struct error *err)
 
 	(void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - disk->overlay) + 1 : 1,
 		       slash ? disk->overlay : ".");
+	(void)snprintf(where, sizeof where, "QEMU_DISK_MODE=overlay in %s", dir);
 	disk->overlay_new = true;
-	return add_empty(disk, dir, &base, "QEMU_DISK_MODE=overlay: the directory",
+	return add_empty(disk, dir, &base, where,
+			 "make room there, or name an overlay elsewhere: QEMU_OVERLAY=/path",
 			 "make it writable for this user, or name an overlay in a writable "
 			 "directory: QEMU_OVERLAY=/path",
 			 err);
@@ -154,6 +161,11 @@ static bool add_kept(const struct settings *s, struct disk *disk, struct error *
 
 bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 {
+	static const char fix[] =
+		"give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
+		"/var/tmp), or set QEMU_DISK_MODE=persistent";
+	char where[4200];
+
 	if (disk->count == DISK_LAYERS_MAX)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2",
@@ -163,10 +175,8 @@ bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 		return overlay_path(s, disk->path, disk->embedded, disk->overlay, err) &&
 		       add_kept(s, disk, err);
 	disk->overlays = 1;
-	return add_empty(disk, s->tmp_dir, NULL, "VM_TMP_DIR",
-			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
-			 "/var/tmp), or set QEMU_DISK_MODE=persistent",
-			 err);
+	(void)snprintf(where, sizeof where, "VM_TMP_DIR=%s", s->tmp_dir);
+	return add_empty(disk, s->tmp_dir, NULL, where, fix, fix, err);
 }
 
 /* FD's bytes in a file PATH that is named after them: for a file system on which a file cannot get
@@ -217,9 +227,11 @@ bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct erro
 		return true;
 	}
 	return error_set(err, EXIT_NO_PERMISSION,
-			 errno == EEXIST ? "start again to use it"
-					 : "make its directory writable for this user, or name "
-					   "another one: QEMU_OVERLAY=/path",
+			 errno == EEXIST  ? "start again to use it"
+			 : no_room(errno) ? "make room there, or name another one: "
+					    "QEMU_OVERLAY=/path"
+					  : "make its directory writable for this user, or name "
+					    "another one: QEMU_OVERLAY=/path",
 			 "%s cannot be made: %s", disk->overlay,
 			 errno == EEXIST ? "another start has just made it" : strerror(errno));
 }

@@ -1,5 +1,6 @@
 /* test_files.c - files copied and put in place (base/file.h), and other programs' words
  * (base/lines.h). */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lines.h"
+#include "base/log.h"
 
 static void a_copy_has_the_data_and_the_holes(void **state)
 {
@@ -120,12 +122,37 @@ static void the_last_words_are_kept(void **state)
 	assert_int_equal(strlen(t.text), 1024);
 }
 
+/* From a pipe: what is there, its end, the time that is over, and a stop. */
+static void a_read_ends_in_time(void **state)
+{
+	char buf[8];
+	int data[2];
+	int stop[2];
+
+	(void)state;
+	assert_int_equal(pipe(data), 0);
+	assert_int_equal(pipe(stop), 0);
+	assert_true(write_all(data[1], "abc", 3));
+	assert_int_equal(read_until(data[0], stop[0], 1, buf, sizeof buf), 3);
+	assert_int_equal(read_until(data[0], stop[0], clock_now() + 2000000, buf, sizeof buf), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_true(write_all(stop[1], "x", 1));
+	assert_int_equal(read_until(data[0], stop[0], 0, buf, sizeof buf), -1);
+	assert_int_equal(errno, EINTR);
+	(void)close(data[1]);
+	assert_int_equal(read_until(data[0], -1, 0, buf, sizeof buf), 0);
+	(void)close(data[0]);
+	(void)close(stop[0]);
+	(void)close(stop[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_has_the_data_and_the_holes),
 		cmocka_unit_test(it_appears_whole_or_not_at_all),
 		cmocka_unit_test(names),
+		cmocka_unit_test(a_read_ends_in_time),
 		cmocka_unit_test(lines_come_whole_however_they_are_cut),
 		cmocka_unit_test(the_last_words_are_kept),
 	};
