@@ -23,9 +23,11 @@ bool fault_where(const char *text, size_t n, char where[24])
 
 			while (digits < len && digits < 20 && isxdigit((unsigned char)text[digits]))
 				digits++;
-			memcpy(where, text, digits);
-			where[digits] = '\0';
-			return digits > 4;
+			if (digits > 4) {
+				memcpy(where, text, digits);
+				where[digits] = '\0';
+				return true;
+			}
 		}
 		text += len + 1;
 	}
