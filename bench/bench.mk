@@ -6,10 +6,10 @@
 
 bench: ## measure start-up, size, memory and boot; write docs/benchmarks.md (BENCH_N=5)
 	scripts/setup-host test
-	$(MAKE) vm image guests build/bench/stamp
+	$(MAKE) vm image guests build/bench/stamp build/bench/until
 	bench/run '$(IMAGE)'
 
-build/bench/stamp: bench/stamp.c
+build/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(VM_CC) -static -std=c17 -D_GNU_SOURCE $(WARNINGS) -Os -s -o $@ $<
 
