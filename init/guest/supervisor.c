@@ -370,10 +370,12 @@ bool supervisor_restart(struct supervisor *v, struct error *err)
 
 int supervise(struct plan *plan)
 {
-	static struct supervisor v;
+	static struct supervisor v; /* zero as it is: pages that nobody writes to cost nothing */
 	struct error err = {0};
 
-	v = (struct supervisor){.plan = plan, .signals = open_signals(), .output = -1};
+	v.plan = plan;
+	v.signals = open_signals();
+	v.output = -1;
 	v.qmp.fd = -1;
 	v.qmp.on_event = supervisor_on_qmp;
 	v.qmp.event_arg = &v;
