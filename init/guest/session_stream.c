@@ -263,14 +263,34 @@ static enum answer push_all(struct push *p, struct error *err)
 	return says;
 }
 
-/* The stream's end. Unpacking, comparing and renaming may take their time, in silence. */
+/* The stream's end. Unpacking, comparing and renaming may take their time, in silence; but as long
+ * as the guest answers, it has not understood. */
 static enum answer push_end(const struct push *p)
 {
-	session_forget(p->s);
-	session_press(p->s, "end\n", 4);
-	while (!ended(p->s, p->t, p->status) && !session_over(p->s))
-		(void)session_take(p->s, clock_now() + SILENCE_NS);
-	return ended(p->s, p->t, p->status) ? ANSWER_ENDED : ANSWER_NONE;
+	struct session *s = p->s;
+	uint64_t asked = 0;
+	int presses = 3;
+	bool again = true;
+	long bytes;
+	long line;
+
+	while (!session_over(s)) {
+		if (again) {
+			session_forget(s);
+			session_press(s, "end\n", 4);
+			asked = clock_now();
+		}
+		(void)session_take(s, asked + ASK_NS);
+		if (ended(s, p->t, p->status))
+			return ANSWER_ENDED;
+		again = last_answer(s, &bytes, &line) && line < 0;
+		if (again || clock_now() - asked < ASK_NS)
+			continue;
+		asked = clock_now();
+		if (presses-- > 0)
+			session_press(s, "\n", 1);
+	}
+	return ANSWER_NONE;
 }
 
 enum session_result session_push(struct session *s, const char *command, struct session_stream *t,
