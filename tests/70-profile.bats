@@ -162,6 +162,16 @@ no_qemu_of() {
     [ ! -e "$T/d/results.json" ]
 }
 
+@test "until the guest's servers answer: the end is behind the login's time" {
+    host_env VM_GUEST=linux QEMU_DRIVE="$GUESTS/linux.qcow2"
+    for until in ssh http; do
+        run -0 vm profile --cpus 1 --samples 1 --warm-up 0 --until "$until" --out "$T/$until"
+        assert_line --partial 'cells: 1, samples: 1 with warm-ups'
+        jq -e --arg until "$until" '.run.until == $until and .run.finished == 1 and (.cpu_1.samples[0] |
+            .phases_ms.login > 0 and .total_ms > .phases_ms.network)' "$T/$until/results.json"
+    done
+}
+
 @test "what is wrong is said before anything is booted" {
     host_env
     run -64 vm profile --until no-such-phase --out "$T/p"

@@ -442,7 +442,7 @@ static int run(struct profiler *p, struct error *err)
 	if (!profile_dir_make(p->dir, err))
 		return err->status;
 	profile_resolution(&r->resolution);
-	log_info("%zu cells, %zu samples with the warm-ups; a byte's time is %.0f us late (99 %%: "
+	log_info("cells: %zu, samples: %zu with warm-ups; a byte's time is %.0f us late (99 %%: "
 		 "%.0f us); report in %s",
 		 r->cells, r->planned, r->resolution.median_us, r->resolution.p99_us, p->dir);
 	if (!profile_save(p->dir, r, err) || !run_all(p, err) || !profile_documents(p->dir, r, err))
