@@ -3,7 +3,7 @@
 # FUZZ_TIME is each target's seconds: 60 by hand, 5 in the test suite, hours for a campaign. As many
 # run at once as there are processors.
 
-export FUZZ_TIME ?= 60
+FUZZ_TIME ?= 60
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_OBJ := $(patsubst init/%,build/fuzz/obj/%.o,$(filter init/base/%.c init/format/%.c,$(SRC)))
@@ -11,7 +11,8 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE -Iinit -Itests/unit -g -O1 \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 fuzz: $(FUZZ_BIN) ## fuzz the parsers, FUZZ_TIME seconds each (default 60)
-	@echo 1..$(words $(FUZZ_BIN)); printf '%s\n' $(FUZZ_BIN) | xargs -P $(shell nproc) -n 1 tests/fuzz/one
+	@echo 1..$(words $(FUZZ_BIN)); printf '%s\n' $(FUZZ_BIN) | \
+		FUZZ_TIME=$(FUZZ_TIME) xargs -P $(shell nproc) -n 1 tests/fuzz/one
 
 build/fuzz/obj/%.o: init/% tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
