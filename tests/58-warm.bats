@@ -44,7 +44,7 @@ linux() {
     chmod 666 "$T/linux.qcow2"
     SSH=${SSH:-$(free_port)}
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" QEMU_HOSTFWDS="tcp:$SSH:22" "$@"
-    run -0 vm wait --timeout 120
+    run -0 vm wait ${FOR:+--for "$FOR"} --timeout 120
 }
 
 @test "the first start saves its state, later ones resume it: no boot, and the shell answers" {
@@ -255,10 +255,12 @@ linux() {
     linux VM_WARM=1 VM_STOP=suspend
     run -0 vm exec 'cat /data/one /data/two; dd if=/dev/sda of=/dev/null bs=1M count=200 2>/dev/null && echo read'
     assert_output $'one\ntwo\nread'
-    # Cut off: the next start is the warm one, without what was written since.
+    # Cut off: the next start is the warm one, without what was written since. Whoever has waited for
+    # sshd since before it ran is told, though the guest is ready at once.
     run vm stop --now
     host_vm_exit
-    linux VM_WARM=1
+    FOR=ssh linux VM_WARM=1
+    assert_output "the guest's sshd answers"
     said 'linux.qcow2.warm, saved'
     run vm exec 'ls /data/one'
     assert_failure

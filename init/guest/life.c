@@ -56,6 +56,8 @@ void life_running(struct supervisor *v)
 	const struct settings *s = &v->plan->s;
 	uint64_t now = clock_now();
 
+	/* Also of a guest that is ready at once, whoever began to wait before it ran. */
+	requests_probe(v);
 	if (v->life.ready)
 		return;
 	if (s->ready == READY_RUNNING || (v->save.resumed && v->plan->resume.ready &&
@@ -75,7 +77,6 @@ void life_running(struct supervisor *v)
 	if (v->phases.first_byte_ns == 0 && (s->ready == READY_LOGIN || s->ready == READY_MARKER) &&
 	    !v->timers.at[TIMER_SILENCE])
 		timers_set(&v->timers, TIMER_SILENCE, now + SILENCE_NS);
-	requests_probe(v);
 }
 
 void life_paused(struct supervisor *v)

@@ -24,8 +24,8 @@ static const struct {
 	uint16_t guest_port;
 	const char *request, *answer;
 } kinds[PROBE_COUNT] = {
-	[PROBE_SSH] = {22, "", "SSH-"},
-	[PROBE_HTTP] = {80, "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", "HTTP/"},
+	[PROBE_SSH] = {22, PROBE_SSH_REQUEST, "SSH-"},
+	[PROBE_HTTP] = {80, PROBE_HTTP_REQUEST, "HTTP/"},
 };
 
 void probes_init(struct supervisor *v)

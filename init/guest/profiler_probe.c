@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "guest/probe.h"
 
 /* A guest that has no network yet lets an attempt hang, and slirp sends its SYN again later and
  * later; a guest that has one refuses at once, and a slow sshd needs seconds to say its name. So
@@ -21,8 +22,8 @@
 static const struct {
 	const char *request, *answer;
 } kinds[] = {
-	[PORT_SSH] = {"", "SSH-"},
-	[PORT_HTTP] = {"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", "HTTP/"},
+	[PORT_SSH] = {PROBE_SSH_REQUEST, "SSH-"},
+	[PORT_HTTP] = {PROBE_HTTP_REQUEST, "HTTP/"},
 };
 
 static struct sockaddr_in loopback(uint16_t port)
