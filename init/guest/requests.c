@@ -440,6 +440,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"console", request_console}, {"screenshot", request_screenshot},
 		{"profile", request_profile}, {"break", request_break},
 		{"warm", state_request},      {"snapshot", snapshots_request},
+		{"clock", clock_request},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

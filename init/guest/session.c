@@ -115,6 +115,7 @@ static bool print(const struct session *s, size_t from, size_t to, int out)
 struct run {
 	size_t printed; /* offset in the text up to which the output went out; 0: none did */
 	bool asked;	/* machsh: for the status */
+	bool first;	/* sh: session_wishes.first is in its line */
 	int out;
 	int *status;
 };
@@ -143,6 +144,9 @@ static bool sh_step(struct session *s, struct run *r)
 		r->printed = output_start(s);
 	if (r->printed == 0)
 		return false;
+	if (r->first && s->w.first_ran)
+		s->w.first_ran(s->w.arg);
+	r->first = false;
 	end = session_find_end(s, s->text + r->printed, r->status);
 	if (!end) {
 		print_some(s, r, true);
@@ -237,14 +241,18 @@ void session_start_sh(struct session *s, const char *command, const char *redire
 	char run[400];
 	char piece[SH_LINE];
 	char line[2 * SH_LINE];
+	const char *before = s->w.first ? s->w.first : "";
 	size_t at = 0;
 
+	s->w.first = NULL;
 	session_mark_command(s, 'B', "", begin, sizeof begin);
 	session_mark_command(s, 'E', "$?", end, sizeof end);
 	(void)snprintf(run, sizeof run, "%s; sh -c \"$vm_\" %s; %s", begin, redirect, end);
 	for (bool first = true; first || command[at]; first = false) {
 		quote(command, &at, piece);
-		int n = snprintf(line, sizeof line, "%s%s", first ? "vm_=" : "vm_=\"$vm_\"", piece);
+		int n = snprintf(line, sizeof line, "%s%s%s%s", first ? before : "",
+				 first && *before ? "; " : "", first ? "vm_=" : "vm_=\"$vm_\"",
+				 piece);
 
 		if (!command[at] && (size_t)n + 2 + strlen(run) < SH_LINE) {
 			(void)snprintf(line + n, sizeof line - (size_t)n, "; %s", run);
@@ -270,7 +278,7 @@ static void start_machsh(struct session *s, const char *command)
 enum session_result session_exec(struct session *s, const char *command, uint64_t end_ns, int out,
 				 int *status, struct error *err)
 {
-	struct run r = {.out = out, .status = status};
+	struct run r = {.out = out, .status = status, .first = s->w.first != NULL};
 
 	*status = -1;
 	s->w.end_ns = end_ns;

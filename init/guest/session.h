@@ -35,6 +35,10 @@ struct session_wishes {
 	bool interrupt;	      /* end what runs on the line (^C) if something does */
 	uint64_t end_ns;      /* when to give up looking for a shell (CLOCK_MONOTONIC); 0: never */
 	const volatile sig_atomic_t *stop; /* not 0: give up now; NULL: nobody says so */
+	/* sh: run in the line of the first command, before it; then FIRST_RAN is called. */
+	const char *first; /* at most 80 bytes, without output; NULL: nothing */
+	void (*first_ran)(void *arg);
+	void *arg;
 };
 
 struct session;

@@ -62,8 +62,6 @@ void state_ssh_answered(struct supervisor *v);
 void state_no_ssh(struct supervisor *v);
 /* The guest starts again, or is stopped. */
 void state_await_no_ssh(struct supervisor *v);
-/* TIMER_CLOCK: the guest has been resumed for a moment, set its clock. */
-void state_set_clock(struct supervisor *v);
 
 /* `vm warm`, on the control socket. */
 struct control;

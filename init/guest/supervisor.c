@@ -257,7 +257,7 @@ static void on_timers(struct supervisor *v)
 		case TIMER_PROOF: proof_timer(v); break;
 		case TIMER_HEALTH: health_timer(v); break;
 		case TIMER_GREETING: failure_no_greeting(v); break;
-		case TIMER_CLOCK: state_set_clock(v); break;
+		case TIMER_CLOCK: clock_timer(v); break;
 		case TIMER_WARM: state_no_ssh(v); break;
 		case TIMER_DISK: trouble_look(v); break;
 		case TIMER_DISK_ERRORS: trouble_sum_up(v); break;

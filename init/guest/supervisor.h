@@ -13,6 +13,7 @@
 
 #include "base/lines.h"
 #include "base/timers.h"
+#include "guest/clock.h"
 #include "guest/consoles.h"
 #include "guest/control.h"
 #include "guest/debug_log.h"
@@ -108,6 +109,7 @@ struct supervisor {
 	struct life life;
 	struct trouble trouble;
 	struct state save;
+	struct guest_clock clock;
 	struct snapshot_work snapshot;
 	struct checkup checkup;
 	struct probe probes[PROBE_COUNT];

@@ -1,14 +1,8 @@
-/* warm.c - when a state is saved or has been resumed: VM_WARM=1, `vm warm`, the guest's clock.
- * (state.h)
- */
+/* warm.c - when a state is saved: VM_WARM=1, `vm warm`. (state.h) */
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "base/profile.h"
 #include "guest/supervisor.h"
 
 static void save_warm(struct supervisor *v)
@@ -25,8 +19,7 @@ static void save_warm(struct supervisor *v)
 	requests_warm(v, err.status, line);
 }
 
-#define SECOND	 UINT64_C(1000000000)
-#define CLOCK_NS (3 * SECOND)
+#define SECOND UINT64_C(1000000000)
 /* How long the guest's ssh server may come after the guest is ready. */
 #define SSH_S 60
 
@@ -69,41 +62,9 @@ void state_no_ssh(struct supervisor *v)
 
 void state_ready(struct supervisor *v)
 {
-	if (v->save.resumed && profile_of((enum guest)v->plan->s.guest)->set_clock)
-		timers_set(&v->timers, TIMER_CLOCK, clock_now() + CLOCK_NS);
+	clock_ready(v);
 	if ((v->save.warm_asked || (v->plan->s.warm && !v->save.resumed)) && !await_ssh(v))
 		save_warm(v);
-}
-
-static void on_clock(struct supervisor *v, int status, const char *line)
-{
-	(void)v, (void)line;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		log_info("the guest's clock is set");
-	else
-		log_warning("the guest's clock could not be set: it stands where the state was "
-			    "saved");
-}
-
-/* The emulated clock chip goes on with the host's time; a system that has read it when it booted
- * does not notice. */
-void state_set_clock(struct supervisor *v)
-{
-	char command[64];
-	struct error err = {0};
-	struct timespec now;
-	char *argv[] = {(char *)"vm", (char *)"exec", (char *)"--timeout",
-			(char *)"20", (char *)"--",   command,
-			NULL};
-	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
-	const char *set = profile_of((enum guest)v->plan->s.guest)->set_clock;
-
-	if (v->state != VM_RUNNING || !set)
-		return;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)snprintf(command, sizeof command, "%s@%lld", set, (long long)now.tv_sec + 1);
-	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err))
-		error_report(&err);
 }
 
 void state_request(struct supervisor *v, struct control *c, int slot, const char *arg)

@@ -24,6 +24,7 @@
 
 #include "base/io.h"
 #include "base/profile.h"
+#include "guest/session_internal.h"
 #include "guest/session_stream.h"
 
 #define STREAM	   60000
@@ -268,6 +269,29 @@ static void a_command_that_fails(void **state)
 	there_and_back(f, 100, CODE_BASE64, true);
 }
 
+static void count_call(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* What is wished to run first stands in the first command's line, once. */
+static void a_wish_before_the_first_command(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = {0};
+	int calls = 0;
+	int status = -1;
+
+	f->session->w.first = "x=$((x + 1)) >/dev/null";
+	f->session->w.first_ran = count_call;
+	f->session->w.arg = &calls;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(session_exec(f->session, "exit 5", 0, f->out, &status, &err),
+				 SESSION_DONE);
+	assert_int_equal(status, 5);
+	assert_int_equal(calls, 1);
+}
+
 #define ON(test, line)                                                                             \
 	{                                                                                          \
 #test " on " #line, test, set_up, tear_down, (void *)(intptr_t)(line)              \
@@ -279,6 +303,7 @@ int main(void)
 		ON(streams_of_every_length, LINE_KIND),
 		ON(a_stream_in_digits, LINE_KIND),
 		ON(commands_one_after_another, LINE_KIND),
+		ON(a_wish_before_the_first_command, LINE_KIND),
 		ON(a_command_that_fails, LINE_KIND),
 		ON(a_stream, LINE_LATE),
 		ON(a_stream_in_digits, LINE_LATE),
