@@ -18,7 +18,7 @@ setup_file() {
     boot direct -machine q35 -device virtio-scsi-pci -device scsi-hd,drive=disk \
         -nic user,model=rtl8139,net=192.168.77.0/24,dns=192.168.77.5,dnssearch=example.test \
         -device pvpanic -kernel "$GUESTS/linux-vmlinuz" -initrd "$GUESTS/linux-initrd" \
-        -append console=ttyS0
+        -append 'console=ttyS0 no_timer_check'
     for g in q35 pc direct; do
         wait_until 180 console_has "$g" 'linux login: ' || {
             tail -n 20 "$BATS_FILE_TMPDIR/$g"/{qemu.out,console.log} >&2

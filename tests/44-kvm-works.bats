@@ -20,7 +20,7 @@ setup_file() {
     cat "$GUESTS/linux-initrd" "$GUESTS/linux-kvm.cpio.gz" >"$T/initrd"
     free_port >"$T/port"
     host_vm VM_GUEST=linux QEMU_ACCEL=tcg QEMU_CPU=EPYC QEMU_RAM=1024 QEMU_KERNEL="$GUESTS/linux-vmlinuz" \
-        QEMU_INITRD="$T/initrd" QEMU_APPEND='console=ttyS0 quiet' ENABLE_9P=1 SHARE_DIR="$T/root" \
+        QEMU_INITRD="$T/initrd" QEMU_APPEND='console=ttyS0 no_timer_check quiet' ENABLE_9P=1 SHARE_DIR="$T/root" \
         QEMU_HOSTFWDS="$(cat "$T/port"):22" VM_BIND=127.0.0.1
     echo "$VM_PID" >"$T/pid"
     vm wait --for login --timeout 900 || {

@@ -124,12 +124,12 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     assert_equal "$STATUS" 0
 
     container linux "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e QEMU_KERNEL=/guests/linux-vmlinuz \
-        -e QEMU_INITRD=/guests/linux-initrd -e QEMU_APPEND='console=ttyS0 quiet word="two words"' \
+        -e QEMU_INITRD=/guests/linux-initrd -e QEMU_APPEND='console=ttyS0 no_timer_check quiet word="two words"' \
         -e QEMU_RAM=512
     container_ready "$C" 120
     logs_have "$C" 'kernel /guests/linux-vmlinuz: a Linux kernel'
     run -0 docker exec "$C" vm exec cat /proc/cmdline
-    assert_output --partial 'console=ttyS0 quiet word="two words"'
+    assert_output --partial 'console=ttyS0 no_timer_check quiet word="two words"'
     run -0 docker exec "$C" vm exec ls /sys/block
     refute_output --partial sd
     docker stop -t 60 "$C" >/dev/null

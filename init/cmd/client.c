@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,12 +61,11 @@ static int read_answer(int fd, uint64_t end, struct sink *to)
 	}
 }
 
-/* Connect to PATH, trying for PATIENCE_MS: whoever starts a container and waits for it may be here
+/* Connect to PATH, trying until END: whoever starts a container and waits for it may be here
  * before PID 1 has made its socket, which it does a few milliseconds after its start. */
-static int connect_patiently(const char *path, long patience_ms)
+static int connect_patiently(const char *path, uint64_t end)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
-	uint64_t end = clock_now() + (uint64_t)patience_ms * 1000000u;
 	int fd = connect_unix(path);
 
 	while (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && clock_now() < end) {
@@ -72,6 +73,25 @@ static int connect_patiently(const char *path, long patience_ms)
 		fd = connect_unix(path);
 	}
 	return fd;
+}
+
+bool client_send(int fd, const char *request)
+{
+	char end[] = "\n";
+	struct iovec parts[] = {{(void *)(uintptr_t)request, strlen(request)}, {end, 1}};
+	const struct msghdr line = {.msg_iov = parts, .msg_iovlen = 2};
+
+	return sendmsg(fd, &line, MSG_NOSIGNAL) == (ssize_t)(parts[0].iov_len + 1);
+}
+
+/* The connection of the last answer stays until the process has ended: PID 1, which is the last to
+ * end in its container and takes everybody with it, waits for that (control_farewell()). */
+static void keep_until_exit(int fd)
+{
+	static int last = -1;
+
+	fd_close(&last);
+	last = fd;
 }
 
 static int ask(char **envp, const char *request, long timeout_s, long patience_ms, struct sink *to)
@@ -82,19 +102,23 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 
 	(void)settings_parse(envp, &s, &ignored);
 	(void)run_path(&s, "control.sock", path);
-	_cleanup_fd_ int fd = connect_patiently(path, patience_ms);
+	uint64_t patience = clock_now() + (uint64_t)patience_ms * 1000000u;
+	uint64_t end = timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u;
+	int status = -1;
 
-	if (fd < 0) {
-		(void)printf("no guest runs here: %s: %s\n", path, strerror(errno));
-		return EXIT_NOT_READY;
-	}
-	if (!write_all(fd, request, strlen(request)) || !write_all(fd, "\n", 1)) {
-		(void)printf("PID 1 does not take the request: %s\n", strerror(errno));
-		return EXIT_NOT_READY;
-	}
-	int status = read_answer(
-		fd, timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u, to);
+	/* Between two of its tasks, an image and a guest, PID 1 has another socket: who stood at
+	 * the first one's door stands at the second's then. */
+	do {
+		int fd = connect_patiently(path, patience);
 
+		if (fd < 0) {
+			(void)printf("no guest runs here: %s: %s\n", path, strerror(errno));
+			return EXIT_NOT_READY;
+		}
+		if (client_send(fd, request))
+			status = read_answer(fd, end, to);
+		keep_until_exit(fd);
+	} while (status == -1 && clock_now() < patience);
 	if (status == -2)
 		(void)printf("not within %ld s\n", timeout_s);
 	else if (status == -1)

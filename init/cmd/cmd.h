@@ -65,6 +65,9 @@ int client_connect(char **envp, const char *request);
  * status line, or -1 with an error printed and the exit status in *STATUS. */
 int client_stream(char **envp, const char *request, int *status);
 
+/* Send REQUEST (one line without its end) on the connection FD. False with errno. */
+bool client_send(int fd, const char *request);
+
 /* Send REQUEST (one line without its end) to PID 1 and print the answer; errors and not-ready
  * lines too. TIMEOUT_S < 0: wait for ever. PATIENCE_MS is how long PID 1 may take to be there at
  * all. Returns the status that PID 1 answered, or

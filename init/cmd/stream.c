@@ -25,7 +25,7 @@ int client_connect(char **envp, const char *request)
 			      strerror(errno));
 		return -1;
 	}
-	if (!write_all(fd, request, strlen(request)) || !write_all(fd, "\n", 1)) {
+	if (!client_send(fd, request)) {
 		(void)fprintf(stderr, "vm: error: PID 1 does not take the request: %s\n",
 			      strerror(errno));
 		return -1;

@@ -6,6 +6,8 @@
 #include "guest/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,6 +15,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/log.h"
+
+#define FAREWELL_NS UINT64_C(500000000)
 
 /* loop_ref.slot of the listener; the clients have their index. */
 #define SLOT_LISTENER 0xffff
@@ -82,6 +87,35 @@ void control_answer(struct control *c, int slot, int status, const char *text, s
 			n -= (size_t)done;
 		}
 	let_go(c, slot);
+}
+
+void control_farewell(struct control *c, int (*status_of)(const struct control_client *, int),
+		      int status, const char *text)
+{
+	struct pollfd gone[CONTROL_CLIENTS];
+	uint64_t end = clock_now() + FAREWELL_NS;
+	size_t n = 0;
+
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &c->clients[i];
+
+		if (client->fd < 0)
+			continue;
+		int fd = getpid() == 1 ? fcntl(client->fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+		control_answer(c, i, status_of(client, status), text, strlen(text));
+		if (fd < 0)
+			continue;
+		(void)shutdown(fd, SHUT_WR); /* it reads to the end */
+		gone[n++] = (struct pollfd){.fd = fd};
+	}
+	for (size_t i = 0; i < n; i++) {
+		/* POLLHUP, which is not to be asked for: both sides are shut. */
+		uint64_t now = clock_now();
+
+		(void)poll(&gone[i], 1, now < end ? (int)((end - now) / 1000000) + 1 : 0);
+		(void)close(gone[i].fd);
+	}
 }
 
 int control_take(struct control *c, int slot)

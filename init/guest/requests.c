@@ -266,20 +266,18 @@ static void request_wait(struct supervisor *v, struct control *c, int slot, cons
 		c->clients[slot].waits_for = WAITS_READY;
 }
 
+/* Who waits for the end gets the guest's status; who waits for something else, failure. */
+static int status_at_end(const struct control_client *client, int status)
+{
+	return client->waits_for == WAITS_GONE ? status : EXIT_NOT_READY;
+}
+
 void requests_gone(struct supervisor *v, int status)
 {
 	char text[64];
 
 	(void)snprintf(text, sizeof text, "the guest has ended, exit status %d\n", status);
-	for (int i = 0; i < CONTROL_CLIENTS; i++) {
-		if (v->control.clients[i].fd < 0)
-			continue;
-		/* Who waits for the end gets the guest's status; who waits for something else,
-		 * failure. */
-		bool end = v->control.clients[i].waits_for == WAITS_GONE;
-
-		answer(&v->control, i, end ? status : EXIT_NOT_READY, text);
-	}
+	control_farewell(&v->control, status_at_end, status, text);
 }
 
 /* ---- doing ----------------------------------------------------------------------------- */
