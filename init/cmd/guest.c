@@ -61,12 +61,12 @@ static void clock_was_set(void *envp)
 /* A resumed guest's clock, which only root can set, before the first command. */
 static void wish_clock(struct session_wishes *w, char **envp, char *buf, size_t size)
 {
-	static const char quiet[] = " >/dev/null 2>&1";
+	char set[64];
 
 	if (w->profile->shell != SHELL_SH || strcmp(w->user, "root") != 0 ||
-	    client_ask(envp, "clock", 5, buf, size - sizeof quiet) != EXIT_CLEAN || !buf[0])
+	    client_ask(envp, "clock", 5, set, sizeof set) != EXIT_CLEAN || !set[0])
 		return;
-	(void)strcat(buf, quiet);
+	(void)snprintf(buf, size, "%s >/dev/null 2>&1", set);
 	w->first = buf;
 	w->first_ran = clock_was_set;
 	w->arg = envp;
