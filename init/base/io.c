@@ -75,9 +75,7 @@ ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size)
 	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = stop, .events = POLLIN}};
 
 	for (;;) {
-		uint64_t now = clock_now();
-		int left = now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0;
-		int ready = poll(fds, 2, end_ns ? left : -1);
+		int ready = poll(fds, 2, end_ns ? clock_left_ms(end_ns) : -1);
 
 		if (ready < 0 && errno == EINTR)
 			continue;

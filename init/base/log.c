@@ -26,6 +26,13 @@ uint64_t clock_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+int clock_left_ms(uint64_t end_ns)
+{
+	uint64_t now = clock_now();
+
+	return now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0;
+}
+
 void clock_start(void)
 {
 	if (!started)

@@ -44,6 +44,8 @@ void clock_utc(char out[CLOCK_UTC]);
 
 /* Nanoseconds of CLOCK_MONOTONIC, and the same since clock_start() was first called. */
 uint64_t clock_now(void);
+/* Milliseconds until END_NS of that clock, as poll(2) wants them: rounded up, 0 when it is over. */
+int clock_left_ms(uint64_t end_ns);
 uint64_t clock_since_start(void);
 void clock_start(void);
 

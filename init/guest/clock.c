@@ -44,12 +44,11 @@ static void is_set(struct supervisor *v)
 static void on_clock(struct supervisor *v, int status, const char *line)
 {
 	(void)line;
-	if (!v->clock.due)
-		return; /* somebody else was first */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		is_set(v);
 		return;
 	}
+	v->clock.due = true;
 	if (++v->clock.tries < TRIES) {
 		timers_set(&v->timers, TIMER_CLOCK, clock_now() + AGAIN_NS);
 		if (v->clock.tries > 1)
@@ -81,8 +80,11 @@ void clock_timer(struct supervisor *v)
 	if (v->state != VM_RUNNING || !v->clock.due)
 		return;
 	command_for(v, 1, command);
-	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err))
+	v->clock.due = false; /* its own vm exec need not do it, too */
+	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err)) {
+		v->clock.due = true;
 		error_report(&err);
+	}
 }
 
 void clock_request(struct supervisor *v, struct control *c, int slot, const char *arg)

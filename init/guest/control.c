@@ -111,9 +111,7 @@ void control_farewell(struct control *c, int (*status_of)(const struct control_c
 	}
 	for (size_t i = 0; i < n; i++) {
 		/* POLLHUP, which is not to be asked for: both sides are shut. */
-		uint64_t now = clock_now();
-
-		(void)poll(&gone[i], 1, now < end ? (int)((end - now) / 1000000) + 1 : 0);
+		(void)poll(&gone[i], 1, clock_left_ms(end));
 		(void)close(gone[i].fd);
 	}
 }

@@ -57,8 +57,9 @@ int control_take(struct control *c, int slot);
 /* Answer client SLOT with exit status STATUS and TEXT (N bytes), and let it go. */
 void control_answer(struct control *c, int slot, int status, const char *text, size_t n);
 
-/* The same for all who still wait, by STATUS_OF(slot), before this process ends. As PID 1 it would
- * kill them with it: it waits, for a moment, until they have gone with what they were told. */
+/* The same for all who still wait, with STATUS_OF(client, STATUS), before this process ends. As PID
+ * 1 it would kill them with it: it waits, for a moment, until they have gone with what they were
+ * told. */
 void control_farewell(struct control *c, int (*status_of)(const struct control_client *, int),
 		      int status, const char *text);
 

@@ -35,12 +35,11 @@ bool session_grow(struct session *s, size_t more)
 bool session_take(struct session *s, uint64_t end)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLIN};
-	uint64_t now = clock_now();
 	uint8_t buf[16384];
 
 	if (s->w.end_ns && s->w.end_ns < end)
 		end = s->w.end_ns;
-	int ready = poll(&p, 1, end > now ? (int)((end - now) / MS) + 1 : 0);
+	int ready = poll(&p, 1, clock_left_ms(end));
 
 	if (ready <= 0)
 		return ready < 0 && errno == EINTR;

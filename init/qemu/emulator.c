@@ -185,10 +185,9 @@ static bool talk(struct qmp *q, const struct asking *a)
 		struct pollfd pfd = {.fd = q->fd,
 				     .events =
 					     (short)(POLLIN | (qmp_wants_write(q) ? POLLOUT : 0))};
-		uint64_t now = clock_now();
+		int left = clock_left_ms(end);
 
-		if (now >= end ||
-		    (poll(&pfd, 1, (int)((end - now) / 1000000) + 1) < 0 && errno != EINTR))
+		if (left == 0 || (poll(&pfd, 1, left) < 0 && errno != EINTR))
 			return false;
 		if (pfd.revents && !qmp_readable(q))
 			return false;
