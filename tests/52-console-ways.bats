@@ -159,6 +159,26 @@ END
     refute_output --partial 'GNU Mach 1.8+'
 }
 
+@test "the program that shows the own terminal is killed, or stopped: the log is still seen, and whole" {
+    host_env
+    for fault in KILL STOP; do
+        # shellcheck disable=SC2016 # the shell below expands it
+        talk -t 60 sh -c 'echo "$$" >"$0"; exec "$@"' "$T/pid" "${ENV[@]}" "$VM" run :: \
+            'expect:ready: login prompt' 'expect:exit status 0' eof >"$T/seen" 3>&- &
+        talking=$!
+        PIDS+=("$talking")
+        wait_until 60 grep -qF 'ready: login prompt' "$T/seen"
+        kill -"$fault" "$(pgrep -P "$(cat "$T/pid")" -f 'console --own')"
+        vm stop
+        wait "$talking"
+        sed 's/^[^ ]* //' "$T/log/qemu.log" | grep '^vm: ' >"$T/logged"
+        tr -d '\r' <"$T/seen" | grep -aoE 'vm: .*' |
+            sed -n '/this terminal is/,$p' >"$T/shown"
+        diff "$T/logged" "$T/shown"
+        rm -r "$T/log"
+    done
+}
+
 @test "docker run -it, and docker attach to it" {
     C=$ID-own
     CONTAINERS+=("$C")

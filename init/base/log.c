@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -15,6 +16,7 @@
 
 static int log_fd = -1;
 static int event_fd = -1;
+static int through_fd = -1;
 static unsigned long lost;
 static uint64_t started;
 
@@ -54,6 +56,12 @@ void log_files(int fd, int events_fd)
 	event_fd = events_fd;
 }
 
+void log_through(int fd)
+{
+	fd_close(&through_fd);
+	through_fd = fd;
+}
+
 unsigned long log_lost(void)
 {
 	return lost;
@@ -75,12 +83,32 @@ void clock_utc(char out[CLOCK_UTC])
 	memcpy(out, text, CLOCK_UTC);
 }
 
+/* How much of it the reader of log_through() gets: all, unless it has stopped reading. */
+static size_t write_through(const char *text, size_t n)
+{
+	size_t done = 0;
+
+	while (through_fd >= 0 && done < n) {
+		size_t part = n - done < PIPE_BUF ? n - done : PIPE_BUF; /* whole or not at all */
+
+		if (!write_all(through_fd, text + done, part))
+			break;
+		done += part;
+	}
+	return done;
+}
+
 /* To standard error. Where the serial console is shown there (guest/consoles.h), the terminal is
  * raw, and lines need a beginning and ends of their own. */
 static void write_stderr(const char *text, size_t n)
 {
 	struct termios t;
+	size_t done = write_through(text, n);
 
+	text += done;
+	n -= done;
+	if (n == 0)
+		return;
 	if (tcgetattr(STDERR_FILENO, &t) != 0 || (t.c_oflag & OPOST)) {
 		(void)write_all(STDERR_FILENO, text, n);
 		return;

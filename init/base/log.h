@@ -27,6 +27,10 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
  * neither before the next call of log_files(), which closes the former ones. */
 void log_files(int fd, int events_fd);
 
+/* What is for standard error goes to FD first, a pipe that does not block, and only there if it
+ * takes it: somebody reads it who shares the terminal. -1: no more. The log owns FD. */
+void log_through(int fd);
+
 /* Lines that went to qemu.log or events.jsonl and could not be written, since the start. */
 unsigned long log_lost(void);
 

@@ -16,7 +16,10 @@
 
 #include "base/error.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/weave.h"
+#include "guest/consoles.h"
 #include "host/terminal.h"
 
 #define MENU_KEY	 '\035'
@@ -33,7 +36,9 @@ enum outcome { GOES_ON, LEFT, ENDED };
 
 struct console {
 	char **envp;
-	int fd; /* to PID 1, non-blocking */
+	int fd;	     /* to PID 1, non-blocking */
+	int log;     /* PID 1's log lines for this terminal, non-blocking; -1: none */
+	struct weave weave;
 	bool terminal, read_only, own;
 	bool input_ended;
 	enum menu menu;
@@ -41,9 +46,24 @@ struct console {
 	char typed[1024];
 };
 
-static void say(const char *text)
+static void say(struct console *c, const char *text)
 {
+	c->weave.mid_line = false;
 	(void)write_all(STDOUT_FILENO, text, strlen(text));
+}
+
+/* What PID 1 has logged since. False: the terminal is gone. */
+static bool take_log(struct console *c)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(c->log, buf, sizeof buf)) > 0)
+		if (!weave_log(&c->weave, buf, (size_t)n, clock_now()))
+			return false;
+	if (n == 0)
+		fd_close(&c->log);
+	return true;
 }
 
 /* ---- the menu ---------------------------------------------------------------------------- */
@@ -57,11 +77,11 @@ static void show_status(const struct console *c)
 }
 
 /* What PID 1 does without an answer that anybody would wait for. */
-static void order(const struct console *c, const char *request, const char *what)
+static void order(struct console *c, const char *request, const char *what)
 {
 	int fd = client_connect(c->envp, request);
 
-	say(fd < 0 ? "[PID 1 does not answer]\r\n" : what);
+	say(c, fd < 0 ? "[PID 1 does not answer]\r\n" : what);
 	fd_close(&fd);
 }
 
@@ -74,7 +94,7 @@ static enum outcome menu_key(struct console *c, char key)
 		if (key == 'y')
 			order(c, "stop --now", "[cutting the power]\r\n");
 		else
-			say("[no]\r\n");
+			say(c, "[no]\r\n");
 		return GOES_ON;
 	}
 	switch (key) {
@@ -83,14 +103,14 @@ static enum outcome menu_key(struct console *c, char key)
 	case 's': show_status(c); break;
 	case 'p': order(c, "stop", "[asking the guest to power off]\r\n"); break;
 	case 'q':
-		say("[cut the guest's power without asking it? y/n]\r\n");
+		say(c, "[cut the guest's power without asking it? y/n]\r\n");
 		c->menu = MENU_QUIT;
 		break;
 	case MENU_KEY:
 		if (!c->read_only)
 			c->typed[c->typed_len++] = key;
 		break;
-	default: say("[back]\r\n"); break;
+	default: say(c, "[back]\r\n"); break;
 	}
 	return GOES_ON;
 }
@@ -100,7 +120,7 @@ static enum outcome on_key(struct console *c, char key)
 	if (c->terminal && c->menu != MENU_CLOSED)
 		return menu_key(c, key);
 	if (c->terminal && key == MENU_KEY) {
-		say("\r\n[l leave, b break, s status, p power down, q quit: cut the power, "
+		say(c, "\r\n[l leave, b break, s status, p power down, q quit: cut the power, "
 		    "Ctrl-] send Ctrl-]]\r\n");
 		c->menu = MENU_OPEN;
 		return GOES_ON;
@@ -114,7 +134,7 @@ static enum outcome on_key(struct console *c, char key)
 /* ---- moving bytes ------------------------------------------------------------------------ */
 
 /* From PID 1 to the terminal. */
-static enum outcome show(const struct console *c)
+static enum outcome show(struct console *c)
 {
 	char buf[8192];
 	ssize_t n = read(c->fd, buf, sizeof buf);
@@ -123,7 +143,7 @@ static enum outcome show(const struct console *c)
 		return GOES_ON;
 	if (n <= 0)
 		return ENDED;
-	return write_all(STDOUT_FILENO, buf, (size_t)n) ? GOES_ON : LEFT;
+	return weave_guest(&c->weave, buf, (size_t)n, clock_now()) ? GOES_ON : LEFT;
 }
 
 static void send_typed(struct console *c)
@@ -162,11 +182,13 @@ static enum outcome relay_bytes(struct console *c)
 
 	while (outcome == GOES_ON) {
 		bool room = c->typed_len < sizeof c->typed;
+		uint64_t due = weave_due(&c->weave);
 		struct pollfd p[] = {
 			{.fd = c->fd, .events = (short)(POLLIN | (c->typed_len ? POLLOUT : 0))},
-			{.fd = room && !c->input_ended ? STDIN_FILENO : -1, .events = POLLIN}};
+			{.fd = room && !c->input_ended ? STDIN_FILENO : -1, .events = POLLIN},
+			{.fd = c->log, .events = POLLIN}};
 
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 3, due ? clock_left_ms(due) : -1) < 0)
 			continue;
 		if (p[1].revents)
 			outcome = take_keys(c);
@@ -174,6 +196,11 @@ static enum outcome relay_bytes(struct console *c)
 			send_typed(c);
 		if (outcome == GOES_ON && (p[0].revents & (POLLIN | POLLHUP | POLLERR)))
 			outcome = show(c);
+		if (outcome == GOES_ON && p[2].revents && !take_log(c))
+			outcome = LEFT;
+		due = weave_due(&c->weave);
+		if (due && clock_now() >= due && !weave_flush(&c->weave))
+			outcome = LEFT;
 		if (c->input_ended && c->typed_len == 0 && !shut)
 			shut = shutdown(c->fd, SHUT_WR) == 0;
 	}
@@ -226,8 +253,15 @@ static enum outcome session(struct console *c, bool all, int *status)
 	}
 	enum outcome outcome = relay_bytes(c);
 
+	if (c->log >= 0) {
+		/* PID 1's last lines come when we are gone, and begin a line of their own. */
+		(void)take_log(c);
+		(void)weave_flush(&c->weave);
+		if (c->weave.mid_line)
+			say(c, "\r\n");
+	}
 	if (c->terminal) {
-		say(TIDY);
+		say(c, TIDY);
 		catch_signals(false);
 		terminal_restore();
 	}
@@ -235,19 +269,22 @@ static enum outcome session(struct console *c, bool all, int *status)
 }
 
 /* The own terminal was left: wait for Enter. False when the guest or the terminal is gone. */
-static bool come_back(const struct console *c)
+static bool come_back(struct console *c)
 {
 	_cleanup_fd_ int gone = client_connect(c->envp, "wait exit");
 	char line[256];
 
 	(void)signal(SIGINT, SIG_IGN); /* ^C is PID 1's now */
 	(void)signal(SIGQUIT, SIG_IGN);
-	say("\n[the guest runs on; Enter comes back, Ctrl-C stops it]\n");
+	say(c, "\n[the guest runs on; Enter comes back, Ctrl-C stops it]\n");
 	for (;;) {
 		struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-				     {.fd = gone, .events = POLLIN}};
+				     {.fd = gone, .events = POLLIN},
+				     {.fd = c->log, .events = POLLIN}};
 
-		if (gone < 0 || (poll(p, 2, -1) > 0 && p[1].revents))
+		if (gone < 0 || (poll(p, 3, -1) > 0 && p[1].revents))
+			return false;
+		if (p[2].revents && !take_log(c))
 			return false;
 		if (!p[0].revents)
 			continue;
@@ -262,7 +299,7 @@ static bool come_back(const struct console *c)
 
 int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 {
-	struct console c = {.envp = envp};
+	struct console c = {.envp = envp, .log = -1, .weave = {.out = STDOUT_FILENO}};
 	bool all = true;
 	int status = EXIT_CLEAN;
 
@@ -271,6 +308,8 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 			c.read_only = true;
 		else if (strcmp(argv[i], "--own") == 0)
 			c.own = true;
+		else if (strcmp(argv[i], "--log") == 0 && c.own)
+			c.log = CONSOLE_LOG_FD;
 		else
 			return cmd_usage(self, "unknown argument", argv[i]);
 	}
@@ -284,7 +323,7 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 
 		if (outcome == LEFT && c.own && c.terminal && !c.input_ended && come_back(&c)) {
 			all = false;
-			say("[the serial console; Ctrl-] for the menu]\n");
+			say(&c, "[the serial console; Ctrl-] for the menu]\n");
 			continue;
 		}
 		if (!c.own && c.terminal && status == EXIT_CLEAN)

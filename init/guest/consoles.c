@@ -7,6 +7,7 @@
 #include "guest/consoles.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -133,10 +134,38 @@ static bool terminal_wanted(const struct settings *s)
 	       (s->serial_stdio == STDIO_AUTO && terminal_is_ours(STDIN_FILENO));
 }
 
+/* Log lines for the terminal go through the child from now on. Its end of the pipe, -1 without. */
+static int divert_log(struct supervisor *v)
+{
+	int fds[2];
+
+	if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) ||
+	    pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	log_through(fds[1]);
+	v->consoles.log_lines = fds[0];
+	return fds[0];
+}
+
+/* The child is gone: the terminal is as it was, and log lines go there directly, first those that
+ * it has not printed. */
+static void take_terminal_back(struct supervisor *v)
+{
+	char buf[1024];
+	ssize_t n;
+
+	v->consoles.terminal = 0;
+	terminal_restore();
+	log_through(-1);
+	while (v->consoles.log_lines >= 0 && (n = read(v->consoles.log_lines, buf, sizeof buf)) > 0)
+		(void)write_all(STDERR_FILENO, buf, (size_t)n);
+	fd_close(&v->consoles.log_lines);
+}
+
 static void start_terminal(struct supervisor *v)
 {
 	char run_dir[RUN_PATH_MAX];
-	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL};
+	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL, NULL};
 	char *envp[] = {run_dir, NULL};
 	struct child c = {.path = "/proc/self/exe",
 			  .argv = argv,
@@ -146,12 +175,19 @@ static void start_terminal(struct supervisor *v)
 	struct error err = {0};
 
 	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", v->plan->s.run_dir);
-	if (terminal_remember(STDIN_FILENO))
+	if (terminal_remember(STDIN_FILENO)) {
+		int lines = divert_log(v);
+
 		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
+		if (lines >= 0) {
+			argv[3] = (char *)"--log";
+			c.fds[c.fd_count++] = (struct child_fd){lines, CONSOLE_LOG_FD};
+		}
+	}
 	v->consoles.terminal = child_start(&c, NULL, &err);
 	if (v->consoles.terminal > 0)
 		return;
-	v->consoles.terminal = 0;
+	take_terminal_back(v);
 	log_warning("this terminal does not become the serial console: %s", err.message);
 }
 
@@ -159,13 +195,12 @@ bool consoles_reaped(struct supervisor *v, pid_t pid)
 {
 	if (v->consoles.terminal != pid)
 		return false;
-	v->consoles.terminal = 0;
-	terminal_restore();
+	take_terminal_back(v);
 	return true;
 }
 
 /* The child has seen the end of the console: it prints what it has and goes. */
-static void wait_for_terminal(const struct supervisor *v)
+static void wait_for_terminal(struct supervisor *v)
 {
 	pid_t pid = v->consoles.terminal;
 
@@ -176,7 +211,7 @@ static void wait_for_terminal(const struct supervisor *v)
 
 	if (fd < 0 || poll(&p, 1, LAST_WORDS_MS) <= 0)
 		(void)kill(pid, SIGKILL);
-	terminal_restore();
+	take_terminal_back(v);
 }
 
 /* ---- all of them ------------------------------------------------------------------------- */
@@ -186,6 +221,7 @@ bool consoles_open(struct supervisor *v, struct error *err)
 	const struct settings *s = &v->plan->s;
 	bool terminal = terminal_wanted(s);
 
+	v->consoles.log_lines = -1;
 	console_log_open(&v->consoles.log, s, &v->plan->identity, !terminal);
 	if (!open_serial(v, err) || !open_monitor(v, err))
 		return false;

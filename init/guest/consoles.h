@@ -15,7 +15,11 @@ struct supervisor;
 struct consoles {
 	struct console_log log;
 	pid_t terminal; /* `vm console` on our own terminal; 0: none */
+	int log_lines;	/* what of our log it has not read; -1: none */
 };
+
+/* Where `vm console --own --log` finds our log lines: it alone knows where the guest's end. */
+#define CONSOLE_LOG_FD 3
 
 /* Set up both relays with their listeners, the logs, and the own terminal. */
 bool consoles_open(struct supervisor *v, struct error *err);
