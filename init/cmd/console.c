@@ -36,8 +36,8 @@ enum outcome { GOES_ON, LEFT, ENDED };
 
 struct console {
 	char **envp;
-	int fd;	     /* to PID 1, non-blocking */
-	int log;     /* PID 1's log lines for this terminal, non-blocking; -1: none */
+	int fd;	 /* to PID 1, non-blocking */
+	int log; /* PID 1's log lines for this terminal, non-blocking; -1: none */
 	struct weave weave;
 	bool terminal, read_only, own;
 	bool input_ended;
@@ -121,7 +121,7 @@ static enum outcome on_key(struct console *c, char key)
 		return menu_key(c, key);
 	if (c->terminal && key == MENU_KEY) {
 		say(c, "\r\n[l leave, b break, s status, p power down, q quit: cut the power, "
-		    "Ctrl-] send Ctrl-]]\r\n");
+		       "Ctrl-] send Ctrl-]]\r\n");
 		c->menu = MENU_OPEN;
 		return GOES_ON;
 	}

@@ -179,7 +179,8 @@ static void test_many_lines(void **state)
 	assert_true(n > 0);
 	seen[n] = '\0';
 	for (char *at = strtok(seen, "\r\n"); at; at = strtok(NULL, "\r\n"), count++)
-		assert_string_equal(at, count == 0 ? "mid" : "vm: 0123456789abcdef0123456789abcdef");
+		assert_string_equal(at,
+				    count == 0 ? "mid" : "vm: 0123456789abcdef0123456789abcdef");
 	assert_int_equal(count, 301);
 }
 
