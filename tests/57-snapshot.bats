@@ -54,8 +54,9 @@ is_paused() {
     run vm exec "kill -0 $pid"
     assert_failure
 
-    talk telnet 127.0.0.1 "$PORT" :: 'expect:login: ' send: 'expect:login: ' 'expect:still here' \
-        >"$T/talk" 2>&1 3>&- &
+    # It types behind the command: what it types during one is echoed into that one's output.
+    talk telnet 127.0.0.1 "$PORT" :: 'expect:login: ' 'expect:still here' 'expect:login: ' \
+        'nudge:\r' 'expect:login: ' >"$T/talk" 2>&1 3>&- &
     client=$!
     PIDS+=("$client")
     clients() { [ "$(vm status --json | jq .console.clients)" -ge 1 ]; }
