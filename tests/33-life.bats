@@ -137,8 +137,10 @@ no_qemu_left() {
 @test "vm reset and SIGUSR2 reset the machine, which becomes ready again" {
     start_mach
     run -0 vm reset
-    wait_until 30 said 'the machine was reset'
-    wait_until 60 vm health
+    # It is the new guest that is waited for.
+    run -0 vm wait --timeout 60
+    assert_equal "$(grep -c 'ready: login prompt' "$T/out")" 2
+    said 'the machine was reset'
     kill -USR2 "$VM_PID"
     wait_until 30 bash -c "[ \$(grep -c 'the machine was reset' '$T/out') -eq 2 ]"
     wait_until 60 vm health

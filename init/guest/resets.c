@@ -45,12 +45,20 @@ static bool is_loop(struct supervisor *v)
 	return l->resets >= LOOP_RESETS;
 }
 
-/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault: before
- * anything was printed that is no one's mistake, unless it is the end. */
+/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault. That one
+ * is part of the reset before it, also when we are late and have seen the guest's first bytes
+ * behind it already. */
+static bool is_firmwares(const struct supervisor *v)
+{
+	return v->life.firmware_due && v->debug_log.fault.triple &&
+	       fault_in_firmware(&v->debug_log.fault);
+}
+
+/* Before anything was printed a fault is no one's mistake, unless it is the end. */
 static bool is_triple_fault(const struct supervisor *v)
 {
-	return v->debug_log.fault.triple && (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
-	       !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
+	return v->debug_log.fault.triple && !is_firmwares(v) &&
+	       (v->cause != CAUSE_NONE || v->phases.first_byte_ns) && !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
 }
 
 /* Of several processors the log does not say which one it was. */
@@ -79,7 +87,6 @@ static bool is_fatal(struct supervisor *v, char *what, size_t size)
 	const struct marker *m = v->life.suspicion.marker;
 	char fault[120] = "";
 
-	drain(v);
 	bool loop = is_loop(v);
 
 	if (is_triple_fault(v)) {
@@ -155,6 +162,7 @@ bool resets_last(struct supervisor *v)
 {
 	char what[FATAL_TEXT];
 
+	drain(v);
 	if (v->life.panicked || !is_fatal(v, what, sizeof what))
 		return false;
 	v->life.panicked = true;
@@ -166,14 +174,29 @@ bool resets_last(struct supervisor *v)
 
 /* ---- resets ------------------------------------------------------------------------------ */
 
+/* The guest may be held while it is reset; a debugger would take that for an interruption. */
+static bool may_hold(const struct supervisor *v)
+{
+	return v->state == VM_RUNNING && !v->plan->s.gdb && v->snapshot.action == SNAPSHOT_NONE &&
+	       v->save.saving == SAVING_NOTHING;
+}
+
 /* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
  * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). That is until the guest prints
- * something: SeaBIOS resets once more by itself when it finds that it has run before. */
+ * something: SeaBIOS resets once more by itself when it finds that it has run before.
+ *
+ * What the guest prints and the word of its reset come on two ways: the processors stand still
+ * until the old bytes are told from the new ones. */
 bool supervisor_reset(struct supervisor *v)
 {
+	if (v->qmp.state != QMP_READY)
+		return false;
 	v->resetting = RESET_ASKED;
-	return v->qmp.state == QMP_READY &&
-	       qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
+	/* Who begins to wait for the guest now waits for the new one. */
+	v->life.ready = v->login_seen = false;
+	if (may_hold(v))
+		v->held = qmp_send(&v->qmp, "stop", NULL, NULL, NULL);
+	return qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
 	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
 }
 
@@ -184,12 +207,21 @@ void supervisor_reset_done(struct supervisor *v)
 		(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
 }
 
+static void let_run(struct supervisor *v)
+{
+	if (v->held && v->save.saving == SAVING_NOTHING)
+		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	v->held = false;
+}
+
 void resets_on_event(struct supervisor *v, bool guest)
 {
 	char what[FATAL_TEXT];
 
+	drain(v);
+	bool firmwares = guest && is_firmwares(v);
+
 	if (!guest) {
-		drain(v);
 		v->resetting = v->resetting == RESET_ASKED ? RESET_SEEN : v->resetting;
 		v->life.resets = 0; /* whatever the guest was at, this one is not its */
 	}
@@ -197,10 +229,15 @@ void resets_on_event(struct supervisor *v, bool guest)
 
 	event("reset", "\"guest\":%s", guest ? "true" : "false");
 	v->debug_log.fault = (struct fault_text){0};
+	v->life.firmware_due = !firmwares;
 	if (v->cause != CAUSE_NONE) /* it is its end here */
 		return;
-	log_info(guest ? "the guest rebooted" : "the machine was reset");
-	life_restart(v);
+	if (!firmwares) {
+		log_info(guest ? "the guest rebooted" : "the machine was reset");
+		life_restart(v);
+	}
+	if (!guest)
+		let_run(v);
 	if (fatal && !v->life.panicked)
 		proof_panicked(v, what);
 }

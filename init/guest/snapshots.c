@@ -400,7 +400,7 @@ void snapshots_request(struct supervisor *v, struct control *c, int slot, const 
 	w->slot = slot;
 	w->number = c->clients[slot].number;
 	w->since_ns = clock_now();
-	w->was_running = v->state == VM_RUNNING;
+	w->was_running = v->state == VM_RUNNING || v->held;
 	if (w->replacing)
 		replace(v);
 	else

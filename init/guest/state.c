@@ -282,7 +282,7 @@ bool state_save(struct supervisor *v, enum saving what, struct error *err)
 	}
 	st->saving = what;
 	st->mapped_ram = use_mapped_ram(v);
-	st->was_running = v->state == VM_RUNNING || v->state == VM_STOPPING;
+	st->was_running = v->state == VM_RUNNING || v->state == VM_STOPPING || v->held;
 	st->since_ns = clock_now();
 	st->migrating = true;
 	log_info("saving the guest's state");

@@ -355,7 +355,7 @@ static void tear_down(struct supervisor *v)
 bool supervisor_restart(struct supervisor *v, struct error *err)
 {
 	v->ports_open = 0;
-	v->ran = v->retrying = v->login_seen = v->io_error = v->weighing = false;
+	v->ran = v->retrying = v->login_seen = v->io_error = v->weighing = v->held = false;
 	v->resetting = RESET_NONE;
 	v->cause = CAUSE_NONE;
 	v->running_ns = v->qmp_ns = 0;

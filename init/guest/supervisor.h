@@ -91,6 +91,7 @@ struct supervisor {
 	bool retried; /* with TCG, after KVM chosen automatically failed */
 	/* By our reset button a reboot does not end QEMU until the guest prints after it. */
 	enum { RESET_NONE, RESET_ASKED, RESET_SEEN } resetting;
+	bool held;	 /* for the reset button */
 	bool given_up;	 /* QEMU cannot be talked to: that has been said, and it is being ended */
 	bool net_lost;	 /* passt has ended under a running QEMU */
 	bool io_error;	 /* paused by a disk error of the host's */
