@@ -58,7 +58,8 @@ static bool is_firmwares(const struct supervisor *v)
 static bool is_triple_fault(const struct supervisor *v)
 {
 	return v->debug_log.fault.triple && !is_firmwares(v) &&
-	       (v->cause != CAUSE_NONE || v->phases.first_byte_ns) && !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
+	       (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
+	       !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
 }
 
 /* Of several processors the log does not say which one it was. */
