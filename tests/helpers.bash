@@ -28,7 +28,13 @@ teardown() {
 }
 
 vm_teardown() {
-    local c pid left=0
+    local c pid said left=0
+    for said in "$BATS_TEST_TMPDIR"/out "$BATS_TEST_TMPDIR"/*/out; do
+        if [ -z "$BATS_TEST_COMPLETED" ] && [ -f "$said" ]; then
+            echo "--- ${said#"$BATS_TEST_TMPDIR/"}, of vm run"
+            tail -n 40 "$said"
+        fi
+    done
     for c in "${CONTAINERS[@]}"; do
         if [ -z "$BATS_TEST_COMPLETED" ]; then
             echo "--- log of $c"

@@ -35,9 +35,27 @@ void debug_log_reopen(struct debug_log *l)
 void debug_log_attach(struct debug_log *l, int pipe)
 {
 	l->pipe = pipe;
-	l->fault = (struct fault_text){0};
+	l->fault = l->latest = (struct fault_text){0};
 	if (pipe >= 0)
 		(void)loop_add(l->epoll, pipe, EPOLLIN, (struct loop_ref){.type = REF_DEBUG});
+}
+
+/* One line, N bytes. The firmware's fault is none of the guest's, and does not take its place when
+ * both have come before anybody looked. */
+static void look_for_fault(struct debug_log *l, const char *line, size_t n)
+{
+	const struct fault_text none = {0};
+	bool known = l->fault.where[0];
+
+	fault_line(&l->latest, line, n);
+	if (!l->latest.triple)
+		return;
+	if (fault_in_firmware(&l->latest))
+		l->fault = known ? l->fault : none;
+	else if (l->latest.where[0] || !known)
+		l->fault = l->latest;
+	if (l->latest.where[0])
+		l->latest = none;
 }
 
 /* The N bytes at the buffer's start, whole lines if there is any end of one. */
@@ -54,7 +72,7 @@ static void keep(struct debug_log *l, size_t n)
 		const uint8_t *eol = memchr(l->buf + at, '\n', n - at);
 		size_t len = eol ? (size_t)(eol - (l->buf + at)) : n - at;
 
-		fault_line(&l->fault, (const char *)l->buf + at, len);
+		look_for_fault(l, (const char *)l->buf + at, len);
 		at += len + 1;
 	}
 	l->held -= n;

@@ -22,7 +22,8 @@ struct debug_log {
 	size_t held; /* bytes of BUF: a line that has no end yet */
 	bool told;   /* that the oldest is dropped */
 	uint64_t bytes;
-	struct fault_text fault;
+	struct fault_text fault;  /* the guest's last triple fault */
+	struct fault_text latest; /* being read: whose it is its place tells */
 	uint8_t buf[65536];
 };
 

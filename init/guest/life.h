@@ -43,7 +43,7 @@ struct life {
 	bool dead;	   /* no processor can run any more */
 	bool unwritten;	   /* cut off before it had written anything */
 	unsigned resets;   /* in a row that came to no phase */
-	bool firmware_due; /* the next reset may be the firmware's own, part of the last one */
+	bool was_reset;	   /* since QEMU's start */
 	uint64_t resets_since_ns;
 	struct fault_text fault; /* the last triple fault among them */
 	uint64_t boot_left_ns;	 /* of VM_BOOT_TIMEOUT, while a debugger holds the guest */

@@ -39,26 +39,24 @@ static bool is_loop(struct supervisor *v)
 		l->resets_since_ns = now;
 		l->fault = (struct fault_text){0};
 	}
-	if (v->debug_log.fault.triple && !fault_in_firmware(&v->debug_log.fault))
+	if (v->debug_log.fault.triple)
 		l->fault = v->debug_log.fault;
 	l->resets += !got_anywhere(v);
 	return l->resets >= LOOP_RESETS;
 }
 
-/* SeaBIOS, when it finds that it has run before, resets once more, if need be by a fault. That one
- * is part of the reset before it, also when we are late and have seen the guest's first bytes
- * behind it already. */
+/* SeaBIOS, when it finds that it has run before, resets once more, by the keyboard's controller,
+ * the chip set and a fault, each of which may be a reset of its own. Before the guest was seen they
+ * are part of the reset before them. */
 static bool is_firmwares(const struct supervisor *v)
 {
-	return v->life.firmware_due && v->debug_log.fault.triple &&
-	       fault_in_firmware(&v->debug_log.fault);
+	return v->life.was_reset && v->phases.first_byte_ns == 0 && !v->life.ready;
 }
 
 /* Before anything was printed a fault is no one's mistake, unless it is the end. */
 static bool is_triple_fault(const struct supervisor *v)
 {
-	return v->debug_log.fault.triple && !is_firmwares(v) &&
-	       (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
+	return v->debug_log.fault.triple && (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
 	       !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
 }
 
@@ -86,9 +84,8 @@ static void drain(struct supervisor *v)
 static bool is_fatal(struct supervisor *v, char *what, size_t size)
 {
 	const struct marker *m = v->life.suspicion.marker;
-	char fault[120] = "";
-
 	bool loop = is_loop(v);
+	char fault[120] = "";
 
 	if (is_triple_fault(v)) {
 		(void)triple_fault_text(v, &v->debug_log.fault, what, size);
@@ -218,10 +215,12 @@ static void let_run(struct supervisor *v)
 void resets_on_event(struct supervisor *v, bool guest)
 {
 	char what[FATAL_TEXT];
-
-	drain(v);
 	bool firmwares = guest && is_firmwares(v);
 
+	if (firmwares) /* what is on its way may have come behind it already */
+		debug_log_drain(&v->debug_log);
+	else
+		drain(v);
 	if (!guest) {
 		v->resetting = v->resetting == RESET_ASKED ? RESET_SEEN : v->resetting;
 		v->life.resets = 0; /* whatever the guest was at, this one is not its */
@@ -230,7 +229,7 @@ void resets_on_event(struct supervisor *v, bool guest)
 
 	event("reset", "\"guest\":%s", guest ? "true" : "false");
 	v->debug_log.fault = (struct fault_text){0};
-	v->life.firmware_due = !firmwares;
+	v->life.was_reset = true;
 	if (v->cause != CAUSE_NONE) /* it is its end here */
 		return;
 	if (!firmwares) {

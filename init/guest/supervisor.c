@@ -310,8 +310,13 @@ static int run_loop(struct supervisor *v)
 		supervisor_qmp_rearm(v);
 		int n = epoll_wait(v->epoll, events, 32, -1);
 
+		/* QMP first: what it tells of a reset came before the bytes that are there now. */
 		for (int i = 0; i < n; i++)
-			dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
+			if (loop_ref_of(events[i].data.u64).type == REF_QMP)
+				dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
+		for (int i = 0; i < n; i++)
+			if (loop_ref_of(events[i].data.u64).type != REF_QMP)
+				dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
 	}
 }
 
