@@ -311,12 +311,13 @@ static int run_loop(struct supervisor *v)
 		int n = epoll_wait(v->epoll, events, 32, -1);
 
 		/* QMP first: what it tells of a reset came before the bytes that are there now. */
-		for (int i = 0; i < n; i++)
-			if (loop_ref_of(events[i].data.u64).type == REF_QMP)
-				dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
-		for (int i = 0; i < n; i++)
-			if (loop_ref_of(events[i].data.u64).type != REF_QMP)
-				dispatch(v, loop_ref_of(events[i].data.u64), events[i].events);
+		for (int i = 0; i < 2 * n; i++) {
+			const struct epoll_event *e = &events[i % n];
+			struct loop_ref ref = loop_ref_of(e->data.u64);
+
+			if ((ref.type == REF_QMP) == (i < n))
+				dispatch(v, ref, e->events);
+		}
 	}
 }
 
