@@ -138,7 +138,7 @@ no_qemu_left() {
     start_mach
     run -0 vm reset
     # It is the new guest that is waited for.
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     assert_equal "$(grep -c 'ready: login prompt' "$T/out")" 2
     said 'the machine was reset'
     kill -USR2 "$VM_PID"
@@ -271,7 +271,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     waiter=$!
     PIDS+=("$waiter")
     vm monitor cont
-    run -0 vm wait --for login --timeout 60
+    run -0 vm wait --for login --timeout $((60 * PATIENCE))
     vm stop
     wait "$waiter"
     grep -q 'exit status 0' "$T/waited"

@@ -34,7 +34,7 @@ health_says() {
 
 @test "phases come in their order, with times since both starts, in status, events and log" {
     host_vm
-    run -0 vm wait --for login --timeout 60
+    run -0 vm wait --for login --timeout $((60 * PATIENCE))
     assert_output 'login prompt on the serial console'
     vm status --json >"$T/status"
     run jq -r '.phases[] | select(.kind == "progress" or .kind == "ready") | .name' "$T/status"
@@ -57,10 +57,10 @@ health_says() {
     # The forward accepts at once, and there is nothing behind it.
     wait_until 10 bash -c "</dev/tcp/127.0.0.1/$SSH"
     health_says 'not yet that the guest'
-    run -0 vm wait --timeout 90
+    run -0 vm wait --timeout $((90 * PATIENCE))
     assert_output --partial "ready: the guest's sshd answers after"
     said "vm: ready: the guest's sshd answers"
-    run -0 vm wait --for http --timeout 60
+    run -0 vm wait --for http --timeout $((60 * PATIENCE))
     assert_output "the guest's web server answers"
     run -0 vm health
     # Dead again, and back.
@@ -73,20 +73,20 @@ health_says() {
 
 @test "ready by http, by any marker of one's own, and when the guest runs" {
     linux VM_READY=http
-    run -0 vm wait --timeout 90
+    run -0 vm wait --timeout $((90 * PATIENCE))
     assert_output --partial "ready: the guest's web server answers after"
     run -0 vm stop
 
     printf 'progress greeting machsh on\nready shell machsh on GNU Mach\n' >"$T/markers"
     host_vm VM_READY=marker VM_MARKERS="$T/markers"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     assert_output --partial 'ready: marker on the serial console after'
     run jq -r '.phases[].name' <<<"$(vm status --json)"
     assert_output $'greeting\nshell'
     run -0 vm stop
 
     sector SILENT VM_READY=running
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     assert_output --partial 'ready: the guest runs after'
 }
 
@@ -125,7 +125,7 @@ health_says() {
 
 @test "QEMU that does not answer is not healthy" {
     host_vm
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     qemu=$(vm status --json | jq .qemu.pid)
     kill -STOP "$qemu"
     run vm health
@@ -164,7 +164,7 @@ health_says() {
     # A guest that is ready in time loses its snapshot, and so does a throwaway disk.
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/COUNT.qcow2" \
         VM_BOOT_TIMEOUT=60 VM_BOOT_RETRIES=2 VM_READY=running
-    run -0 vm wait --timeout 30
+    run -0 vm wait --timeout $((30 * PATIENCE))
     run vm stop --now
     run qemu-img snapshot -l "$T/COUNT.qcow2"
     refute_output --partial vm-boot
@@ -178,7 +178,7 @@ health_says() {
 @test "a guest that has panicked ends with status 80 and its last words" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach panic 'panic '
     host_vm_exit
     assert_equal "$STATUS" 80
@@ -186,7 +186,7 @@ health_says() {
     grep -q 'vm:   | panic ' "$T/out"
 
     linux
-    run -0 vm wait --timeout 90
+    run -0 vm wait --timeout $((90 * PATIENCE))
     on_linux 'echo c >/proc/sysrq-trigger' 'end Kernel panic'
     host_vm_exit
     assert_equal "$STATUS" 80
@@ -201,7 +201,7 @@ on_mach() {
 @test "a text that looks like a panic, or like the end, does not end a guest that lives" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach 'echo panic {cpu0} ../kern/x.c:1: f: no; echo "Shutdown completed successfully, now in tight loop."; echo "You can safely power off the system or hit ctl-alt-del to reboot"; echo panic "{cpu0}" done' 'done'
     wait_until 30 said 'taken for text'
     run -0 vm health
@@ -211,7 +211,7 @@ on_mach() {
 @test "VM_ON_PANIC=keep and pause leave the guest to the debugger, unhealthy" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" VM_ON_PANIC=pause
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach panic 'panic '
     wait_until 30 health_says 'the guest panicked'
     wait_until 10 bash -c "$(declare -p ENV VM); \"\${ENV[@]}\" \"\$VM\" monitor info status | grep -q paused"
@@ -223,7 +223,7 @@ on_mach() {
 
     # GNU Mach resets the machine 12 s after: QEMU is still there then, and paused.
     host_vm SERIAL_PORT="$PORT" VM_ON_PANIC=keep
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach panic 'panic '
     wait_until 30 health_says 'the guest panicked'
     run -0 vm monitor info status
@@ -248,10 +248,10 @@ on_mach() {
 @test "VM_ON_REBOOT=restart lets the guest start again, ready anew" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" VM_ON_REBOOT=restart
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach reboot rebooting
     wait_until 60 said 'the guest rebooted'
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     assert_equal "$(grep -c 'vm: ready: login prompt' "$T/out")" 2
     run -0 vm stop
 }
@@ -259,7 +259,7 @@ on_mach() {
 @test "GNU Mach's tight loop is the end of the guest: status 0 without waiting" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach 'halt -k' 'ctl-alt-del'
     host_vm_exit
     assert_equal "$STATUS" 0
@@ -270,7 +270,7 @@ on_mach() {
     # GNU Mach says it before its console is up (HURD.md), so that this one says it by hand.
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach 'echo "APIC: ignoring LAPIC ID 0x1: NCPUS=1 limit reached"' 'machsh# '
     wait_until 30 said 'vm:   hint: this kernel is uniprocessor: QEMU_SMP=1 is what it uses'
     run -0 vm stop
@@ -290,7 +290,7 @@ on_mach() {
     assert_failure 77
     run vm stop --now
     host_vm
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run vm screenshot "$T/screen2.png"
     assert_failure 78
     assert_output --partial 'this guest has no display'

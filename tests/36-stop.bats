@@ -25,7 +25,7 @@ assert_clean() {
 
 @test "linux is stopped by ssh: its own poweroff, its file system unmounted" {
     linux VM_STOP_LADDER=ssh VM_SSH_KEY="$GUESTS/linux-key"
-    run -0 vm wait --for ssh --timeout 90
+    run -0 vm wait --for ssh --timeout $((90 * PATIENCE))
     vm exec 'dd if=/dev/urandom of=/data/file bs=64k count=64 2>/dev/null'
     kill -TERM "$VM_PID"
     assert_clean
@@ -35,9 +35,9 @@ assert_clean() {
 
 @test "linux is stopped on its serial console, also while somebody uses it" {
     linux VM_STOP_LADDER=serial
-    run -0 vm wait --timeout 90
+    run -0 vm wait --timeout $((90 * PATIENCE))
     vm send root --enter
-    run -0 vm expect --timeout 30 --from start 'linux# '
+    run -0 vm expect --timeout $((30 * PATIENCE)) --from start 'linux# '
     vm send 'touch /data/x; sleep 1000' --enter
     kill -TERM "$VM_PID"
     assert_clean
@@ -51,7 +51,7 @@ assert_clean() {
     cp "$MACH_MINI" "$T/mach.qcow2"
     chmod 666 "$T/mach.qcow2"
     host_vm VM_GUEST=hurd QEMU_RAM=128 QEMU_NET=none QEMU_DRIVE="$T/mach.qcow2" SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     talk telnet 127.0.0.1 "$PORT" :: send: 'expect:login: ' send:root 'expect:machsh# ' \
         'send:acpi off' 'expect:power button: off' >"$T/talk"
     kill -TERM "$VM_PID"
@@ -66,7 +66,7 @@ assert_clean() {
 @test "a guest that ignores its button is halted on the serial console within the budget" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" VM_STOP_TIMEOUT=9
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec 'acpi off'
     kill -TERM "$VM_PID"
     host_vm_exit 60
@@ -117,7 +117,7 @@ assert_clean() {
     run -0 qemu-img check "$T/linux.qcow2"
 
     linux
-    run -0 vm wait --timeout 90
+    run -0 vm wait --timeout $((90 * PATIENCE))
     vm monitor savevm middle >"$T/savevm" 2>&1 3>&- &
     PIDS+=($!)
     wait_until 10 bash -c "! timeout 1 $(printf '%q ' "${ENV[@]}") $VM monitor info status >/dev/null || [ -s '$T/savevm' ]" || :
@@ -128,7 +128,7 @@ assert_clean() {
 
 @test "an idle PID 1 does not wake up" {
     host_vm
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     # What is left to do after ready has been done when nothing is printed any more.
     strace -f -p "$VM_PID" -o "$T/strace" 2>"$T/strace.err" 3>&- &
     tracer=$!

@@ -4,7 +4,7 @@ load helpers
 mach() {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" "$@"
-    vm wait --timeout 60
+    vm wait --timeout $((60 * PATIENCE))
 }
 
 linux() {
@@ -13,7 +13,7 @@ linux() {
     SSH=$(free_port) PORT=$(free_port)
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" SERIAL_PORT="$PORT" \
         QEMU_HOSTFWDS="tcp:$SSH:22" VM_SSH_KEY="$GUESTS/linux-key" "$@"
-    vm wait --timeout 90
+    vm wait --timeout $((90 * PATIENCE))
 }
 
 @test "vm exec on GNU Mach: output, status, quotes, a line that its shell refuses" {
@@ -136,7 +136,7 @@ linux() {
     assert_failure 1
     assert_output --partial 'vm wait waits for it'
     vm monitor cont
-    vm wait --timeout 60
+    vm wait --timeout $((60 * PATIENCE))
     run vm exec 'echo going; halt'
     assert_failure 69
     host_vm_exit
@@ -145,7 +145,7 @@ linux() {
 
 @test "vm exec --via ssh: output, status, a time that is over, no key" {
     linux
-    run -0 vm wait --for ssh --timeout 60
+    run -0 vm wait --for ssh --timeout $((60 * PATIENCE))
     run -7 vm exec --via ssh 'uname -n; echo err >&2; exit 7'
     assert_output $'linux\nerr'
     run vm exec --via ssh --timeout 1 'sleep 100'
@@ -158,7 +158,7 @@ linux() {
 
 @test "vm send and vm expect: from now, from the start, in time or not" {
     mach
-    run -0 vm expect --from start --timeout 10 'module [0-9]+: machsh'
+    run -0 vm expect --from start --timeout $((10 * PATIENCE)) 'module [0-9]+: machsh'
     assert_output --partial 'module 0: machsh'
     run vm expect --timeout 1 'module [0-9]+: machsh'
     assert_failure 1
@@ -171,7 +171,7 @@ linux() {
     wait "$waiter"
     grep -q '^Welcome, root\.' "$T/expected"
     vm send 'echo a\x62c' --key tab --key ctrl-u 'echo def' --key enter
-    run -0 vm expect --from start --timeout 10 '^def$'
+    run -0 vm expect --from start --timeout $((10 * PATIENCE)) '^def$'
     assert_output def
     run -0 vm send --key break
     run vm send --key nosuch

@@ -6,7 +6,7 @@ linux() {
     chmod 666 "$T/linux.qcow2"
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" \
         VM_SSH_KEY="$GUESTS/linux-key" "$@"
-    vm wait --timeout 90
+    vm wait --timeout $((90 * PATIENCE))
 }
 
 linux_ssh() {
@@ -179,7 +179,7 @@ describe() {
     run -1 vm push "$T" /root
     assert_output --partial 'no guest runs here'
     host_vm
-    vm wait --timeout 60
+    vm wait --timeout $((60 * PATIENCE))
     echo x >"$T/x"
     run -78 vm push "$T/x" /root
     assert_output --partial 'this guest (VM_GUEST=mach) has no files'

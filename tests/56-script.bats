@@ -3,7 +3,7 @@ load helpers
 
 mach() {
     host_vm "$@"
-    vm wait --timeout 60
+    vm wait --timeout $((60 * PATIENCE))
 }
 
 @test "vm script logs in, works and logs out, and shows what came" {

@@ -43,7 +43,7 @@ is_paused() {
     chmod 666 "$T/linux.qcow2"
     PORT=$(free_port)
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" ENABLE_9P=1 SERIAL_PORT="$PORT"
-    run -0 vm wait --timeout 120
+    run -0 vm wait --timeout $((120 * PATIENCE))
     refused 69 'unmount the share in the guest' save one
     assert_output --partial 'snapshot one is not saved: Migration is disabled when VirtFS export path'
     run -0 vm exec 'umount /mnt/share; echo before >/data/file; sync; (n=0; while sleep 0.2; do n=$((n + 1)); echo $n >/tmp/n; done) >/dev/null 2>&1 & echo $! >/tmp/pid'
@@ -83,7 +83,7 @@ is_paused() {
 
 @test "mach-mini: saved, loaded, replaced, deleted, and known after a restart" {
     mach
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec acpi off
     run -0 vm snapshot save off
     run -0 vm exec acpi on
@@ -100,7 +100,7 @@ is_paused() {
     run -0 qemu-img snapshot -l "$T/disk.qcow2"
     assert_output --partial ' off '
     mach
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot load off
     run -0 vm health
     run -0 vm exec acpi
@@ -141,7 +141,7 @@ is_paused() {
     run vm stop --now
     host_vm_exit
     mach VM_ON_PANIC=pause
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save well
     run -0 vm snapshot load early
     run vm health
@@ -154,7 +154,7 @@ is_paused() {
     wait_until 60 panicked
     run -0 vm snapshot load well
     run -0 vm monitor cont
-    run -0 vm wait --timeout 10
+    run -0 vm wait --timeout $((10 * PATIENCE))
     run -0 vm exec echo alive
     assert_output alive
     stop
@@ -162,7 +162,7 @@ is_paused() {
 
 @test "what is refused: names, what is not there, other disks, what is too late" {
     mach
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     for name in 1 -x '' 'a b' 'a"b' ../x "$(printf 'x%.0s' {1..65})" vm-boot; do
         run vm snapshot save "$name"
         assert_failure 64
@@ -178,13 +178,13 @@ is_paused() {
     qemu-img convert -O raw "$MACH_MINI" "$T/disk.img"
     chmod 666 "$T/disk.img"
     host_vm VM_GUEST=mach QEMU_DRIVE="$T/disk.img" QEMU_DRIVE_FORMAT=raw
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     refused 65 "$T/disk.img is a raw disk, which cannot keep a snapshot; use QEMU_DISK_MODE=overlay" save x
     refused 65 'is a raw disk' list
     stop
     refused 65 'is a raw disk' save x
     host_vm VM_GUEST=generic QEMU_KERNEL="$GUESTS/linux-vmlinuz" VM_READY=running QEMU_RAM=64
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     refused 66 'this guest has no disk' save x
     run vm stop --now
     host_vm_exit
@@ -192,7 +192,7 @@ is_paused() {
 
 @test "on a throwaway disk they work while it lasts, and that is said" {
     host_vm
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save gone
     assert_output --partial 'it is on the throwaway disk and goes with it'
     run -0 vm exec acpi off
@@ -226,7 +226,7 @@ is_paused() {
     run -0 qemu-img check "$T/disk.qcow2"
     # A guest that runs cannot take its disk away from under itself; another's holds it.
     mach
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     refused 65 'snapshot second has no memory' load second
     run "${ENV[@]}" VM_RUN_DIR="$T/other" "$VM" snapshot save x
     assert_failure 65
@@ -240,7 +240,7 @@ is_paused() {
     host_env VM_GUEST=mach QEMU_DRIVE="$T/disk.qcow2" QEMU_DISK_MODE=overlay
     refused 66 "$T/disk.qcow2.overlay is not there yet" list
     mach QEMU_DISK_MODE=overlay
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save inside
     stop
     run -0 vm snapshot save outside
@@ -249,7 +249,7 @@ is_paused() {
     run -0 vm snapshot load outside
     assert_equal "$(sha256sum <"$T/disk.qcow2")" "$sum"
     mach QEMU_DISK_MODE=overlay
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot load inside
     run -0 vm exec echo alive
     stop
@@ -257,14 +257,14 @@ is_paused() {
 
 @test "memory of another machine: the disk is loaded, and the guest starts anew from it" {
     mach QEMU_RAM=160
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save big
     stop
     mach QEMU_RAM=128
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     refused 69 'snapshot big is not loaded: ' load big
     assert_output --partial 'the guest starts anew from its disk'
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec echo alive
     assert_output alive
     stop
@@ -277,7 +277,7 @@ is_paused() {
     cp "$MACH_MINI" "$T/small/disk.qcow2"
     chmod 666 "$T/small/disk.qcow2"
     host_vm VM_GUEST=mach QEMU_DRIVE="$T/small/disk.qcow2"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run vm snapshot save big
     failed=$status said=$output
     run -0 vm exec echo alive
@@ -295,7 +295,7 @@ is_paused() {
 
 @test "a stop, and the end of QEMU, in the middle of a snapshot leave a whole image" {
     mach QEMU_RAM=2048
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save first
     vm snapshot save second >"$T/answer" 2>&1 3>&- &
     client=$!
@@ -310,7 +310,7 @@ is_paused() {
     run -0 qemu-img check "$T/disk.qcow2"
 
     mach QEMU_RAM=2048
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     : >"$T/log/events.jsonl"
     qemu=$(vm status --json | jq .qemu.pid)
     vm snapshot save third >"$T/answer" 2>&1 3>&- &
@@ -324,7 +324,7 @@ is_paused() {
     assert_equal "$(cat "$T/answer")" 'snapshot third is not saved: QEMU has ended'
     assert_whole "$T/disk.qcow2"
     mach QEMU_RAM=2048
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot load first
     run -0 vm exec echo alive
     assert_output alive

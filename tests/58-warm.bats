@@ -9,7 +9,7 @@ said() {
 # warm [NAME=VALUE...]: the built-in guest, until it is ready and, the first time, saved.
 warm() {
     host_vm VM_WARM=1 "$@"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
 }
 
 stop() {
@@ -203,14 +203,14 @@ linux() {
     cp "$MACH_MINI" "$T/images/disk.qcow2"
     chmod 666 "$T/images/disk.qcow2"
     host_vm VM_GUEST=mach VM_STOP=suspend
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm stop
     host_vm_exit
     assert_equal "$STATUS" 0
     said 'stopping: suspend'
     touch "$T/images/disk.qcow2"
     host_vm VM_GUEST=mach
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     said "disk.qcow2.suspended is not resumed: the disk's size and time of change"
     stop
 }
@@ -219,7 +219,7 @@ linux() {
     cp "$MACH_MINI" "$T/disk.qcow2"
     chmod 666 "$T/disk.qcow2"
     host_vm VM_GUEST=mach VM_STOP=suspend VM_STATE_DIR=/proc/nowhere QEMU_DRIVE="$T/disk.qcow2"
-    run -0 vm wait --timeout 60
+    run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm stop
     host_vm_exit
     assert_equal "$STATUS" 0

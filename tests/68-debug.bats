@@ -181,7 +181,7 @@ END
 
 @test "QEMU's log has a bound: the oldest is dropped, and a line says so" {
     host_vm QEMU_DEBUG=in_asm,int,cpu_reset QEMU_DEBUG_LOG_SIZE=1 QEMU_DEBUG_LOG_KEEP=2
-    run -0 vm wait --timeout 120
+    run -0 vm wait --timeout $((120 * PATIENCE))
     wait_until 30 said 'guest-errors.log has reached its bound: from now on the oldest is dropped'
     run -0 bash -c 'du -b "$1"/guest-errors.log* | awk "\$1 > 1048576"' - "$T/log"
     assert_output ''
@@ -304,7 +304,7 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     DISPLAY=:$(cat "$T/number")
     for ui in gtk sdl; do
         host_vm VM_DISPLAY="$ui" DISPLAY="$DISPLAY"
-        run -0 vm wait --timeout 60
+        run -0 vm wait --timeout $((60 * PATIENCE))
         wait_until 20 window_of_the_guest
         wait_until 20 window_has_a_picture
         run -0 vm stop
