@@ -148,7 +148,7 @@ END
 @test "vm run on a terminal is the console: ^C goes to the guest, the log stays readable" {
     host_env
     run -0 talk -t 60 "${ENV[@]}" "$VM" run :: 'expect:Ctrl-] opens a menu' \
-        $'expect:\r\nvm: the guest runs' $'expect:\r\nvm: ready: login prompt' send:root \
+        $'expect:\r\nvm: the guest runs' 'expect:vm: ready: login prompt' send:root \
         'expect:machsh# ' 'send:sleep 60' 'expect:sleep 60' 'raw:\x03' 'expect:machsh# ' \
         'raw:\x1dl' 'expect:Enter comes back' 'raw:\r' 'expect:Ctrl-] for the menu' \
         'send:echo here again' $'expect:\nhere again' 'raw:\x1dp' 'expect:power off' \

@@ -169,6 +169,14 @@ describe() {
     refute_output --partial .vm-
     refute_output --partial broken
     refute_output --partial '-echo '
+
+    # No prompt stays the last line, no list of programs whole: the kernel prints all the time.
+    run -0 vm exec 'while sleep 0.05; do echo "and more" >/dev/kmsg; done >/dev/null 2>&1 & true'
+    for name in one two three; do
+        vm push --via serial "$T/digits" "/root/$name"
+        vm pull --via serial "/root/$name" "$T/back/"
+        cmp "$T/digits" "$T/back/$name"
+    done
     run -0 vm exec 'rm /bin/tar'
     run -1 vm push --via serial "$T/digits" /root
     assert_output --partial 'the guest has no tar'

@@ -132,17 +132,39 @@ static int peer_end(struct peer *p, char *said, size_t size)
 
 /* ---- what this side and the guest have ----------------------------------------------------- */
 
+/* Said three times: on the serial line the kernel may print into one. */
 static const char probe_script[] =
-	"for c in tar find sort sed sha256sum cksum base64 od dd gzip; do command -v $c >/dev/null "
-	"2>&1 && "
-	"printf '%s ' $c; done; case $(tar --version 2>&1) in *GNU*) printf 'GNU ';; esac";
+	"t=; for c in tar find sort sed sha256sum cksum base64 od dd gzip; do command -v $c "
+	">/dev/null 2>&1 && t=\"$t $c\"; done; "
+	"case $(tar --version 2>&1) in *GNU*) t=\"$t GNU\";; esac; "
+	"for i in 1 2 3; do echo \"($t )\"; done";
+
+#define PROBE_TEXT  4096
+#define PROBE_TRIES 3
+
+/* The first list of programs in TEXT that is whole, into OUT: each has a blank on either side. */
+static bool find_tools(const char *text, char *out, size_t size)
+{
+	static const char of_names[] = " abcdefghijklmnopqrstuvwxyzGNU0123456789";
+
+	for (; (text = strchr(text, '(')) != NULL; text++) {
+		size_t n = strspn(text + 1, of_names);
+
+		if (text[1 + n] != ')' || n == 0 || n >= size)
+			continue;
+		memcpy(out, text + 1, n);
+		out[n] = '\0';
+		return true;
+	}
+	return false;
+}
 
 static bool has(const char *tools, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (const char *at = tools; (at = strstr(at, name)) != NULL; at += n)
-		if ((at == tools || at[-1] == ' ') && at[n] == ' ')
+		if (at > tools && at[-1] == ' ' && at[n] == ' ')
 			return true;
 	return false;
 }
@@ -190,27 +212,33 @@ static int ask_peer(const char *path, char *const *argv, char *out, size_t size,
 static bool probe_here(struct transfer *t, struct error *err)
 {
 	char said[256];
+	char text[PROBE_TEXT];
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)probe_script, NULL};
 
 	if (!find_program(getenv("PATH"), "sh", t->sh, sizeof t->sh))
 		return error_set(err, EXIT_INTERNAL, "", "there is no sh on PATH");
-	return ask_peer(t->sh, argv, t->here, sizeof t->here, said, sizeof said, err) >= 0 &&
-	       has_needed(t->here, "this side", err);
+	if (ask_peer(t->sh, argv, text, sizeof text, said, sizeof said, err) < 0)
+		return false;
+	(void)find_tools(text, t->here, sizeof t->here);
+	return has_needed(t->here, "this side", err);
 }
 
 static bool probe_ssh(struct transfer *t, struct error *err)
 {
 	char said[256];
+	char text[PROBE_TEXT];
 	char command[sizeof probe_script + 64] = "sh -c";
 
 	if (!ssh_prepare(&t->s, NULL, GUEST_SSH_S, &t->ssh, err))
 		return false;
 	(void)cmd_quote(command, sizeof command, probe_script);
 	*t->ssh.command = command;
-	int status = ask_peer(t->ssh.program, t->ssh.argv, t->there, sizeof t->there, said,
-			      sizeof said, err);
+	int status =
+		ask_peer(t->ssh.program, t->ssh.argv, text, sizeof text, said, sizeof said, err);
 
 	*t->ssh.command = NULL;
+	if (status == 0)
+		(void)find_tools(text, t->there, sizeof t->there);
 	if (status != 0 && status != -1)
 		(void)error_set(err, EXIT_NOT_READY, "vm wait --for ssh waits for it",
 				"no ssh into the guest: %s", said);
@@ -220,18 +248,30 @@ static bool probe_ssh(struct transfer *t, struct error *err)
 static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 {
 	const struct guest_wish how = {.user = t->user, .stop = &stopped};
-	_cleanup_fd_ int words = memfd_create("words", MFD_CLOEXEC);
+	char text[PROBE_TEXT];
+	bool told = false;
 	int status;
 
-	if (words < 0)
-		return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s", strerror(errno));
 	if (!guest_line_open(&t->s, &how, envp, &t->line, err))
 		return false;
-	if (session_exec(t->line.session, probe_script, 0, words, &status, err) != SESSION_DONE)
-		return err->message[0] ? false
+	for (int i = 0; i < PROBE_TRIES && !told; i++) {
+		_cleanup_fd_ int words = memfd_create("words", MFD_CLOEXEC);
+
+		if (words < 0)
+			return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s",
+					 strerror(errno));
+		if (session_exec(t->line.session, probe_script, 0, words, &status, err) !=
+		    SESSION_DONE)
+			return err->message[0]
+				       ? false
 				       : error_set(err, EXIT_NOT_READY, "", "the guest has ended");
-	(void)lseek(words, 0, SEEK_SET);
-	(void)read_words(words, t->there, sizeof t->there);
+		(void)lseek(words, 0, SEEK_SET);
+		(void)read_words(words, text, sizeof text);
+		told = find_tools(text, t->there, sizeof t->there);
+	}
+	if (!told)
+		return error_set(err, EXIT_NOT_READY, "use --via ssh, or wait until it is quiet",
+				 "the guest's kernel prints into everything on the serial console");
 	if (has(t->there, "dd") && (has(t->there, "base64") || has(t->there, "od")))
 		return true;
 	return error_set(err, EXIT_NOT_READY, "install them, or use --via ssh",

@@ -15,6 +15,7 @@
 #define PROMPT_NS  (50 * MS)   /* the same, when it looks like one */
 #define ANSWER_NS  (3000 * MS) /* a shell that is there answers within this, on a slow host too */
 #define SILENCE_NS (1000 * MS) /* nothing came after a return: it is sent again */
+#define NOISE_NS   (2000 * MS) /* who has not been quiet for so long, will not be */
 #define PROMPT_MAX 256
 
 struct session {
@@ -47,8 +48,9 @@ void session_settle(struct session *s, uint64_t ns);
 /* The last line, which may be empty. */
 const char *session_last_line(const struct session *s);
 bool session_ends_with(const char *text, const char *end);
-/* Nothing has come for as long as a prompt needs to be one. */
-void session_settle_prompt(struct session *s);
+/* Nothing has come for as long as a prompt needs to be one. False: the kernel prints all the time.
+ */
+bool session_settle_prompt(struct session *s);
 
 /* ---- marks (session_line.c) ---- */
 
@@ -70,6 +72,8 @@ const char *session_find_end(const struct session *s, const char *from, int *sta
 /* What the last line looks like. */
 enum seen { SEEN_NOTHING, SEEN_LOGIN, SEEN_PASSWORD, SEEN_TEXT };
 enum seen session_look(const struct session *s);
+/* The same where a prompt does not stay the last line: what has come since a line was typed. */
+enum seen session_look_through(const struct session *s);
 /* machsh's end of a command is seen by its prompt, and the kernel may print into that: it is known
  * when it came twice. */
 bool session_prove_shell(struct session *s);

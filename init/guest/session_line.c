@@ -113,18 +113,20 @@ bool session_ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-void session_settle_prompt(struct session *s)
+bool session_settle_prompt(struct session *s)
 {
 	static const char *const ends[] = {"login: ", "assword: ", "# ", "$ ", "> ", "% "};
+	uint64_t end = clock_now() + NOISE_NS;
 	bool more = true;
 
-	while (more && !session_over(s)) {
+	while (more && !session_over(s) && clock_now() < end) {
 		bool prompt = false;
 
 		for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
 			prompt |= session_ends_with(session_last_line(s), ends[i]);
 		more = session_take(s, clock_now() + (prompt ? PROMPT_NS : QUIET_NS));
 	}
+	return !more;
 }
 
 /* ---- marks --------------------------------------------------------------------------------- */

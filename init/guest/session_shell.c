@@ -7,6 +7,7 @@
 
 #define LOGIN_NS   (30000 * MS) /* from the user's name to the shell's prompt */
 #define PROBES	   6
+#define NOISY_MAX  3
 #define SILENT_MAX 5 /* returns without any echo: a program is there, and does not echo */
 
 static void without_blanks(const char *text, char *out, size_t size)
@@ -30,6 +31,22 @@ enum seen session_look(const struct session *s)
 	return SEEN_TEXT;
 }
 
+enum seen session_look_through(const struct session *s)
+{
+	enum seen seen = SEEN_NOTHING;
+
+	for (const char *at = s->text; s->len > 0 && *at; at++) {
+		if (strncmp(at, "login:", 6) == 0 &&
+		    (at - s->text < 5 || strncmp(at - 5, "Last ", 5) != 0))
+			seen = SEEN_LOGIN;
+		else if (strncmp(at, "assword:", 8) == 0)
+			seen = SEEN_PASSWORD;
+		else if (seen == SEEN_NOTHING)
+			seen = SEEN_TEXT;
+	}
+	return seen;
+}
+
 /* Is a shell there? It is asked, and what stands behind its answer, in the end, is its prompt. */
 static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 {
@@ -44,7 +61,7 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 		(void)session_take(s, end);
 		/* The shell that was there has just logged out. */
 		if (session_look(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
-			session_settle_prompt(s);
+			(void)session_settle_prompt(s);
 		if (session_look(s) == SEEN_LOGIN || session_look(s) == SEEN_PASSWORD)
 			return false;
 	}
@@ -52,7 +69,7 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 	if (s->w.profile->shell != SHELL_MACHSH)
 		return at != NULL;
 	while (at && !session_over(s) && clock_now() < end && !prompt[0]) {
-		session_settle_prompt(s);
+		(void)session_settle_prompt(s);
 		(void)snprintf(prompt, PROMPT_MAX, "%s", session_last_line(s));
 	}
 	return at != NULL;
@@ -85,8 +102,9 @@ static bool log_in(struct session *s, struct error *err)
 
 	session_type_line(s, s->w.user);
 	while (!session_over(s) && clock_now() < end) {
-		session_settle_prompt(s);
-		switch (session_look(s)) {
+		bool quiet = session_settle_prompt(s);
+
+		switch (quiet ? session_look(s) : session_look_through(s)) {
 		case SEEN_PASSWORD:
 			if (s->logged_in || !s->w.password)
 				return failed(err,
@@ -104,8 +122,8 @@ static bool log_in(struct session *s, struct error *err)
 					      "the guest refuses the login");
 			break;
 		case SEEN_TEXT:
-			if (!*session_last_line(s) ||
-			    session_ends_with(session_last_line(s), s->w.user))
+			if (quiet && (!*session_last_line(s) ||
+				      session_ends_with(session_last_line(s), s->w.user)))
 				break;
 			s->logged_in = true;
 			if (session_prove_shell(s))
@@ -121,14 +139,16 @@ bool session_find_shell(struct session *s, struct error *err)
 {
 	bool interrupted = false;
 	unsigned silent = 0;
+	unsigned noisy = 0;
 
 	while (!session_over(s)) {
 		session_forget(s);
 		/* ^U: a half-typed line of somebody's is not to be run by our return. */
 		session_press(s, interrupted ? "\003\r" : "\025\r", 2);
 		(void)session_take(s, clock_now() + SILENCE_NS);
-		session_settle_prompt(s);
-		switch (session_look(s)) {
+		bool quiet = session_settle_prompt(s);
+
+		switch (quiet ? session_look(s) : session_look_through(s)) {
 		case SEEN_LOGIN: return log_in(s, err);
 		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
 		case SEEN_NOTHING: silent++; break;
@@ -141,6 +161,10 @@ bool session_find_shell(struct session *s, struct error *err)
 				continue;
 			break;
 		}
+		/* The kernel may have printed into the prompt: another one may be whole. */
+		noisy += !quiet;
+		if (!quiet && noisy < NOISY_MAX && !s->w.interrupt)
+			continue;
 		if (!s->w.interrupt && (s->len > 0 || silent >= SILENT_MAX))
 			return failed(
 				err,
