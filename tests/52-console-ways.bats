@@ -153,6 +153,7 @@ END
         'raw:\x1dl' 'expect:Enter comes back' 'raw:\r' 'expect:Ctrl-] for the menu' \
         'send:echo here again' $'expect:\nhere again' 'raw:\x1dp' 'expect:power off' \
         $'expect:\nvm: exit status 0' eof
+    assert_line --regexp $'^\r?vm: ready: login prompt' # GNU Mach ends its lines with LF CR
     # Off, it is none: Ctrl-C is the terminal's own, and stops the guest.
     run -0 talk -t 60 "${ENV[@]}" SERIAL_STDIO=off "$VM" run :: 'expect:ready: login prompt' \
         'raw:\x03' 'expect:stopping' 'expect:exit status 0' eof

@@ -134,17 +134,16 @@ static bool terminal_wanted(const struct settings *s)
 	       (s->serial_stdio == STDIO_AUTO && terminal_is_ours(STDIN_FILENO));
 }
 
-/* Log lines for the terminal go through the child from now on. Its end of the pipe, -1 without. */
-static int divert_log(struct supervisor *v)
+/* Log lines for the terminal go through the child from now on, if there is a pipe for them. */
+static void divert_log(struct supervisor *v)
 {
 	int fds[2];
 
 	if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) ||
 	    pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
-		return -1;
+		return;
 	log_through(fds[1]);
 	v->consoles.log_lines = fds[0];
-	return fds[0];
 }
 
 /* The child is gone: the terminal is as it was, and log lines go there directly, first those that
@@ -176,13 +175,12 @@ static void start_terminal(struct supervisor *v)
 
 	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", v->plan->s.run_dir);
 	if (terminal_remember(STDIN_FILENO)) {
-		int lines = divert_log(v);
-
+		divert_log(v);
 		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
-		if (lines >= 0) {
-			argv[3] = (char *)"--log";
-			c.fds[c.fd_count++] = (struct child_fd){lines, CONSOLE_LOG_FD};
-		}
+	}
+	if (v->consoles.log_lines >= 0) {
+		argv[3] = (char *)"--log";
+		c.fds[c.fd_count++] = (struct child_fd){v->consoles.log_lines, CONSOLE_LOG_FD};
 	}
 	v->consoles.terminal = child_start(&c, NULL, &err);
 	if (v->consoles.terminal > 0)

@@ -45,17 +45,21 @@ void debug_log_attach(struct debug_log *l, int pipe)
 static void look_for_fault(struct debug_log *l, const char *line, size_t n)
 {
 	const struct fault_text none = {0};
-	bool known = l->fault.where[0];
+	bool known = l->fault.where[0] != '\0'; /* another one's place is known already */
 
 	fault_line(&l->latest, line, n);
 	if (!l->latest.triple)
 		return;
-	if (fault_in_firmware(&l->latest))
-		l->fault = known ? l->fault : none;
-	else if (l->latest.where[0] || !known)
+	if (!l->latest.where[0]) {
+		if (!known)
+			l->fault = l->latest;
+		return;
+	}
+	if (!fault_in_firmware(&l->latest))
 		l->fault = l->latest;
-	if (l->latest.where[0])
-		l->latest = none;
+	else if (!known)
+		l->fault = none;
+	l->latest = none;
 }
 
 /* The N bytes at the buffer's start, whole lines if there is any end of one. */

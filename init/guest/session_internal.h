@@ -72,8 +72,6 @@ const char *session_find_end(const struct session *s, const char *from, int *sta
 /* What the last line looks like. */
 enum seen { SEEN_NOTHING, SEEN_LOGIN, SEEN_PASSWORD, SEEN_TEXT };
 enum seen session_look(const struct session *s);
-/* The same where a prompt does not stay the last line: what has come since a line was typed. */
-enum seen session_look_through(const struct session *s);
 /* machsh's end of a command is seen by its prompt, and the kernel may print into that: it is known
  * when it came twice. */
 bool session_prove_shell(struct session *s);

@@ -31,20 +31,25 @@ enum seen session_look(const struct session *s)
 	return SEEN_TEXT;
 }
 
-enum seen session_look_through(const struct session *s)
+/* The same where a prompt does not stay the last line: in what has come since a line was typed. */
+static enum seen look_through(const struct session *s)
 {
-	enum seen seen = SEEN_NOTHING;
+	enum seen seen = s->len > 0 ? SEEN_TEXT : SEEN_NOTHING;
 
-	for (const char *at = s->text; s->len > 0 && *at; at++) {
+	for (const char *at = s->text; s->len > 0 && *at; at++)
 		if (strncmp(at, "login:", 6) == 0 &&
 		    (at - s->text < 5 || strncmp(at - 5, "Last ", 5) != 0))
 			seen = SEEN_LOGIN;
 		else if (strncmp(at, "assword:", 8) == 0)
 			seen = SEEN_PASSWORD;
-		else if (seen == SEEN_NOTHING)
-			seen = SEEN_TEXT;
-	}
 	return seen;
+}
+
+/* Wait for a prompt, and say what came. *QUIET: it was not given up because of the kernel. */
+static enum seen await_prompt(struct session *s, bool *quiet)
+{
+	*quiet = session_settle_prompt(s);
+	return *quiet ? session_look(s) : look_through(s);
 }
 
 /* Is a shell there? It is asked, and what stands behind its answer, in the end, is its prompt. */
@@ -102,9 +107,9 @@ static bool log_in(struct session *s, struct error *err)
 
 	session_type_line(s, s->w.user);
 	while (!session_over(s) && clock_now() < end) {
-		bool quiet = session_settle_prompt(s);
+		bool quiet;
 
-		switch (quiet ? session_look(s) : session_look_through(s)) {
+		switch (await_prompt(s, &quiet)) {
 		case SEEN_PASSWORD:
 			if (s->logged_in || !s->w.password)
 				return failed(err,
@@ -146,9 +151,9 @@ bool session_find_shell(struct session *s, struct error *err)
 		/* ^U: a half-typed line of somebody's is not to be run by our return. */
 		session_press(s, interrupted ? "\003\r" : "\025\r", 2);
 		(void)session_take(s, clock_now() + SILENCE_NS);
-		bool quiet = session_settle_prompt(s);
+		bool quiet;
 
-		switch (quiet ? session_look(s) : session_look_through(s)) {
+		switch (await_prompt(s, &quiet)) {
 		case SEEN_LOGIN: return log_in(s, err);
 		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
 		case SEEN_NOTHING: silent++; break;

@@ -142,6 +142,9 @@ static void where_it_was(void **state)
 	assert_string_equal(b.log.fault.where, "");
 	put(&b, "EIP=00007c1f EFL=00000046 [---Z-P-]\nEIP=00000001 EFL=0\n");
 	assert_string_equal(b.log.fault.where, "EIP=00007c1f");
+	assert_false(fault_in_firmware(&b.log.fault));
+	assert_true(
+		fault_in_firmware(&(struct fault_text){.triple = true, .where = "EIP=000efaad"}));
 	assert_true(fault_where(registers, sizeof registers - 1, where));
 	assert_string_equal(where, "RIP=ffffffff8100c180");
 	assert_false(fault_where("RIP=", 4, where));
