@@ -24,9 +24,10 @@ COPY init init
 ARG VERSION=
 RUN make vm proof WERROR=
 
-# Always amd64, as its kernel is: an arm64 host runs this stage by emulation (Docker Desktop does; on
-# Linux install qemu-user-static).
-FROM --platform=linux/amd64 ${GUEST_BASE} AS mach-mini
+# On the machine that builds, whatever the image is for: the disk is the same bytes (build.sh). The
+# builder without BuildKit has no BUILDPLATFORM. BUILD_ARCHITECTURE=arm64 does on amd64 what arm64 would.
+FROM --platform=${BUILDPLATFORM:-linux/amd64} ${GUEST_BASE} AS mach-mini
+ARG BUILD_ARCHITECTURE=
 WORKDIR /src
 COPY images/mach-mini/build.sh images/mach-mini/
 RUN set -eu; \
@@ -37,11 +38,14 @@ COPY images/mach-mini images/mach-mini
 RUN images/mach-mini/build.sh /out
 
 FROM ${BASE}
-# UI=1: with the windows of VM_DISPLAY.
+# UI=1: with the windows of VM_DISPLAY. I386=1: with qemu-system-i386, for QEMU_ARCH=i386.
 ARG UI=
+ARG I386=
 # 107 is the number that Fedora and RHEL reserve for `qemu`; it is made before any package takes
 # it, so that files in mounted directories have one owner on every base. No file keeps a SUID bit:
 # QEMU runs with no_new_privs, and its bridge helper is not wanted at all.
+# What is not for a PC, or is a tool that nothing here calls, goes: firmware of other machines (its
+# names are few, those of a PC are kept by name), QEMU's servers and tests, packages that were unpacked.
 # The directories are open to all, for `docker run --user` with any number; a tmpfs that is mounted
 # on /run takes over its mode.
 RUN set -eu; \
@@ -50,7 +54,8 @@ RUN set -eu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
         apk add --no-cache curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
             passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
-            qemu-system-i386 qemu-system-x86_64 tar xorriso xz zstd ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
+            qemu-system-x86_64 tar unzip xorriso xz zstd ${I386:+qemu-system-i386} \
+            ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \
@@ -60,32 +65,46 @@ RUN set -eu; \
         apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
             passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd \
             ${UI:+qemu-system-gui} >/dev/null; \
-        rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; \
+        apt-get clean; \
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt \
+            /var/log/dpkg.log /usr/share/info /usr/share/lintian; \
+        [ -n "$I386" ] || rm -f /usr/bin/qemu-system-i386; \
     fi; \
-    rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; \
+    rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper \
+        /usr/bin/qemu-system-x86_64-microvm /usr/bin/qemu-io /usr/bin/qemu-nbd \
+        /usr/bin/qemu-storage-daemon /usr/bin/qemu-pr-helper /usr/bin/qemu-vmsr-helper; \
+    for file in /usr/share/qemu/*; do \
+        case ${file##*/} in \
+        bios*|vgabios*|*.rom|kvmvapic.bin|linuxboot*|multiboot*|pvh.bin|keymaps|edk2-i386*|edk2-x86_64*|edk2-licenses.txt) ;; \
+        *) rm -rf "$file" ;; \
+        esac; \
+    done; \
     find / -xdev -type f -perm /6000 -exec chmod a-s {} +; \
     mkdir -p /opt/hurd-image /share /usr/share/vm /var/log/qemu; \
-    chown qemu:qemu /share /var/log/qemu; \
-    chmod 0777 /share /var/log/qemu; \
-    chmod 1777 /run; \
+    chown qemu:qemu /share; \
+    chmod 0777 /share; \
+    chmod 1777 /run /var/log/qemu; \
     ln -s /init /usr/local/bin/vm
 COPY guest-tools /usr/lib/vm
 COPY --from=mach-mini /out/ /usr/share/vm/
 COPY --from=build /src/build/vm /init
+COPY LICENSE /usr/share/vm/LICENSE
 
 ARG VERSION=
 LABEL org.opencontainers.image.title="hurd-vm" \
       org.opencontainers.image.description="GNU/Hurd and other research systems under QEMU, with a PID 1 of their own" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.licenses="GPL-2.0-only AND GPL-2.0-or-later" \
+      org.opencontainers.image.licenses="MIT AND GPL-2.0-only AND GPL-2.0-or-later AND GPL-3.0-or-later" \
       hurd-vm.source.gnumach="GNU Mach (GPL-2.0-or-later) in /usr/share/vm/mach-mini.qcow2 is Debian's; source: apt-get source gnumach, https://tracker.debian.org/pkg/gnumach" \
       hurd-vm.source.qemu="QEMU (GPL-2.0-only) is the base distribution's package; source: https://www.qemu.org and the distribution"
 
-# In a container the loopback address is not reachable from outside; who may connect is decided by
-# how the ports are published (compose: on 127.0.0.1 only).
+# In a container the loopback address is not reachable from outside. Which connections the consoles
+# accept: docs/console.md.
 ENV VM_BIND=0.0.0.0
-EXPOSE 2222 8080 5555 9999
+EXPOSE 2222 8080 5555
 STOPSIGNAL SIGTERM
-# Ten minutes to boot: a full Hurd without KVM takes several.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=3 CMD ["/init", "health"]
+# Ten minutes to boot: a full Hurd without KVM takes several. A check that has nothing new to say holds
+# its answer back for 300 s, so that one second between checks costs nothing (vm health --help).
+HEALTHCHECK --interval=1s --timeout=330s --start-period=600s --retries=3 \
+    CMD ["/init", "health", "--hold", "300"]
 ENTRYPOINT ["/init"]

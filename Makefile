@@ -22,8 +22,15 @@ MAKEFLAGS += --no-builtin-rules
 
 # --- the program -----------------------------------------------------------------------------
 
+# CROSS=aarch64-linux-gnu (a Debian cross compiler's prefix) builds for that processor, in
+# build/aarch64, with the C libraries that scripts/cross-root fetches.
+CROSS ?=
+ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
+BUILD := build$(if $(CROSS),/$(ARCH))
+CROSS_ROOT := $(if $(CROSS),$(BUILD)/root)
+
 SRC := $(sort $(shell find init -name '*.c' -o -name '*.S'))
-OBJ := $(SRC:init/%=build/obj/%.o)
+OBJ := $(SRC:init/%=$(BUILD)/obj/%.o)
 
 CPPFLAGS_VM := -Iinit -D_GNU_SOURCE -DVM_VERSION='"$(VERSION)"'
 # A newer compiler than ours may warn of more: `make vm WERROR=` builds all the same.
@@ -37,14 +44,21 @@ LDFLAGS_VM := -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none,-
 # Where the system's own compiler is musl's (Alpine), it does all by itself. musl-gcc's specs know
 # neither -static-pie nor the kernel's headers: rcrt1.o, which relocates itself, is named by hand,
 # and glibc's include directories come last, for <linux/*.h> only.
-ifneq ($(findstring musl,$(shell cc -dumpmachine 2>/dev/null)),)
+ifneq ($(if $(CROSS),,$(findstring musl,$(shell cc -dumpmachine 2>/dev/null))),)
 VM_CC := cc
 LINK_VM := $(VM_CC) -static-pie
 else
+CRT := $(CROSS_ROOT)/usr/lib/$(ARCH)-linux-musl
+ifeq ($(CROSS),)
 VM_CC := musl-gcc
-ARCH := $(shell uname -m)
-CPPFLAGS_VM += -idirafter /usr/include -idirafter /usr/include/$(ARCH)-linux-gnu
-CRT := /usr/lib/$(ARCH)-linux-musl
+else
+# What musl-gcc's specs do, which name the build machine's directories.
+VM_CC := $(CROSS)-gcc
+CPPFLAGS_VM += -nostdinc -isystem $(CROSS_ROOT)/usr/include/$(ARCH)-linux-musl \
+	-isystem $(shell $(CROSS)-gcc -print-file-name=include)
+LIBS_VM := -nostdlib -L$(CRT) -lc -lgcc
+endif
+CPPFLAGS_VM += $(addprefix -idirafter $(CROSS_ROOT)/usr/include,/ /$(ARCH)-linux-gnu)
 LINK_VM := $(VM_CC) -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	$(CRT)/rcrt1.o $(CRT)/crti.o $(CRT)/crtn.o
 endif
@@ -52,41 +66,47 @@ endif
 # What runs is shown in short; V=1 shows it whole.
 Q := $(if $(V),,@)
 
-vm: build/vm ## build/vm, the program of the image, static (musl)
+vm: $(BUILD)/vm ## build/vm, the program of the image, static (musl); CROSS=aarch64-linux-gnu: build/aarch64/vm
 
-build/vm: $(OBJ)
-	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ)
+$(BUILD)/vm: $(OBJ)
+	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ) $(LIBS_VM)
 
-build/obj/%.o: init/% Makefile
+# Only ordered before the objects: new headers are no reason to compile everything again.
+ifneq ($(CROSS),)
+$(CROSS_ROOT): scripts/cross-root
+	scripts/cross-root $(ARCH) $@
+endif
+
+$(BUILD)/obj/%.o: init/% Makefile | $(CROSS_ROOT)
 	@mkdir -p $(@D)
 	$(Q)$(if $(V),,printf 'CC %s\n' $<;) $(VM_CC) $(CPPFLAGS_VM) $(if $(filter %.c,$<),$(CFLAGS_VM)) -MMD -MP -c -o $@ $<
 
 # What .incbin reads is no dependency that a compiler writes down.
-build/obj/guest/marker_files.c.o build/unit/obj/guest/marker_files.c.o: \
-	$(wildcard init/guest/markers/*.markers)
+$(BUILD)/obj/plan/marker_files.c.o $(BUILD)/unit/obj/plan/marker_files.c.o: \
+	$(wildcard init/plan/markers/*.markers)
 
 # Files that name the version are compiled again when it changes, and no others.
-ifneq ($(VERSION),$(file <build/version))
-$(shell mkdir -p build && printf '%s' '$(VERSION)' >build/version)
+ifneq ($(VERSION),$(file <$(BUILD)/version))
+$(shell mkdir -p $(BUILD) && printf '%s' '$(VERSION)' >$(BUILD)/version)
 endif
-$(patsubst init/%,build/obj/%.o,$(shell grep -rl --include='*.c' VM_VERSION init)): build/version
+$(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/version
 
 -include $(OBJ:.o=.d)
 
-proof: build/vm ## show that build/vm is static-pie, stripped, and asks for no loader
-	@file build/vm
-	@file build/vm | grep -q 'static-pie linked.*stripped'
-	@! readelf -lW build/vm | grep -qE 'INTERP|GNU_STACK.*RWE'
-	@! readelf -dW build/vm | grep -qE 'NEEDED|TEXTREL'
-	@readelf -dW build/vm | grep -q 'Flags: NOW PIE'
-	@readelf -lW build/vm | grep -q GNU_RELRO
-	@! ldd build/vm 2>&1 | grep '=>'
-	@printf '%s bytes, no interpreter, no library, full RELRO\n' "$$(stat -c %s build/vm)"
+proof: $(BUILD)/vm ## show that build/vm is static-pie, stripped, and asks for no loader
+	@file $<
+	@file $< | grep -q 'static-pie linked.*stripped'
+	@! readelf -lW $< | grep -qE 'INTERP|GNU_STACK.*RWE'
+	@! readelf -dW $< | grep -qE 'NEEDED|TEXTREL'
+	@readelf -dW $< | grep -q 'Flags: NOW PIE'
+	@readelf -lW $< | grep -q GNU_RELRO
+	@! ldd $< 2>&1 | grep '=>'
+	@printf '%s bytes, no interpreter, no library, full RELRO\n' "$$(stat -c %s $<)"
 
 # --- the container ---------------------------------------------------------------------------
 
 # GUEST is a qcow2 image or mach-mini, SETTINGS a list of NAME=VALUE (scripts/bake).
-image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…] bakes a guest into one
+image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…] bakes a guest into one; I386=1: with the 32-bit emulator
 	@$(if $(GUEST),scripts/bake $(if $(WARM),--warm) $(if $(NAME),--name '$(NAME)') \
 		$(foreach s,$(SETTINGS),--env '$(s)') '$(GUEST)',scripts/image)
 
@@ -98,17 +118,26 @@ down: ## stop the guest and remove its container
 
 # --- checks ----------------------------------------------------------------------------------
 
-test: ## everything: unit tests, short fuzz runs, containers (sets up what is missing)
+test: ## everything: unit tests, fuzzing, containers; T=36-stop: one bats file (sets up what is missing)
 	scripts/setup-host test
 	$(MAKE) vm image guests
-	tests/run
+	tests/run $(foreach t,$(T),tests/$(t:.bats=).bats)
+
+# Files whose tests depend on what QEMU does and says.
+QEMU_TESTS := 31-args 57-snapshot 58-warm 59-ci 61-faults-qemu 68-debug
+
+test-qemu11: ## the tests that depend on QEMU, on QEMU 11, and the image built on a base that has it
+	scripts/setup-host test
+	$(MAKE) vm guests
+	BASE=$$(scripts/base-image qemu11) && export BASE && I386=1 TAG=on-qemu11 scripts/image && \
+		OUT=build/test-qemu11 tests/run --qemu hurd-vm:on-qemu11 $(QEMU_TESTS:%=tests/%.bats)
 
 check: ## format, linters, static analysis
 	scripts/setup-host check
 	scripts/check
 
-format: ## apply .clang-format to every C file
-	git ls-files '*.c' '*.h' | xargs clang-format -i
+format: ## apply .clang-format to every C file, with the version that `make check` uses
+	git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i
 
 docs: vm ## write the generated parts of README.md and docs/
 	scripts/docs
@@ -120,6 +149,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | sort -u | \
 		while read -r target text; do printf 'make %-10s %s\n' "$$target" "$$text"; done
 
-.PHONY: vm proof image up down test check format docs clean help
+.PHONY: vm proof image up down test test-qemu11 check format docs clean help
 
 -include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/golden/golden.mk tests/soak/soak.mk bench/bench.mk images/guests.mk tests/guests/guests.mk tests/hurd/hurd.mk

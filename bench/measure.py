@@ -32,7 +32,7 @@ QEMU_USER = "107"  # as in the image; there need not be such a user on the host
 
 # What docker-compose.yml gives the service, without its ports: nobody connects here.
 COMPOSE_FLAGS = """--network none --no-healthcheck --read-only --memory 6g --pids-limit 256
-    --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL --cap-add MKNOD
+    --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL
     --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true
     --tmpfs /run:size=16m,mode=1777 --tmpfs /tmp:size=64m --tmpfs /var/tmp:size=1g""".split()
 
@@ -135,11 +135,8 @@ def start_on_host(ours, accel):
 
 
 def start_in_container(image, ours, accel):
-    """The same as PID 1 of a container of IMAGE; each gets /dev/kvm in its own way."""
-    if ours:
-        device = ["--device-cgroup-rule", "c 10:232 rwm"]
-    else:
-        device = ["--device", KVM] if os.path.exists(KVM) else []
+    """The same as PID 1 of a container of IMAGE; both get /dev/kvm where it is."""
+    device = ["--device", KVM] if os.path.exists(KVM) else []
     with workplace(MACH_MINI) as place:
         return between_stamps([
             "docker", "run", "--rm", *COMPOSE_FLAGS, *device,

@@ -26,7 +26,7 @@ UNTIL = ROOT / "build/bench/until"
 HEADER = ("| | n | bare QEMU | profiled | ratio, 95 % of it | target | met |\n"
           "|---|---|---|---|---|---|---|\n")
 TARGET = 1.01
-# Guest, profile, its machine (base/profile.c), and ratios for each of BENCH_N's.
+# Guest, profile, its machine (config/guest_profile.c), and ratios for each of BENCH_N's.
 BOOTS = (("mach-mini", "mach", ("-cpu", "core2duo-v1", "-m", "128"), 4),
          ("linux", "linux", ("-cpu", "max", "-m", "1024", "-device", "pvpanic",
                              "-netdev", "user,id=net0", "-device", "e1000,netdev=net0,romfile="), 1))

@@ -22,7 +22,7 @@ ECHOING = GUESTS / "linux.qcow2"
 CROWD = (1, 8, 64)
 
 # Of `vm args`, each with its value: what names descriptors of PID 1's, or waits for it.
-NOT_ALONE = {"-add-fd", "-blockdev", "-chardev", "-mon", "-serial", "-d", "-D", "-sandbox", "-device"}
+NOT_ALONE = {"-add-fd", "-blockdev", "-chardev", "-monitor", "-qmp", "-serial", "-d", "-D", "-sandbox", "-device"}
 
 
 class Line:

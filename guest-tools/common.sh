@@ -6,7 +6,11 @@
 
 me=${0##*/}
 # The host's files are mounted under /.host (scripts/in-container.sh): people know them without.
-say() { printf '%s: %s\n' "$me" "$*" | sed 's|/\.host/|/|g' >&2; }
+# Names of archives and words of servers are among what is said: no control character of theirs is.
+say() {
+    printf '%s: %s' "$me" "$*" | LC_ALL=C tr '\000-\037\177' '[?*]' | sed 's|/\.host/|/|g' >&2
+    echo >&2
+}
 
 # die STATUS WHAT [FIX]
 die() {
@@ -38,6 +42,34 @@ hex() { od -An -v -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'; }
 lock_directory() {
     exec 9<"$1"
     flock -n 9 || die 75 "another fetch-image or prepare-image is at work in $1" 'wait for its end'
+}
+
+# new_keys DIRECTORY [UID:GID]: the key pair id_ed25519 in it. It is made beside its place, the public
+# key, by which it is known to be whole, comes last: a full disk leaves nothing that looks like a key.
+# A private key that is there stays, and gets its public one.
+new_keys() {
+    mkdir -p "$1" || return 1
+    [ -z "${2-}" ] || chown "$2" "$1" || return 1
+    new=$(mktemp -d "$1/.new-XXXXXX") || return 1
+    if make_pair "$1" "$new" "${2-}"; then
+        rm -rf "$new"
+        return 0
+    fi
+    rm -rf "$new"
+    return 1
+}
+
+make_pair() {
+    if [ -s "$1/id_ed25519" ]; then
+        ssh-keygen -y -f "$1/id_ed25519" >"$2/id_ed25519.pub" </dev/null || return 1
+    else
+        ssh-keygen -q -t ed25519 -N '' -C hurd-vm -f "$2/id_ed25519" >&2 </dev/null || return 1
+        [ -s "$2/id_ed25519" ] || return 1
+    fi
+    [ -s "$2/id_ed25519.pub" ] || return 1
+    [ -z "$3" ] || chown "$3" "$2"/id_ed25519* || return 1
+    [ ! -e "$2/id_ed25519" ] || mv -f "$2/id_ed25519" "$1/" || return 1
+    mv -f "$2/id_ed25519.pub" "$1/"
 }
 
 # What a qcow2 image of unknown origin may not do: name another file, which QEMU would open. Byte

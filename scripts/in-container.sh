@@ -37,19 +37,22 @@ $path:$inside$2"
 # The key pair of images/ssh, for which ssh-keygen wants to know its user by name: root, in a
 # container that can do nothing else.
 make_keys() {
-    [ ! -e "$1/id_ed25519.pub" ] || return 0
+    [ ! -s "$1/id_ed25519.pub" ] || return 0
     say "making a key pair: $1/id_ed25519"
+    # Every step's status counts: `set -e` does not hold on the left of ||.
     (
         umask 077
-        mkdir -p "$1"
-        # shellcheck disable=SC2016 # for the shell inside
-        docker run --rm --network none "$image" init sh -c '
-            ssh-keygen -q -t ed25519 -N "" -C hurd-vm -f /tmp/key >&2 &&
-            cat /tmp/key.pub /tmp/key' >"$1/new"
-        sed 1d "$1/new" >"$1/id_ed25519"
-        sed q "$1/new" >"$1/id_ed25519.pub"
-        rm -f "$1/new"
-    ) || die "no key pair could be made in $1"
+        [ ! -s "$1/id_ed25519" ] || die "there is a private key without id_ed25519.pub: ssh-keygen -y makes it"
+        mkdir -p "$1" &&
+            docker run --rm --network none "$image" init sh -c '
+                ssh-keygen -q -t ed25519 -N "" -C hurd-vm -f /tmp/key >&2 &&
+                cat /tmp/key.pub /tmp/key' >"$1/new" &&
+            sed 1d "$1/new" >"$1/new.key" && sed q "$1/new" >"$1/new.pub" &&
+            [ -s "$1/new.key" ] && [ -s "$1/new.pub" ] &&
+            mv -f "$1/new.key" "$1/id_ed25519" && mv -f "$1/new.pub" "$1/id_ed25519.pub"
+    ) || failed=1
+    rm -f "$1/new" "$1/new.key" "$1/new.pub"
+    [ -z "${failed-}" ] || die "no key pair could be made in $1"
 }
 
 # run_tool TOOL ARGUMENTS...

@@ -34,6 +34,9 @@ compose() {
     fi
 }
 
+# gives_kvm IMAGE: whether the engine, wherever it runs, can give a container /dev/kvm.
+gives_kvm() { docker run --rm --network none --device /dev/kvm "$1" version >/dev/null 2>&1; }
+
 # private_apt DIR ARCHITECTURE: points apt at Debian 13 of that architecture, with a state of its own
 # in DIR, which the system does not see.
 private_apt() {

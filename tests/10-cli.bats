@@ -57,7 +57,7 @@ load helpers
     assert_equal "$(jq -r '.[] | select(.name == "QEMU_RAM") | "\(.value) \(.set) \(.default)"' <<<"$output")" \
         '2048 true auto'
     assert_equal "$(jq -r '.[] | select(.name == "QEMU_CPU").value' <<<"$output")" 'max,+x2apic'
-    assert_equal "$(jq length <<<"$output")" "$(grep -c '^X(' "$ROOT/init/base/settings.def")"
+    assert_equal "$(jq length <<<"$output")" "$(grep -c '^X(' "$ROOT/init/config/settings.def")"
 }
 
 @test "a request without a running guest says where it looked" {

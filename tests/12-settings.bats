@@ -28,7 +28,7 @@ disk() {
     refused 'SERIAL_PORT=65536 is not a number from 0 to 65535' \
         'set SERIAL_PORT to a number from 0 to 65535, or leave it unset for 5555' SERIAL_PORT=65536
     refused 'MONITOR_PORT=-1 is not a number from 0 to 65535' \
-        'set MONITOR_PORT to a number from 0 to 65535, or leave it unset for 9999' MONITOR_PORT=-1
+        'set MONITOR_PORT to a number from 0 to 65535, or leave it unset for auto' MONITOR_PORT=-1
     refused 'VM_STOP_TIMEOUT=1e3 is not a number from 1 to 86400' \
         'set VM_STOP_TIMEOUT to a number from 1 to 86400, or leave it unset for 150' VM_STOP_TIMEOUT=1e3
     refused 'QEMU_ACCEL=xen is not auto|kvm|tcg' \
@@ -45,9 +45,9 @@ disk() {
 }
 
 @test "an unknown name gets the nearest known one" {
-    refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all' QEMU_RMA=1
+    refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all; VM_FORCE=1 passes it over' QEMU_RMA=1
     refused 'VM_STOPTIMEOUT is not a setting' \
-        'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all' VM_STOPTIMEOUT=1
+        'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 passes it over' VM_STOPTIMEOUT=1
 }
 
 @test "what Kubernetes and docker links announce is no mistake, nor is an empty value" {
@@ -179,4 +179,32 @@ disk() {
         'write it as address/bits, such as 192.168.77.1/24' QEMU_NET=tap QEMU_TAP_ADDRESS=192.168.77.1
     refused 'VM_PORTS=ready with QEMU_NET=passt: passt opens its ports when it starts' \
         'use QEMU_NET=user with it, or leave VM_PORTS unset' QEMU_NET=passt VM_PORTS=ready
+}
+
+@test "an env-file's quotes, blanks, carriage returns and comments" {
+    printf '%s\n' 'QEMU_RAM="256"' "QEMU_BOOT_ORDER='c'" 'QEMU_SMP=1   ' 'QEMU_MACHINE="q35"  ' \
+        $'VM_GUEST=mach\r' 'VM_SHARE_SIZE=1Gi' 'CONSOLE_LOG_SIZE=512MB' >"$T/env"
+    run -0 docker run --rm --name "$ID-env" --env-file "$T/env" "$IMAGE" check
+    assert_line --partial '256 MiB, 1 processor, q35'
+    refute_line --partial warning
+    printf '%s\n' 'VM_GUEST=mach # the guest' 'QEMU_RAM="256' 'QEMU_EXTRA_ARGS="-name x"' >"$T/env"
+    run -78 docker run --rm --name "$ID-env" --env-file "$T/env" "$IMAGE" check
+    assert_line --partial 'fix: the comment is part of the value'
+    assert_line --partial 'fix: the quotes are part of the value'
+    run -78 docker run --rm --name "$ID-env" -e QEMU_SMP="2' # two" "$IMAGE" check
+    assert_line --partial 'fix: the comment is part of the value'
+}
+
+@test "other people's variables are no reason not to start" {
+    run -0 docker run --rm --name "$ID-ci" -e QEMU_VERSION=8.2.1 -e VM_NAME=builder-3 -e VM_IMAGES= \
+        -e SERIAL_PORT=tcp://10.96.0.10:5555 -e MONITOR_PORT=tcp://10.96.0.11:9999 \
+        -e VNC_PORT=tcp://10.96.0.12:5900 -e GDB_PORT=tcp://10.96.0.13:1234 "$IMAGE" check
+    assert_line 'vm: warning: QEMU_VERSION is not a setting and is not used (vm settings lists all)'
+    assert_line 'vm: warning: VM_NAME is not a setting and is not used (vm settings lists all)'
+    assert_line --partial 'serial console (telnet) 5555'
+    refute_line --partial VM_IMAGES
+    run -78 docker run --rm --name "$ID-ci" -e QEMU_DRVIE=/x "$IMAGE" check
+    assert_line 'vm: error: QEMU_DRVIE is not a setting'
+    run -0 docker run --rm --name "$ID-ci" -e QEMU_DRVIE=/x -e VM_FORCE=1 "$IMAGE" check
+    assert_line --partial 'QEMU_DRVIE is not a setting (the nearest is QEMU_DRIVE'
 }

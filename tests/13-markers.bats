@@ -6,7 +6,7 @@ STREAMS=$ROOT/tests/unit/streams
 @test "markers prints each guest's file, which checks and is that of the sources" {
     for g in hurd mach linux minix exov6 generic; do
         "$VM" markers "$g" >"$T/$g"
-        cmp "$T/$g" "$ROOT/init/guest/markers/$g.markers"
+        cmp "$T/$g" "$ROOT/init/plan/markers/$g.markers"
         run -0 "$VM" markers --check "$T/$g"
         assert_output --regexp "^$T/$g: [0-9]+ markers\$"
     done

@@ -8,9 +8,9 @@ compose() {
 # A project directory of its own, and free ports: nothing of the user's is touched.
 project() {
     mkdir -p "$T/project"/{images,share,logs}
-    export HOST_SSH_PORT HOST_HTTP_PORT HOST_SERIAL_PORT HOST_MONITOR_PORT HOST_VNC_PORT HOST_GDB_PORT
+    export HOST_SERIAL_RAW_PORT HOST_SSH_PORT HOST_HTTP_PORT HOST_SERIAL_PORT HOST_MONITOR_PORT HOST_VNC_PORT HOST_GDB_PORT
     HOST_SSH_PORT=$(free_port) HOST_HTTP_PORT=$(free_port) HOST_SERIAL_PORT=$(free_port)
-    HOST_MONITOR_PORT=$(free_port) HOST_VNC_PORT=$(free_port) HOST_GDB_PORT=$(free_port)
+    HOST_SERIAL_RAW_PORT=$(free_port) HOST_MONITOR_PORT=$(free_port) HOST_VNC_PORT=$(free_port) HOST_GDB_PORT=$(free_port)
 }
 
 teardown() {
@@ -89,4 +89,18 @@ health_is() {
     wait_exit "$C"
     assert_equal "$STATUS" 78
     wait_until 10 logs_have "$C" 'QEMU_RAM=lots is not a number'
+}
+
+@test "a setting in .env is passed, or the start says that it is not" {
+    project
+    printf '%s\n' SERIAL_RAW_PORT=5556 SERIAL_PORT=6000 'SHARE_DIR=/home/me/my share' VM_BIND= \
+        VM_IMAGE_DIR=/opt/hurd-image >"$T/project/.env"
+    compose up -d --no-build
+    C=$(compose ps -q hurd)
+    container_ready "$C"
+    run -0 talk bash -c "cat </dev/tcp/127.0.0.1/$HOST_SERIAL_RAW_PORT" :: 'expect:login: '
+    run container_logs "$C"
+    assert_line --partial 'warning: SERIAL_PORT=6000 is not passed into the container by docker-compose.yml, where it is SERIAL_PORT=5555 (HOST_*_PORT'
+    assert_line --partial 'warning: SHARE_DIR=/home/me/my share is not passed into the container by docker-compose.yml, where it is SHARE_DIR=/share'
+    assert_equal "$(grep -c 'is not passed' <<<"$output")" 2
 }

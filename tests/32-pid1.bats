@@ -51,6 +51,38 @@ load helpers
     done
 }
 
+@test "every signal that can be caught is passed on, the real-time ones of libc too" {
+    "$VM" init python3 -u -c 'import ctypes, signal
+libc = ctypes.CDLL(None)
+block = ctypes.c_uint64(2**64 - 1)
+libc.syscall(14, 0, ctypes.byref(block), None, 8)  # rt_sigprocmask
+print("ready")
+while True:
+    print(libc.syscall(128, ctypes.byref(block), None, None, 8))  # rt_sigtimedwait
+' >"$T/got" 2>&1 3>&- &
+    pid=$!
+    PIDS+=("$pid")
+    wait_until 10 grep -q ready "$T/got"
+    # One after the other (SIGCONT takes back what stops, and the other way round); KILL and STOP
+    # cannot be caught, and SIGCHLD is its own.
+    python3 - "$pid" "$T/got" $((30 * PATIENCE)) <<'END'
+import os, sys, time
+pid, got, patience = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+end = time.monotonic() + patience
+for sig in set(range(1, 65)) - {9, 17, 19}:
+    os.kill(pid, sig)
+    while str(sig) not in open(got).read().split():
+        if time.monotonic() > end:
+            sys.exit(f'signal {sig} was not passed on')
+        time.sleep(0.01)
+END
+    kill -0 "$pid"
+    kill -KILL "$(pgrep -P "$pid")"
+    s=0
+    wait "$pid" || s=$?
+    assert_equal "$s" 137
+}
+
 @test "100 orphans are re-parented to it and reaped, as PID 1 of a container" {
     container init -- init sh -c '
         i=0; while [ $i -lt 100 ]; do sh -c "sleep 0.2 &"; i=$((i + 1)); done

@@ -98,13 +98,30 @@ qemu_status() {
     wait_until 10 logs_have "$C" 'QEMU cannot be signalled (Operation not permitted)'
 }
 
-@test "VM_UID and VM_GID own what is made on the host's side" {
+@test "QEMU's user can neither change the logs nor make files beside them" {
+    container plain
+    container_ready "$C"
+    for f in console.log qemu.log events.jsonl guest-errors.log; do
+        assert_equal "$(docker exec "$C" stat -c '%u:%g %a' "/var/log/qemu/$f")" '0:0 644'
+    done
+    uid=$(qemu_status "$C" Uid | cut -f 1)
+    run ! docker exec --user "$uid" "$C" sh -c 'echo "vm: forged" >>/var/log/qemu/qemu.log'
+    run ! docker exec --user "$uid" "$C" sh -c ': >/var/log/qemu/events.jsonl'
+    run ! docker exec --user "$uid" "$C" sh -c 'echo x >/var/log/qemu/new'
+    run ! docker exec --user "$uid" "$C" mv /var/log/qemu/qemu.log /var/log/qemu/gone
+    # As another user from the start: its own.
+    container user --user 4711:4712
+    container_ready "$C"
+    assert_equal "$(docker exec "$C" stat -c '%u %a' /var/log/qemu/console.log)" '4711 644'
+}
+
+@test "VM_UID and VM_GID run QEMU; the logs are root's, for all to read" {
     mkdir "$T/logs"
     container owner "${SAFE[@]}" -v "$T/logs:/var/log/qemu" -e VM_UID=4711 -e VM_GID=4712
     container_ready "$C"
     assert_equal "$(qemu_status "$C" Uid | tr '\t' ' ')" '4711 4711 4711 4711'
     for f in console.log qemu.log events.jsonl guest-errors.log; do
-        assert_equal "$(stat -c %u:%g "$T/logs/$f")" 4711:4712
+        assert_equal "$(stat -c '%u:%g %a' "$T/logs/$f")" '0:0 644'
     done
 }
 
@@ -133,5 +150,5 @@ qemu_status() {
     run ldd "$T/init"
     assert_output --regexp 'statically linked|not a dynamic executable'
     run -0 docker inspect -f '{{.Config.Volumes}} {{.Config.StopSignal}} {{json .Config.Healthcheck.Test}}' "$IMAGE"
-    assert_output 'map[] SIGTERM ["CMD","/init","health"]'
+    assert_output 'map[] SIGTERM ["CMD","/init","health","--hold","300"]'
 }

@@ -136,6 +136,30 @@ health_says() {
     run -0 vm stop
 }
 
+@test "time in which the whole container stood still counts against no deadline" {
+    printf 'ready well ^all-is-well\n' >"$T/markers"
+    container paused -e VM_BOOT_TIMEOUT=15 -e VM_READY=marker -e VM_MARKERS=/markers -v "$T/markers:/markers:ro"
+    wait_until 30 logs_have "$C" 'the guest runs'
+    docker pause "$C"
+    sleep 17
+    docker unpause "$C"
+    wait_until 10 logs_have "$C" 'everything here stood still for '
+    docker exec "$C" vm expect --from start --timeout 60 login
+    docker exec "$C" vm send root --enter 'echo all-is-well' --enter
+    run -0 docker exec "$C" vm wait --timeout $((10 * PATIENCE))
+    refute logs_have "$C" 'VM_BOOT_TIMEOUT=15: the guest is not ready'
+    # Clients have deadlines of their own: this one is not over after four seconds that it did not live.
+    docker exec "$C" vm expect --timeout 4 '^heard' >"$T/heard" 3>&- &
+    waiter=$!
+    PIDS+=("$waiter")
+    wait_until 10 bash -c "[ \$(docker exec $C vm status --json | jq .console.clients) -ge 1 ]"
+    docker pause "$C"
+    sleep 6
+    docker unpause "$C"
+    docker exec "$C" vm send 'echo heard' --enter
+    wait "$waiter"
+}
+
 @test "a boot that is late: the phase, the console, a picture of the screen, status 81" {
     sector COUNT VM_BOOT_TIMEOUT=1
     host_vm_exit 30
@@ -173,6 +197,21 @@ health_says() {
     host_vm_exit 60
     assert_equal "$STATUS" 81
     assert_equal "$(grep -c 'starting the guest again' "$T/out")" 1
+}
+
+@test "a stop while the disk is taken back ends that, too" {
+    mkdir "$T/bin"
+    ln -s "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
+    printf '#!/bin/sh\nexec sleep 987\n' >"$T/bin/qemu-img"
+    chmod 755 "$T/bin/qemu-img"
+    sector COUNT VM_BOOT_TIMEOUT=5 VM_BOOT_RETRIES=2 VM_QEMU="$T/bin/qemu-system-x86_64"
+    hangs() { child=$(pgrep -P "$VM_PID" -x sleep); }
+    wait_until 30 hangs
+    assert_equal "$(awk "/^Uid:/ { print \$2 }" "/proc/$child/status")" 65534
+    kill -TERM "$VM_PID"
+    host_vm_exit 20
+    assert_equal "$STATUS" 81
+    process_is_gone "$child"
 }
 
 @test "a guest that has panicked ends with status 80 and its last words" {
@@ -282,7 +321,12 @@ on_mach() {
 @test "vm screenshot takes a picture of the display, or says that there is none" {
     sector IDLE
     wait_until 30 said 'ready: login prompt'
+    # A name that can be guessed may be a link of somebody's.
+    ln -s "$T/victim" "$T/screen.png.part"
+    ln -s "$T/victim" "$T/screen.png"
     run -0 vm screenshot "$T/screen.png"
+    [ ! -e "$T/victim" ]
+    [ ! -L "$T/screen.png" ]
     run file "$T/screen.png"
     assert_output --partial 'PNG image data'
     [ ! -e "$T/run/screenshot.png" ]

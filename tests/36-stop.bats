@@ -5,14 +5,6 @@ said() {
     grep -qF -- "$1" "$T/out"
 }
 
-linux() {
-    [ -e "$T/linux.qcow2" ] || cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
-    chmod 666 "$T/linux.qcow2"
-    SSH=$(free_port) PORT=$(free_port)
-    host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" SERIAL_PORT="$PORT" \
-        QEMU_HOSTFWDS="tcp:$SSH:22" "$@"
-}
-
 # The guest unmounted its file system, and says so; the image has nothing to repair.
 assert_clean() {
     host_vm_exit 60
@@ -24,7 +16,7 @@ assert_clean() {
 }
 
 @test "linux is stopped by ssh: its own poweroff, its file system unmounted" {
-    linux VM_STOP_LADDER=ssh VM_SSH_KEY="$GUESTS/linux-key"
+    linux_vm VM_STOP_LADDER=ssh VM_SSH_KEY="$GUESTS/linux-key"
     run -0 vm wait --for ssh --timeout $((90 * PATIENCE))
     vm exec 'dd if=/dev/urandom of=/data/file bs=64k count=64 2>/dev/null'
     kill -TERM "$VM_PID"
@@ -34,7 +26,7 @@ assert_clean() {
 }
 
 @test "linux is stopped on its serial console, also while somebody uses it" {
-    linux VM_STOP_LADDER=serial
+    linux_vm VM_STOP_LADDER=serial
     run -0 vm wait --timeout $((90 * PATIENCE))
     vm send root --enter
     run -0 vm expect --timeout $((30 * PATIENCE)) --from start 'linux# '
@@ -90,6 +82,17 @@ assert_clean() {
     said 'what it had not written to its disk is lost'
 }
 
+@test "a QEMU that was stopped goes on, and its guest is asked" {
+    host_vm VM_STOP_TIMEOUT=$((20 * PATIENCE))
+    vm wait --timeout $((60 * PATIENCE))
+    kill -STOP "$(pgrep -P "$VM_PID" qemu-system)"
+    kill -TERM "$VM_PID"
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
+    said 'QEMU was stopped by a signal or a debugger: it goes on (SIGCONT)'
+    said 'the guest powered off'
+}
+
 @test "a stop at any moment of a start ends it cleanly, with nothing left" {
     local ms
     for ms in 5 10 20 30 40 50 60 70 80 90 100 120 140 170 200 250 300 400 500 700; do
@@ -108,7 +111,7 @@ assert_clean() {
 }
 
 @test "a stop in GRUB, and in the middle of a snapshot, leaves a whole image" {
-    linux
+    linux_vm
     wait_until 60 grep -qa 'Loading' "$T/log/console.log"
     kill -TERM "$VM_PID"
     host_vm_exit 60
@@ -116,7 +119,7 @@ assert_clean() {
     said 'there is nothing to lose'
     run -0 qemu-img check "$T/linux.qcow2"
 
-    linux
+    linux_vm
     run -0 vm wait --timeout $((90 * PATIENCE))
     vm monitor savevm middle >"$T/savevm" 2>&1 3>&- &
     PIDS+=($!)

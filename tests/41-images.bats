@@ -282,7 +282,7 @@ image_over() {
     refused 65 "$F: it does not say its backing file's format" "$BACKING" $allow
     image_over none.qcow2 qcow2
     refused 66 'backing file none.qcow2: there is no such file' \
-        'put the image there (compose: into images/), or correct the setting' $allow
+        "put the image there, or correct the setting; paths are the container's: images/NAME is /opt/hurd-image/NAME" $allow
     ln -s ../base.qcow2 "$T/images/link.qcow2"
     image_over link.qcow2 qcow2
     refused 65 'backing file link.qcow2 is a symbolic link' 'put the file itself there' $allow
@@ -376,11 +376,47 @@ from_dir() {
         'put a disk image into VM_IMAGE_DIR (compose: images/) or name one in QEMU_DRIVE' VM_EMBEDDED="$T/none"
 }
 
+@test "files that were meant and cannot be started as they are" {
+    local name
+    host_env
+    for name in debian-hurd.img.tar.xz debian-hurd.qcow2.xz hurd.zip hurd.qcow2.part hurd.vmdk HURD.VDI; do
+        head -c 70000 /dev/zero >"$T/images/$name"
+        run -66 vm check
+        assert_line --regexp "^vm: error: VM_IMAGE_DIR=$T/images holds .*, $name, and no qcow2 image\$"
+        assert_line --regexp "^vm:   fix: .*$T/images/|^vm:   fix: unpack it: scripts/get-image"
+        rm "$T/images/$name"
+    done
+    touch "$T/images/hurd.vmdk"
+    run -0 "${ENV[@]}" VM_FORCE=1 "$VM" check
+    assert_line --partial "holds an image in another format, hurd.vmdk, and no qcow2 image; the built-in guest boots"
+    rm "$T/images/hurd.vmdk"
+    # An ISO image may wait for another start; with a guest that is said it is meant.
+    touch "$T/images/install.iso"
+    run -0 vm check
+    assert_line --partial "To use it: set QEMU_CDROM=$T/images/install.iso to boot it"
+    run -66 "${ENV[@]}" VM_GUEST=hurd "$VM" check
+    assert_line "vm:   fix: set QEMU_CDROM=$T/images/install.iso to boot it"
+    rm "$T/images/install.iso"
+    run -0 "${ENV[@]}" VM_GUEST=linux "$VM" check
+    assert_line --partial "warning: VM_GUEST=linux, and there is no disk image in VM_IMAGE_DIR=$T/images: the built-in guest boots"
+    head -c 70000 /dev/zero >"$T/images/Disk.QCOW2"
+    run -65 vm check
+    assert_line --partial 'Disk.QCOW2 is no qcow2 image'
+    rm "$T/images/Disk.QCOW2"
+    # What another setting names is meant for something else.
+    truncate -s 1440K "$T/images/floppy.img"
+    qemu-img create -q -f qcow2 "$T/images/data.qcow2" 1M
+    chmod 666 "$T/images"/*
+    run -0 "${ENV[@]}" QEMU_DRIVE2="$T/images/data.qcow2" \
+        QEMU_EXTRA_ARGS="-drive if=floppy,format=raw,file=$T/images/floppy.img" "$VM" check
+    assert_line --partial 'built-in guest'
+}
+
 @test "what is no file: nothing there, a directory, a pipe, a terminal" {
     host_env
     F=$T/images/none.qcow2
     refused 66 "$F: there is no such file" \
-        'put the image there (compose: into images/), or correct the setting'
+        "put the image there, or correct the setting; paths are the container's: images/NAME is /opt/hurd-image/NAME"
     F=$T/images/dir.qcow2
     mkdir "$F"
     refused 66 "$F is a directory" \

@@ -119,7 +119,7 @@ proof_works() {
     done
     wait_until 300 guest_said 'vm: the guest runs'
     run -0 in_guest cat /tmp/out
-    assert_line 'qemu-system-x86_64: -icount is not allowed with hardware virtualization'
+    assert_line 'qemu: qemu-system-x86_64: -icount is not allowed with hardware virtualization'
     assert_line 'vm: warning: accelerator TCG, because QEMU ended under KVM before the guest ran; starting QEMU once more'
     run -0 in_image vm status --json
     assert_equal "$(jq -r '.accelerator + ": " + .accelerator_reason' <<<"$output")" \

@@ -29,7 +29,7 @@ z.write("README"); z.write("disk.img")'
     xz -0 zeros.img
     qemu-img create -q -f qcow2 -F raw -b /etc/passwd reading.qcow2 2>/dev/null
     cp disk.tar.xz changing.tar.xz
-    head -c 3000000 /dev/urandom | xz -0 >changing.tar.xz.new
+    { head -c 2000000 /dev/urandom; head -c 4000000 /dev/zero; } | xz -0 >changing.tar.xz.new
     cp disk.tar.xz latest/hurd-amd64/debian-hurd.img.tar.xz
     cp disk.tar.xz latest/hurd-amd64/debian-hurd-amd64-20260314.img.tar.xz
     cp disk.img.gz 13.0/hurd-i386/debian-hurd-i386.img.gz
@@ -120,8 +120,37 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     done
 }
 
+# https PORTFILE: a server with TLS for 127.0.0.1, by its certificate in $T/tls.pem, that sends everything on to
+# the one without.
+https() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$T/key.pem" -out "$T/tls.pem" 2>/dev/null
+    "$ROOT/tests/file-server" "$S" "$1" "$T/requests" "$T/tls.pem" "$T/key.pem" "$URL" 3>&- &
+    PIDS+=($!)
+    wait_until 10 test -e "$1"
+}
+
+@test "a redirect from https to http: for an image whose checksum is known, and for nothing else" {
+    https "$T/port"
+    mkdir -p "$T/images"
+    local sum from
+    from=https://127.0.0.1:$(cat "$T/port")/ok/disk.img.xz
+    fetch() {
+        CURL_CA_BUNDLE=$T/tls.pem "$ROOT/guest-tools/fetch-image" --dir "$T/images" --name a.qcow2 \
+            --no-prepare --retries 1 "$@"
+    }
+    run -69 fetch "$from"
+    assert_line --partial '/ok/SHA512SUMS: a redirect leads away from https'
+    run -69 fetch --no-checksum "$from"
+    assert_line --partial 'disk.img.xz: a redirect leads away from https'
+    none
+    sum=$(sha512sum <"$S/disk.img.xz")
+    run -0 fetch --sha512 "${sum%% *}" "$from"
+    whole
+}
+
 @test "the file changes half-way: the new one, whole, not a mixture" {
-    run -65 get --stall 5 "$URL/changed/changing.tar.xz" --max-size 1M
+    run -65 get --stall 5 "$URL/changed/changing.tar.xz" --max-size 4M
     assert_output --partial 'starting over'
     assert_output --partial 'unpacks to more than'
     none
@@ -143,6 +172,15 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     run -65 get "$URL/ok/unlisted.img"
     assert_output --partial 'cannot be checked'
     none
+    # What is wrong is not the checksum: no connection, no such file.
+    dead=$(free_port)
+    run -69 get "http://127.0.0.1:$dead/disk.img.gz"
+    assert_output --partial 'no connection'
+    refute_output --partial 'checksum'
+    run -66 get "$URL/gone/unlisted.img"
+    assert_output --partial 'HTTP status 404'
+    refute_output --partial 'checksum'
+    none
     sum=$(sha512sum <"$S/disk.img.gz")
     get --sha512 "${sum%% *}" "$URL/ok/disk.img.gz"
     whole
@@ -163,6 +201,17 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     none
     get --member other.img "$URL/ok/two.tar"
     whole
+}
+
+@test "an endless download ends at --max-size" {
+    run -65 get --no-checksum --max-size 3M "$URL/endless/disk.img.gz"
+    assert_output --partial 'is larger than 3.1 MB'
+    none
+    run -0 find "$T/images" -type f -size +3M
+    assert_output ''
+    # Its length is told: nothing is fetched.
+    run -65 get --max-size 1000 "$URL/ok/disk.img.gz"
+    assert_output --partial 'is larger than 0.0 MB'
 }
 
 @test "no room is seen before anything is fetched" {

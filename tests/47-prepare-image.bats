@@ -38,8 +38,9 @@ boots() {
 @test "mute before; GRUB, GNU Mach and the login on the serial line after (root on partition 2)" {
     disk 2
     sum=$(sha256sum <"$T/disk.img")
-    boots disk.img before -e QEMU_DRIVE_FORMAT=raw
+    prepare --no-console --no-ssh --grub-timeout 0 "$T/disk.img" "$T/mute.qcow2"
     prepare "$T/disk.img"
+    boots mute.qcow2 before
     [ "$(sha256sum <"$T/disk.img")" = "$sum" ]
     boots disk.prepared.qcow2 after
     after=$C
@@ -119,6 +120,59 @@ boots() {
         'PermitRootLogin prohibit-password' ]
     inside 'cat /boot/grub/grub.cfg' >"$T/grub"
     run ! grep -q com0 "$T/grub"
+}
+
+# at PATH FILE: FILE becomes PATH of the disk's root.
+at() {
+    debugfs -w -R "rm $1" "$T/disk.img?offset=$((10 << 20))"
+    debugfs -w -R "write $2 $1" "$T/disk.img?offset=$((10 << 20))"
+}
+
+@test "GRUB waits 1 s, or what --grub-timeout says, in every branch; nothing else changes" {
+    disk 2
+    prepare --no-ssh "$T/disk.img" "$T/new.qcow2"
+    unpack "$T/new.qcow2"
+    run -0 inside 'cat /boot/grub/grub.cfg'
+    [ "$(grep -c '^  set timeout=1$' <<<"$output")" = 2 ]
+    refute_output --partial 'timeout=5'
+    assert_line '  set timeout_style=menu'
+    run -0 inside 'cat /etc/default/grub'
+    assert_line GRUB_TIMEOUT=1
+    refute_output --partial 'GRUB_TIMEOUT=5'
+
+    prepare --no-ssh --grub-timeout keep "$T/disk.img" "$T/kept.qcow2"
+    unpack "$T/kept.qcow2"
+    [ "$(inside 'cat /boot/grub/grub.cfg' | grep -c '^  set timeout=5$')" = 2 ]
+    inside 'cat /etc/default/grub' | grep -qx GRUB_TIMEOUT=5
+
+    # Bytes that are no text, a last line without an end, one-line branches; no GRUB_TIMEOUT at all.
+    printf 'title=\0\377\nif a; then set timeout="5" ; else timeout=${t}; fi\n# set timeout=5\nset timeout_style=menu\nmultiboot /gnumach timeout=5\r\n  set timeout=-1' \
+        >"$T/cfg"
+    printf 'title=\0\377\nif a; then set timeout=30 ; else timeout=30; fi\n# set timeout=5\nset timeout_style=menu\nmultiboot /gnumach timeout=5\r\n  set timeout=30' \
+        >"$T/wanted"
+    at /boot/grub/grub.cfg "$T/cfg"
+    printf '#GRUB_TIMEOUT=9\nGRUB_TIMEOUT_STYLE=menu' >"$T/default"
+    at /etc/default/grub "$T/default"
+    prepare --no-ssh --no-console --grub-timeout 30 "$T/disk.img" "$T/odd.qcow2"
+    unpack "$T/odd.qcow2"
+    inside 'cat /boot/grub/grub.cfg' | cmp - "$T/wanted"
+    printf '#GRUB_TIMEOUT=9\nGRUB_TIMEOUT_STYLE=menu\nGRUB_TIMEOUT=30\n' >"$T/default"
+    inside 'cat /etc/default/grub' | cmp - "$T/default"
+    run -0 prepare --no-ssh --no-console --grub-timeout 30 "$T/odd.qcow2" "$T/again.qcow2"
+    assert_output --partial '/boot/grub/grub.cfg: already so'
+    assert_output --partial '/etc/default/grub: already so'
+
+    # A grub.cfg without a timeout gets none.
+    printf 'multiboot /gnumach' >"$T/cfg"
+    at /boot/grub/grub.cfg "$T/cfg"
+    prepare --no-ssh --no-console "$T/disk.img" "$T/none.qcow2"
+    unpack "$T/none.qcow2"
+    inside 'cat /boot/grub/grub.cfg' | cmp - "$T/cfg"
+
+    for bad in 5s -2 '' 1000000; do
+        run -64 prepare --grub-timeout "$bad" "$T/disk.img" "$T/bad.qcow2"
+        assert_output --partial "--grub-timeout $bad: neither a number of seconds nor keep"
+    done
 }
 
 @test "authorised keys from a file; no pair is made then" {

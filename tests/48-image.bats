@@ -84,6 +84,167 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     image resize +1M
 }
 
+# stand_in: a qemu-img that shows who and what it is, beside a VM_QEMU; and one on PATH that must not run.
+stand_in() {
+    mkdir "$T/path" "$T/bin"
+    printf '#!/bin/sh\ntouch %s/was-run\n' "$T" >"$T/path/qemu-img"
+    cat >"$T/bin/qemu-img" <<'SH'
+#!/bin/sh
+grep -E '^(Uid|Gid|Groups|CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | tr '\t' ' '
+echo "session $(cut -d ' ' -f 6 /proc/$$/stat) of $$"
+ulimit -t; ulimit -c; ulimit -n
+for fd in /proc/$$/fd/*; do [ ! -f "$fd" ] || echo "file ${fd##*/} $(readlink "$fd")"; done
+for word; do echo "word $word"; done
+SH
+    chmod 755 "$T"/*/qemu-img
+}
+
+@test "qemu-img is the system's or VM_QEMU's, and runs as QEMU's user or the owner, on descriptors" {
+    stand_in
+    image create "$T/a.qcow2" 1M
+    chmod 644 "$T/a.qcow2"
+    in=(env -i PATH="$T/path:$PATH" VM_UID=4242 "$VM" image)
+    run -0 "${in[@]}" info "$T/a.qcow2"
+    assert_line "image: $T/a.qcow2"
+    [ ! -e "$T/was-run" ]
+    in=(env -i PATH="$T/path:$PATH" VM_UID=4242 VM_QEMU="$T/bin/qemu" "$VM" image)
+    run -0 "${in[@]}" info "$T/a.qcow2"
+    assert_line 'Uid: 4242 4242 4242 4242'
+    assert_line 'Gid: 4242 4242 4242 4242'
+    assert_line --regexp '^Groups: *$'
+    assert_line 'CapEff: 0000000000000000'
+    assert_line 'CapPrm: 0000000000000000'
+    assert_line 'NoNewPrivs: 1'
+    assert_line 'Seccomp: 2'
+    assert_line --regexp '^session ([0-9]+) of \1$'
+    assert_line 60
+    assert_line 0
+    assert_line 32
+    assert_line "file 3 $T/a.qcow2"
+    assert_equal "$(grep -c '^file [3-9]' <<<"$output")" 1
+    # The path is what it gets, and what is shown for it is the name.
+    assert_line "word $T/a.qcow2"
+    refute_output --partial proc/self/fd
+
+    # What QEMU's user may not open, its owner may; nobody else is asked.
+    chown 1234:1235 "$T/a.qcow2"
+    run -0 "${in[@]}" resize "$T/a.qcow2" 2M
+    assert_line 'Uid: 1234 1234 1234 1234'
+    chmod 604 "$T/a.qcow2"
+    run -0 "${in[@]}" info "$T/a.qcow2"
+    assert_line 'Uid: 4242 4242 4242 4242'
+    chmod 000 "$T/a.qcow2"
+    run -77 "${in[@]}" info "$T/a.qcow2"
+    assert_output --partial "$T/a.qcow2: neither QEMU's user 4242:4242 nor its owner may read it"
+    chmod 040 "$T/a.qcow2"
+    run -77 "${in[@]}" resize "$T/a.qcow2" 2M
+    assert_output --partial "$T/a.qcow2 is read-only (mode 0040)"
+}
+
+@test "with Landlock it opens its own files only, and writes to none that is only read" {
+    image create "$T/a.qcow2" 1M
+    echo open >"$T/other"
+    chmod 666 "$T/a.qcow2" "$T/other"
+    cat >"$T/a.c" <<'C'
+#include <fcntl.h>
+#include <stdio.h>
+int main(void)
+{
+	const char *const names[] = {"/proc/self/fd/3", "OTHER", "/etc/passwd", "/dev/null"};
+	for (int i = 0; i < 4; i++)
+		printf("%s %d %d\n", names[i], open(names[i], O_RDONLY) >= 0, open(names[i], O_RDWR) >= 0);
+}
+C
+    sed -i "s|OTHER|$T/other|" "$T/a.c"
+    gcc -o "$T/qemu-img" "$T/a.c"
+    cat >"$T/run" <<'SH'
+mount --bind "$1/qemu-img" "$(readlink -f /usr/bin/qemu-img)"
+shift
+exec "$@"
+SH
+    inside() { unshare --mount sh "$T/run" "$T" env -i VM_IMAGE_DIR="$T" "$@" image info "$T/a.qcow2"; }
+    run -0 inside "$VM"
+    assert_output "$T/a.qcow2 1 0
+$T/other 0 0
+/etc/passwd 0 0
+/dev/null 1 1"
+    run -0 inside VM_SANDBOX=0 "$VM"
+    assert_output "$T/a.qcow2 1 1
+$T/other 1 1
+/etc/passwd 1 0
+/dev/null 1 1"
+}
+
+@test "no name is a protocol, and nothing is written through a link" {
+    cd "$T" || return
+    for name in nbd:127.0.0.1:1 'json:{"driver":"null-co"}' fat:etc; do
+        image create "$name" 1M
+        [ -f "$name" ]
+        run -0 image info "$name"
+        assert_line "image: $name"
+        run -0 image info --json "$name"
+        assert_equal "$(jq -r .filename <<<"$output")" "$name"
+        image resize "$name" 2M
+        image check "$name"
+        image convert "$name" copy.qcow2
+        rm copy.qcow2
+    done
+
+    ln -s "$T/outside" new.qcow2.part
+    image create new.qcow2 1M
+    ln -s "$T/outside" copy.qcow2.part
+    image convert new.qcow2 copy.qcow2
+    [ -f new.qcow2 ] && [ ! -L new.qcow2 ] && [ -f copy.qcow2 ] && [ ! -L copy.qcow2 ]
+    ln -s "$T/outside" link.qcow2
+    run -77 image create link.qcow2 1M
+    assert_output --partial 'link.qcow2 is there already'
+    run -77 image convert new.qcow2 link.qcow2
+    [ ! -e "$T/outside" ]
+    assert_equal "$(stat -c %u:%g:%a new.qcow2 copy.qcow2)" $'0:0:644\n0:0:644'
+    qemu-img check -q copy.qcow2
+}
+
+@test "text that an image holds reaches the terminal escaped" {
+    qemu-img create -q -u -f qcow2 -b $'x\e]0;t\a\u009b31m' -F raw "$T/a.qcow2" 1M
+    run -0 image info "$T/a.qcow2"
+    assert_line --partial 'backing file: x\x1b]0;t\x07\u009b31m'
+    refute_output --partial $'\e'
+    run -0 image info --json "$T/a.qcow2"
+    assert_equal "$(jq -r '."backing-filename"' <<<"$output")" $'x\e]0;t\a\u009b31m'
+}
+
+@test "a backing file that QEMU_BACKING=allow lets pass is a descriptor, too" {
+    image create "$T/base.qcow2" 8M
+    qemu-io -f qcow2 -c 'write -P 7 0 1M' "$T/base.qcow2" >/dev/null
+    (cd "$T" && qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2)
+    qemu-io -f qcow2 -c 'write -P 8 64k 64k' "$T/top.qcow2" >/dev/null
+    run -65 image convert "$T/top.qcow2" "$T/flat.qcow2"
+    run -0 env QEMU_BACKING=allow "$VM" image convert "$T/top.qcow2" "$T/flat.qcow2"
+    qemu-img compare "$T/top.qcow2" "$T/flat.qcow2"
+    assert_equal "$(qemu-img info --output=json "$T/flat.qcow2" | jq -r '."backing-filename"')" null
+}
+
+@test "a signal ends vm image and its qemu-img, and leaves nothing behind" {
+    mkdir "$T/bin"
+    image create "$T/a.qcow2" 1M
+    printf '#!/bin/sh\necho $$ >&2; exec sleep 987\n' >"$T/bin/qemu-img"
+    chmod 755 "$T/bin/qemu-img"
+    hangs() { child=$(pgrep -P "$pid" -x sleep); }
+    for sig in TERM INT KILL; do
+        # A shell ignores SIGINT in what it starts in the background.
+        env -i PATH="$PATH" VM_QEMU="$T/bin/qemu" env --default-signal "$VM" image convert "$T/a.qcow2" "$T/b.qcow2" \
+            >"$T/said" 2>&1 3>&- &
+        pid=$!
+        PIDS+=("$pid")
+        wait_until 20 hangs
+        kill -"$sig" "$pid"
+        wait_until 20 process_is_gone "$pid"
+        wait_until 20 process_is_gone "$child"
+        run wait "$pid"
+        assert_equal "$(cd "$T" && echo *)" 'a.qcow2 bin said'
+    done
+}
+
 @test "usage: what is missing, unknown, too much" {
     run -64 image
     run -64 image grow

@@ -2,12 +2,6 @@
 # is asked for a password, who may only look; and what is kept: rotated, timed, on standard output.
 load helpers
 
-start_guest() {
-    PORT=$(free_port) RAW=$(free_port)
-    host_vm SERIAL_PORT="$PORT" SERIAL_RAW_PORT="$RAW" "$@"
-    wait_until 60 grep -qF 'ready: login prompt' "$T/out"
-}
-
 peer() {
     "$ROOT/tests/peer" "$@"
 }
@@ -21,20 +15,26 @@ console_is() {
 }
 
 @test "raw TCP and the unix socket: the guest's bytes and nothing else, all 256 of them" {
-    start_guest
+    start_raw_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     # PuTTY's raw mode ends a line with CR LF: that is one line here.
     peer -w "$RAW" 'BYTES>>>\r\nmachsh# ' 'bytes\r\n' >"$T/raw"
-    peer -w "$T/run/console.sock" 'BYTES>>>\r\nmachsh# ' >"$T/unix"
-    cmp "$T/raw" "$T/unix"
-    cmp "$T/raw" "$T/log/console.log"
-    python3 -c 'import sys; sys.exit(bytes(range(256)) not in open(sys.argv[1], "rb").read())' "$T/raw"
+    peer -w "$T/run/console.sock" 'BYTES>>>\r\nmachsh# ' 'bytes\r' >"$T/unix"
+    python3 - "$T/raw" "$T/unix" "$T/log/console.log" <<'END'
+import sys
+raw, unix, log = (open(name, "rb").read() for name in sys.argv[1:])
+live = b"<<<BYTES" + bytes(range(256)) + b"BYTES>>>\r\n"
+for name, data in ("raw", raw), ("unix", unix):
+    assert live in data, name
+    assert data[data.index(live):] in log, name
+assert log.count(live) == 2
+END
     [ "$(stat -c %a "$T/run/console.sock")" = 600 ]
 }
 
 @test "a password: real telnets know it or are closed, and programs send it as their first line" {
     printf 'open sesame\nsecond line\n' >"$T/password"
-    start_guest SERIAL_PASSWORD_FILE="$T/password"
+    start_raw_guest SERIAL_PASSWORD_FILE="$T/password"
     run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:Password: ' 'send:open' 'expect:Wrong.' \
         'expect:Password: ' 'send:open sesame' 'expect:serial console of the guest' \
         'expect:login: ' send:root 'expect:machsh# '
@@ -53,7 +53,7 @@ console_is() {
 @test "the monitor asks for a password of its own" {
     MONITOR=$(free_port)
     echo secret >"$T/password"
-    start_guest MONITOR_PORT="$MONITOR" MONITOR_PASSWORD_FILE="$T/password"
+    start_raw_guest MONITOR_PORT="$MONITOR" MONITOR_PASSWORD_FILE="$T/password"
     run -0 talk -t 60 telnet 127.0.0.1 "$MONITOR" :: 'expect:Password: ' send:secret \
         'expect:(qemu)' 'send:info status' 'expect:VM status: running'
     run -0 peer "$PORT" 'login: '
@@ -76,7 +76,7 @@ console_is() {
 }
 
 @test "SERIAL_READONLY: the ports may look; vm console and the unix socket may type" {
-    start_guest SERIAL_READONLY=1
+    start_raw_guest SERIAL_READONLY=1
     run -0 peer -w "$RAW" 'login: ' 'typed\r\n'
     run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:to look at only' 'expect:login: ' \
         send:typed 'raw:\x1d' 'expect:telnet>' 'send:send ayt' 'expect:[Yes]'
@@ -84,17 +84,30 @@ console_is() {
     refute_output --partial typed
 }
 
-@test "SERIAL_SCROLLBACK: a newcomer gets as much as that" {
-    start_guest SERIAL_SCROLLBACK=4
+@test "SERIAL_SCROLLBACK: a new client gets as much as that, from the start of a line" {
+    start_raw_guest SERIAL_SCROLLBACK=4
     run -0 peer -w "$RAW" 'machsh# ' 'root\r'
     run -0 peer -w "$RAW" '\nthe end\r\nmachsh# ' 'flood 20; echo the end\r'
     peer -w "$RAW" '\nthe end\r\nmachsh# ' >"$T/seen"
-    assert_equal "$(stat -c %s "$T/seen")" 4096
-    tail -c 4096 "$T/log/console.log" | cmp - "$T/seen"
+    tail -c 4096 "$T/log/console.log" | sed 1d | cmp - "$T/seen"
+    [ "$(stat -c %s "$T/seen")" -gt 3900 ]
+}
+
+@test "SERIAL_SCROLLBACK=0: nothing is replayed, on no way to the console" {
+    start_raw_guest SERIAL_SCROLLBACK=0
+    for way in "$RAW" "$T/run/console.sock"; do
+        run -0 peer -w "$way" 'login: ' '\r'
+        refute_output --partial 'GNU Mach'
+    done
+    run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:serial console of the guest' \
+        'nudge:\r' 'expect:login: '
+    refute_output --partial 'GNU Mach'
+    run -0 talk -t 60 "${ENV[@]}" "$VM" console :: 'nudge:\r' 'expect:login: ' 'raw:\x1dl' eof
+    refute_output --partial 'GNU Mach'
 }
 
 @test "vm console: keys and Ctrl-C reach the guest, the menu works, the terminal is as it was" {
-    start_guest
+    start_raw_guest
     cat >"$T/session" <<'END'
 before=$(stty -g)
 "$@"
@@ -112,7 +125,7 @@ END
 }
 
 @test "vm console ended by a signal brings the terminal back; --read-only types nothing" {
-    start_guest
+    start_raw_guest
     cat >"$T/session" <<'END'
 pid=$1
 shift
@@ -136,7 +149,7 @@ END
 }
 
 @test "vm console without a terminal: a pipe is typed, and the end of the guest is the end" {
-    start_guest
+    start_raw_guest
     printf 'root\recho piped\rhalt\r' | vm console >"$T/seen"
     grep -qaE '^piped' "$T/seen"
     host_vm_exit
@@ -186,7 +199,8 @@ END
     run -0 talk -t 60 docker run -it --name "$C" "${SAFE[@]}" "$IMAGE" :: \
         'expect:ready: login prompt' send:root 'expect:machsh# ' 'send:echo typed' \
         $'expect:\ntyped' 'raw:\x10\x11' eof
-    run -0 talk -t 60 docker attach "$C" :: 'nudge:\r' 'expect:machsh# ' 'send:halt' 'expect:halting' eof
+    # Without a key: docker sets the window's size, and the screen is drawn.
+    run -0 talk -t 60 docker attach "$C" :: $'expect:\ntyped' 'expect:machsh# ' 'send:halt' 'expect:halting' eof
     wait_exit "$C"
     assert_equal "$STATUS" 0
 }
@@ -239,7 +253,7 @@ END
 }
 
 @test "console.log is rotated by size, lives through restarts, and is whole in its pieces" {
-    start_guest CONSOLE_LOG_SIZE=1 CONSOLE_LOG_KEEP=9
+    start_raw_guest CONSOLE_LOG_SIZE=1 CONSOLE_LOG_KEEP=9
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     peer -t 300 "$PORT" '\nthe end\r\nmachsh# ' 'flood 2500; echo the end\r' >"$T/seen"
     [ -f "$T/log/console.log.2" ]

@@ -8,11 +8,7 @@ mach() {
 }
 
 linux() {
-    cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
-    chmod 666 "$T/linux.qcow2"
-    SSH=$(free_port) PORT=$(free_port)
-    host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" SERIAL_PORT="$PORT" \
-        QEMU_HOSTFWDS="tcp:$SSH:22" VM_SSH_KEY="$GUESTS/linux-key" "$@"
+    linux_vm VM_SSH_KEY="$GUESTS/linux-key" "$@"
     vm wait --timeout $((90 * PATIENCE))
 }
 
@@ -74,7 +70,7 @@ linux() {
     # Another prompt, a kernel's message in between.
     run -0 vm exec --stay true
     vm send "PS1='odd\\\\\$ prompt: '" --enter
-    run -0 vm exec 'echo noise >/dev/kmsg; sleep 1; echo noise >/dev/kmsg; echo done'
+    run -0 vm exec --prompt 'prompt: ' 'echo noise >/dev/kmsg; sleep 1; echo noise >/dev/kmsg; echo done'
     assert_line done
     run -5 vm exec 'exit 5'
     run -0 vm stop
@@ -134,7 +130,7 @@ linux() {
     wait_until 30 grep -q 'waits for cont' "$T/out"
     run vm exec true
     assert_failure 1
-    assert_output --partial 'vm wait waits for it'
+    assert_output --partial 'the guest is paused before its first instruction'
     vm monitor cont
     vm wait --timeout $((60 * PATIENCE))
     run vm exec 'echo going; halt'

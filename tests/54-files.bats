@@ -34,9 +34,9 @@ make_tree() {
     chmod 4711 "$1/-dash"
 }
 
-# Every name, kind, mode, owner and link, and the contents.
+# Every name, kind, mode (without set-id bits, which are not pulled) and link, and the contents.
 describe() {
-    (cd "$1" && find . -printf '%p %y %m %U:%G %l\0' | sort -z | sha256sum
+    (cd "$1" && find . -printf '%p %y %04m %l\0' | sed -z 's/ \([fd]\) [0-7]/ \1 /' | sort -z | sha256sum
         find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
@@ -53,6 +53,8 @@ describe() {
     run -0 vm pull /root/tree "$T/back"
     assert_output ''
     assert_equal "$(describe "$T/back/tree")" "$(describe "$T/tree")"
+    run -0 find "$T/back/tree" ! -user 0 -o ! -group 0 -o -perm /6000
+    assert_output ''
 
     # A new name, one that is there, a directory that gets more, several.
     echo one >"$T/one"
@@ -69,7 +71,7 @@ describe() {
     assert_equal "$(cat "$T/back/name" "$T/back/more")" $'two\nmore'
     run -0 in_guest 'ls -A /root /root/tree'
     refute_output --partial .vm-copy
-    # With GNU tar on both sides, holes stay holes. (BusyBox's shell takes no tar but its own.)
+    # With GNU tar in the guest, holes stay holes. (BusyBox's shell takes no tar but its own.)
     in_guest 'ln -sf dash /bin/sh; ln -sf gnu-tar /bin/tar'
     truncate -s 64M "$T/sparse"
     printf middle | dd of="$T/sparse" bs=1 seek=32M conv=notrunc status=none
@@ -177,9 +179,73 @@ describe() {
         vm pull --via serial "/root/$name" "$T/back/"
         cmp "$T/digits" "$T/back/$name"
     done
-    run -0 vm exec 'rm /bin/tar'
-    run -1 vm push --via serial "$T/digits" /root
+}
+
+# $1 in the guest has the bytes of FILE $2, and nothing is left of the way there.
+same_in_guest() {
+    run -0 in_guest "busybox sha256sum <$1; busybox ls -A \$(busybox dirname $1) /tmp"
+    assert_line --partial "$(sha256sum <"$2" | cut -d ' ' -f 1)"
+    refute_output --partial .vm-
+}
+
+@test "into a guest without tar: single files, by ssh and on the serial console, by the shell alone" {
+    linux_ssh
+    head -c 300000 /dev/urandom >"$T/random"
+    head -c 5000 /dev/urandom >"$T/-odd na'me"
+    : >"$T/nothing"
+    chmod 4750 "$T/-odd na'me"
+    mkdir "$T/tree"
+    ln -s random "$T/link"
+    # BusyBox's shell has its programs in itself; dash has to find them.
+    in_guest 'ln -sf dash /bin/sh; rm /bin/tar /bin/gnu-tar; echo old >/root/name; mkdir -p /root/dir/random'
+    run -1 vm pull /root/name "$T/back"
     assert_output --partial 'the guest has no tar'
+
+    cd "$T"
+    run -0 vm push random /root/name
+    assert_output ''
+    same_in_guest /root/name "$T/random"
+    run -0 vm push -- "-odd na'me" nothing /root/
+    same_in_guest "\"/root/-odd na'me\"" "$T/-odd na'me"
+    run -0 in_guest 'ls -ln /root'
+    assert_line --regexp "^-rwsr-x--- .* 0 +0 +5000 .*-odd na'me"
+    assert_line --regexp '^-rw-r--r-- .* 0 +0 +0 .* nothing'
+    for what in tree link; do
+        run -1 vm push "$what" /root/
+        assert_output --partial "$what is no regular file, and nothing else can be pushed: the guest has no tar"
+    done
+    run -1 vm push random /root/dir
+    assert_output --partial 'random is a directory there'
+    run -1 vm push random /root/none/
+    assert_output --partial '/root/none/: no such directory'
+    in_guest 'mkdir /small; mount -t tmpfs -o size=100k none /small; echo old >/small/x'
+    run -1 vm push random /small/x
+    assert_output --partial 'No space left on device'
+    run -0 in_guest 'ls -A /small; cat /small/x'
+    assert_output $'x\nold'
+
+    # On the serial console: with base64 and sums, without base64, without either.
+    head -c 20000 random >some
+    run -0 vm push --via serial some /root/one
+    assert_output ''
+    same_in_guest /root/one "$T/some"
+    in_guest 'rm /bin/base64 /bin/od /bin/dd /bin/tail /bin/sed /bin/tr'
+    vm push --via serial -- "-odd na'me" /root/two
+    same_in_guest /root/two "$T/-odd na'me"
+    in_guest 'rm /bin/sha256sum; touch /tmp/noise; while [ -e /tmp/noise ]; do sleep 0.2; echo "kernel says something" >/dev/kmsg; done >/dev/null 2>&1 &'
+    vm push --via serial -- "-odd na'me" /root/three
+    same_in_guest /root/three "$T/-odd na'me"
+    vm push --via serial nothing /root/two
+    same_in_guest /root/two "$T/nothing"
+    in_guest 'rm /bin/wc /tmp/noise'
+    vm push -- "-odd na'me" /root/two
+    same_in_guest /root/two "$T/-odd na'me"
+    # Programs are needed all the same, and are named.
+    run -1 vm pull --via serial /root/one "$T/back"
+    assert_output --partial 'the guest has no dd or tr'
+    in_guest 'rm /bin/chmod'
+    run -1 vm push --via serial some /root/one
+    assert_output --partial 'the guest has no chmod'
 }
 
 @test "a guest without files, and no guest" {

@@ -271,6 +271,49 @@ is_paused() {
     run -0 qemu-img check "$T/disk.qcow2"
 }
 
+@test "a loadvm at the monitor that fails: the guest stands still, that is said, and it is not made to run" {
+    mach QEMU_RAM=160
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    run -0 vm snapshot save big
+    stop
+    mach QEMU_RAM=128
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    run -0 vm snapshot save small
+    vm monitor loadvm big
+    wait_until 20 said 'error: a snapshot could not be loaded (loadvm at the monitor): the guest is paused'
+    said 'fix: vm reset starts it anew from its disk'
+    run vm health
+    assert_failure 1
+    assert_output --partial 'could not be'
+    is_paused
+    refused 1 'could not be' save more
+    # Whatever way out is taken, it runs again.
+    run -0 vm snapshot load small
+    run -0 vm wait --timeout $((20 * PATIENCE))
+    run -0 vm health
+    run -0 vm exec echo alive
+    assert_output alive
+    vm monitor loadvm big
+    twice() { [ "$(grep -c 'a snapshot could not be loaded' "$T/out")" -eq 2 ]; }
+    wait_until 20 twice
+    run -0 vm reset
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    run -0 vm exec echo alive
+    assert_output alive
+    # One that can be loaded is nobody's trouble.
+    vm monitor loadvm small
+    run -0 vm exec echo alive
+    vm monitor loadvm big
+    wait_until 20 bash -c "[ \$(grep -c 'a snapshot could not be loaded' '$T/out') -eq 3 ]"
+    # A stop does not run it to ask it.
+    : >"$T/log/events.jsonl"
+    kill -TERM "$VM_PID"
+    host_vm_exit 20
+    assert_equal "$STATUS" 82
+    refute grep -q '"running"' "$T/log/events.jsonl"
+    assert_whole "$T/disk.qcow2"
+}
+
 @test "no space: refused before anything is written, and the guest runs on" {
     mkdir "$T/small"
     mount -t tmpfs -o size=4m,mode=777 none "$T/small"
@@ -297,11 +340,16 @@ is_paused() {
     mach QEMU_RAM=2048
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save first
+    qemu=$(vm status --json | jq .qemu.pid)
     vm snapshot save second >"$T/answer" 2>&1 3>&- &
     client=$!
     PIDS+=("$client")
-    wait_until 10 bash -c "[ \"\$(grep -c '\"paused\"' '$T/log/events.jsonl')\" -ge 2 ]"
+    # It takes a third of a second: QEMU stands still in it, for as long as the next one is asked for.
+    end=$((SECONDS + 10 * PATIENCE))
+    while [ "$(grep -c '"paused"' "$T/log/events.jsonl")" -lt 2 ]; do [ "$SECONDS" -lt "$end" ]; done
+    kill -STOP "$qemu"
     refused 1 'another snapshot is at work' save third
+    kill -CONT "$qemu"
     kill -TERM "$VM_PID"
     host_vm_exit 60
     assert_equal "$STATUS" 0

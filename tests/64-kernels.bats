@@ -148,7 +148,7 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     kill -TERM "$VM_PID"
     host_vm_exit
     assert_equal "$STATUS" 0
-    said 'MULTIBOOT.gz: stopped while it was read'
+    said 'MULTIBOOT.gz: stopped while it was unpacked'
     process_is_gone "$(cat "$T/pid")"
 
     rm "$T/bin/gzip"

@@ -109,18 +109,19 @@ ended() {
     done
 }
 
-@test "a 32-bit GNU Mach runs on the 32-bit emulator's pc, q35 and isapc" {
-    local machine dir=$GUESTS/mach-i386
-    for machine in pc q35 isapc; do
+@test "a 32-bit GNU Mach runs on the 32-bit emulator's pc, q35 and isapc, and on the 64-bit one's pc" {
+    local row machine arch dir=$GUESTS/mach-i386
+    for row in pc:i386 q35:i386 isapc:i386 pc:x86_64; do
+        machine=${row%:*} arch=${row#*:}
         # shellcheck disable=SC2016 # the $ are GNU Mach's
-        booted "$machine" QEMU_ARCH=i386 VM_GUEST=mach QEMU_MACHINE="$machine" \
+        booted "$machine-$arch" QEMU_ARCH="$arch" VM_GUEST=mach QEMU_MACHINE="$machine" \
             QEMU_KERNEL="$dir/gnumach" QEMU_APPEND=console=com0 \
             QEMU_INITRD="$dir/machsh \${host-port} \${device-port} \$(task-create) \$(task-resume)"
         run -0 vm wait --for login --timeout $((20 * PATIENCE))
         run -0 vm exec uname -m
         assert_output i686
         assert_equal "$(basename "$(readlink "/proc/$(pgrep -P "$VM_PID" qemu)/exe")")" \
-            qemu-system-i386
+            "qemu-system-$arch"
         ended
     done
 }

@@ -228,10 +228,10 @@ END
     wait_until 10 grep -q '^pci_cfg_write ' "$T/log/guest-errors.log"
     run -82 vm stop --now
 
-    echo 'ide_exec_cmd' >"$T/events"
+    echo 'pci_cfg_read' >"$T/events"
     rm "$T/log/guest-errors.log"
     sector COUNT VM_TRACE="$T/events" QEMU_DISK_BUS=ide QEMU_MACHINE=pc
-    wait_until 30 grep -q '^ide_exec_cmd ' "$T/log/guest-errors.log"
+    wait_until 30 grep -q '^pci_cfg_read ' "$T/log/guest-errors.log"
     run -82 vm stop --now
 }
 
@@ -293,9 +293,10 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     host_vm_exit 60
     assert_equal "$STATUS" 80
     run -0 grep 'the guest panicked' "$T/out"
-    assert_output --regexp 'its machine was reset 16 times in [0-9]+ s without coming to any phase; last by a triple fault at EIP=00007c11: '
+    assert_output --regexp 'its machine was reset 1[56] times in [0-9]+ s without coming to any phase; last by a triple fault at EIP=00007c11: '
 }
 
+# bats test_tags=ui
 @test "VM_DISPLAY: the guest's screen in a window of an X11 display, in the sandbox" {
     local ui
     Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &

@@ -207,3 +207,11 @@ no_qemu_of() {
     run -0 docker exec "$C" vm health
     assert_equal "$(docker exec "$C" sh -c 'cat /proc/[0-9]*/comm' | grep -c qemu-system)" 1
 }
+
+@test "a report is not written through a link that its directory holds" {
+    mkdir "$T/out" "$T/outside"
+    ln -s "$T/outside" "$T/out/console"
+    run -77 profile --samples 1 --out "$T/out"
+    assert_output --partial "$T/out/console cannot be made: Not a directory"
+    assert_equal "$(ls -A "$T/outside")" ''
+}

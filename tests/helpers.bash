@@ -82,7 +82,8 @@ wait_until() {
 
 # --- containers ------------------------------------------------------------------------------
 
-# The restrictions that docker-compose.yml sets; a container without them proves less.
+# The restrictions that docker-compose.yml sets, and docker run's way to a /dev/kvm that need not be
+# there; a container without them proves less.
 SAFE=(--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL --cap-add MKNOD
     --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true --read-only
     --tmpfs /run --tmpfs /tmp --tmpfs /var/tmp --device-cgroup-rule 'c 10:232 rwm')
@@ -98,7 +99,7 @@ container() {
     CONTAINERS+=("$C")
     [ -z "${WITHOUT:-}" ] || args+=(--security-opt seccomp="$ROOT/tests/seccomp/old-kernel.json")
     docker run -d --name "$C" -p 127.0.0.1::2222 -p 127.0.0.1::8080 -p 127.0.0.1::5555 \
-        -p 127.0.0.1::9999 "${args[@]}" "$IMAGE" "$@" >/dev/null
+        "${args[@]}" "$IMAGE" "$@" >/dev/null
 }
 
 # port_of CONTAINER PORT[/udp]: the host's port.
@@ -148,6 +149,29 @@ host_vm() {
     "${ENV[@]}" ${WITHOUT:+"$ROOT/tests/without" $WITHOUT --} "$VM" run >"$T/out" 2>&1 3>&- &
     VM_PID=$!
     PIDS+=("$VM_PID")
+}
+
+# start_guest [NAME=VALUE...]: the built-in guest on the host with its console on PORT, up to its
+# login prompt. start_raw_guest: with the raw port RAW as well.
+start_guest() {
+    PORT=$(free_port)
+    host_vm SERIAL_PORT="$PORT" "$@"
+    wait_until 60 grep -qF 'ready: login prompt' "$T/out"
+}
+
+start_raw_guest() {
+    RAW=$(free_port)
+    start_guest SERIAL_RAW_PORT="$RAW" "$@"
+}
+
+# linux_vm [NAME=VALUE...]: the Linux guest on the host, on a disk of the test's own, with its
+# console on PORT and its sshd on SSH.
+linux_vm() {
+    [ -e "$T/linux.qcow2" ] || cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
+    chmod 666 "$T/linux.qcow2"
+    SSH=$(free_port) PORT=$(free_port)
+    host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" SERIAL_PORT="$PORT" \
+        QEMU_HOSTFWDS="tcp:$SSH:22" "$@"
 }
 
 # vm COMMAND...: a sub-command with that environment.

@@ -19,13 +19,29 @@ mig-x86-64-gnu 1.8+git20231217-8'
 checksums='802ed4da67e3e3c9d6e42e8bd06fd2a66b8c35bd7454140bd4f306d36afe5057  gnumach-image-1.8-amd64-up.deb
 39de7a2d8598465eb142df3d312a71821fe0bd74a9c7f3a6ec8478163df1b988  gnumach-dev.deb
 b8ebde492856b4cd5cd1b71d6795a45d0c8e284fdfd8c1fe3d9c48828a098ff8  mig-x86-64-gnu.deb'
-tools='binutils
-debian-archive-keyring
-gcc
+# On arm64 with cross tools; MIG and GRUB's files for a PC are amd64's there too, the one run by
+# qemu-user, the other only read. BUILD_ARCHITECTURE tries that on another machine.
+architecture=${BUILD_ARCHITECTURE:-$(dpkg --print-architecture)}
+tools='debian-archive-keyring
 grub-common
-grub-pc-bin
 mtools
 qemu-utils'
+if [ "$architecture" = amd64 ]; then
+    cross='' amd64=''
+    tools="$tools
+binutils
+gcc
+grub-pc-bin"
+else
+    cross=x86_64-linux-gnu- amd64='grub-pc-bin libc6'
+    tools="$tools
+binutils-x86-64-linux-gnu
+gcc-x86-64-linux-gnu
+qemu-user"
+    # amd64's own compiler, by its long name, asks for the assembler by the short one.
+    [ "$(dpkg --print-architecture)" != amd64 ] || tools="$tools
+binutils"
+fi
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
@@ -37,12 +53,12 @@ case ${1-} in
 esac
 [ $# -eq 1 ] || die 'usage: build.sh [--debs DIR] OUTDIR | build.sh --packages'
 
-for tool in dpkg-deb gcc grub-mkimage mformat qemu-img sha256sum strip; do
+for tool in dpkg-deb "${cross}gcc" grub-mkimage mformat qemu-img sha256sum "${cross}strip" ${cross:+qemu-x86_64}; do
     # shellcheck disable=SC2086 # one word a package
     command -v "$tool" >/dev/null || die "$tool is missing; install:" $tools
 done
 grub=/usr/lib/grub/i386-pc
-[ -f "$grub/boot.img" ] || die "$grub/boot.img is missing; install: grub-pc-bin"
+[ -n "$cross" ] || [ -f "$grub/boot.img" ] || die "$grub/boot.img is missing; install: grub-pc-bin"
 
 mkdir -p "$1" "${debs:-$1}"
 out=$(cd "$1" && pwd)
@@ -83,6 +99,9 @@ Architectures: amd64
 Signed-By: $keyring
 END
     cat >"$work/apt/apt.conf" <<END
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+Dir::State::Status "/dev/null";
 Dir::Etc::SourceList "$work/apt/trixie.sources";
 Dir::Etc::SourceParts "$work/apt/none";
 Dir::State::Lists "$work/apt/lists";
@@ -118,6 +137,20 @@ have_debs || (fetch)
 printf '%s\n' "$checksums" | while read -r _ deb; do
     dpkg-deb -x "$debs/$deb" "$work/pkg"
 done
+if [ -n "$cross" ]; then
+    # shellcheck disable=SC2086 # one word a package
+    (private_apt && mkdir "$work/amd64" && cd "$work/amd64" && apt-get -qq download $amd64 >&2) ||
+        die "cannot get amd64's $amd64 (see above)"
+    for deb in "$work"/amd64/*.deb; do dpkg-deb -x "$deb" "$work/root"; done
+    [ -e "$work/root/lib64" ] || ln -s usr/lib64 "$work/root/lib64"
+    [ -e "$work/root/lib" ] || ln -s usr/lib "$work/root/lib"
+    grub=$work/root/usr/lib/grub/i386-pc
+    mkdir "$work/mig"
+    printf '#!/bin/sh\nexec qemu-x86_64 -L "%s" "%s" "$@"\n' "$work/root" \
+        "$work/pkg/usr/lib/mig/x86_64-gnu-migcom" >"$work/mig/x86_64-gnu-migcom"
+    chmod 755 "$work/mig/x86_64-gnu-migcom"
+    export MIGDIR="$work/mig"
+fi
 headers=$work/pkg/usr/include/x86_64-linux-gnu
 
 # --- the task --------------------------------------------------------------------------------
@@ -126,16 +159,16 @@ mkdir -p "$work/stubs" "$work/obj" "$work/out/mach-mini" "$work/out/licenses"
 for defs in mach/mach mach/gnumach mach/mach_host mach/machine/mach_i386 device/device \
     device/device_request; do
     stub=$work/stubs/$(basename "$defs")
-    CC=gcc "$work/pkg/usr/bin/x86_64-gnu-mig" -nostdinc -I"$headers" -q -n \
+    CC=${cross}gcc "$work/pkg/usr/bin/x86_64-gnu-mig" -nostdinc -I"$headers" -q -n \
         -user "$stub.c" -header "$stub.h" "$headers/$defs.defs"
 done
 
 # No red zone and no SSE registers: nothing here needs them, and the kernel need not save them.
 compile() {
-    gcc -std=c17 -O2 -ffreestanding -fno-stack-protector -fno-pic -no-pie -mno-red-zone \
+    "${cross}gcc" -std=c17 -O2 -ffreestanding -fno-stack-protector -fno-pic -no-pie -mno-red-zone \
         -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only \
         -fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections \
-        -ffile-prefix-map="$work"=. -nostdinc -isystem "$(gcc -print-file-name=include)" \
+        -ffile-prefix-map="$work"=. -nostdinc -isystem "$("${cross}gcc" -print-file-name=include)" \
         -I"$src/machsh" -isystem "$src/machsh/include" -isystem "$work/stubs" -isystem "$headers" "$@"
 }
 for file in "$src"/machsh/*.c; do
@@ -145,10 +178,10 @@ done
 for file in "$work"/stubs/*.c; do
     compile -w -c "$file" -o "$work/obj/stub_$(basename "$file" .c).o"
 done
-gcc -c "$src/machsh/start.S" -o "$work/obj/start.o"
-gcc -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+"${cross}gcc" -c "$src/machsh/start.S" -o "$work/obj/start.o"
+"${cross}gcc" -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
     -Wl,-z,max-page-size=4096,-e,_start -o "$work/machsh" "$work"/obj/*.o
-strip -o "$work/out/mach-mini/machsh" "$work/machsh"
+"${cross}strip" -o "$work/out/mach-mini/machsh" "$work/machsh"
 cp "$work/pkg/boot/gnumach-1.8-amd64-up.gz" "$work/out/mach-mini/gnumach.gz"
 
 # --- the disk --------------------------------------------------------------------------------
@@ -156,7 +189,7 @@ cp "$work/pkg/boot/gnumach-1.8-amd64-up.gz" "$work/out/mach-mini/gnumach.gz"
 img=$work/disk.img
 sectors=16384   # 8 MiB
 first=2048      # of the partition; GRUB's core lies before it
-grub-mkimage -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/boot/grub' \
+grub-mkimage -d "$grub" -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/boot/grub' \
     biosdisk part_msdos fat multiboot normal configfile serial terminal echo
 [ "$(stat -c %s "$work/core.img")" -le $(((first - 1) * 512)) ] || die "GRUB's core is too big"
 
@@ -196,7 +229,12 @@ qemu-img convert -c -O qcow2 "$img" "$work/out/mach-mini.qcow2"
 # --- licences, and done ----------------------------------------------------------------------
 
 # shellcheck disable=SC2016 # the ${…} are dpkg-query's
-grub_source=$(dpkg-query -W -f '${source:Package} ${source:Version}' grub-pc-bin)
+grub_format='${source:Package} ${source:Version}'
+if [ -n "$cross" ]; then
+    grub_source=$(dpkg-deb -W --showformat="$grub_format" "$work"/amd64/grub-pc-bin_*.deb)
+else
+    grub_source=$(dpkg-query -W -f "$grub_format" grub-pc-bin)
+fi
 sed "s|@GRUB@|$grub_source|" "$src/LICENSES" >"$work/out/LICENSES"
 cp "$work/pkg/usr/share/doc/gnumach-image-1.8-amd64-up/copyright" "$work/out/licenses/gnumach"
 cp /usr/share/common-licenses/GPL-2 /usr/share/common-licenses/GPL-3 "$work/out/licenses/"

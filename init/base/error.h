@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Exit statuses: sysexits(3) for what never started, our own from 80 on (DESIGN.md). */
+/* Exit statuses: sysexits(3) for what never started, our own from 80 on (docs/lifecycle.md). */
 enum exit_status {
 	EXIT_CLEAN = 0,
 	EXIT_NOT_READY = 1,	 /* vm health, vm wait: not yet */
@@ -19,7 +19,9 @@ enum exit_status {
 	EXIT_NO_IMAGE = 66,	 /* EX_NOINPUT: a file that is not there */
 	EXIT_QEMU_FAILED = 69,	 /* EX_UNAVAILABLE: QEMU did not start, or died */
 	EXIT_INTERNAL = 70,	 /* EX_SOFTWARE: our own fault */
+	EXIT_FELL_BEHIND = 74,	 /* EX_IOERR: the console's client did not keep up */
 	EXIT_ASK_AGAIN = 75,	 /* EX_TEMPFAIL: on the control socket, of a wait */
+	EXIT_NO_PLACE = 75,	 /* the same for people: no place on the console */
 	EXIT_NO_PERMISSION = 77, /* EX_NOPERM */
 	EXIT_BAD_SETTING = 78,	 /* EX_CONFIG */
 	EXIT_PANIC = 80,	 /* the guest panicked */

@@ -2,10 +2,18 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include "base/io.h"
+
+#define NO_REPLACE 1u /* renameat2(2): RENAME_NOREPLACE */
 
 const char *path_base(const char *path)
 {
@@ -56,6 +64,55 @@ bool file_copy(int from, int to)
 	return true;
 }
 
+bool path_dir(const char *path, char *out, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (snprintf(out, size, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".") <
+	    (int)size)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+bool random_hex(char out[RANDOM_HEX])
+{
+	uint64_t number = 0;
+	bool random = getrandom(&number, sizeof number, 0) == sizeof number;
+
+	(void)snprintf(out, RANDOM_HEX, "%016" PRIx64, random ? number : 0);
+	return random;
+}
+
+/* Old kernels and file systems without O_TMPFILE say EISDIR or EINVAL (open(2)). */
+int file_nameless(const char *dir, mode_t mode)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+
+	if (fd < 0 && (errno == EISDIR || errno == EINVAL))
+		errno = EOPNOTSUPP;
+	return fd;
+}
+
+int file_begin(const char *path, mode_t mode, char *part, size_t size)
+{
+	for (int i = 0; i < 16; i++) {
+		char random[RANDOM_HEX];
+
+		if (!random_hex(random))
+			return -1;
+		if (snprintf(part, size, "%s.part-%s", path, random) >= (int)size) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+	}
+	return -1;
+}
+
 bool file_commit(int fd, const char *part, const char *path)
 {
 	if (fsync(fd) == 0 && rename(part, path) == 0)
@@ -65,4 +122,86 @@ bool file_commit(int fd, const char *part, const char *path)
 	(void)unlink(part);
 	errno = why;
 	return false;
+}
+
+int file_begin_new(const char *path, mode_t mode, char *part, size_t size)
+{
+	char dir[4200];
+
+	part[0] = '\0';
+	if (!path_dir(path, dir, sizeof dir))
+		return -1;
+	int fd = file_nameless(dir, mode);
+
+	return fd >= 0 || errno != EOPNOTSUPP ? fd : file_begin(path, mode, part, size);
+}
+
+/* Neither link(2) nor renameat2(2) replaces what is there; a file system may lack either. */
+static bool name_new(int fd, const char *part, const char *path)
+{
+	char self[32];
+
+	if (!part[0]) {
+		(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+		return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+	}
+	return syscall(SYS_renameat2, AT_FDCWD, part, AT_FDCWD, path, NO_REPLACE) == 0 ||
+	       ((errno == EINVAL || errno == ENOSYS) && link(part, path) == 0 && unlink(part) == 0);
+}
+
+bool file_commit_new(int fd, const char *part, const char *path)
+{
+	if (fsync(fd) == 0 && name_new(fd, part, path))
+		return true;
+	int why = errno;
+
+	file_drop(part);
+	errno = why;
+	return false;
+}
+
+void file_drop(const char *part)
+{
+	if (part[0])
+		(void)unlink(part);
+}
+
+static bool right_kind(const struct stat *st, bool device)
+{
+	if (S_ISREG(st->st_mode) || (device && S_ISBLK(st->st_mode)))
+		return true;
+	errno = S_ISDIR(st->st_mode) ? EISDIR : S_ISLNK(st->st_mode) ? ELOOP : ENOTREG;
+	return false;
+}
+
+/* The kind is looked at before, because opening a device or a pipe can have effects, and on the
+ * descriptor, because that is what counts. */
+int open_regular(int dir, const char *path, int flags, bool device, struct stat *st)
+{
+	struct stat own = {0};
+
+	st = st ? st : &own;
+	if (fstatat(dir, path, st, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) != 0 ||
+	    !right_kind(st, device))
+		return -1;
+	_cleanup_fd_ int fd = openat(dir, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0 || fstat(fd, st) != 0 || !right_kind(st, device) || !fd_nonblock(fd, false))
+		return -1;
+	return fd_take(&fd);
+}
+
+const char *file_strerror(int why)
+{
+	return why == ENOTREG ? "it is no regular file" : strerror(why);
+}
+
+ssize_t read_small(const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, O_RDONLY, false, NULL);
+	ssize_t n = fd < 0 ? -1 : read_full(fd, buf, size - 1);
+
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
 }

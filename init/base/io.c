@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 
 void fd_cleanup(int *fd)
 {
@@ -75,7 +75,7 @@ ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size)
 	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = stop, .events = POLLIN}};
 
 	for (;;) {
-		int ready = poll(fds, 2, end_ns ? clock_left_ms(end_ns) : -1);
+		int ready = clock_poll(fds, 2, end_ns);
 
 		if (ready < 0 && errno == EINTR)
 			continue;
@@ -90,16 +90,6 @@ ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size)
 		if (got >= 0 || errno != EINTR)
 			return got;
 	}
-}
-
-ssize_t read_small(const char *path, char *buf, size_t size)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read_full(fd, buf, size - 1);
-
-	if (n >= 0)
-		buf[n] = '\0';
-	return n;
 }
 
 bool fd_nonblock(int fd, bool on)

@@ -34,10 +34,6 @@ ssize_t read_full(int fd, void *buf, size_t size);
  * ETIMEDOUT, or EINTR for the stop. */
 ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size);
 
-/* Read a small file whole (a cgroup limit, /proc). At most SIZE-1 bytes, NUL-terminated; returns
- * the length or -1 with errno set. */
-ssize_t read_small(const char *path, char *buf, size_t size);
-
 /* Set or clear O_NONBLOCK. */
 bool fd_nonblock(int fd, bool on);
 

@@ -12,39 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/io.h"
 
 static int log_fd = -1;
 static int event_fd = -1;
 static int through_fd = -1;
 static unsigned long lost;
-static uint64_t started;
-
-uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-int clock_left_ms(uint64_t end_ns)
-{
-	uint64_t now = clock_now();
-
-	return now < end_ns ? (int)((end_ns - now) / 1000000) + 1 : 0;
-}
-
-void clock_start(void)
-{
-	if (!started)
-		started = clock_now();
-}
-
-uint64_t clock_since_start(void)
-{
-	return started ? clock_now() - started : 0;
-}
 
 void log_files(int fd, int events_fd)
 {
@@ -98,7 +72,7 @@ static size_t write_through(const char *text, size_t n)
 	return done;
 }
 
-/* To standard error. Where the serial console is shown there (guest/consoles.h), the terminal is
+/* To standard error. Where the serial console is shown there (pid1/console.h), the terminal is
  * raw, and lines need a beginning and ends of their own. */
 static void write_stderr(const char *text, size_t n)
 {
@@ -125,40 +99,47 @@ static void write_stderr(const char *text, size_t n)
 	(void)write_all(STDERR_FILENO, "\r\n", 2);
 }
 
+/* HEAD and the line TEXT, escaped, to standard error, and with a time to qemu.log. */
+static void write_line(const char *head, const char *text)
+{
+	char line[PIPE_BUF];
+	const size_t room = CLOCK_UTC + 1; /* for the time */
+	size_t n = room + strlen(head);
+
+	memcpy(line + room, head, n - room);
+	n += escape_text(text, strlen(text), "", line + n, sizeof line - n);
+	line[n++] = '\n';
+	write_stderr(line + room, n - room);
+	if (log_fd < 0)
+		return;
+	clock_utc(line);
+	line[room - 1] = ' ';
+	if (!write_all(log_fd, line, n))
+		lost++;
+}
+
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 {
-	char line[2048];
+	char text[2048];
+	char head[64];
 	va_list ap;
 
 	(void)level;
-	/* 26 bytes are kept free in front for the time that only qemu.log gets. */
-	const size_t room = 26;
-	int head = snprintf(line + room, sizeof line - room, "vm: %s", prefix);
-	size_t n = room + (size_t)head;
-
 	va_start(ap, fmt);
-	int body = vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
+	int n = vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (body < 0)
+	if (n < 0)
 		return;
-	n += (size_t)body;
-	if (n > sizeof line - 2)
-		n = sizeof line - 2;
-	line[n++] = '\n';
-	write_stderr(line + room, n - room);
-	if (log_fd >= 0) {
-		clock_utc(line + room - 25);
-		line[room - 1] = ' ';
-		if (!write_all(log_fd, line + room - 25, n - room + 25))
-			lost++;
-	}
+	(void)snprintf(head, sizeof head, "vm: %s", prefix);
+	write_line(head, text);
 }
 
-void log_raw(const char *buf, size_t n)
+void log_output(const char *who, const char *text)
 {
-	write_stderr(buf, n);
-	if (log_fd >= 0 && !write_all(log_fd, buf, n))
-		lost++;
+	char head[64];
+
+	(void)snprintf(head, sizeof head, "%s: ", who);
+	write_line(head, text);
 }
 
 void event(const char *name, const char *fmt, ...)

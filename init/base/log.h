@@ -1,9 +1,11 @@
 /* log.h - what the program says, and the journal of what happened.
  *
  * Lines for people go to standard error, as `vm: text`, `vm: warning: text`, `vm: error: text`,
- * and, once log_open() has run, to qemu.log as well, with a time. Events for programs go to
- * events.jsonl, one JSON object a line. A full or missing log directory never stops anything: the
- * line is lost there, a counter says so, and standard error still has it.
+ * and, once log_files() has run, to qemu.log as well, with a time. What another program prints is
+ * marked by its name instead (`qemu: text`), so that no text but ours begins a line with `vm: `;
+ * control characters in a line are escaped (base/escape.h), whatever it is put together from.
+ * Events for programs go to events.jsonl, one JSON object a line. A full or missing log directory
+ * never stops anything: the line is lost there, a counter says so, and standard error still has it.
  */
 #ifndef VM_BASE_LOG_H
 #define VM_BASE_LOG_H
@@ -13,13 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 #define log_info(...)	 log_line(LOG_INFO, "", __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, "warning: ", __VA_ARGS__)
 #define log_error(...)	 log_line(LOG_ERROR, "error: ", __VA_ARGS__)
 
-/* Write one line: PREFIX, then FMT. */
+/* Write one line: PREFIX, then FMT, escaped. */
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -34,8 +38,8 @@ void log_through(int fd);
 /* Lines that went to qemu.log or events.jsonl and could not be written, since the start. */
 unsigned long log_lost(void);
 
-/* QEMU's own output: N bytes at BUF to standard error and qemu.log as they are. */
-void log_raw(const char *buf, size_t n);
+/* One line TEXT of the output of the program WHO. */
+void log_output(const char *who, const char *text);
 
 /* Write one event: {"time":RFC 3339 UTC,"ms":milliseconds since /init started,"event":NAME,...}.
  * FMT makes the remaining members, which must be JSON (`"\"key\":%d"`) or "" for none. */
@@ -45,12 +49,5 @@ void event(const char *name, const char *fmt, ...) __attribute__((format(printf,
  * (2026-01-31T23:59:59.999Z). */
 #define CLOCK_UTC 24
 void clock_utc(char out[CLOCK_UTC]);
-
-/* Nanoseconds of CLOCK_MONOTONIC, and the same since clock_start() was first called. */
-uint64_t clock_now(void);
-/* Milliseconds until END_NS of that clock, as poll(2) wants them: rounded up, 0 when it is over. */
-int clock_left_ms(uint64_t end_ns);
-uint64_t clock_since_start(void);
-void clock_start(void);
 
 #endif

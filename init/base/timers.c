@@ -5,6 +5,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define SECOND UINT64_C(1000000000)
 
 bool timers_init(struct timers *t)
@@ -14,27 +16,44 @@ bool timers_init(struct timers *t)
 	return t->fd >= 0;
 }
 
+/* The descriptor goes off at the first deadline, or a tick earlier than that: see clock.h. */
 static void arm(struct timers *t)
 {
 	uint64_t first = 0;
+	uint64_t tick = clock_now() + CLOCK_TICK_NS;
 
 	for (unsigned i = 0; i < TIMERS_MAX; i++)
 		if (t->at[i] && (first == 0 || t->at[i] < first))
 			first = t->at[i];
-	if (first == t->armed)
+	uint64_t at = first == 0 ? 0 : clock_monotonic(first < tick ? first : tick);
+
+	if (at == t->armed || (at && t->armed && t->armed < at))
 		return;
-	struct itimerspec when = {.it_value = {.tv_sec = (time_t)(first / SECOND),
-					       .tv_nsec = (long)(first % SECOND)}};
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(at / SECOND), .tv_nsec = (long)(at % SECOND)}};
 
 	/* All zeros disarm it. */
 	if (timerfd_settime(t->fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
-		t->armed = first;
+		t->armed = at;
 }
 
 void timers_set(struct timers *t, unsigned id, uint64_t at_ns)
 {
 	t->at[id] = at_ns;
 	arm(t);
+}
+
+int timers_wait(struct timers *t, int epoll, struct epoll_event *events, int most,
+		uint64_t *standstill_ns)
+{
+	clock_sleeps(t->armed);
+	int n = epoll_wait(epoll, events, most, -1);
+
+	/* The deadline that was missed is counted once, also when its event comes in a later round.
+	 */
+	if ((*standstill_ns = clock_woke()) > 0)
+		t->armed = 0;
+	return n;
 }
 
 int timers_due(struct timers *t, uint64_t now)

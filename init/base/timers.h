@@ -1,25 +1,33 @@
-/* timers.h - several deadlines over one timerfd(2), CLOCK_MONOTONIC: a jump of the wall clock moves
- * none of them, and nothing wakes up before the earliest.
+/* timers.h - several deadlines over one timerfd(2), in the time of clock_now(): a jump of the wall
+ * clock moves none of them, a standstill of the whole container (clock.h) moves all of them by as
+ * much. While there is a deadline the descriptor goes off at every tick of that clock; without one
+ * nothing wakes up.
  */
 #ifndef VM_BASE_TIMERS_H
 #define VM_BASE_TIMERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #define TIMERS_MAX 16
 
 struct timers {
 	int fd;
-	uint64_t armed;		 /* what the descriptor is set to; 0: not */
-	uint64_t at[TIMERS_MAX]; /* CLOCK_MONOTONIC, ns; 0: off */
+	uint64_t armed;		 /* what the descriptor is set to, CLOCK_MONOTONIC; 0: not */
+	uint64_t at[TIMERS_MAX]; /* clock_now(); 0: off */
 };
 
 /* False with errno when there is no timerfd. */
 bool timers_init(struct timers *t);
 
-/* Timer ID (below TIMERS_MAX) goes off at AT_NS (CLOCK_MONOTONIC); 0 turns it off. */
+/* Timer ID (below TIMERS_MAX) goes off at AT_NS (clock_now()); 0 turns it off. */
 void timers_set(struct timers *t, unsigned id, uint64_t at_ns);
+
+/* epoll_wait(2) for up to MOST events on EPOLL, in which T->fd is registered. A standstill
+ * meanwhile is left out of clock_now(); *STANDSTILL_NS is how long it was, 0 for none. */
+int timers_wait(struct timers *t, int epoll, struct epoll_event *events, int most,
+		uint64_t *standstill_ns);
 
 /* A timer that is due at NOW, turned off by this; -1 when there is none (the descriptor is armed
  * for the next one then). To be called until it says -1 whenever the descriptor is readable. */

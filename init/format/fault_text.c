@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The instruction pointer behind a reset (Intel SDM 3A, 10.1.4, first instruction executed). */
+#define RESET_VECTOR 0xfff0
+
 static bool begins(const char *line, size_t n, const char *with)
 {
 	return n >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
@@ -45,6 +48,9 @@ void fault_line(struct fault_text *f, const char *line, size_t n)
 {
 	if (begins(line, n, "Triple fault"))
 		*f = (struct fault_text){.triple = true};
-	else if (f->triple && !f->where[0])
-		(void)fault_where(line, n, f->where);
+	else if (f->triple && !f->dumped) {
+		f->dumped = fault_where(line, n, f->where);
+		if (f->dumped && strtoul(f->where + 4, NULL, 16) == RESET_VECTOR)
+			f->where[0] = '\0';
+	}
 }

@@ -2,8 +2,9 @@
  *
  * With -d cpu_reset TCG writes `Triple fault` when a processor faults while it delivers a double
  * fault (QEMU: target/i386/tcg/excp_helper.c, check_exception()). When the machine is reset then,
- * `CPU Reset (CPU 0)` and the processor's registers as they were follow (target/i386/cpu.c,
- * x86_cpu_reset_hold(); target/i386/cpu-dump.c).
+ * `CPU Reset (CPU 0)` and the processor's registers follow (target/i386/cpu.c,
+ * x86_cpu_reset_hold(); target/i386/cpu-dump.c): as they were, or, since QEMU 11, as they are
+ * behind the reset, which tells nothing of the fault.
  */
 #ifndef VM_FORMAT_FAULT_TEXT_H
 #define VM_FORMAT_FAULT_TEXT_H
@@ -13,6 +14,7 @@
 
 struct fault_text {
 	bool triple;	/* there was one */
+	bool dumped;	/* its registers have come */
 	char where[24]; /* "EIP=00007c1f", "RIP=ffffffff80001234"; "": not known */
 };
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
+
 /* The parser's state: where it reads, and the containers that are open. */
 struct reader {
 	struct json *doc;
@@ -44,28 +46,6 @@ static void skip_space(struct reader *r)
 static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
-}
-
-/* The length of the UTF-8 sequence at P of at most N bytes, 0 when it is none: RFC 3629's table,
- * so no surrogates, nothing overlong, nothing above U+10FFFF. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80   ? 1
-		     : p[0] < 0xc2 ? 0
-		     : p[0] < 0xe0 ? 2
-		     : p[0] < 0xf0 ? 3
-		     : p[0] < 0xf5 ? 4
-				   : 0;
-
-	if (len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
 }
 
 /* Write code point C (no surrogate) as UTF-8. Returns how many bytes. */
@@ -428,26 +408,39 @@ bool json_bool(const struct json *doc, const struct json_value *object, const ch
 	return v && (v->type == JSON_TRUE || v->type == JSON_FALSE) ? v->type == JSON_TRUE : dflt;
 }
 
-/* The JSON text of the sequence of LEN bytes at P (0: no UTF-8) to OUT (at least 6 bytes). */
-static size_t quote_one(const unsigned char *p, size_t len, char *out)
+/* \uXXXX of the 16 bits C. */
+static size_t quote_unit(uint32_t c, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
 
+	out[0] = '\\';
+	out[1] = 'u';
+	for (int i = 0; i < 4; i++)
+		out[2 + i] = hex[c >> (12 - 4 * i) & 15];
+	return 6;
+}
+
+/* The JSON text of the sequence of LEN bytes at P (0: no UTF-8) to OUT (at least 12 bytes). What
+ * would steer a terminal that the JSON is shown on is escaped, too. */
+static size_t quote_one(const unsigned char *p, size_t len, char *out)
+{
+	uint32_t c = len ? utf8_get(p, len) : 0xfffd;
+
 	if (len == 0)
-		return utf8_put(0xfffd, out);
-	if (*p == '"' || *p == '\\') {
+		return utf8_put(c, out);
+	if (c == '"' || c == '\\') {
 		out[0] = '\\';
-		out[1] = (char)*p;
+		out[1] = (char)c;
 		return 2;
 	}
-	if (*p < 0x20) {
-		memcpy(out, "\\u00", 4);
-		out[4] = hex[*p >> 4];
-		out[5] = hex[*p & 15];
-		return 6;
+	if (!escape_needed(c)) {
+		memcpy(out, p, len);
+		return len;
 	}
-	memcpy(out, p, len);
-	return len;
+	if (c < 0x10000)
+		return quote_unit(c, out);
+	c -= 0x10000;
+	return quote_unit(0xd800 + (c >> 10), out) + quote_unit(0xdc00 + (c & 0x3ff), out + 6);
 }
 
 const char *json_quote(const char *text, char *buf, size_t size)
@@ -457,7 +450,7 @@ const char *json_quote(const char *text, char *buf, size_t size)
 
 	buf[at++] = '"';
 	for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
-		char one[6];
+		char one[12];
 		size_t len = utf8_length(p, left);
 		size_t put = quote_one(p, len, one);
 

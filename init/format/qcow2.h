@@ -1,7 +1,7 @@
 /* qcow2.h - the header of a qcow2 image (QEMU: docs/interop/qcow2.rst), read and written.
  *
  * The reader refuses what QEMU refuses when it opens an image (block/qcow2.c) and what must not be
- * opened at all (QEMU.md, untrusted images), each with the field, its value and what is allowed.
+ * opened at all, each with the field, its value and what is allowed.
  * Pure: bytes in, a struct or an error out.
  */
 #ifndef VM_FORMAT_QCOW2_H
@@ -73,7 +73,8 @@ bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index,
 
 /* Entry INDEX of the snapshot table or of the bitmap directory, by its fixed part at ENTRY. *SIZE
  * is the entry's whole size; the next one follows at the next multiple of 8. */
-#define QCOW2_SNAPSHOT_ENTRY 40u
+#define QCOW2_SNAPSHOT_ENTRY	 40u
+#define QCOW2_SNAPSHOT_TABLE_MAX (64u << 20) /* block/qcow2.h, QCOW_MAX_SNAPSHOTS_SIZE */
 bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
 			  struct error *err);
 /* The same entry, whole, as people see it: N = *SIZE bytes are at ENTRY. Texts are cut where they
@@ -88,6 +89,8 @@ struct qcow2_snapshot {
 void qcow2_read_snapshot(const uint8_t *entry, size_t n, struct qcow2_snapshot *out);
 #define QCOW2_BITMAP_ENTRY 24u
 struct qcow2_bitmap {
+	const char *name; /* left alone here: it stands behind the fixed part */
+	size_t name_size; /* bytes */
 	uint64_t size;	  /* of its entry */
 	uint64_t table;	  /* offset */
 	uint32_t entries; /* of the table; 0 when the bitmap is in use and QEMU does not load it */

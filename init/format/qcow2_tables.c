@@ -18,6 +18,7 @@
 #define SNAPSHOT_EXTRA_MAX 1024u
 #define BITMAP_NAME_MAX	   1023u
 #define BITMAP_TABLE_MAX   0x8000000u
+#define BITMAP_BYTES_MAX   0x20000000u /* of one bitmap, in memory */
 #define BITMAP_IN_USE	   1u
 #define BITMAP_FLAGS	   3u
 #define BITMAP_DIRTY	   1u /* the only type there is */
@@ -158,11 +159,14 @@ bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t in
 	bool in_use = flags & BITMAP_IN_USE;
 
 	*out = (struct qcow2_bitmap){.size = QCOW2_BITMAP_ENTRY + title,
+				     .name_size = title,
 				     .table = be64(entry),
 				     .entries = in_use ? 0 : entries};
 	if (out->table && out->table % (UINT64_C(1) << q->cluster_bits) == 0 && entries &&
-	    entries <= BITMAP_TABLE_MAX && !(flags & ~BITMAP_FLAGS) && type == BITMAP_DIRTY &&
-	    granularity >= 9 && granularity <= 31 && title && title <= BITMAP_NAME_MAX && !extra &&
+	    entries <= BITMAP_TABLE_MAX &&
+	    (uint64_t)entries << q->cluster_bits <= BITMAP_BYTES_MAX && !(flags & ~BITMAP_FLAGS) &&
+	    type == BITMAP_DIRTY && granularity >= 9 && granularity <= 31 && title &&
+	    title <= BITMAP_NAME_MAX && !extra &&
 	    (in_use || entries == bitmap_clusters(q, granularity)))
 		return true;
 	return BAD("%s: entry %" PRIu32 " of the bitmap directory is broken: %" PRIu32

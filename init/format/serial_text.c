@@ -25,6 +25,15 @@ uint32_t posix_cksum(const void *buf, size_t n)
 	return ~crc;
 }
 
+uint32_t shell_sum(const uint8_t *buf, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum = (sum * 251 + buf[i]) % 8388593;
+	return sum;
+}
+
 static size_t base64_encode(const uint8_t *buf, size_t n, char *out)
 {
 	size_t len = 0;

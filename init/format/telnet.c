@@ -8,11 +8,14 @@
 #include <arpa/telnet.h>
 #include <string.h>
 
-/* A sub-negotiation nobody asked for (we refuse every option that has one) may be this long. A
+/* A sub-negotiation (of COM-PORT-OPTION, or one that nobody asked for) may be this long. A
  * longer one never ends: the peer is not speaking telnet, and its bytes are data again. */
 #define SB_MAX 1024
 
 enum parser_state { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUBNEGOTIATION_IAC };
+
+/* Where COM-PORT-OPTION is kept among the options that are known. */
+#define COM_PORT_PLACE 2
 
 enum option_state { NO, YES, WANTYES };
 
@@ -65,6 +68,37 @@ static void refuse_once(uint8_t refused[32], uint8_t verb, uint8_t option, struc
 		refused[option >> 3] |= bit;
 }
 
+/* IAC SB COM-PORT-OPTION, the N bytes at BODY, IAC SE; whole or not at all. */
+static void answer_com_port(struct reply *r, const uint8_t *body, size_t n)
+{
+	uint8_t encoded[2 * COM_PORT_REPLY];
+	size_t taken;
+	size_t len = telnet_encode(body, n, encoded, sizeof encoded, &taken);
+
+	if (r->room - r->len < len + 5)
+		return;
+	r->buf[r->len++] = IAC;
+	r->buf[r->len++] = SB;
+	r->buf[r->len++] = COM_PORT_OPTION;
+	memcpy(r->buf + r->len, encoded, len);
+	r->len += len;
+	r->buf[r->len++] = IAC;
+	r->buf[r->len++] = SE;
+}
+
+/* The client says that it will use COM-PORT-OPTION: it is told the modem's state, which some wait
+ * for. */
+static void negotiate_com_port(struct telnet *t, bool ours, bool wanted, struct reply *reply)
+{
+	static const uint8_t state[] = {COM_PORT_NOTIFY_MODEM_STATE, COM_PORT_MODEM_STATE};
+	uint8_t *side = ours ? &t->we[COM_PORT_PLACE] : &t->they[COM_PORT_PLACE];
+	bool before = *side == YES;
+
+	negotiate_known(side, wanted, ours ? WILL : DO, ours ? WONT : DONT, COM_PORT_OPTION, reply);
+	if (!ours && !before && *side == YES)
+		answer_com_port(reply, state, sizeof state);
+}
+
 static void negotiate(struct telnet *t, uint8_t option, struct reply *reply)
 {
 	bool ours = t->verb == DO || t->verb == DONT;
@@ -72,7 +106,9 @@ static void negotiate(struct telnet *t, uint8_t option, struct reply *reply)
 	bool known =
 		option == TELOPT_BINARY || option == TELOPT_SGA || (option == TELOPT_ECHO && ours);
 
-	if (known && ours)
+	if (option == COM_PORT_OPTION && t->serial_port)
+		negotiate_com_port(t, ours, wanted, reply);
+	else if (known && ours)
 		negotiate_known(&t->we[option], wanted, WILL, WONT, option, reply);
 	else if (known)
 		negotiate_known(&t->they[option], wanted, DO, DONT, option, reply);
@@ -118,9 +154,27 @@ static bool command(struct telnet *t, uint8_t byte, uint8_t *data_byte, unsigned
 }
 
 /* One more byte of a sub-negotiation. Returns the parser's next state. */
-static enum parser_state skipped(struct telnet *t)
+static enum parser_state sub_negotiated(struct telnet *t, uint8_t byte)
 {
+	if (t->sb_len < sizeof t->sb)
+		t->sb[t->sb_len] = byte;
 	return ++t->sb_len < SB_MAX ? SUBNEGOTIATION : DATA;
+}
+
+/* A sub-negotiation is complete. */
+static void sub_negotiation(struct telnet *t, struct reply *reply, unsigned *events)
+{
+	uint8_t out[COM_PORT_REPLY];
+	unsigned what = 0;
+	size_t n = t->sb_len < sizeof t->sb ? t->sb_len : sizeof t->sb;
+
+	if (!t->serial_port || n < 2 || t->sb[0] != COM_PORT_OPTION)
+		return;
+	n = com_port_command(&t->com_port, t->sb + 1, n - 1, out, &what);
+	if (n > 0)
+		answer_com_port(reply, out, n);
+	*events |= (what & COM_PORT_BREAK ? TELNET_BREAK : 0) |
+		   (what & COM_PORT_PURGE ? TELNET_PURGE : 0);
 }
 
 size_t telnet_decode(struct telnet *t, const uint8_t *in, size_t n, uint8_t *out, uint8_t *reply,
@@ -141,7 +195,9 @@ size_t telnet_decode(struct telnet *t, const uint8_t *in, size_t n, uint8_t *out
 			break;
 		case SUBNEGOTIATION_IAC:
 			if (byte == IAC || byte == SE) {
-				t->state = byte == SE ? DATA : skipped(t);
+				if (byte == SE)
+					sub_negotiation(t, &r, events);
+				t->state = byte == SE ? DATA : sub_negotiated(t, byte);
 				break;
 			}
 			/* An end that was left out: this is the next command already. */
@@ -155,7 +211,7 @@ size_t telnet_decode(struct telnet *t, const uint8_t *in, size_t n, uint8_t *out
 			negotiate(t, byte, &r);
 			break;
 		case SUBNEGOTIATION:
-			t->state = byte == IAC ? SUBNEGOTIATION_IAC : skipped(t);
+			t->state = byte == IAC ? SUBNEGOTIATION_IAC : sub_negotiated(t, byte);
 			break;
 		}
 	}

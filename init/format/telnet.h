@@ -2,7 +2,8 @@
  * no I/O. State is kept across reads, so that the stream may be cut anywhere.
  *
  * Sources: RFC 854 (commands, NVT line ends), 856 (BINARY), 857 (ECHO), 858 (SUPPRESS GO AHEAD),
- * 1143 (answering changes only, so that two peers never negotiate in circles).
+ * 1143 (answering changes only, so that two peers never negotiate in circles), 2217
+ * (COM-PORT-OPTION, where the caller wants it: com_port.h).
  */
 #ifndef VM_FORMAT_TELNET_H
 #define VM_FORMAT_TELNET_H
@@ -11,21 +12,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* BINARY, ECHO and SUPPRESS GO AHEAD, all that we ever say yes to, are 0, 1 and 3. */
+#include "format/com_port.h"
+
+/* BINARY, ECHO and SUPPRESS GO AHEAD, all that we ever say yes to, are 0, 1 and 3; COM-PORT-OPTION
+ * (44) has the place between them. */
 #define TELNET_KNOWN 4
 
 struct telnet {
-	uint8_t state;		    /* of the parser */
-	uint8_t verb;		    /* WILL..DONT under way */
-	bool cr;		    /* the last data byte was CR, and the peer is not in BINARY */
-	uint16_t sb_len;	    /* bytes of the sub-negotiation so far, capped */
-	uint8_t we[TELNET_KNOWN];   /* RFC 1143's state of each option on our side */
-	uint8_t they[TELNET_KNOWN]; /* and on the peer's */
-	uint8_t refused_do[32];	    /* bit set: an unknown option of which we said WONT */
-	uint8_t refused_will[32];   /* and DONT */
+	uint8_t state;		     /* of the parser */
+	uint8_t verb;		     /* WILL..DONT under way */
+	bool cr;		     /* the last data byte was CR, and the peer is not in BINARY */
+	uint16_t sb_len;	     /* bytes of the sub-negotiation so far, capped */
+	uint8_t we[TELNET_KNOWN];    /* RFC 1143's state of each option on our side */
+	uint8_t they[TELNET_KNOWN];  /* and on the peer's */
+	uint8_t refused_do[32];	     /* bit set: an unknown option of which we said WONT */
+	uint8_t refused_will[32];    /* and DONT */
+	bool serial_port;	     /* COM-PORT-OPTION is known; set behind telnet_start() */
+	uint8_t sb[1 + COM_PORT_SB]; /* the sub-negotiation's beginning: option, command, value */
+	struct com_port com_port;
 };
 
-enum telnet_event { TELNET_BREAK = 1, TELNET_AYT = 2 };
+enum telnet_event { TELNET_BREAK = 1, TELNET_AYT = 2, TELNET_PURGE = 4 };
 
 #define TELNET_START 12 /* bytes of telnet_start() */
 

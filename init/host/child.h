@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "host/privileges.h"
 
-#define CHILD_FDS_MAX 32
+#define CHILD_FDS_MAX 48
 
 /* FROM of ours becomes TO in the child. The order is free: overlaps are resolved. */
 struct child_fd {
@@ -27,8 +27,18 @@ struct child {
 	bool new_session;     /* setsid(2) */
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
 	bool no_core;	      /* RLIMIT_CORE 0 */
-	int oom_score_adj;    /* written when not 0; failure ignored */
+	int landlock_fd;      /* a ruleset of host/landlock.h, by its number in the child... */
+	int landlock_abi;     /* ... which is entered before exec; 0: none */
+	bool *landlock_off; /* not NULL: where exec is refused under it, it starts without: true */
+	bool confined;	    /* it reads what is not ours: no sockets, 60 s of processor time... */
+	unsigned cpu_s;	    /* ... or so much; SIGXCPU ends it */
+	size_t file_max;    /* RLIMIT_FSIZE, bytes; 0: none */
+	int oom_score_adj;  /* written when not 0; failure ignored */
 };
+
+/* C enters RULESET (host/landlock.h, made for ABI) before exec, under the number TO. OFF (may be
+ * NULL): landlock_off. */
+void child_landlock(struct child *c, int ruleset, int to, int abi, bool *off);
 
 /* Start it. The child has default signal dispositions and an empty mask, no other descriptor, and
  * tells through a CLOEXEC pipe which step failed, so that an exec that fails is an error here
@@ -41,6 +51,9 @@ pid_t child_start(const struct child *c, int *exec_errno, struct error *err);
  * status is not looked at. False with ERR (EXIT_QEMU_FAILED) when it cannot be started, is killed,
  * prints nothing, or takes longer than BOUND_MS, which ends it. */
 bool child_output(struct child *c, char *buf, size_t size, unsigned bound_ms, struct error *err);
+
+/* The program NAME in the directories of PATH (separated by colons), its path into OUT. */
+bool find_program(const char *path, const char *name, char *out, size_t size);
 
 /* close_range(2) from FIRST on, by /proc/self/fd or by number where the kernel has none. */
 void close_from(int first);

@@ -15,94 +15,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "format/qcow2.h"
 #include "host/disk_internal.h"
-
-/* ---- opening --------------------------------------------------------------------------- */
-
-static bool open_failed(const char *name, bool writable, int why, struct error *err)
-{
-	switch (why) {
-	case ENOENT:
-	case ENOTDIR:
-		return error_set(
-			err, EXIT_NO_IMAGE,
-			"put the image there (compose: into images/), or correct the setting",
-			"%s: there is no such file", name);
-	case ELOOP:
-		return error_set(err, EXIT_BAD_IMAGE, "put the file itself there",
-				 "%s is a symbolic link", name);
-	case EISDIR:
-		return error_set(
-			err, EXIT_NO_IMAGE,
-			"name the image itself; docker makes a directory where a file that "
-			"is to be mounted is not there",
-			"%s is a directory", name);
-	case EROFS:
-		return error_set(
-			err, EXIT_NO_PERMISSION,
-			"mount it read-write, or set QEMU_DISK_MODE=throwaway to keep the image as "
-			"it is",
-			"%s is on a read-only file system, and the guest writes to its disk", name);
-	case EACCES:
-	case EPERM:
-		return error_set(err, EXIT_NO_PERMISSION,
-				 writable ? "make it writable for this user (chmod, chown, docker "
-					    "run --user), or set QEMU_DISK_MODE=throwaway"
-					  : "make it readable for this user (chmod a+r)",
-				 "%s cannot be %s: %s", name, writable ? "written" : "read",
-				 strerror(why));
-	default:
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s cannot be opened: %s", name,
-				 strerror(why));
-	}
-}
-
-static bool right_kind(const struct stat *st, const char *name, struct error *err)
-{
-	if (S_ISDIR(st->st_mode))
-		return open_failed(name, false, EISDIR, err);
-	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
-		return error_set(err, EXIT_NO_IMAGE, "name a disk image",
-				 "%s is neither a file nor a block device", name);
-	return true;
-}
-
-/* The kind is looked at before, because opening a device or a pipe can have effects, and on the
- * descriptor, because that is what counts. */
-bool disk_open_image(int dir, const char *path, bool writable, int flags, struct image *image,
-		     struct stat *st, struct error *err)
-{
-	int nofollow = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
-
-	if (fstatat(dir, path, st, nofollow) != 0)
-		return open_failed(image->name, writable, errno, err);
-	if (!S_ISLNK(st->st_mode) && !right_kind(st, image->name, err))
-		return false;
-	/* Root may write to it all the same, but who takes every write permission away means it. */
-	if (writable && !S_ISBLK(st->st_mode) && !(st->st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
-		return error_set(err, EXIT_NO_PERMISSION,
-				 "make it writable (chmod u+w), or set QEMU_DISK_MODE=throwaway to "
-				 "keep the image as it is",
-				 "%s is read-only (mode %04o), and the guest writes to its disk",
-				 image->name, (unsigned)st->st_mode & 07777);
-	_cleanup_fd_ int fd =
-		openat(dir, path,
-		       (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
-
-	if (fd < 0 || fstat(fd, st) != 0)
-		return open_failed(image->name, writable, errno, err);
-	if (!right_kind(st, image->name, err))
-		return false;
-	off_t end = lseek(fd, 0, SEEK_END); /* st_size is 0 for a block device */
-
-	if (end < 0 || !fd_nonblock(fd, false))
-		return open_failed(image->name, writable, errno, err);
-	image->size = (uint64_t)end;
-	image->fd = fd_take(&fd);
-	return true;
-}
+#include "host/image_read.h"
 
 /* A guest that cannot grow its image stops at its first write. */
 static bool check_space(const struct image *image, const struct stat *st, const struct settings *s,
@@ -179,8 +96,8 @@ static bool add_layer(struct chain *c, const char *path, enum drive_format forma
 	bool writable = top && c->writable;
 	struct stat st;
 
-	if (!disk_open_image(top ? AT_FDCWD : c->dir, path, writable, top ? 0 : O_NOFOLLOW, image,
-			     &st, err))
+	if (!image_open(top ? AT_FDCWD : c->dir, path, writable, top ? 0 : O_NOFOLLOW, image, &st,
+			err))
 		return false;
 	_cleanup_fd_ int fd = image->fd;
 
@@ -230,17 +147,14 @@ static bool check_backing(const struct chain *c, const struct image *image, cons
 	return true;
 }
 
-/* Open PATH and everything below it. */
-static bool open_chain(struct chain *c, const char *path, enum drive_format format,
-		       struct error *err)
+/* Open everything below IMAGE. */
+static bool open_below(struct chain *c, struct image image, struct error *err)
 {
-	struct image image = {.name = path, .fd = -1};
 	struct image above;
 	char name[sizeof above.backing + 16];
+	enum drive_format format;
 	const char *base = NULL;
 
-	if (!add_layer(c, path, format, &image, err))
-		return false;
 	while (image.backing[0]) {
 		above = image;
 		if (!check_backing(c, &above, &base, err))
@@ -254,6 +168,15 @@ static bool open_chain(struct chain *c, const char *path, enum drive_format form
 	return true;
 }
 
+/* Open PATH and everything below it. */
+static bool open_chain(struct chain *c, const char *path, enum drive_format format,
+		       struct error *err)
+{
+	struct image image = {.name = path, .fd = -1};
+
+	return add_layer(c, path, format, &image, err) && open_below(c, image, err);
+}
+
 /* QEMU opens a CD-ROM as a file: a drive of the host's is none. */
 static bool is_file(const struct image *image, const struct stat *st, struct error *err)
 {
@@ -261,21 +184,27 @@ static bool is_file(const struct image *image, const struct stat *st, struct err
 						 "%s is no regular file", image->name);
 }
 
+/* The directory that PATH is in. */
+static int open_directory(const char *path)
+{
+	char dir[4096];
+
+	if (!path_dir(path, dir, sizeof dir))
+		return -1;
+	return open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* ---- the public functions -------------------------------------------------------------- */
 
 bool disk_open(const struct settings *s, const char *path, bool embedded, struct disk *out,
 	       struct errors *errs)
 {
-	char dir[4096];
 	struct error err = {0};
 	bool writable = s->disk_mode == DISK_MODE_PERSISTENT;
-	const char *slash = strrchr(path, '/');
 
 	*out = (struct disk){.embedded = embedded};
 	(void)snprintf(out->path, sizeof out->path, "%s", path);
-	(void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
-		       slash ? path : ".");
-	_cleanup_fd_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int dir_fd = open_directory(path);
 	struct chain chain = {.s = s, .disk = out, .dir = dir_fd, .writable = writable};
 	enum drive_format format = embedded ? FORMAT_QCOW2 : (enum drive_format)s->drive_format;
 
@@ -285,6 +214,15 @@ bool disk_open(const struct settings *s, const char *path, bool embedded, struct
 	return errors_append(errs, &err);
 }
 
+bool disk_open_backing(const struct settings *s, const struct image *image, struct disk *disk,
+		       struct error *err)
+{
+	_cleanup_fd_ int dir_fd = open_directory(image->name);
+	struct chain chain = {.s = s, .disk = disk, .dir = dir_fd};
+
+	return open_below(&chain, *image, err);
+}
+
 bool cdrom_open(const char *path, int *fd, struct errors *errs)
 {
 	struct error err = {0};
@@ -292,9 +230,8 @@ bool cdrom_open(const char *path, int *fd, struct errors *errs)
 	struct image image = {.name = path, .fd = -1};
 
 	*fd = -1;
-	if (disk_open_image(AT_FDCWD, path, false, 0, &image, &st, &err) &&
-	    is_file(&image, &st, &err) && image_check_lock(&image, false, &err) &&
-	    image_check_cdrom(&image, &err)) {
+	if (image_open(AT_FDCWD, path, false, 0, &image, &st, &err) && is_file(&image, &st, &err) &&
+	    image_check_lock(&image, false, &err) && image_check_cdrom(&image, &err)) {
 		*fd = image.fd;
 		return true;
 	}

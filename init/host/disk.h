@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 #include "host/privileges.h"
 
 #define DISK_LAYERS_MAX 8
@@ -44,6 +44,10 @@ struct disk {
  * only, no image and no built-in guest. */
 bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct errors *errs);
 
+/* The built-in guest is to boot: does VM_IMAGE_DIR hold a file that may have been meant instead? To
+ * ERRS (EXIT_NO_IMAGE), or with VM_FORCE, and for an ISO image, to WARNINGS. */
+void disk_overlooked(const struct settings *s, struct errors *errs, struct errors *warnings);
+
 /* The state of the file FD, to be known again: its size, and when it was written last. */
 bool disk_mark(int fd, char out[64], struct error *err);
 
@@ -56,11 +60,17 @@ bool overlay_path(const struct settings *s, const char *path, bool embedded, cha
  * QEMU_DISK_MODE=throwaway or overlay put an overlay on top: an anonymous one from VM_TMP_DIR, or
  * the one that is kept, which must have been made for this state of the image). Everything that is
  * wrong goes to ERRS: EXIT_NO_IMAGE (no file, a directory), EXIT_NO_PERMISSION (not readable, or
- * read-only where it must be written: file mode, file system), EXIT_BAD_IMAGE (all else: what
- * QEMU.md lists under qcow2 and untrusted images, an image in use by another QEMU). Nothing is
- * written to an image, and a new overlay has no name yet. */
+ * read-only where it must be written: file mode, file system), EXIT_BAD_IMAGE (all else: a
+ * damaged or unsupported qcow2 file, an image in use by another QEMU). Nothing is written to an
+ * image, and a new overlay has no name yet. */
 bool disk_open(const struct settings *s, const char *path, bool embedded, struct disk *out,
 	       struct errors *errs);
+
+/* IMAGE, which is named by its path, is DISK's only layer: open and check its backing files, for
+ * which disk_open()'s rules hold, and add them. What was added stays in DISK in any case. */
+struct image;
+bool disk_open_backing(const struct settings *s, const struct image *image, struct disk *disk,
+		       struct error *err);
 
 /* A new overlay that is to be kept gets its owner and, whole, its name. */
 bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct error *err);

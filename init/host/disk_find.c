@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,41 +17,118 @@ static bool ends_with(const char *name, const char *end)
 	size_t n = strlen(name);
 	size_t m = strlen(end);
 
-	return n > m && strcmp(name + n - m, end) == 0;
+	return n > m && strcasecmp(name + n - m, end) == 0;
 }
+
+/* Files that are no image to start from as they are, by the end of their name. */
+static const struct overlooked {
+	const char *ends[10];
+	const char *what, *fix, *end; /* the file's path stands between FIX and END */
+} kinds[] = {
+	{{".part", ".partial", ".crdownload", ".download"},
+	 "a download that is not finished",
+	 "get it again (scripts/get-image goes on where it stopped), or remove ",
+	 ""},
+	{{".tar", ".tgz", ".txz", ".xz", ".gz", ".zst", ".bz2", ".zip", ".7z"},
+	 "a packed image",
+	 "unpack it: scripts/get-image images/NAME, or VM_FETCH=1 VM_FETCH_SOURCE=",
+	 ""},
+	{{".vmdk", ".vdi", ".vhd", ".vhdx", ".qed", ".ova", ".dmg"},
+	 "an image in another format",
+	 "convert it: qemu-img convert -O qcow2 ",
+	 " NEW.qcow2"},
+	{{".iso"}, "a CD-ROM", "set QEMU_CDROM=", " to boot it"},
+};
 
 struct found {
 	int qcow2;	 /* how many */
 	char first[256]; /* a qcow2's name */
 	char second[256];
-	char raw[256]; /* a raw image's name, "" for none */
+	char raw[256];	 /* a raw image's name, "" for none */
+	char other[256]; /* and one of KIND */
+	const struct overlooked *kind;
 };
 
-/* What lies in DIR. A directory that is not there holds nothing. */
-static bool look(const char *dir_name, struct found *f, struct errors *errs)
+/* Does another setting name the file NAME? It is meant for something else then. */
+static bool is_named(const struct settings *s, const char *name)
 {
-	DIR *dir = opendir(dir_name);
+	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios, s->drive2};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (texts[i] && strstr(texts[i], name))
+			return true;
+	return false;
+}
+
+static const struct overlooked *kind_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		for (size_t j = 0; kinds[i].ends[j]; j++)
+			if (ends_with(name, kinds[i].ends[j]))
+				return &kinds[i];
+	return NULL;
+}
+
+static void sort_in(struct found *f, const char *name)
+{
+	const struct overlooked *kind = kind_of(name);
+
+	if (ends_with(name, ".qcow2")) {
+		(void)snprintf(f->qcow2 == 0 ? f->first : f->second, sizeof f->first, "%s", name);
+		f->qcow2++;
+	} else if (ends_with(name, ".img") || ends_with(name, ".raw")) {
+		(void)snprintf(f->raw, sizeof f->raw, "%s", name);
+	} else if (kind && (!f->kind || kind < f->kind)) {
+		(void)snprintf(f->other, sizeof f->other, "%s", name);
+		f->kind = kind;
+	}
+}
+
+/* What lies in VM_IMAGE_DIR. A directory that is not there holds nothing. */
+static bool look(const struct settings *s, struct found *f, struct errors *errs)
+{
+	DIR *dir = opendir(s->image_dir);
 	struct dirent *e;
 
 	if (!dir)
 		return errno == ENOENT ||
 		       errors_add(errs, EXIT_NO_PERMISSION,
 				  "make it readable, or name an image in QEMU_DRIVE",
-				  "VM_IMAGE_DIR=%s: %s", dir_name, strerror(errno));
-	while ((e = readdir(dir)) != NULL) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (ends_with(e->d_name, ".qcow2")) {
-			char *to = f->qcow2 == 0 ? f->first : f->second;
-
-			(void)snprintf(to, sizeof f->first, "%s", e->d_name);
-			f->qcow2++;
-		} else if (ends_with(e->d_name, ".img") || ends_with(e->d_name, ".raw")) {
-			(void)snprintf(f->raw, sizeof f->raw, "%s", e->d_name);
-		}
-	}
+				  "VM_IMAGE_DIR=%s: %s", s->image_dir, strerror(errno));
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && e->d_type != DT_DIR && !is_named(s, e->d_name))
+			sort_in(f, e->d_name);
 	(void)closedir(dir);
 	return true;
+}
+
+void disk_overlooked(const struct settings *s, struct errors *errs, struct errors *warnings)
+{
+	struct found f = {0};
+	char fix[512];
+	char guest[16];
+	static struct errors ignored; /* disk_find() has told them */
+	bool other_guest = s->guest != GUEST_AUTO && s->guest != GUEST_MACH;
+
+	(void)setting_choice(SETTING_VM_GUEST, s->guest, guest, sizeof guest);
+	if (!look(s, &f, &ignored) || !f.kind) {
+		if (other_guest)
+			(void)errors_add(warnings, EXIT_NO_IMAGE, "",
+					 "VM_GUEST=%s, and there is no disk image in "
+					 "VM_IMAGE_DIR=%s: the built-in guest boots, which is GNU "
+					 "Mach with a small shell",
+					 guest, s->image_dir);
+		return;
+	}
+	/* An ISO image may wait for another start. */
+	bool fatal = !s->force && (other_guest || strcmp(f.kind->ends[0], ".iso") != 0);
+
+	(void)snprintf(fix, sizeof fix, "%s%.200s/%s%s", f.kind->fix, s->image_dir, f.other,
+		       f.kind->end);
+	(void)errors_add(fatal ? errs : warnings, EXIT_NO_IMAGE, fix,
+			 "VM_IMAGE_DIR=%s holds %s, %s, and no qcow2 image%s%s", s->image_dir,
+			 f.kind->what, f.other,
+			 fatal ? "" : "; the built-in guest boots. To use it: ", fatal ? "" : fix);
 }
 
 static bool embedded_guest(const struct settings *s, char path[4096], bool *embedded,
@@ -86,7 +164,7 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 	/* Who boots a kernel or a CD says which disk goes with it, if any. */
 	if (s->kernel || s->cdrom)
 		return true;
-	if (!look(s->image_dir, &f, errs))
+	if (!look(s, &f, errs))
 		return false;
 	if (f.qcow2 > 1)
 		return errors_add(errs, EXIT_BAD_SETTING, "name the one to boot in QEMU_DRIVE",

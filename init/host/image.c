@@ -1,10 +1,5 @@
-/* image.c - see image.h. The formats' rules are in format/; here are the reads.
- *
- * A qcow2 file that was cut off (a download that stopped) is found in three steps, each by the
- * tables of the one before: the header's tables must lie in the file; what L1 and refcount table
- * point to must, too; and when the last refcount block counts clusters behind the end, the L2
- * tables are read: if they use such a cluster, data are missing. If they do not, these clusters
- * were only reserved when a QEMU was killed, and nothing is lost.
+/* image.c - see image.h. The formats' rules are in format/; here are the reads, and the child that
+ * does them. What a qcow2 header leads to is image_tables.c's.
  */
 #include "host/image.h"
 
@@ -16,58 +11,15 @@
 
 #include "base/io.h"
 #include "format/image_format.h"
-#include "format/qcow2.h"
+#include "host/confined.h"
+#include "host/image_internal.h"
+#include "host/image_read.h"
 
 #define SECTOR 512u
-/* Tables are read in pieces of this size: a cluster of any size, and the first bytes of a file. */
-#define CHUNK QCOW2_HEAD_MAX
+/* What a check needs at most: image_tables.c's bitmap directory, or its set of L2 tables. */
+#define MEMORY_MAX ((size_t)256 << 20)
 
-static const char get_again[] = "get the image again, and compare its size and checksum";
-
-static bool read_error(const struct image *image, uint64_t at, struct error *err)
-{
-	return error_set(err, EXIT_BAD_IMAGE, "look for errors of the host's disk (dmesg)",
-			 "%s: byte %" PRIu64 " cannot be read: %s", image->name, at,
-			 strerror(errno));
-}
-
-/* Read N bytes at AT into BUF; what lies behind the end of the file is zeros, as QEMU has it. */
-static bool read_at(const struct image *image, uint64_t at, uint8_t *buf, size_t n,
-		    struct error *err)
-{
-	while (n > 0) {
-		ssize_t got = pread(image->fd, buf, n, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return read_error(image, at, err);
-		if (got == 0) {
-			memset(buf, 0, n);
-			return true;
-		}
-		buf += got;
-		at += (size_t)got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
-/* END is where an entry of TABLE ends. */
-static bool inside(const struct image *image, const char *table, uint64_t end, struct error *err)
-{
-	return end <= image->size ||
-	       error_set(err, EXIT_BAD_IMAGE, get_again,
-			 "%s is cut off: an entry of the %s ends at byte %" PRIu64
-			 ", and the file has %" PRIu64,
-			 image->name, table, end, image->size);
-}
-
-static bool allocate(uint8_t **buf, struct error *err)
-{
-	*buf = malloc(CHUNK);
-	return *buf ? true : error_set(err, EXIT_INTERNAL, "", "no memory to read an image");
-}
+static const char get_again[] = IMAGE_GET_AGAIN;
 
 /* The file's beginning into BUF (*LEN bytes) and its format. */
 static bool read_format(const struct image *image, uint8_t *buf, size_t *len,
@@ -79,8 +31,8 @@ static bool read_format(const struct image *image, uint8_t *buf, size_t *len,
 	if (image->size == 0)
 		return error_set(err, EXIT_BAD_IMAGE, get_again, "%s is empty", image->name);
 	*len = image->size < IMAGE_FORMAT_HEAD ? (size_t)image->size : IMAGE_FORMAT_HEAD;
-	if (!read_at(image, 0, buf, *len, err) ||
-	    (has_tail && !read_at(image, image->size - SECTOR, tail, SECTOR, err)))
+	if (!image_read(image, 0, buf, *len, err) ||
+	    (has_tail && !image_read(image, image->size - SECTOR, tail, SECTOR, err)))
 		return false;
 	*format = image_format(buf, *len, has_tail ? tail : NULL);
 	return true;
@@ -113,125 +65,6 @@ static bool refuse_other(const struct image *image, struct image_format format, 
 			 image->name, format.name);
 }
 
-/* A table of ENTRIES offsets at AT; *LAST is the number of the last one that is not 0 and *OFFSET
- * what it is. */
-static bool check_table(const struct image *image, const struct qcow2 *q, const char *table,
-			uint64_t at, uint64_t entries, uint8_t *buf, uint64_t *last,
-			uint64_t *offset, struct error *err)
-{
-	*offset = 0;
-	for (uint64_t first = 0; first < entries; first += CHUNK / 8) {
-		uint64_t left = entries - first;
-		size_t n = left < CHUNK / 8 ? (size_t)left : CHUNK / 8;
-
-		if (!read_at(image, at + 8 * first, buf, 8 * n, err) ||
-		    !qcow2_check_table(q, buf, n, first, image->size, table, image->name, err))
-			return false;
-		for (size_t i = n; i-- > 0;)
-			if (qcow2_entry(buf, i)) {
-				*last = first + i;
-				*offset = qcow2_entry(buf, i);
-				break;
-			}
-	}
-	return true;
-}
-
-/* Read every L2 table. */
-static bool check_l2_tables(const struct image *image, const struct qcow2 *q, struct error *err)
-{
-	_cleanup_buffer_ uint8_t *table = NULL;
-	uint8_t entry[8];
-
-	if (!allocate(&table, err))
-		return false;
-	for (uint32_t i = 0; i < q->l1_entries; i++) {
-		if (!read_at(image, q->l1_offset + 8 * (uint64_t)i, entry, sizeof entry, err))
-			return false;
-		uint64_t offset = qcow2_entry(entry, 0);
-
-		if (offset && (!read_at(image, offset, table, (size_t)1 << q->cluster_bits, err) ||
-			       !qcow2_check_l2(q, table, i, image->size, image->name, err)))
-			return false;
-	}
-	return true;
-}
-
-static bool check_tables(const struct image *image, const struct qcow2 *q, uint8_t *buf, bool force,
-			 struct error *err)
-{
-	size_t cluster = (size_t)1 << q->cluster_bits;
-	uint64_t last = 0;
-	uint64_t block;
-
-	if (!check_table(image, q, "L1 table", q->l1_offset, q->l1_entries, buf, &last, &block,
-			 err) ||
-	    !check_table(image, q, "refcount table", q->refcount_table_offset,
-			 (uint64_t)q->refcount_table_clusters << (q->cluster_bits - 3), buf, &last,
-			 &block, err))
-		return false;
-	if (block == 0 || force)
-		return true;
-	if (!read_at(image, block, buf, cluster, err))
-		return false;
-	uint64_t used = last * qcow2_refcounts(q) + qcow2_refcounts_used(q, buf);
-	uint64_t clusters = (image->size + cluster - 1) >> q->cluster_bits;
-
-	return used <= clusters || check_l2_tables(image, q, err);
-}
-
-/* Each entry says how long it is; the next one is at the next multiple of 8. */
-static bool check_snapshots(const struct image *image, const struct qcow2 *q, struct error *err)
-{
-	uint8_t entry[QCOW2_SNAPSHOT_ENTRY];
-	uint64_t at = q->snapshots_offset;
-	uint64_t size;
-
-	for (uint32_t i = 0; i < q->snapshots; i++, at = (at + size + 7) & ~UINT64_C(7))
-		if (!read_at(image, at, entry, sizeof entry, err) ||
-		    !qcow2_check_snapshot(entry, i, &size, image->name, err) ||
-		    !inside(image, "snapshot table", at + size, err))
-			return false;
-	return true;
-}
-
-static bool check_bitmap_table(const struct image *image, const struct qcow2 *q,
-			       const struct qcow2_bitmap *bitmap, struct error *err)
-{
-	uint8_t entry[8];
-
-	if (bitmap->table > INT64_MAX - 8 * (uint64_t)bitmap->entries)
-		return inside(image, "bitmap's table", bitmap->table, err);
-	if (!inside(image, "bitmap's table", bitmap->table + 8 * (uint64_t)bitmap->entries, err))
-		return false;
-	for (uint32_t i = 0; i < bitmap->entries; i++)
-		if (!read_at(image, bitmap->table + 8 * (uint64_t)i, entry, sizeof entry, err) ||
-		    !qcow2_check_bitmap_table(q, entry, image->name, err))
-			return false;
-	return true;
-}
-
-/* The directory must be as long as its entries are. */
-static bool check_bitmaps(const struct image *image, const struct qcow2 *q, struct error *err)
-{
-	uint8_t entry[QCOW2_BITMAP_ENTRY];
-	uint64_t at = q->bitmaps_offset;
-	struct qcow2_bitmap bitmap;
-
-	for (uint32_t i = 0; i < q->bitmaps; i++, at = (at + bitmap.size + 7) & ~UINT64_C(7))
-		if (!read_at(image, at, entry, sizeof entry, err) ||
-		    !qcow2_check_bitmap(q, entry, i, &bitmap, image->name, err) ||
-		    !inside(image, "bitmap directory", at + bitmap.size, err) ||
-		    !check_bitmap_table(image, q, &bitmap, err))
-			return false;
-	if (at - q->bitmaps_offset == q->bitmaps_size)
-		return true;
-	return error_set(err, EXIT_BAD_IMAGE, get_again,
-			 "%s: its %" PRIu32 " bitmaps' directory should have %" PRIu64
-			 " bytes, and has %" PRIu64,
-			 image->name, q->bitmaps, at - q->bitmaps_offset, q->bitmaps_size);
-}
-
 static bool check_qcow2(struct image *image, uint8_t *buf, size_t len, bool force,
 			struct error *err)
 {
@@ -241,12 +74,11 @@ static bool check_qcow2(struct image *image, uint8_t *buf, size_t len, bool forc
 	if (image->size > len && buf[23] <= 21 && (size_t)1 << buf[23] > len) {
 		len = image->size < (UINT64_C(1) << buf[23]) ? (size_t)image->size
 							     : (size_t)1 << buf[23];
-		if (!read_at(image, 0, buf, len, err))
+		if (!image_read(image, 0, buf, len, err))
 			return false;
 	}
 	if (!qcow2_parse(buf, len, image->size, image->name, &q, err) ||
-	    !check_tables(image, &q, buf, force, err) || !check_snapshots(image, &q, err) ||
-	    !check_bitmaps(image, &q, err))
+	    !image_check_tables(image, &q, buf, force, err))
 		return false;
 	image->virtual_size = q.virtual_size;
 	image->dirty = q.incompatible & QCOW2_DIRTY;
@@ -281,13 +113,15 @@ static bool check_raw(struct image *image, struct image_format format, bool forc
 	return true;
 }
 
-bool image_check(struct image *image, enum drive_format expected, bool force, struct error *err)
+/* image_check() itself, in the child. */
+static bool check_disk(struct image *image, enum drive_format expected, bool force,
+		       struct error *err)
 {
 	_cleanup_buffer_ uint8_t *buf = NULL;
 	struct image_format format;
 	size_t len;
 
-	if (!allocate(&buf, err) || !read_format(image, buf, &len, &format, err))
+	if (!image_allocate(&buf, IMAGE_CHUNK, err) || !read_format(image, buf, &len, &format, err))
 		return false;
 	if (expected == FORMAT_RAW)
 		return check_raw(image, format, force, err);
@@ -296,13 +130,13 @@ bool image_check(struct image *image, enum drive_format expected, bool force, st
 	return check_qcow2(image, buf, len, force, err);
 }
 
-bool image_check_cdrom(const struct image *image, struct error *err)
+static bool check_cdrom(const struct image *image, struct error *err)
 {
 	_cleanup_buffer_ uint8_t *buf = NULL;
 	struct image_format format;
 	size_t len;
 
-	if (!allocate(&buf, err) || !read_format(image, buf, &len, &format, err))
+	if (!image_allocate(&buf, IMAGE_CHUNK, err) || !read_format(image, buf, &len, &format, err))
 		return false;
 	if (format.kind == IMAGE_QCOW2 || format.kind == IMAGE_FOREIGN ||
 	    format.kind == IMAGE_ARCHIVE || format.kind == IMAGE_WRONG)
@@ -311,4 +145,65 @@ bool image_check_cdrom(const struct image *image, struct error *err)
 							      : "set QEMU_CDROM to an ISO image",
 				 "%s is no CD-ROM, but %s", image->name, format.name);
 	return true;
+}
+
+/* ---- in a child ------------------------------------------------------------------------- */
+
+struct task {
+	const struct image *image;
+	bool cdrom;
+	enum drive_format format;
+	bool force;
+};
+
+static bool run(const void *arg, void *answer, struct error *err)
+{
+	const struct task *t = arg;
+	struct image *image = answer;
+
+	*image = (struct image){.name = t->image->name, .fd = CONFINED_IN, .size = t->image->size};
+	return t->cdrom ? check_cdrom(image, err) : check_disk(image, t->format, t->force, err);
+}
+
+static void end_text(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+}
+
+static bool check(struct image *image, const struct task *task, struct error *err)
+{
+	struct image answer = {0};
+	const struct confined c = {.name = image->name,
+				   .run = run,
+				   .arg = task,
+				   .answer = &answer,
+				   .size = sizeof answer,
+				   .in = image->fd,
+				   .out = -1,
+				   .memory = MEMORY_MAX};
+
+	if (!confined_run(&c, err))
+		return false;
+	answer.name = image->name;
+	answer.fd = image->fd;
+	answer.size = image->size;
+	end_text(answer.backing, sizeof answer.backing);
+	end_text(answer.backing_format, sizeof answer.backing_format);
+	end_text(answer.mark, sizeof answer.mark);
+	*image = answer;
+	return true;
+}
+
+bool image_check(struct image *image, enum drive_format expected, bool force, struct error *err)
+{
+	const struct task task = {.image = image, .format = expected, .force = force};
+
+	return check(image, &task, err);
+}
+
+bool image_check_cdrom(struct image *image, struct error *err)
+{
+	const struct task task = {.image = image, .cdrom = true};
+
+	return check(image, &task, err);
 }

@@ -4,9 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 
 struct image {
 	const char *name; /* in: the path, for errors */
@@ -24,12 +25,20 @@ struct image {
  * header and the tables that lead to everything else: about 200 kB of an image of 8 GB, under a
  * millisecond; more only when they raise the suspicion that the file was cut off. FORCE accepts a
  * raw disk that looks like something else, and a qcow2 image that lacks data at its end (what a
- * crash of the host can leave behind). Errors are EXIT_BAD_IMAGE. */
+ * crash of the host can leave behind). The file is read in a confined child (host/confined.h, whose
+ * errors may come, too); errors are EXIT_BAD_IMAGE. */
 bool image_check(struct image *image, enum drive_format format, bool force, struct error *err);
 
 /* The same for what goes into the CD-ROM drive: any format but those that QEMU would not read as
  * they are. */
-bool image_check_cdrom(const struct image *image, struct error *err);
+bool image_check_cdrom(struct image *image, struct error *err);
+
+/* Root may write to it all the same, but a file without any write permission is meant to stay as it
+ * is. */
+static inline bool image_is_read_only(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && !(st->st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
+}
 
 /* Does another process hold the image in a way that QEMU would not get it (for writing, or else
  * for reading)? The locks are those of QEMU's block/file-posix.c. Error: EXIT_BAD_IMAGE, with the

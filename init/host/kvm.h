@@ -1,4 +1,4 @@
-/* kvm.h - does KVM work here? A proof by running code, not a look at a file (QEMU.md). */
+/* kvm.h - does KVM work here? A proof by running code, not a look at a file. */
 #ifndef VM_HOST_KVM_H
 #define VM_HOST_KVM_H
 
@@ -25,8 +25,9 @@ struct kvm_result {
 	int exit_reason;  /* KVM_EXIT_* of the last KVM_RUN, or -1 */
 	uint64_t loop_ns; /* what the counted loop took, if it was reached */
 	bool made_node;	  /* we made /dev/kvm (mknod c 10 232) */
-	char reason[256]; /* one line, what was found */
-	char fix[256];	  /* one line, what to do; empty where it works */
+	const char *brief; /* a few words, what was found, for a log; "" where it works */
+	char reason[256];  /* one line, what was found */
+	char fix[256];	   /* one line, what to do; empty where it works */
 };
 
 /* Try everything, in a forked child that gets BOUND_MS milliseconds of the processor (50 is right:

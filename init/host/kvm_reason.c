@@ -24,8 +24,7 @@ static const struct {
 	{0, "KVM_EXIT_UNKNOWN"},
 };
 
-static const char give_device[] = "docker run --device /dev/kvm, or --device-cgroup-rule 'c 10:232 "
-				  "rwm' with --cap-add MKNOD, "
+static const char give_device[] = "docker run --device /dev/kvm, with compose KVM_DEVICE=/dev/kvm, "
 				  "gives a container the host's KVM";
 
 static void say(struct kvm_result *r, const char *fix, const char *fmt, ...)
@@ -95,7 +94,15 @@ static void explain_denied(const char *device, struct kvm_result *r)
 	} else {
 		(void)snprintf(fix, sizeof fix, "start the container with --group-add %u",
 			       (unsigned)st.st_gid);
-		if (st.st_gid == 0 || (st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
+		if (geteuid() == 0) /* root of a user namespace, as rootless engines make it */
+			(void)snprintf(
+				fix, sizeof fix,
+				"the user who runs the rootless engine has to be in the host's "
+				"group kvm (podman: and --group-add keep-groups), or the host "
+				"gives %s mode 0666",
+				device);
+		else if (st.st_gid == 0 ||
+			 (st.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP))
 			(void)snprintf(fix, sizeof fix,
 				       "start the container as root, or let the "
 				       "host's group kvm read and write %s",
@@ -180,8 +187,26 @@ static void explain_too_slow(const char *device, unsigned bound_ms, struct kvm_r
 		    device, bound_ms);
 }
 
+static const char *brief(const struct kvm_result *r)
+{
+	switch (r->verdict) {
+	case KVM_WORKS: return "";
+	case KVM_ABSENT:
+		return strcmp(r->step, "open") == 0 ? "the host has no KVM"
+						    : "there is no /dev/kvm";
+	case KVM_DENIED: return "/dev/kvm cannot be opened";
+	case KVM_NOT_KVM: return "/dev/kvm is not KVM";
+	case KVM_REFUSED: return "/dev/kvm opens, but cannot be used";
+	case KVM_BROKEN: return "KVM does not run code as it should";
+	case KVM_TOO_SLOW: return "KVM runs code too slowly";
+	case KVM_WRONG_HOST: return "the host is not x86-64";
+	}
+	return "";
+}
+
 void kvm_explain(const char *device, unsigned bound_ms, struct kvm_result *r)
 {
+	r->brief = brief(r);
 	switch (r->verdict) {
 	case KVM_WORKS:
 		say(r, "", "%s ran a million turns of a loop in %.2f ms%s", device,
@@ -194,7 +219,7 @@ void kvm_explain(const char *device, unsigned bound_ms, struct kvm_result *r)
 	case KVM_BROKEN: explain_broken(device, r); break;
 	case KVM_TOO_SLOW: explain_too_slow(device, bound_ms, r); break;
 	case KVM_WRONG_HOST:
-		say(r, "",
+		say(r, "run it on an x86-64 host; here TCG runs the guest",
 		    "the host is not x86-64, and KVM runs the host's kind of processor only");
 		break;
 	}

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +16,11 @@
 
 /* Connections that may wait to be accepted. */
 #define BACKLOG 64
+
+/* A peer that vanished is gone after two minutes. */
+#define KEEP_IDLE_S  60
+#define KEEP_EVERY_S 15
+#define KEEP_COUNT   4
 
 static int tcp_failed(const char *address, uint16_t port, const char *setting, struct error *err)
 {
@@ -55,6 +62,37 @@ int listen_tcp(const char *address, uint16_t port, const char *setting, struct e
 	    bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, BACKLOG) == 0)
 		return fd_take(&fd);
 	return tcp_failed(address, port, setting, err);
+}
+
+int listen_try(const char *address, uint16_t port, bool udp)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int on = 1;
+	_cleanup_fd_ int fd =
+		socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (inet_pton(AF_INET, address, &a.sin_addr) != 1)
+		return EINVAL;
+	/* libslirp: tcpx_listen() sets it before it binds, udpx_listen() only behind that. */
+	if (fd >= 0 && (udp || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0) &&
+	    bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && (udp || listen(fd, 1) == 0))
+		return 0;
+	return errno;
+}
+
+void tcp_prepare(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+		{SOL_SOCKET, SO_OOBINLINE, 1}, {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EVERY_S},
+		{IPPROTO_TCP, TCP_NODELAY, 1}, {IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof options[i].value);
 }
 
 static bool unix_address(const char *path, struct sockaddr_un *a)
@@ -120,11 +158,15 @@ int listen_unix(const char *path, mode_t mode, struct error *err)
 	if (unix_address(path, &a))
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* The mode of the descriptor is what bind(2) makes the file with (unix(7)): there is no
-	 * moment in which others can connect. */
-	if (fd >= 0 && fchmod(fd, mode) == 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
-	    chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
-		return fd_take(&fd);
+	 * moment in which others can connect, and no path that is changed later. */
+	mode_t mask = umask(0);
+	bool ok = fd >= 0 && fchmod(fd, mode) == 0 &&
+		  bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, BACKLOG) == 0;
 	int why = errno;
+
+	(void)umask(mask);
+	if (ok)
+		return fd_take(&fd);
 
 	if (why == ENAMETOOLONG)
 		(void)error_set(err, EXIT_BAD_SETTING, "set VM_RUN_DIR to a shorter path",

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/io.h"
 
 #define NO_LIMIT_V1 (UINT64_C(1) << 60)

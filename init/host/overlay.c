@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "format/qcow2.h"
 #include "host/disk_internal.h"
+#include "host/image_read.h"
 
 bool overlay_path(const struct settings *s, const char *path, bool embedded, char out[4096],
 		  struct error *err)
@@ -52,9 +53,9 @@ bool disk_mark(int fd, char out[64], struct error *err)
 int disk_open_nameless(const char *dir, mode_t mode)
 {
 	char path[4200];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	int fd = file_nameless(dir, mode);
 
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+	if (fd >= 0 || errno != EOPNOTSUPP)
 		return fd;
 	(void)snprintf(path, sizeof path, "%s/vm-overlay-XXXXXX", dir);
 	fd = mkostemp(path, O_CLOEXEC);
@@ -146,7 +147,7 @@ static bool add_kept(const struct settings *s, struct disk *disk, struct error *
 		return false;
 	if (lstat(disk->overlay, &st) != 0 && errno == ENOENT)
 		return add_new(disk, mark, err);
-	if (!disk_open_image(AT_FDCWD, disk->overlay, true, O_NOFOLLOW, &image, &st, err))
+	if (!image_open(AT_FDCWD, disk->overlay, true, O_NOFOLLOW, &image, &st, err))
 		return false;
 	_cleanup_fd_ int fd = image.fd;
 
@@ -185,8 +186,7 @@ static int copy_beside(int fd, const char *path, const struct identity *id)
 {
 	char part[4200];
 
-	(void)snprintf(part, sizeof part, "%s.part", path);
-	_cleanup_fd_ int copy = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_cleanup_fd_ int copy = file_begin(path, 0644, part, sizeof part);
 
 	if (copy < 0)
 		return -1;
@@ -243,7 +243,7 @@ bool overlay_reset(const struct settings *s, const char *path, bool embedded, ch
 	struct image image = {.name = overlay, .fd = -1};
 
 	if (!overlay_path(s, path, embedded, overlay, err) ||
-	    !disk_open_image(AT_FDCWD, overlay, true, O_NOFOLLOW, &image, &st, err))
+	    !image_open(AT_FDCWD, overlay, true, O_NOFOLLOW, &image, &st, err))
 		return false;
 	_cleanup_fd_ int fd = image.fd;
 

@@ -11,7 +11,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
+
+/* The kernel's own for ids that are not mapped (/proc/sys/kernel/overflowuid), with a name on
+ * every system. */
+#define NOBODY 65534
 
 struct caps {
 	uint64_t effective, permitted, inheritable;
@@ -125,7 +130,8 @@ static bool can_become(const struct identity *id, struct error *err)
 	return true;
 }
 
-bool identity_choose(const struct settings *s, struct identity *out, struct error *err)
+/* Without a user qemu, OTHER, if that is not 0. */
+static bool choose(const struct settings *s, uid_t other, struct identity *out, struct error *err)
 {
 	*out = (struct identity){.uid = geteuid(), .gid = getegid()};
 	if (out->uid != 0) {
@@ -142,15 +148,30 @@ bool identity_choose(const struct settings *s, struct identity *out, struct erro
 	if (s->uid) {
 		out->uid = (uid_t)s->uid;
 		out->gid = s->gid ? (gid_t)s->gid : (gid_t)s->uid;
-	} else if (!find_qemu_user(out)) {
+		return can_become(out, err);
+	}
+	bool found = find_qemu_user(out);
+
+	if (!found && !other)
 		return error_set(
 			err, EXIT_NO_PERMISSION,
 			"set VM_UID (and VM_GID) to the number of a user without rights",
 			"QEMU must not run as root, and there is no user qemu in /etc/passwd");
-	} else if (s->gid) {
+	if (!found)
+		*out = (struct identity){.uid = other, .gid = other, .change = true};
+	if (s->gid)
 		out->gid = (gid_t)s->gid;
-	}
 	return can_become(out, err);
+}
+
+bool identity_choose(const struct settings *s, struct identity *out, struct error *err)
+{
+	return choose(s, 0, out, err);
+}
+
+bool identity_choose_any(const struct settings *s, struct identity *out, struct error *err)
+{
+	return choose(s, NOBODY, out, err);
 }
 
 /* The bounding set too, as far as it may be (CAP_SETPCAP): with no_new_privs it could not be used
@@ -209,4 +230,13 @@ bool identity_own(const struct identity *id, int fd)
 	if (!id->change || (st.st_uid == id->uid && st.st_gid == id->gid))
 		return true;
 	return fchown(fd, id->uid, id->gid) == 0;
+}
+
+bool identity_allowed(const struct identity *id, const struct stat *st, mode_t what)
+{
+	if (st->st_uid == id->uid)
+		what <<= 6;
+	else if (st->st_gid == id->gid)
+		what <<= 3;
+	return (st->st_mode & what) == what;
 }

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 
 struct identity {
 	uid_t uid;
@@ -20,6 +20,9 @@ struct identity {
  * another identity asked for without being root or without CAP_SETUID/CAP_SETGID, or one that does
  * not exist in our user namespace. */
 bool identity_choose(const struct settings *s, struct identity *out, struct error *err);
+
+/* The same for a program that owns no file: without a user qemu it runs as nobody. */
+bool identity_choose_any(const struct settings *s, struct identity *out, struct error *err);
 
 /* Do we have capability CAP (linux/capability.h) in effect? */
 bool privileges_have(int cap);
@@ -34,5 +37,9 @@ void privileges_reduce(void);
 
 /* Give FD's file to ID when we are root and may; false with errno otherwise (a warning). */
 bool identity_own(const struct identity *id, int fd);
+
+/* May ID do WHAT (S_IROTH, S_IWOTH, S_IXOTH) with the file ST, by its mode bits? We may be root. */
+struct stat;
+bool identity_allowed(const struct identity *id, const struct stat *st, mode_t what);
 
 #endif

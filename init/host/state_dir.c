@@ -1,10 +1,14 @@
-/* state_dir.c - see state_dir.h. */
+/* state_dir.c - see state_dir.h.
+ *
+ * Others may write to the directory that states are in (it may be the images' own). So a name that
+ * is not random is never written through: directories are opened without following links and files
+ * are made relative to them.
+ */
 #include "host/state_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +57,11 @@ bool state_path(const struct settings *s, const struct disk *disk, const char *k
 
 static bool refused(const char *path, struct error *err)
 {
+	if (errno == ELOOP)
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "remove it, or name the place itself in VM_STATE_DIR",
+				 "%s: no state can be saved there: it is another user's link",
+				 path);
 	return error_set(err, EXIT_NO_PERMISSION,
 			 errno == ENOSPC
 				 ? "make room there, or set VM_STATE_DIR to another place"
@@ -61,98 +70,192 @@ static bool refused(const char *path, struct error *err)
 			 "%s: no state can be saved there: %s", path, strerror(errno));
 }
 
+/* ---- directories ------------------------------------------------------------------------- */
+
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+static void parent_of(const char *dir, char out[STATE_PATH_MAX])
+{
+	const char *slash = strrchr(dir, '/');
+
+	(void)snprintf(out, STATE_PATH_MAX, "%.*s", (int)(slash - dir), dir);
+}
+
+/* Where the link PATH leads, if it is root's or ours: others may write to the directory that it is
+ * in. -1 with errno: ELOOP. */
+static int follow(const char *path)
+{
+	char target[STATE_PATH_MAX] = "";
+	char parent[STATE_PATH_MAX];
+	_cleanup_fd_ int up = -1;
+	struct stat st;
+	_cleanup_fd_ int link = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (link < 0 || fstat(link, &st) != 0)
+		return -1;
+	if (!S_ISLNK(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    readlinkat(link, "", target, sizeof target - 1) < 0) {
+		errno = ELOOP;
+		return -1;
+	}
+	parent_of(path, parent);
+	up = open(parent[0] ? parent : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return openat(up, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The directory that DIR is in. -1 with errno. */
+static int open_parent(const char *dir)
+{
+	char parent[STATE_PATH_MAX];
+
+	parent_of(dir, parent);
+	int fd = open(parent, DIR_FLAGS);
+
+	return fd >= 0 || errno != ENOTDIR ? fd : follow(parent);
+}
+
+/* The directory DIR itself, which is no link. -1 with errno. */
+static int open_dir(const char *dir)
+{
+	_cleanup_fd_ int parent = open_parent(dir);
+
+	return parent < 0 ? -1 : openat(parent, path_base(dir), DIR_FLAGS);
+}
+
+/* ---- a new state --------------------------------------------------------------------------- */
+
 bool state_begin(const char *dir, char part[STATE_PATH_MAX], struct error *err)
 {
 	char parent[STATE_PATH_MAX];
-	const char *slash = strrchr(dir, '/');
+	char random[RANDOM_HEX];
+	char name[32];
 
-	(void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - dir), dir);
+	parent_of(dir, parent);
 	if (mkdir(parent, 0755) != 0 && errno != EEXIST)
 		return refused(parent, err);
-	if (snprintf(part, STATE_PATH_MAX, "%s/.part-XXXXXX", parent) >= STATE_PATH_MAX)
-		return error_set(err, EXIT_BAD_SETTING, "choose a shorter one",
-				 "VM_STATE_DIR: the path is too long");
-	if (!mkdtemp(part))
+	_cleanup_fd_ int up = open_parent(dir);
+
+	bool drawn = random_hex(random);
+
+	(void)snprintf(name, sizeof name, ".part-%s", random);
+	if (up < 0 || !drawn || mkdirat(up, name, 0700) != 0)
 		return refused(parent, err);
-	(void)chmod(part, 0755); /* many containers may resume from it */
-	return true;
+	_cleanup_fd_ int fd = openat(up, name, DIR_FLAGS);
+
+	/* Many containers may resume from it. */
+	if (fd < 0 || fchmod(fd, 0755) != 0)
+		return refused(parent, err);
+	return snprintf(part, STATE_PATH_MAX, "%s/%s", parent, name) < STATE_PATH_MAX ||
+	       error_set(err, EXIT_BAD_SETTING, "choose a shorter one",
+			 "VM_STATE_DIR: the path is too long");
+}
+
+static int create(int dir, const char *name)
+{
+	return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 }
 
 int state_create(const char *part, const char *name, struct error *err)
 {
 	char path[FILE_PATH_MAX];
-	int fd = open(file_in(part, name, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_cleanup_fd_ int dir = open_dir(part);
+	int fd = dir < 0 ? -1 : create(dir, name);
 
 	if (fd < 0)
-		(void)refused(path, err);
+		(void)refused(file_in(part, name, path), err);
 	return fd;
 }
 
-static bool sync_path(const char *path, int flags)
+static bool sync_all(int dir)
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		_cleanup_fd_ int fd = openat(dir, names[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	return fd < 0 ? errno == ENOENT : fsync(fd) == 0;
-}
-
-static bool sync_all(const char *part)
-{
-	char path[FILE_PATH_MAX];
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!sync_path(file_in(part, names[i], path), 0))
+		if (fd < 0 ? errno != ENOENT : fsync(fd) != 0)
 			return false;
-	return sync_path(part, O_DIRECTORY);
+	}
+	return fsync(dir) == 0;
 }
 
-/* PART becomes DIR; a directory that is there already steps aside first. */
-static bool put_in_place(const char *part, const char *dir)
+/* The directory NAME in PARENT, with the files above, or what else is there. */
+static bool remove_in(int parent, const char *name)
 {
-	char old[STATE_PATH_MAX + 16];
+	_cleanup_fd_ int dir = openat(parent, name, DIR_FLAGS);
 
-	if (rename(part, dir) == 0)
+	if (dir < 0 && errno == ENOTDIR)
+		return unlinkat(parent, name, 0) == 0;
+	for (size_t i = 0; dir >= 0 && i < sizeof names / sizeof *names; i++)
+		(void)unlinkat(dir, names[i], 0);
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+/* PART becomes NAME, both in PARENT; what is there already steps aside first. */
+static bool put_in_place(int parent, const char *part, const char *name)
+{
+	char random[RANDOM_HEX];
+	char old[32];
+
+	if (renameat(parent, part, parent, name) == 0)
 		return true;
-	(void)snprintf(old, sizeof old, "%s.old-%ld", dir, (long)getpid());
-	if ((errno != ENOTEMPTY && errno != EEXIST) || rename(dir, old) != 0)
+	if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) || !random_hex(random))
 		return false;
-	(void)state_remove(old);
-	return rename(part, dir) == 0;
+	(void)snprintf(old, sizeof old, ".old-%s", random);
+	if (renameat(parent, name, parent, old) != 0)
+		return false;
+	(void)remove_in(parent, old);
+	return renameat(parent, part, parent, name) == 0;
+}
+
+static bool copy_overlays(int dir, int fds, int count)
+{
+	for (int i = 0; i < count; i++) {
+		_cleanup_fd_ int copy = create(dir, state_overlay(i));
+
+		if (copy < 0 || !file_copy(fds + i, copy))
+			return false;
+	}
+	return true;
 }
 
 bool state_commit(const char *part, const char *dir, int fds, int count, struct error *err)
 {
-	char parent[STATE_PATH_MAX];
-	const char *slash = strrchr(dir, '/');
+	_cleanup_fd_ int made = open_dir(part);
+	_cleanup_fd_ int parent = open_parent(dir);
 
-	for (int i = 0; i < count; i++) {
-		_cleanup_fd_ int copy = state_create(part, state_overlay(i), err);
-
-		if (copy < 0)
-			return false;
-		if (!file_copy(fds + i, copy))
-			return refused(part, err);
-	}
-	if (!sync_all(part) || !put_in_place(part, dir))
+	if (made < 0 || parent < 0 || !copy_overlays(made, fds, count))
+		return refused(part, err);
+	if (!sync_all(made) || !put_in_place(parent, path_base(part), path_base(dir)))
 		return refused(dir, err);
-	(void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - dir), dir);
-	(void)sync_path(parent, O_DIRECTORY);
+	(void)fsync(parent);
 	return true;
 }
 
+/* ---- one that is there --------------------------------------------------------------------- */
+
 bool state_remove(const char *dir)
 {
-	char path[FILE_PATH_MAX];
+	_cleanup_fd_ int parent = open_parent(dir);
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		(void)unlink(file_in(dir, names[i], path));
-	return rmdir(dir) == 0 || errno == ENOENT;
+	return parent < 0 ? errno == ENOENT : remove_in(parent, path_base(dir));
+}
+
+bool state_rename(const char *dir, const char *name)
+{
+	_cleanup_fd_ int parent = open_parent(dir);
+
+	return parent >= 0 && renameat(parent, path_base(dir), parent, name) == 0;
 }
 
 unsigned long long state_bytes(const char *dir, const char *name)
 {
-	char path[FILE_PATH_MAX];
+	_cleanup_fd_ int fd = open_dir(dir);
 	struct stat st;
 
-	return stat(file_in(dir, name, path), &st) == 0 ? (unsigned long long)st.st_blocks * 512
-							: 0;
+	return fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0
+		       ? (unsigned long long)st.st_blocks * 512
+		       : 0;
 }

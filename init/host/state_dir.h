@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 #include "host/disk.h"
 #include "host/privileges.h"
 
@@ -29,7 +29,8 @@
 bool state_path(const struct settings *s, const struct disk *disk, const char *kind,
 		char out[STATE_PATH_MAX], struct error *err);
 
-/* Make an empty directory beside the future DIR; PART gets its path. Errors: EXIT_NO_PERMISSION. */
+/* Make an empty directory beside the future DIR; PART gets its path. A link as the directory that
+ * DIR is in is followed if it is root's or ours. Errors: EXIT_NO_PERMISSION. */
 bool state_begin(const char *dir, char part[STATE_PATH_MAX], struct error *err);
 
 /* The new file NAME in PART, for writing; -1 with ERR. */
@@ -43,8 +44,11 @@ bool state_commit(const char *part, const char *dir, int fds, int count, struct 
 /* The name of overlay N. */
 const char *state_overlay(int n);
 
-/* Remove the directory DIR with the files above. */
+/* Remove the directory DIR with the files above, or the link or file of that name. */
 bool state_remove(const char *dir);
+
+/* Give the state DIR the name NAME in its directory. False with errno. */
+bool state_rename(const char *dir, const char *name);
 
 /* Bytes that NAME in DIR takes up on its disk; 0 when it is not there. */
 unsigned long long state_bytes(const char *dir, const char *name);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 
 /* Can tap_open() work here? It needs /dev/net/tun, NET_ADMIN for an interface that is not there
  * yet, and the bridge if one is set. False: ERR (EXIT_NO_PERMISSION, EXIT_BAD_SETTING) says what is

@@ -32,8 +32,7 @@ bool accel_choose(const struct settings *s, struct kvm_result *proof, struct acc
 	if (kvm_prove(DEVICE, BOUND_MS, proof))
 		return choose(out, ACCEL_KVM, "KVM: %s", proof->reason);
 	if (s->accel == ACCEL_AUTO)
-		return choose(out, ACCEL_TCG, "TCG, because %s%s%s", proof->reason,
-			      proof->fix[0] ? "; " : "", proof->fix);
+		return choose(out, ACCEL_TCG, "TCG, because %s; vm kvm says more", proof->brief);
 	if (s->force)
 		return choose(out, ACCEL_KVM, "KVM, by VM_FORCE=1, although %s", proof->reason);
 	(void)choose(out, ACCEL_TCG, "TCG, because %s", proof->reason);

@@ -3,13 +3,13 @@
 #define VM_QEMU_ACCEL_H
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 #include "host/kvm.h"
 
 struct accel_choice {
 	enum accel accel; /* KVM or TCG */
 	bool automatic; /* QEMU_ACCEL=auto: a QEMU that dies under KVM is started again with TCG */
-	char reason[640]; /* one line: "TCG, because /dev/kvm ...; what to do" */
+	char reason[320]; /* one line: "TCG, because /dev/kvm ...; vm kvm says more" */
 };
 
 /* QEMU_ACCEL=kvm with KVM that is not proved is an error (EXIT_NO_PERMISSION for KVM_DENIED, else

@@ -1,7 +1,7 @@
 /* args.c - what QEMU is started with, from the settings and from what was found.
  *
  * One function for each part of the machine, in the order in which they appear. Every spelling was
- * accepted by QEMU 7.2 and 10.0 without a word about deprecation; tests/31-args.bats starts the
+ * accepted by QEMU 7.2, 10.0 and 11.1 without a warning; tests/31-args.bats starts the
  * QEMU at hand with each vector of tests/golden and asks it what it understood.
  */
 #include "qemu/args.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/netaddr.h"
-#include "base/profile.h"
+#include "config/guest_profile.h"
 
 /* A vector under construction and what it is made from. */
 struct builder {
@@ -75,7 +75,7 @@ static bool add_machine(const struct builder *b, struct error *err)
 	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
 	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
 	/* A panic that pvpanic tells of is PID 1's to act on, after the guest's last words; so is
-	 * the end (guest/resets.c). */
+	 * the end (pid1/reset.c). */
 	args_option(b->out, "-action", "reboot=%s,panic=none%s",
 		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown",
 		    b->f->unattended ? "" : ",shutdown=pause");
@@ -112,31 +112,52 @@ static void add_fd(const struct builder *b, int fd, const char *what)
 	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
 }
 
-/* One layer of the disk, disk0 on top. The nodes below inherit what is not said: the file's
- * read-only and cache are its format node's. */
-static void add_layer(const struct builder *b, int layer)
+/* A disk's LAYERS, top first, whose descriptors begin with FD; the nodes are NAME0 (on top), NAME1,
+ * and so on. */
+struct stack {
+	const char *name;
+	const struct disk_fact *disks;
+	int layers, fd;
+};
+
+/* One layer of a disk. The nodes below inherit what is not said: the file's read-only and cache are
+ * its format node's. */
+static void add_layer(const struct builder *b, const struct stack *k, int layer)
 {
 	const struct settings *s = b->s;
-	const struct disk_fact *disk = &b->f->disks[layer];
+	const struct disk_fact *disk = &k->disks[layer];
 	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
 
-	add_fd(b, QEMU_FD_DISK + layer, "disk");
+	add_fd(b, k->fd + layer, "disk");
 	args_option(b->out, "-blockdev",
-		    "{\"driver\":\"%s\",\"node-name\":\"disk%d\",\"read-only\":%s,"
+		    "{\"driver\":\"%s\",\"node-name\":\"%s%d\",\"read-only\":%s,"
 		    "\"discard\":\"unmap\",\"cache\":{\"direct\":%s,\"no-flush\":%s},"
-		    "\"file\":{\"driver\":\"%s\",\"node-name\":\"disk%d-file\","
+		    "\"file\":{\"driver\":\"%s\",\"node-name\":\"%s%d-file\","
 		    "\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
-		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), layer,
+		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), k->name, layer,
 		    disk->writable ? "false" : "true", direct ? "true" : "false",
 		    s->cache == CACHE_UNSAFE ? "true" : "false",
-		    disk->device ? "host_device" : "file", layer, QEMU_FD_DISK + layer,
+		    disk->device ? "host_device" : "file", k->name, layer, k->fd + layer,
 		    CHOICE(SETTING_QEMU_AIO, s->aio));
 	/* Never the backing file that the image itself names: it is the next layer or none. */
-	if (disk->format == FORMAT_QCOW2 && layer + 1 < b->f->disk_layers)
-		args_more(b->out, ",\"backing\":\"disk%d\"", layer + 1);
+	if (disk->format == FORMAT_QCOW2 && layer + 1 < k->layers)
+		args_more(b->out, ",\"backing\":\"%s%d\"", k->name, layer + 1);
 	else if (disk->format == FORMAT_QCOW2)
 		args_more(b->out, ",\"backing\":null");
 	args_more(b->out, "}");
+}
+
+/* A whole disk, attached as DEVICE. */
+static void add_disk(const struct builder *b, const struct stack *k, const char *device)
+{
+	bool sync = b->s->cache == CACHE_WRITETHROUGH || b->s->cache == CACHE_DIRECTSYNC;
+
+	if (k->layers == 0)
+		return;
+	for (int i = k->layers - 1; i >= 0; i--) /* a node must be there to be named */
+		add_layer(b, k, i);
+	args_option(b->out, "-device", "%s,drive=%s0,write-cache=%s", device, k->name,
+		    sync ? "off" : "on");
 }
 
 /* The image FD in a drive DEVICE, both called NAME. */
@@ -170,19 +191,21 @@ static void add_drives(const struct builder *b)
 			    : own_ahci		 ? "ide-cd,bus=ahci.2"
 			    : is_q35(s->machine) ? "ide-cd,bus=ide.2"
 						 : "ide-cd,bus=ide.1,unit=1";
-	bool sync = s->cache == CACHE_WRITETHROUGH || s->cache == CACHE_DIRECTSYNC;
+	const char *hd2 = scsi || s->disk_bus == BUS_VIRTIO ? hd
+			  : own_ahci			    ? "ide-hd,bus=ahci.3"
+			  : is_q35(s->machine)		    ? "ide-hd,bus=ide.3"
+							    : "ide-hd,bus=ide.0,unit=1";
+	const struct stack first = {"disk", b->f->disks, b->f->disk_layers, QEMU_FD_DISK};
+	const struct stack second = {"second", b->f->disks2, b->f->disk2_layers, QEMU_FD_DISK2};
 
-	if (b->f->disk_layers == 0 && !b->f->has_cdrom && !b->f->has_share)
+	if (first.layers == 0 && second.layers == 0 && !b->f->has_cdrom && !b->f->has_share)
 		return;
 	if (scsi)
 		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
 	if (own_ahci)
 		args_option(b->out, "-device", "ich9-ahci,id=ahci");
-	for (int i = b->f->disk_layers - 1; i >= 0; i--) /* a node must be there to be named */
-		add_layer(b, i);
-	if (b->f->disk_layers > 0)
-		args_option(b->out, "-device", "%s,drive=disk0,write-cache=%s", hd,
-			    sync ? "off" : "on");
+	add_disk(b, &first, hd);
+	add_disk(b, &second, hd2);
 	if (b->f->has_cdrom)
 		add_cd(b, QEMU_FD_CDROM, "cdrom", cd);
 	if (b->f->has_share)
@@ -277,8 +300,10 @@ static void add_display(const struct builder *b)
 		    s->display ? ",window-close=off" : "");
 	if (s->vga != VGA_NONE)
 		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
-	if (s->vnc)
-		args_option(b->out, "-vnc", "%s:%ld%s", s->bind, s->vnc_port - 5900,
+	/* PID 1 listens (console/attach.h). A client that asks for the display for itself does not
+	 * throw the others out; with share=force-shared it would be refused. */
+	if (s->vnc && !b->f->unattended)
+		args_option(b->out, "-vnc", "none,share=ignore%s",
 			    s->vnc_password_file ? ",password=on" : "");
 }
 
@@ -287,16 +312,16 @@ static void add_display(const struct builder *b)
 static void add_sockets(const struct builder *b)
 {
 	args_option(b->out, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
-	args_option(b->out, "-mon", "chardev=qmp,mode=control");
+	args_option(b->out, "-qmp", "chardev:qmp");
 	args_option(b->out, "-chardev", "stdio,id=serial,signal=off");
 	args_option(b->out, "-serial", "chardev:serial");
 	if (b->f->unattended)
 		return;
 	args_option(b->out, "-chardev", "socket,id=monitor,fd=%d", QEMU_FD_MONITOR);
-	args_option(b->out, "-mon", "chardev=monitor,mode=readline");
+	args_option(b->out, "-monitor", "chardev:monitor");
 	args_option(b->out, "-chardev", "socket,id=user-qmp,fd=%d,server=on,wait=off",
 		    QEMU_FD_USER_QMP);
-	args_option(b->out, "-mon", "chardev=user-qmp,mode=control");
+	args_option(b->out, "-qmp", "chardev:user-qmp");
 }
 
 static void add_share(const struct builder *b)
@@ -326,7 +351,10 @@ static void add_debugging(const struct builder *b)
 		args_option(b->out, "-d", "%s", s->debug);
 	if (s->trace && s->trace[0] == '/') {
 		args_option(b->out, "-trace", "events=");
-		more_escaped(b->out, s->trace);
+		if (b->f->trace_copy)
+			args_more(b->out, "/proc/self/fd/%d", QEMU_FD_TRACE);
+		else
+			more_escaped(b->out, s->trace);
 	}
 	for (const char *p = s->trace && s->trace[0] != '/' ? s->trace : ""; *p;) {
 		int len = (int)strcspn(p, ",");
@@ -337,8 +365,11 @@ static void add_debugging(const struct builder *b)
 	/* QEMU opens it by name: again, when the monitor's `log` begins anew. */
 	if (!b->f->unattended)
 		args_option(b->out, "-D", "/proc/self/fd/%d", QEMU_FD_LOG);
-	if (s->gdb)
-		args_option(b->out, "-gdb", "tcp:%s:%ld", s->bind, s->gdb_port);
+	if (s->gdb && !b->f->unattended) {
+		args_option(b->out, "-chardev",
+			    "socket,id=" QEMU_CHARDEV_GDB ",fd=%d,server=on,wait=off", QEMU_FD_GDB);
+		args_option(b->out, "-gdb", "chardev:" QEMU_CHARDEV_GDB);
+	}
 }
 
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/settings.h"
+#include "config/settings.h"
 
 /* The descriptors of QEMU (struct child_fd.to); its serial line is on 0 and 1. */
 enum qemu_fd {
@@ -21,12 +21,19 @@ enum qemu_fd {
 	QEMU_FD_USER_QMP =
 		6, /* listening unix socket VM_RUN_DIR/qmp.sock, for the user's programs */
 	QEMU_FD_CDROM = 7,
-	QEMU_FD_KVM = 8,     /* /dev/kvm, under KVM */
-	QEMU_FD_SHARE = 9,   /* the disk of VM_SHARE=disk */
-	QEMU_FD_DISK = 10,   /* and one more for each layer: 10, 11, ... */
-	QEMU_FD_LOG = 19,    /* write end of a pipe: what QEMU logs and traces */
-	QEMU_FD_KERNEL = 20, /* a kernel made ready for QEMU, and behind it such modules */
+	QEMU_FD_KVM = 8,       /* /dev/kvm, under KVM */
+	QEMU_FD_SHARE = 9,     /* the disk of VM_SHARE=disk */
+	QEMU_FD_DISK = 10,     /* and one more for each layer: 10, 11, ... */
+	QEMU_FD_TRACE = 18,    /* a copy of VM_TRACE's file */
+	QEMU_FD_LOG = 19,      /* write end of a pipe: what QEMU logs and traces */
+	QEMU_FD_KERNEL = 20,   /* a kernel made ready for QEMU, and behind it such modules */
+	QEMU_FD_GDB = 29,      /* listening unix socket VM_RUN_DIR/gdb.sock */
+	QEMU_FD_DISK2 = 30,    /* as QEMU_FD_DISK, of the second disk */
+	QEMU_FD_LANDLOCK = 40, /* a ruleset, closed before QEMU runs */
 };
+
+/* The chardev of the GDB stub, for `add_client`. */
+#define QEMU_CHARDEV_GDB "debugger"
 
 struct disk_fact {
 	enum drive_format format;
@@ -37,11 +44,14 @@ struct disk_fact {
 struct facts {
 	enum accel accel; /* KVM or TCG, decided */
 	bool has_cdrom;
-	bool incoming;		     /* the machine's state comes over QMP before it runs */
-	bool unattended;	     /* nobody connects: no monitor and no QMP of the users' */
-	bool has_share;		     /* the disk of VM_SHARE=disk */
-	int disk_layers;	     /* 0: no disk */
-	struct disk_fact disks[8];   /* top first, like struct disk */
+	bool incoming;		   /* the machine's state comes over QMP before it runs */
+	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
+	bool has_share;		   /* the disk of VM_SHARE=disk */
+	bool trace_copy;	   /* VM_TRACE's file is QEMU_FD_TRACE */
+	int disk_layers;	   /* 0: no disk */
+	struct disk_fact disks[8]; /* top first, like struct disk */
+	int disk2_layers;	   /* the same of the second disk */
+	struct disk_fact disks2[8];
 	const char *kernel, *initrd; /* instead of QEMU_KERNEL and QEMU_INITRD, if not NULL */
 };
 

@@ -145,8 +145,8 @@ static pid_t start(const struct emulator_query *query, int fd, struct error *err
 			(char *)"none",
 			(char *)"-chardev",
 			(char *)"socket,id=qmp,fd=3",
-			(char *)"-mon",
-			(char *)"chardev=qmp,mode=control",
+			(char *)"-qmp",
+			(char *)"chardev:qmp",
 			(char *)"-accel",
 			(char *)"tcg",
 			NULL, /* -add-fd */
@@ -185,9 +185,9 @@ static bool talk(struct qmp *q, const struct asking *a)
 		struct pollfd pfd = {.fd = q->fd,
 				     .events =
 					     (short)(POLLIN | (qmp_wants_write(q) ? POLLOUT : 0))};
-		int left = clock_left_ms(end);
+		int ready = clock_poll(&pfd, 1, end);
 
-		if (left == 0 || (poll(&pfd, 1, left) < 0 && errno != EINTR))
+		if (ready == 0 || (ready < 0 && errno != EINTR))
 			return false;
 		if (pfd.revents && !qmp_readable(q))
 			return false;

@@ -15,11 +15,11 @@ static const struct {
 	const char *option;
 	bool value;
 } unseen[] = {
-	{"-S", false},	     {"-name", true},	{"-sandbox", true},  {"-action", true},
-	{"-incoming", true}, {"-add-fd", true}, {"-blockdev", true}, {"-chardev", true},
-	{"-mon", true},	     {"-serial", true}, {"-display", true},  {"-vnc", true},
-	{"-fsdev", true},    {"-d", true},	{"-trace", true},    {"-D", true},
-	{"-gdb", true},
+	{"-S", false},	     {"-name", true},	 {"-sandbox", true},  {"-action", true},
+	{"-incoming", true}, {"-add-fd", true},	 {"-blockdev", true}, {"-chardev", true},
+	{"-mon", true},	     {"-monitor", true}, {"-qmp", true},      {"-serial", true},
+	{"-display", true},  {"-vnc", true},	 {"-fsdev", true},    {"-d", true},
+	{"-trace", true},    {"-D", true},	 {"-gdb", true},
 };
 
 static size_t unseen_words(const char *word)
@@ -124,6 +124,7 @@ size_t manifest_write(const struct manifest *m, char *buf)
 	put_text(&w, "memory", m->memory);
 	put_text(&w, "qemu", m->qemu);
 	put_text(&w, "host_cpu", m->host_cpu);
+	put_text(&w, "console", m->console ? m->console : "busy");
 	put(&w, "\"saved\":%" PRId64 ",\"ready\":%s,\"login\":%s,\"overlays\":%" PRId64 ",",
 	    m->saved, m->ready ? "true" : "false", m->login ? "true" : "false", m->overlays);
 	put_list(&w, "disk", m->disks, m->disk_count);
@@ -165,7 +166,8 @@ bool manifest_read(char *buf, size_t n, struct manifest *m)
 			       .qemu = json_string(&doc, root, "qemu"),
 			       .host_cpu = json_string(&doc, root, "host_cpu"),
 			       .ready = json_bool(&doc, root, "ready", false),
-			       .login = json_bool(&doc, root, "login", false)};
+			       .login = json_bool(&doc, root, "login", false),
+			       .console = json_string(&doc, root, "console")};
 	return m->kind && m->memory && m->qemu && m->host_cpu &&
 	       json_integer(&doc, root, "saved", &m->saved) &&
 	       json_integer(&doc, root, "overlays", &m->overlays) && m->overlays >= 0 &&

@@ -5,8 +5,8 @@
  * of the host, logs); so a new option counts by itself. Pure: text in, text out.
  *
  *   {"format":1,"kind":"warm","memory":"mapped-ram","qemu":"10.0.2","host_cpu":"","saved":1795252765,
- *    "ready":true,"login":true,"overlays":1,"disk":["8388608 1795252765.488413953"],
- *    "machine":["qemu-system-x86_64","-nodefaults","-machine","q35",...]}
+ *    "ready":true,"login":true,"console":"prompt","overlays":1,"disk":["8388608
+ * 1795252765.488413953"], "machine":["qemu-system-x86_64","-nodefaults","-machine","q35",...]}
  */
 #ifndef VM_QEMU_MANIFEST_H
 #define VM_QEMU_MANIFEST_H
@@ -29,6 +29,8 @@ struct manifest {
 	int64_t saved;	      /* when: seconds of CLOCK_REALTIME */
 	bool ready;	      /* the guest was ready then */
 	bool login;	      /* it had shown a login prompt */
+	const char
+		*console; /* what stood there: "prompt", "maybe" one, "busy" (console/prompt.h) */
 	int64_t overlays; /* files beside it with what the guest had written, the last one first */
 	const char
 		*disks[MANIFEST_DISKS]; /* the marks of the image and its backing files (disk.h) */
@@ -48,7 +50,7 @@ size_t manifest_write(const struct manifest *m, char *buf);
 bool manifest_read(char *buf, size_t n, struct manifest *m);
 
 /* Is a state saved as SAVED one of a machine NOW? WHY gets the first difference. M->qemu, ->memory,
- * ->saved, ->ready and ->login are not compared. */
+ * ->saved, ->ready, ->login and ->console are not compared. */
 bool manifest_same(const struct manifest *saved, const struct manifest *now, char *why,
 		   size_t size);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/report.h"
+#include "profile/report.h"
 
 static void check(bool ok)
 {

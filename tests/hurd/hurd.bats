@@ -45,7 +45,7 @@ on_serial() {
 # The 80x25 characters of the VGA's text screen: every other byte from 0xb8000 on. The name stands in
 # quotation marks of the monitor's own, which else divides 4000 by it.
 screen() {
-    docker exec "$C" sh -c 'vm monitor pmemsave 0xb8000 4000 \"/tmp/screen\" >/dev/null && cat /tmp/screen' |
+    docker exec "$C" sh -c 'vm monitor pmemsave 0xb8000 4000 \"/var/log/qemu/screen\" >/dev/null && cat /var/log/qemu/screen' |
         python3 -c '
 import sys
 text = sys.stdin.buffer.read()[::2].decode("cp437")

@@ -4,6 +4,7 @@
 #ifndef VM_TESTS_RELAY_BENCH_H
 #define VM_TESTS_RELAY_BENCH_H
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -23,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "guest/relay.h"
+#include "console/mux.h"
 
 #define RING	 (64 * 1024)
 #define GREETING "[the test's console]"
@@ -80,8 +81,8 @@ static inline int attach(struct bench *b)
 }
 
 /* With PASSWORD (NULL: none) on the TCP listeners. */
-static inline void set_up_with(struct bench *b, size_t clients_max, const char *password,
-			       bool read_only)
+static inline void set_up_all(struct bench *b, size_t clients_max, const char *password,
+			      bool read_only, bool clear_line)
 {
 	*b = (struct bench){.epoll = epoll_create1(EPOLL_CLOEXEC),
 			    .telnet = listen_on(AF_INET),
@@ -89,10 +90,12 @@ static inline void set_up_with(struct bench *b, size_t clients_max, const char *
 			    .local = listen_on(AF_UNIX),
 			    .heard = malloc(HEARD_MAX)};
 	struct relay_config config = {.name = "console",
+				      .rfc2217_listener = -1,
 				      .ref_type = 3,
 				      .ref_index = 1,
 				      .epoll = b->epoll,
 				      .ring_size = RING,
+				      .replay_size = RING,
 				      .clients_max = clients_max,
 				      .greeting = GREETING,
 				      .telnet_listener = b->telnet,
@@ -100,6 +103,7 @@ static inline void set_up_with(struct bench *b, size_t clients_max, const char *
 				      .unix_listener = b->local,
 				      .password = password,
 				      .read_only = read_only,
+				      .clear_line = clear_line,
 				      .observe = observe,
 				      .on_break = on_break,
 				      .arg = b};
@@ -109,9 +113,20 @@ static inline void set_up_with(struct bench *b, size_t clients_max, const char *
 	(void)attach(b);
 }
 
+static inline void set_up_with(struct bench *b, size_t clients_max, const char *password,
+			       bool read_only)
+{
+	set_up_all(b, clients_max, password, read_only, false);
+}
+
 static inline void set_up(struct bench *b, size_t clients_max)
 {
-	set_up_with(b, clients_max, NULL, false);
+	set_up_all(b, clients_max, NULL, false, false);
+}
+
+static inline void set_up_monitor(struct bench *b, size_t clients_max)
+{
+	set_up_all(b, clients_max, NULL, false, true);
 }
 
 static inline void tear_down(struct bench *b)
@@ -145,7 +160,8 @@ static inline void settle(struct bench *b)
 		assert_true(rounds < 100000);
 }
 
-static inline int dial(struct bench *b, int listener)
+/* Connect to LISTENER, over TCP from address FROM unless that is NULL. */
+static inline int dial_from(struct bench *b, int listener, const char *from)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
@@ -156,10 +172,21 @@ static inline int dial(struct bench *b, int listener)
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (from) {
+		struct sockaddr_in source = {.sin_family = AF_INET};
+
+		assert_int_equal(inet_pton(AF_INET, from, &source.sin_addr), 1);
+		assert_int_equal(bind(fd, (struct sockaddr *)&source, sizeof source), 0);
+	}
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	settle(b);
 	return fd;
+}
+
+static inline int dial(struct bench *b, int listener)
+{
+	return dial_from(b, listener, NULL);
 }
 
 /* Everything that is there for FD; *END when it is over. Returns the length. */

@@ -15,7 +15,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/io.h"
 #include "host/child.h"
+#include "host/landlock.h"
 #include "in_child.h"
 
 #define FDS_SEEN 200
@@ -371,6 +373,65 @@ static void limits_are_named(void **state)
 	assert_true(in_child(run_out));
 }
 
+/* The status of /bin/true under a ruleset that allows PROGRAM only, without its libraries; as in a
+ * shell, 126 when exec is refused. OFF is where child_start() says that it took the ruleset away.
+ */
+static int under_landlock(const char *program, bool *off)
+{
+	int abi = landlock_abi();
+	_cleanup_fd_ int ruleset = landlock_new(abi);
+	struct child c = {.path = "/bin/true",
+			  .argv = probe_argv,
+			  .envp = no_env,
+			  .identity = &(struct identity){.uid = getuid(), .gid = getgid()}};
+	struct error err = {0};
+	int status = 0;
+
+	child_landlock(&c, ruleset, 9, abi, off);
+	CHECK(abi > 0 && ruleset >= 0 && landlock_allow(ruleset, abi, program, LANDLOCK_RUN));
+	pid_t pid = child_start(&c, &status, &err);
+
+	if (pid < 0)
+		return status == EACCES ? 126 : -1;
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void rulesets(void)
+{
+	bool off = true;
+
+	CHECK(under_landlock("/usr", &off) == 0 && !off);
+	CHECK(under_landlock("/etc", NULL) == 126);
+	CHECK(under_landlock("/etc", &off) == 0 && off);
+}
+
+/* A script's shell, or a loader that is kept elsewhere. */
+static void a_ruleset_that_refuses_exec_is_left_out_on_request(void **state)
+{
+	(void)state;
+	assert_true(in_child(rulesets));
+}
+
+static void a_link_out_of_usr_suits_no_ruleset(void **state)
+{
+	char dir[] = "/tmp/test_child.XXXXXX";
+	char link[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(link, sizeof link, "%s/link", dir);
+	assert_int_equal(symlink("/usr/bin/env", link), 0);
+	assert_true(landlock_suits("/usr/bin/env"));
+	assert_true(landlock_suits(link));
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink(dir, link), 0);
+	assert_false(landlock_suits(link));
+	assert_false(landlock_suits("/opt/qemu"));
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* A process between us and the child dies; the child, which holds the pipe, must follow. */
 static void the_child_dies_with_its_parent(void **state)
 {
@@ -439,6 +500,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_program_runs_with_rights_it_should_not_have),
 		cmocka_unit_test(a_failed_exec_is_an_error_here),
 		cmocka_unit_test(a_closed_descriptor_is_an_error),
+		cmocka_unit_test(a_ruleset_that_refuses_exec_is_left_out_on_request),
+		cmocka_unit_test(a_link_out_of_usr_suits_no_ruleset),
 		cmocka_unit_test(limits_are_named),
 		cmocka_unit_test(the_child_dies_with_its_parent),
 		cmocka_unit_test(starts_leak_nothing),

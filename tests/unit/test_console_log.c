@@ -14,18 +14,17 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "guest/console_log.h"
+#include "console/console_log.h"
 
 struct bench {
 	struct settings s;
-	struct identity id;
 	struct console_log log;
 	char dir[32];
 };
 
 static void set_up(struct bench *b)
 {
-	*b = (struct bench){.s = {.console_log_keep = 2}, .id = {.uid = getuid(), .gid = getgid()}};
+	*b = (struct bench){.s = {.console_log_keep = 2}};
 	(void)strcpy(b->dir, "/tmp/console_log.XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	b->s.log_dir = b->dir;
@@ -82,7 +81,7 @@ static void rotated_files_are_the_whole(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		if (i % 3 == 0) { /* and across restarts */
 			console_log_close(&b.log);
-			console_log_open(&b.log, &b.s, &b.id, false);
+			console_log_open(&b.log, &b.s, false);
 		}
 		console_log_write(&b.log, text + i * chunk, chunk, 0);
 	}
@@ -112,11 +111,11 @@ static void every_line_has_its_time(void **state)
 	(void)state;
 	set_up(&b);
 	b.s.console_timed = true;
-	console_log_open(&b.log, &b.s, &b.id, false);
+	console_log_open(&b.log, &b.s, false);
 	put(&b, "one\r\ntw");
 	put(&b, "o\r\n\r\nlogin: ");
 	console_log_close(&b.log);
-	console_log_open(&b.log, &b.s, &b.id, false);
+	console_log_open(&b.log, &b.s, false);
 	put(&b, "again");
 	assert_true(contents(&b, "console.timed.log", buf, sizeof buf) > 0);
 	const char *lines[] = {"one\r\n", "two\r\n", "\r\n", "login: \n", "again"};
@@ -149,7 +148,7 @@ static void long_lines(void **state)
 	(void)strcpy(line + n, "\n");
 	set_up(&b);
 	b.s.console_timed = true;
-	console_log_open(&b.log, &b.s, &b.id, false);
+	console_log_open(&b.log, &b.s, false);
 	put(&b, line);
 	assert_int_equal(contents(&b, "console.timed.log", buf, 2 * n), 38 + (ssize_t)n + 1);
 	assert_memory_equal(buf + 38, line, n + 1);
@@ -166,7 +165,7 @@ static void a_full_disk(void **state)
 
 	(void)state;
 	set_up(&b);
-	console_log_open(&b.log, &b.s, &b.id, false);
+	console_log_open(&b.log, &b.s, false);
 	int disk = b.log.whole.fd;
 
 	b.log.whole.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -188,7 +187,10 @@ static void a_full_disk(void **state)
 /* Standard output: text only, and nobody waits for who reads it. */
 static void on_standard_output(void **state)
 {
-	static const char text[] = "\033[1;31mboot\033[0m\r\n\n\n\n\016log\x07in: ";
+	static const char text[] = "\033[1;31mboot\033[0m\r\n\n\n\n\016log\x07in: \n"
+				   "vm: ready\n\xc2\x9b\x9b\xe2\x80\xae\xc3\xa9 end";
+	static const char shown[] = "guest: boot\nguest: \nguest: login: \nguest: vm: ready\n";
+	static const char rest[] = "guest: \\u009b\\x9b\\u202e\xc3\xa9 end\n";
 	char *buf = malloc(1 << 20);
 	int out[2], saved = dup(STDOUT_FILENO);
 	uint64_t written = 0, got = 0;
@@ -196,22 +198,26 @@ static void on_standard_output(void **state)
 
 	(void)state;
 	set_up(&b);
-	b.s.console_stdout = true;
+	b.s.console_stdout = CONSOLE_STDOUT_ON;
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	(void)fflush(stdout);
 	assert_int_equal(dup2(out[1], STDOUT_FILENO), STDOUT_FILENO);
-	console_log_open(&b.log, &b.s, &b.id, true);
+	console_log_open(&b.log, &b.s, true);
 	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
 	close(saved);
 	assert_int_equal(fcntl(out[1], F_GETFL) & O_NONBLOCK, 0); /* others may share it */
 	put(&b, text);
 	ssize_t n = read(out[0], buf, 1 << 20);
 
-	assert_int_equal(n, 13);
-	assert_memory_equal(buf, "boot\n\nlogin: ", 13);
+	assert_int_equal(n, sizeof shown - 1);
+	assert_memory_equal(buf, shown, sizeof shown - 1);
+	put(&b, "\n");
+	n = read(out[0], buf, 1 << 20);
+	assert_int_equal(n, sizeof rest - 1);
+	assert_memory_equal(buf, rest, sizeof rest - 1);
 	for (int i = 0; i < 100; i++, written += 5000) {
 		memset(buf, 'q', 5000);
-		buf[5000] = '\0';
+		(void)strcpy(buf + 5000, "\n");
 		put(&b, buf);
 	}
 	assert_in_range(b.log.out_lost, 1, written - 1);
@@ -219,13 +225,13 @@ static void on_standard_output(void **state)
 	for (ssize_t i = 0; i < n; i++)
 		got += buf[i] == 'q';
 	assert_int_equal(got + b.log.out_lost, written);
-	put(&b, "on");
+	put(&b, "on\n");
 	n = read(out[0], buf, 1 << 20);
 	assert_true(n > 0);
 	buf[n] = '\0';
-	assert_non_null(strstr(buf, "bytes of the console are missing here]\non"));
+	assert_non_null(strstr(buf, "bytes of the console are missing here]\nguest: on\n"));
 	close(out[0]);
-	put(&b, "nobody reads");
+	put(&b, "nobody reads\n");
 	assert_int_equal(b.log.out, -1);
 	close(out[1]);
 	free(buf);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "host/listen.h"
 #include "in_child.h"
@@ -268,14 +269,40 @@ static void without_rights_nothing_is_removed(void **state)
 	assert_true(in_child(listen_as_nobody));
 }
 
+static void a_port_can_be_tried(void **state)
+{
+	struct error err = {0};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	int tcp = listen_tcp("127.0.0.1", 0, "SERIAL_PORT", &err);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_true(tcp >= 0 && udp >= 0);
+	assert_int_equal(bind(udp, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(udp, (struct sockaddr *)&a, &len), 0);
+	uint16_t tcp_port = port_of(tcp);
+	uint16_t udp_port = ntohs(a.sin_port);
+
+	assert_int_equal(listen_try("127.0.0.1", tcp_port, false), EADDRINUSE);
+	assert_int_equal(listen_try("127.0.0.1", udp_port, true), EADDRINUSE);
+	assert_int_equal(listen_try("192.0.2.1", udp_port, true), EADDRNOTAVAIL);
+	assert_int_equal(listen_try("localhost", udp_port, true), EINVAL);
+	(void)close(tcp);
+	(void)close(udp);
+	assert_int_equal(listen_try("127.0.0.1", tcp_port, false), 0);
+	assert_int_equal(listen_try("127.0.0.1", udp_port, true), 0);
+}
+
 int main(void)
 {
 #define IN_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tcp_listens),		 cmocka_unit_test(tcp_address_is_checked),
-		cmocka_unit_test(low_ports_need_rights), IN_DIR(unix_socket_has_its_mode),
-		IN_DIR(one_that_answers_is_left_alone),	 IN_DIR(what_is_no_socket_is_left_alone),
-		IN_DIR(places_that_will_not_do),	 IN_DIR(without_rights_nothing_is_removed),
+		cmocka_unit_test(a_port_can_be_tried),	   cmocka_unit_test(tcp_listens),
+		cmocka_unit_test(tcp_address_is_checked),  cmocka_unit_test(low_ports_need_rights),
+		IN_DIR(unix_socket_has_its_mode),	   IN_DIR(one_that_answers_is_left_alone),
+		IN_DIR(what_is_no_socket_is_left_alone),   IN_DIR(places_that_will_not_do),
+		IN_DIR(without_rights_nothing_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

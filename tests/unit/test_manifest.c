@@ -78,6 +78,7 @@ static void what_is_written_is_read(void **state)
 	char why[256];
 	struct manifest m =
 		MANIFEST(text, "qemu", "-m", "128", "-append", "a \"quoted\" \\ line\x01");
+	m.console = "maybe";
 	size_t n = manifest_write(&m, json);
 
 	(void)state;
@@ -89,6 +90,7 @@ static void what_is_written_is_read(void **state)
 	assert_string_equal(read.qemu, "10.0.2");
 	assert_true(read.ready);
 	assert_false(read.login);
+	assert_string_equal(read.console, "maybe");
 	assert_int_equal(read.saved, 1795252765);
 	assert_int_equal(read.overlays, 1);
 }

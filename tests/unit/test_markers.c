@@ -18,7 +18,7 @@
 
 #include "format/console_text.h"
 #include "format/markers.h"
-#include "guest/marker_files.h"
+#include "plan/marker_files.h"
 
 static struct markers markers;
 

@@ -383,8 +383,7 @@ static pid_t start_qemu(int fd)
 	if (dup2(fd, 3) == 3)
 		(void)execlp("qemu-system-x86_64", "qemu-system-x86_64", "-nodefaults",
 			     "-no-user-config", "-S", "-display", "none", "-accel", "tcg",
-			     "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control",
-			     (char *)NULL);
+			     "-chardev", "socket,id=qmp,fd=3", "-qmp", "chardev:qmp", (char *)NULL);
 	_exit(127);
 }
 

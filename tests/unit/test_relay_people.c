@@ -62,10 +62,11 @@ static void half_closed(bool telnet)
 		EXPECT(fd, "\xff\xf1"); /* IAC NOP: are you really there? */
 	SAY(&b, b.guest, "uname\r\nGNU\r\n");
 	EXPECT(fd, "uname\r\nGNU\r\n");
-	assert_int_equal(stats(&b).clients, 1);
+	assert_int_equal(stats(&b).clients, 0);
+	assert_int_equal(stats(&b).half_closed, 1);
 	close(fd);
 	SAY(&b, b.guest, "$ "); /* TCP: this is what the reset comes for */
-	assert_int_equal(stats(&b).clients, 0);
+	assert_int_equal(stats(&b).half_closed, 0);
 	tear_down(&b);
 }
 
@@ -93,11 +94,13 @@ static void ghosts_make_room(void **state)
 
 	assert_int_equal(shutdown(ghost, SHUT_WR), 0);
 	settle(&b);
-	assert_int_equal(stats(&b).clients, 2);
+	assert_int_equal(stats(&b).clients, 1);
+	assert_int_equal(stats(&b).half_closed, 1);
 	int late = dial(&b, b.local);
 	char end;
 
 	assert_int_equal(read(ghost, &end, 1), 0);
+	assert_int_equal(stats(&b).half_closed, 0);
 	assert_int_equal(stats(&b).clients, 2);
 	assert_int_equal(stats(&b).refused, 0);
 	SAY(&b, b.guest, "hello");
@@ -303,8 +306,8 @@ static void the_adopted(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, live), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, all), 0);
-	assert_true(relay_adopt(b.r, live[1], RELAY_LIVE));
-	assert_true(relay_adopt(b.r, all[1], RELAY_SCROLLBACK | RELAY_READ_ONLY));
+	assert_true(relay_adopt(b.r, live[1], RELAY_LIVE, 1));
+	assert_true(relay_adopt(b.r, all[1], RELAY_SCROLLBACK | RELAY_READ_ONLY, 2));
 	SAY(&b, b.guest, "login: ");
 	EXPECT(live[0], "login: ");
 	EXPECT(all[0], "boot\r\nlogin: ");
@@ -312,15 +315,15 @@ static void the_adopted(void **state)
 	EXPECT(b.guest, "");
 	SAY(&b, live[0], "\xff\xff");
 	EXPECT(b.guest, "\xff\xff");
-	for (int i = 2; i < RELAY_ADOPTED; i++) {
+	for (int i = 2; i < RELAY_PROGRAMS; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, more), 0);
-		assert_true(relay_adopt(b.r, more[1], RELAY_LIVE));
-		if (i + 1 < RELAY_ADOPTED)
+		assert_true(relay_adopt(b.r, more[1], RELAY_LIVE, 3));
+		if (i + 1 < RELAY_PROGRAMS)
 			close(more[0]);
 	}
-	assert_false(relay_has_place(b.r));
+	assert_false(relay_has_place(b.r, RELAY_LIVE));
 	settle(&b);
-	assert_true(relay_has_place(b.r));
+	assert_true(relay_has_place(b.r, RELAY_LIVE));
 	assert_int_equal(stats(&b).clients, 4);
 	close(person);
 	close(live[0]);
@@ -328,6 +331,108 @@ static void the_adopted(void **state)
 	close(more[0]);
 	settle(&b);
 	assert_int_equal(stats(&b).clients, 0);
+	tear_down(&b);
+}
+
+/* Windows that were closed leave their vm console behind: it loses its place, and is told why;
+ * programs keep theirs. */
+static void terminals_that_are_idle_make_room(void **state)
+{
+	struct bench b;
+	int pairs[RELAY_TERMINALS + 1][2];
+	int program[2];
+	char byte;
+
+	(void)state;
+	set_up(&b, 1);
+	for (unsigned i = 0; i <= RELAY_TERMINALS; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
+		if (i == RELAY_TERMINALS) { /* the first one is in use: the second goes */
+			SAY(&b, pairs[0][0], "x");
+			EXPECT(b.guest, "x");
+		}
+		assert_true(relay_has_place(b.r, RELAY_TERMINAL));
+		assert_true(relay_adopt(b.r, pairs[i][1], RELAY_TERMINAL, i + 1));
+	}
+	assert_int_equal(recv(pairs[1][0], &byte, 1, 0), 0);
+	assert_int_equal(relay_ended(b.r, 2), RELAY_EVICTED);
+	assert_int_equal(relay_ended(b.r, 1), RELAY_UNKNOWN);
+	assert_int_equal(stats(&b).evicted, 1);
+	assert_int_equal(stats(&b).clients, RELAY_TERMINALS);
+	assert_true(relay_has_place(b.r, RELAY_LIVE));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, program), 0);
+	assert_true(relay_adopt(b.r, program[1], RELAY_LIVE, 99));
+	SAY(&b, program[0], "y");
+	EXPECT(b.guest, "y");
+	for (unsigned i = 0; i <= RELAY_TERMINALS; i++)
+		close(pairs[i][0]);
+	close(program[0]);
+	settle(&b);
+	assert_int_equal(stats(&b).clients, 0);
+	tear_down(&b);
+}
+
+/* Three terminals show a question; one answer reaches the guest. */
+static void one_of_them_answers(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	set_up(&b, 4);
+	int one = dial(&b, b.local), two = dial(&b, b.local), other = dial(&b, b.local);
+
+	SAY(&b, one, "\033[1;10R");
+	SAY(&b, two, "\033[1;10R");
+	EXPECT(b.guest, "\033[1;10R");
+	/* A program that types is no terminal. */
+	SAY(&b, other, "ls\r");
+	SAY(&b, two, "\033[?62;c\033P>|x\033\\");
+	SAY(&b, one, "\033[?62;c\033P>|x\033\\");
+	EXPECT(b.guest, "ls\r\033[?62;c\033P>|x\033\\");
+	/* Whoever types has the terminal that counts. */
+	SAY(&b, two, "a\033[A");
+	SAY(&b, one, "\033[0n\033]11;rgb:0/0/0\007");
+	SAY(&b, two, "\033[0n");
+	EXPECT(b.guest, "a\033[A\033[0n");
+	close(two);
+	settle(&b);
+	SAY(&b, one, "\033[8;24;80t\033");
+	EXPECT(b.guest, "\033[8;24;80t\033");
+	close(one);
+	close(other);
+	tear_down(&b);
+}
+
+static void half_a_line_is_erased(void **state)
+{
+	struct bench b;
+	uint8_t *got = malloc(GOT_MAX);
+
+	(void)state;
+	set_up_monitor(&b, 4);
+	int one = dial(&b, b.local), two = dial(&b, b.local);
+
+	SAY(&b, one, "info\rquit");
+	EXPECT(b.guest, "info\rquit");
+	close(one);
+	settle(&b);
+	EXPECT(b.guest, "\005\005\177\177\177\177");
+	SAY(&b, two, "q\t"); /* completed to nobody knows how much */
+	EXPECT(b.guest, "q\t");
+	shutdown(two, SHUT_WR);
+	settle(&b);
+	size_t n = collect(&b, b.guest, got, 0);
+
+	assert_true(n > 4000);
+	assert_memory_equal(got, "\005\005\177", 3);
+	close(two);
+	int three = dial(&b, b.local);
+
+	SAY(&b, three, "info\r");
+	close(three);
+	settle(&b);
+	EXPECT(b.guest, "info\r");
+	free(got);
 	tear_down(&b);
 }
 
@@ -339,6 +444,7 @@ static void what_cannot_be_set_up(void **state)
 				      .clients_max = 4,
 				      .telnet_listener = -1,
 				      .raw_listener = -1,
+				      .rfc2217_listener = -1,
 				      .unix_listener = -1};
 	struct error err;
 
@@ -368,6 +474,9 @@ int main(void)
 		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(late_events_hit_nobody),
 		cmocka_unit_test(the_adopted),
+		cmocka_unit_test(terminals_that_are_idle_make_room),
+		cmocka_unit_test(one_of_them_answers),
+		cmocka_unit_test(half_a_line_is_erased),
 		cmocka_unit_test(what_cannot_be_set_up),
 	};
 

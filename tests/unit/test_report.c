@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "format/report.h"
+#include "profile/report.h"
 
 /* A sample of CELL that took MS, with a kernel that began at half of that. */
 static struct sample *add(struct report *r, size_t cell, long round, double ms)

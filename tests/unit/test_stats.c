@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "format/stats.h"
+#include "profile/stats.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 

@@ -418,6 +418,61 @@ static void all_values_survive(void **state)
 	expect(&r, (const char *)all, sizeof all, "", 0);
 }
 
+/* What CLIENT sends on a port of RFC 2217's is answered by WANT. */
+static void exchange(struct telnet *t, const char *client, size_t n, const char *want, size_t wn,
+		     unsigned want_events)
+{
+	uint8_t out[256], reply[512];
+	size_t len = sizeof reply;
+	unsigned events = 0;
+
+	assert_int_equal(telnet_decode(t, (const uint8_t *)client, n, out, reply, &len, &events),
+			 0);
+	assert_int_equal(len, wn);
+	assert_memory_equal(reply, want, wn);
+	assert_int_equal(events, want_events);
+}
+
+#define EXCHANGE(client, want, events)                                                             \
+	exchange(&t, client, sizeof(client) - 1, want, sizeof(want) - 1, events)
+#define SB_(text) "\xff\xfa\x2c" text "\xff\xf0"
+
+static void a_serial_port(void **state)
+{
+	struct telnet t;
+	uint8_t start[TELNET_START];
+
+	(void)state;
+	(void)telnet_start(&t, start);
+	EXCHANGE("\xff\xfb\x2c", "\xff\xfe\x2c", 0); /* elsewhere it is an option like any other */
+	(void)telnet_start(&t, start);
+	t.serial_port = true;
+	EXCHANGE("\xff\xfb\x2c", "\xff\xfd\x2c" SB_("\x6b\xb0"), 0);
+	EXCHANGE("\xff\xfd\x2c", "\xff\xfb\x2c", 0);
+	EXCHANGE("\xff\xfb\x2c", "", 0);
+	EXCHANGE(SB_("\1\0\0\0\0"), SB_("\x65\0\1\xc2\0"), 0); /* 115200 */
+	EXCHANGE(SB_("\1\0\0\xff\xff\0"), SB_("\x65\0\0\xff\xff\0"), 0);
+	EXCHANGE(SB_("\1\0\0\0\0"), SB_("\x65\0\0\xff\xff\0"), 0);
+	EXCHANGE(SB_("\2\0") SB_("\2\7") SB_("\3\0") SB_("\4\2"),
+		 SB_("\x66\10") SB_("\x66\7") SB_("\x67\1") SB_("\x68\2"), 0);
+	EXCHANGE(SB_("\5\4") SB_("\5\5"), SB_("\x69\6") SB_("\x69\5"), TELNET_BREAK);
+	EXCHANGE(SB_("\5\5"), SB_("\x69\5"), 0); /* it is on already */
+	EXCHANGE(SB_("\5\6") SB_("\5\7") SB_("\5\11") SB_("\5\7") SB_("\5\13"),
+		 SB_("\x69\6") SB_("\x69\10") SB_("\x69\11") SB_("\x69\11") SB_("\x69\13"), 0);
+	EXCHANGE(SB_("\5\0") SB_("\5\2") SB_("\5\0") SB_("\5\15") SB_("\5\20"),
+		 SB_("\x69\1") SB_("\x69\2") SB_("\x69\2") SB_("\x69\16") SB_("\x69\20"), 0);
+	EXCHANGE(SB_("\13\xff\xff") SB_("\12\0"), SB_("\x6f\xff\xff") SB_("\x6e\0"), 0);
+	EXCHANGE(SB_("\14\1"), SB_("\x70\1"), TELNET_PURGE);
+	EXCHANGE(SB_("\7"), SB_("\x6b\xb0"), 0);
+	EXCHANGE(SB_("\0"), SB_("\x64vm serial console"), 0);
+	EXCHANGE(SB_("\10"), "", 0);
+	assert_true(t.com_port.suspended);
+	EXCHANGE(SB_("\11"), "", 0);
+	assert_false(t.com_port.suspended);
+	EXCHANGE(SB_("") SB_("\1\0") SB_("\2") SB_("\144\1") SB_("\15\1"), "", 0);
+	EXCHANGE("\xff\xfa\x18\1\xff\xf0", "", 0); /* another option's */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +486,7 @@ int main(void)
 		cmocka_unit_test(cut_at_every_place),
 		cmocka_unit_test(encoding_doubles_0xff),
 		cmocka_unit_test(all_values_survive),
+		cmocka_unit_test(a_serial_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

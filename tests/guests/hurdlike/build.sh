@@ -54,7 +54,14 @@ cat >"$r/boot/grub/grub.cfg" <<CFG
 set default="0"
 insmod part_msdos
 insmod ext2
-set timeout=0
+if [ x\$feature_timeout_style = xy ] ; then
+  set timeout_style=menu
+  set timeout=5
+# Fallback normal timeout code in case the timeout_style feature is
+# unavailable.
+else
+  set timeout=5
+fi
 menuentry 'Debian GNU/Hurd, with Hurd 0.9' --class gnu {
 	insmod gzio
 	echo	'Loading GNU Mach ...'
@@ -81,7 +88,7 @@ printf '127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n' >"$r/etc/hosts"
 
 [ -f "$grub/boot.img" ] || die "$grub/boot.img is missing; install: grub-pc-bin"
 grub-mkimage -O i386-pc -o "$work/core.img" -p "$prefix/boot/grub" biosdisk part_msdos part_gpt ext2 \
-    multiboot normal configfile serial terminal echo gzio
+    multiboot normal configfile serial terminal echo gzio test
 rm -f "$out"
 truncate -s ${disk_size}M "$out"
 # With GPT, the first MiB belongs to its tables too: GRUB's core lies behind them, at sector 64.

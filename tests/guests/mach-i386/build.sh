@@ -6,7 +6,8 @@
 #
 # OUTDIR gets gnumach, the kernel of Debian's 32-bit GNU/Hurd, and machsh, the sources of the embedded
 # guest's task (images/mach-mini/machsh) compiled for it. MIG, which makes machsh's RPC stubs, is a
-# 32-bit program: it runs with its own C library, by name of its loader. No root; an x86-64 host.
+# 32-bit program; it runs under qemu-i386 with its own C library, because not every x86-64 kernel
+# executes 32-bit programs. No root.
 set -eu
 src=$(cd "$(dirname "$0")" && pwd)
 machsh=$src/../../../images/mach-mini/machsh
@@ -15,7 +16,8 @@ machsh=$src/../../../images/mach-mini/machsh
 
 tools='binutils
 debian-archive-keyring
-gcc'
+gcc
+qemu-user-static'
 packages='gnumach-dev gnumach-image-1.8-486-up libc6 mig-i686-gnu'
 
 debs=
@@ -24,7 +26,7 @@ case ${1-} in
 --debs) debs=${2:?build.sh: --debs needs a directory}; shift 2 ;;
 esac
 [ $# -eq 1 ] || die 'usage: build.sh [--debs DIR] OUTDIR | build.sh --packages'
-for tool in apt-get dpkg-deb gcc strip; do
+for tool in apt-get dpkg-deb gcc qemu-i386-static strip; do
     # shellcheck disable=SC2086 # one word a package
     have "$tool" || die "$tool is missing; install:" $tools
 done
@@ -52,7 +54,7 @@ libraries=$work/pkg/usr/lib/i386-linux-gnu
 mkdir "$work/stubs" "$work/obj"
 cat >"$work/migcom" <<END
 #!/bin/sh
-exec "$libraries/ld-linux.so.2" --library-path "$libraries" "$work/pkg/usr/lib/mig/i686-gnu-migcom" "\$@"
+exec qemu-i386-static "$libraries/ld-linux.so.2" --library-path "$libraries" "$work/pkg/usr/lib/mig/i686-gnu-migcom" "\$@"
 END
 chmod +x "$work/migcom"
 for defs in mach/mach mach/gnumach mach/mach_host mach/machine/mach_i386 device/device \

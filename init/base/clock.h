@@ -1,0 +1,44 @@
+/* clock.h - the time that deadlines are measured in: CLOCK_MONOTONIC without the time in which this
+ * process stood still.
+ *
+ * docker pause, a cgroup freezer, SIGSTOP and a hypervisor that stops its machine take the
+ * processor away without a word, and CLOCK_MONOTONIC goes on. (A suspended host stops that clock
+ * itself.) The only sign is a sleep that lasted far longer than it was to last. So every wait for a
+ * deadline is cut into sleeps of CLOCK_TICK_NS; one that ends more than CLOCK_LATE_NS too late was
+ * a standstill, and its surplus is left out of clock_now() from then on. That moves every deadline
+ * by as much, and no deadline has to know. A busy host may look the same now and then: then a
+ * deadline comes later, but it does come, as each sleep counts for what it was to last.
+ */
+#ifndef VM_BASE_CLOCK_H
+#define VM_BASE_CLOCK_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#define CLOCK_TICK_NS UINT64_C(250000000)
+#define CLOCK_LATE_NS UINT64_C(1000000000)
+
+/* Nanoseconds of CLOCK_MONOTONIC without standstills. */
+uint64_t clock_now(void);
+/* Milliseconds until END_NS of that clock, as poll(2) wants them: rounded up, 0 when it is over. */
+int clock_left_ms(uint64_t end_ns);
+/* AT_NS of that clock as CLOCK_MONOTONIC has it, for timerfd_settime(2). */
+uint64_t clock_monotonic(uint64_t at_ns);
+/* Nanoseconds of CLOCK_MONOTONIC, standstills included, since clock_start() was first called. */
+uint64_t clock_since_start(void);
+void clock_start(void);
+
+/* A sleep begins that ends at DUE_NS (CLOCK_MONOTONIC) at the latest; 0: it may last any time. */
+void clock_sleeps(uint64_t due_ns);
+/* It has ended. Returns how long the standstill was that it turned out to be, 0 for none. */
+uint64_t clock_woke(void);
+
+/* poll(2) until END_NS of clock_now(); 0: as long as it takes. */
+int clock_poll(struct pollfd *fds, nfds_t n, uint64_t end_ns);
+/* Sleep for NS, at most CLOCK_TICK_NS, or until a signal. */
+void clock_nap(uint64_t ns);
+
+/* For tests: SOURCE takes the place of CLOCK_MONOTONIC; NULL: it is itself again. */
+void clock_source(uint64_t (*source)(void));
+
+#endif

@@ -1,0 +1,34 @@
+/* guest_profile.h - what is known of each kind of guest, as one table; the defaults marked auto
+ * come from here. Where the facts come from: docs/guests.md.
+ */
+#ifndef VM_CONFIG_GUEST_PROFILE_H
+#define VM_CONFIG_GUEST_PROFILE_H
+
+#include "config/settings.h"
+
+/* sh, or the small shell of images/mach-mini. */
+enum shell { SHELL_SH, SHELL_MACHSH };
+
+struct profile {
+	const char *name;
+	const char *machine;
+	enum disk_bus disk_bus;
+	enum net net;
+	enum vga vga;
+	long ram_mb;
+	const char *tcg_cpu;
+	enum ready ready;	 /* what ready means */
+	const char *stop_ladder; /* as of VM_STOP_LADDER. The Hurd ignores the power button, so no
+				    time is spent on it; serial where the guest's shell is known */
+	enum shell shell;	 /* how it is asked for a status */
+	const char *const *poweroff; /* its own commands to shut down, the likeliest first */
+	const char
+		*set_clock; /* its own command to set the clock, before @SECONDS; NULL for none */
+	bool pvpanic;	    /* it has a driver for the device that tells of a panic */
+	const char *about;  /* one line for people */
+};
+
+/* The profile of G, which must not be GUEST_AUTO. */
+const struct profile *profile_of(enum guest g);
+
+#endif

@@ -1,0 +1,147 @@
+/* settings.h - the settings: environment variables in, one struct out, every error reported.
+ *
+ * settings.def declares each setting once. settings_parse() reads them from an environment,
+ * settings_resolve() replaces what is `auto` by what the guest needs (guest_profile.h) and refuses
+ * combinations that are known to fail. Both are pure: no file is looked at.
+ */
+#ifndef VM_CONFIG_SETTINGS_H
+#define VM_CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/netaddr.h"
+
+enum setting_type {
+	SETTING_BOOL,
+	SETTING_INT,
+	SETTING_PORT,
+	SETTING_MEM,
+	SETTING_ENUM,
+	SETTING_TEXT,
+	SETTING_PATH
+};
+
+/* The values of the settings of type ENUM, in the order of their choices. */
+enum guest {
+	GUEST_AUTO,
+	GUEST_HURD,
+	GUEST_MACH,
+	GUEST_LINUX,
+	GUEST_MINIX,
+	GUEST_EXOV6,
+	GUEST_GENERIC
+};
+enum arch { ARCH_X86_64, ARCH_I386 };
+enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+enum drive_format { FORMAT_QCOW2, FORMAT_RAW };
+enum disk_mode { DISK_MODE_AUTO, DISK_MODE_PERSISTENT, DISK_MODE_OVERLAY, DISK_MODE_THROWAWAY };
+enum ports { PORTS_START, PORTS_READY };
+enum stop { STOP_POWEROFF, STOP_SUSPEND };
+enum state_format { STATE_FORMAT_AUTO, STATE_FORMAT_STREAM, STATE_FORMAT_MAPPED_RAM };
+enum disk_bus { BUS_AUTO, BUS_AHCI, BUS_IDE, BUS_VIRTIO, BUS_SCSI };
+enum cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, CACHE_UNSAFE };
+enum aio { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
+enum backing { BACKING_REFUSE, BACKING_ALLOW };
+enum net { NET_AUTO, NET_USER, NET_NONE, NET_TAP, NET_PASST, NET_SOCKET };
+enum net_model {
+	NET_MODEL_AUTO,
+	NET_MODEL_E1000,
+	NET_MODEL_E1000E,
+	NET_MODEL_RTL8139,
+	NET_MODEL_VIRTIO,
+	NET_MODEL_NE2K_PCI,
+	NET_MODEL_PCNET,
+	NET_MODEL_NE2K_ISA
+};
+enum share { SHARE_AUTO, SHARE_9P, SHARE_DISK, SHARE_NONE };
+enum serial_stdio { STDIO_AUTO, STDIO_ON, STDIO_OFF };
+enum console_stdout { CONSOLE_STDOUT_AUTO, CONSOLE_STDOUT_OFF, CONSOLE_STDOUT_ON };
+enum ready { READY_AUTO, READY_LOGIN, READY_SSH, READY_HTTP, READY_MARKER, READY_RUNNING };
+enum on_panic { PANIC_EXIT, PANIC_KEEP, PANIC_PAUSE };
+enum display { DISPLAY_NONE, DISPLAY_GTK, DISPLAY_SDL };
+enum on_reboot { REBOOT_EXIT, REBOOT_RESTART };
+enum vga { VGA_AUTO, VGA_NONE, VGA_STD, VGA_CIRRUS, VGA_VMWARE, VGA_VIRTIO };
+
+/* A PORT that is auto; 0 is a port that is off. */
+#define PORT_AUTO (-1)
+
+/* Members by type: BOOL bool; INT, MEM (MiB) long, 0 while auto; PORT long; ENUM int; TEXT and PATH
+ * const char *, NULL while unset or auto (they point into the environment or into `cleaned`). */
+#define SETTING_MEMBER_BOOL bool
+#define SETTING_MEMBER_INT  long
+#define SETTING_MEMBER_PORT long
+#define SETTING_MEMBER_MEM  long
+#define SETTING_MEMBER_ENUM int
+#define SETTING_MEMBER_TEXT const char *
+#define SETTING_MEMBER_PATH const char *
+
+enum setting_id {
+#define X(group, name, member, type, dflt, min, max, choices, help) SETTING_##name,
+#include "config/settings.def"
+#undef X
+	SETTINGS_COUNT
+};
+
+struct settings {
+#define X(group, name, member, type, dflt, min, max, choices, help) SETTING_MEMBER_##type member;
+#include "config/settings.def"
+#undef X
+	bool given[SETTINGS_COUNT]; /* set to something other than the empty text */
+	bool embedded_guest;	    /* no disk, kernel or CD of the user's: the built-in guest */
+	int kernel_guest;	  /* of VM_GUEST, whose QEMU_KERNEL is; GUEST_AUTO: there is none */
+	bool guest_runs;	  /* in this VM_RUN_DIR already: it is what locks its image */
+	long cpus;		  /* processors that QEMU_SMP amounts to */
+	char *const *environment; /* that they were read from */
+	size_t cleaned_used;
+	char cleaned[8192]; /* values that were not taken as they are (settings_clean()) */
+};
+
+struct setting {
+	const char *group, *name;
+	enum setting_type type;
+	const char *dflt;
+	long min, max;
+	const char *choices; /* of an ENUM, separated by | */
+	const char *help;
+	size_t offset; /* of its member in struct settings */
+};
+
+extern const struct setting setting_table[SETTINGS_COUNT];
+
+/* The setting NAME, of LEN bytes; NULL: there is none. */
+const struct setting *setting_find(const char *name, size_t len);
+
+/* Read ENVP (NAME=VALUE, ends with NULL) into OUT, which is whole afterwards in any case: what was
+ * wrong has its default. Every error goes to ERRS (EXIT_BAD_SETTING). OUT must stay where it is. */
+bool settings_parse(char *const envp[], struct settings *out, struct errors *errs);
+
+/* Fill in what is auto. MEMORY_LIMIT is the container's in bytes, 0 for none; ACCEL comes later
+ * (the CPU model depends on it and is chosen by args_build()). Combinations known to fail go to
+ * ERRS, or with VM_FORCE to WARNINGS; notes for the user (memory lowered) go to WARNINGS. */
+bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
+		      struct errors *warnings);
+
+/* The forwards of QEMU_HOSTFWDS that there are with S's QEMU_NET (auto, before it is resolved,
+ * counts as user), into OUT. Returns how many. */
+int settings_forwards(const struct settings *s, struct forward out[FORWARDS_MAX]);
+
+/* Is VM_BIND an address of the loopback interface? */
+bool settings_bind_is_loopback(const struct settings *s);
+
+/* Room for run_path()'s result: VM_RUN_DIR is bounded, and the names in it are short. */
+#define RUN_PATH_MAX 160
+
+/* The path of NAME in VM_RUN_DIR ("control.sock", "qmp.sock"), into BUF. Returns BUF. */
+const char *run_path(const struct settings *s, const char *name, char buf[RUN_PATH_MAX]);
+
+/* The text of the value that setting ID has in S ("auto", "" for unset), into BUF. Returns BUF. */
+const char *setting_text(const struct settings *s, enum setting_id id, char *buf, size_t size);
+
+/* The word for value V of the ENUM setting ID: setting_choice(SETTING_QEMU_CACHE, CACHE_NONE) is
+ * "none". The text is copied into BUF; returns BUF. */
+const char *setting_choice(enum setting_id id, int v, char *buf, size_t size);
+
+#endif

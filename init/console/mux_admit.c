@@ -1,0 +1,221 @@
+/* mux_admit.c - who comes: his place, and how he begins. What each gets is in mux_output.c, what
+ * each types in mux_input.c.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "console/mux_internal.h"
+
+#define ACCEPT_MAX 16
+
+/* What C is, for people, into C->who: at its end its address is not known any more. */
+static void describe(const struct relay *r, struct client *c)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof peer;
+	char host[INET6_ADDRSTRLEN] = "?";
+	unsigned port = 0;
+	const char *kind = !c->telnet ? "raw" : c->telnet_state.serial_port ? "RFC 2217" : "telnet";
+
+	(void)getpeername(c->fd, (struct sockaddr *)&peer, &len);
+	if (peer.ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&peer;
+
+		(void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+		port = ntohs(in->sin_port);
+	} else if (peer.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&peer;
+
+		(void)inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
+		port = ntohs(in->sin6_port);
+	}
+	if (c < r->clients + RELAY_ADOPTED)
+		(void)snprintf(c->who, sizeof c->who, "%s",
+			       c->program ? "a vm command of the container" : "vm console");
+	else if (port)
+		(void)snprintf(c->who, sizeof c->who, "%s client %s port %u", kind, host, port);
+	else
+		(void)snprintf(c->who, sizeof c->who, "a client without an address");
+}
+
+void clients_init(struct relay *r)
+{
+	for (r->slots = 0; r->slots < RELAY_ADOPTED; r->slots++) {
+		r->clients[r->slots].fd = -1;
+		r->clients[r->slots].generation = 0;
+	}
+}
+
+/* The first and the last of the places for clients that are adopted with HOW. */
+static struct client *first_place(const struct relay *r, unsigned how)
+{
+	return r->clients + (how & RELAY_TERMINAL ? RELAY_PROGRAMS : 0);
+}
+
+static struct client *last_place(const struct relay *r, unsigned how)
+{
+	return r->clients + (how & RELAY_TERMINAL ? RELAY_ADOPTED : RELAY_PROGRAMS) - 1;
+}
+
+static struct client *place_to_adopt(const struct relay *r, unsigned how)
+{
+	for (struct client *c = first_place(r, how); c <= last_place(r, how); c++)
+		if (c->fd < 0)
+			return c;
+	return NULL;
+}
+
+bool relay_has_place(const struct relay *r, unsigned how)
+{
+	return (how & RELAY_TERMINAL) || place_to_adopt(r, how) != NULL;
+}
+
+/* The terminal that was idle for the longest time makes room. */
+static struct client *evict_terminal(struct relay *r)
+{
+	struct client *idle = first_place(r, RELAY_TERMINAL);
+
+	for (struct client *c = idle; c <= last_place(r, RELAY_TERMINAL); c++)
+		if (c->typed_ns < idle->typed_ns)
+			idle = c;
+	log_info("%s: all %d places of vm console are taken: the one in which nothing was typed "
+		 "for %.0f s is given to another",
+		 r->config.name, RELAY_TERMINALS, (double)(clock_now() - idle->typed_ns) / 1e9);
+	client_end(r, idle, RELAY_EVICTED);
+	r->stats.evicted++;
+	return idle;
+}
+
+/* A place for a newcomer; NULL when all are taken by people who may still be typing. */
+static struct client *find_place(struct relay *r)
+{
+	struct client *ghost = NULL;
+
+	for (struct client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots; c++) {
+		if (c->fd < 0)
+			return c;
+		if (c->half_closed && (!ghost || c->position < ghost->position))
+			ghost = c;
+	}
+	if (r->slots < RELAY_ADOPTED + r->config.clients_max) {
+		r->clients[r->slots].generation = 0;
+		return r->clients + r->slots++;
+	}
+	if (ghost)
+		client_let_go(r, ghost);
+	return ghost;
+}
+
+void client_refuse(struct relay *r, int fd)
+{
+	char text[128];
+	char drop[1024];
+	int n = snprintf(text, sizeof text, "[%s: all %zu places are taken]\r\n", r->config.name,
+			 r->config.clients_max);
+
+	/* What he has sent already would make close(2) a reset, and that the end of our text. */
+	(void)recv(fd, drop, sizeof drop, MSG_DONTWAIT);
+	(void)send(fd, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1,
+		   MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)close(fd);
+	r->stats.refused++;
+}
+
+/* FD takes place C, as a raw client unless it is made another. */
+static void settle(struct relay *r, struct client *c, int fd, unsigned how)
+{
+	c->fd = fd;
+	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
+	c->telnet = c->greeted = c->one_line_end = c->after_cr = false;
+	c->read_only = how & RELAY_READ_ONLY;
+	c->program = c->answers = false;
+	c->id = ++r->ids;
+	c->number = 0;
+	c->since_ns = c->typed_ns = clock_now();
+	c->typed = 0;
+	c->registered = c->blocked = c->input_waits = false;
+	c->half_closed = c->half_sent = c->deaf = false;
+	replay_begin(r, c, how & RELAY_SCROLLBACK);
+	/* A raw connection is for programs: they get what the guest prints and nothing else. */
+	c->greeting = r->greeting;
+	c->greeting_len = c->greeting_sent = 0;
+	c->reply_len = 0;
+}
+
+/* C gets its first bytes. False: it is gone already. */
+static bool begin(struct relay *r, struct client *c)
+{
+	r->stats.accepted++;
+	r->stats.clients++;
+	if (r->config.log_clients)
+		describe(r, c);
+	if (r->config.log_clients)
+		log_info("%s: %s has connected; %zu connected", r->config.name, c->who,
+			 r->stats.clients);
+	if (!client_serve(r, c))
+		return false;
+	if (!c->registered)
+		client_let_go(r, c);
+	return c->fd >= 0;
+}
+
+void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet *state,
+		    bool after_cr)
+{
+	bool look_only = r->config.read_only && slot != SLOT_UNIX;
+	bool serial_port = slot == SLOT_RFC2217;
+	struct client *c = find_place(r);
+
+	if (!c) {
+		client_refuse(r, fd);
+		return;
+	}
+	settle(r, c, fd, (serial_port ? 0 : RELAY_SCROLLBACK) | (look_only ? RELAY_READ_ONLY : 0));
+	c->one_line_end = slot == SLOT_RAW;
+	c->after_cr = after_cr;
+	if (slot == SLOT_TELNET || serial_port) {
+		c->telnet = true;
+		c->greeted = !serial_port;
+		c->program = serial_port;
+		c->greeting_len = serial_port ? 0 : r->greeting_len;
+		if (state)
+			c->telnet_state = *state;
+		else
+			c->reply_len = telnet_start(&c->telnet_state, c->reply);
+		c->telnet_state.serial_port = serial_port;
+	}
+	(void)begin(r, c);
+}
+
+bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
+{
+	struct client *c = place_to_adopt(r, how);
+
+	if (!c && (how & RELAY_TERMINAL))
+		c = evict_terminal(r);
+	if (!c) {
+		(void)close(fd);
+		return false;
+	}
+	settle(r, c, fd, how);
+	c->program = !(how & RELAY_TERMINAL);
+	c->number = number;
+	c->greeted = how & RELAY_TERMINAL && r->terminal_greeting_len > 0;
+	if (c->greeted) { /* it has shown that by itself */
+		c->greeting = r->terminal_greeting;
+		c->greeting_len = c->greeting_sent = r->terminal_greeting_len;
+	}
+	return begin(r, c);
+}
+
+void clients_close(struct relay *r)
+{
+	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
+		if (c->fd >= 0)
+			client_let_go(r, c);
+}

@@ -1,0 +1,76 @@
+/* mux_device.c - what is typed, on its way to the guest's serial line. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "console/mux_internal.h"
+
+/* ---- input: what was typed, on its way to QEMU ------------------------------------------- */
+
+size_t input_room(const struct relay *r)
+{
+	return sizeof r->input - r->input_len;
+}
+
+/* Wait for what the device can be served with now. */
+void watch_device(struct relay *r)
+{
+	uint32_t in = r->resting ? 0 : EPOLLIN;
+	/* Somebody who waits for room is told of it by the event, also when it was made by others.
+	 */
+	uint32_t out = r->input_len || r->input_waited ? EPOLLOUT : 0;
+
+	if (r->from == r->to)
+		in |= out;
+	if (r->from >= 0 && in != r->from_watched &&
+	    loop_modify(r->config.epoll, r->from, in, slot_ref(r, SLOT_FROM)))
+		r->from_watched = in;
+	if (r->to < 0 || r->from == r->to || out == r->to_watched)
+		return;
+	/* Never without an event: a pipe that nobody reads any more would wake us for ever. */
+	if (out && !loop_add(r->config.epoll, r->to, out, slot_ref(r, SLOT_TO)))
+		return;
+	if (!out)
+		loop_remove(r->config.epoll, r->to);
+	r->to_watched = out;
+}
+
+void input_send(struct relay *r)
+{
+	size_t sent = 0;
+
+	while (sent < r->input_len && r->to >= 0) {
+		ssize_t n = write(r->to, r->input + sent, r->input_len - sent);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			sent = r->input_len; /* QEMU is gone; its last words may still be there */
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+	}
+	r->input_len -= sent;
+	memmove(r->input, r->input + sent, r->input_len);
+	watch_device(r);
+}
+
+void input_add(struct relay *r, size_t n)
+{
+	if (n > 0 && r->config.typed)
+		r->config.typed(r->input + r->input_len, n, r->config.arg);
+	r->input_len += n;
+}
+
+size_t relay_input(struct relay *r, const void *buf, size_t n)
+{
+	if (r->to < 0)
+		return 0;
+	if (n > input_room(r))
+		n = input_room(r);
+	memcpy(r->input + r->input_len, buf, n);
+	input_add(r, n);
+	input_send(r);
+	return n;
+}

@@ -1,0 +1,348 @@
+/* mux_password.c - who comes by TCP is asked for the password before he becomes a client.
+ *
+ * A caller has a place of his own kind, so that people who know the password find theirs; he holds
+ * it for ASK_S seconds at most, and for TRIES answers or BYTES_MAX bytes. When all places are
+ * taken, a new caller gets that of another one: of the address with the most places, one who has
+ * typed nothing rather than one who has, and of these the one who has had his for the longest time.
+ * So callers who only connect keep nobody out, and one address does not keep the others out. After
+ * a wrong answer nobody is listened to for PAUSE_NS: whoever guesses, from however many
+ * connections, tries one word in that time. What stands behind the line with the password stays in
+ * the socket, for the guest.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "console/mux_internal.h"
+
+#define SECOND	  UINT64_C(1000000000)
+#define ASK_S	  30
+#define TRIES	  3
+#define BYTES_MAX 4096
+#define PAUSE_NS  SECOND
+#define PEEK_MAX  256
+#define HANGUP	  (EPOLLHUP | EPOLLERR)
+
+struct caller {
+	int fd; /* -1: free */
+	bool telnet;
+	bool after_cr; /* the last line ended with CR: an LF belongs to it */
+	unsigned tries;
+	size_t bytes; /* so far */
+	size_t len;   /* of the line; beyond its room it only counts */
+	uint64_t deadline;
+	struct in6_addr address; /* of IPv4 a mapped one */
+	struct telnet telnet_state;
+	char line[RELAY_PASSWORD + 1];
+};
+
+struct door {
+	int timer;
+	uint64_t paused_until; /* 0: not */
+	struct caller callers[CALLERS_MAX];
+};
+
+static struct loop_ref ref_of_caller(const struct relay *r, const struct caller *c)
+{
+	return slot_ref(r, SLOT_CALLER + (unsigned)(c - r->door->callers));
+}
+
+/* The next thing that time brings: the end of the pause, or of somebody's patience. */
+static void arm(const struct door *d)
+{
+	uint64_t at = d->paused_until;
+
+	for (const struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+		if (c->fd >= 0 && (at == 0 || c->deadline < at))
+			at = c->deadline;
+	at = at ? clock_monotonic(at) : 0;
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(at / SECOND), .tv_nsec = (long)(at % SECOND)}};
+
+	(void)timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void let_go(const struct relay *r, struct caller *c)
+{
+	loop_remove(r->config.epoll, c->fd);
+	fd_close(&c->fd);
+	explicit_bzero(c->line, sizeof c->line);
+}
+
+/* These few bytes fit into the socket of anybody who reads at all. */
+static bool tell(const struct caller *c, const void *text, size_t n)
+{
+	return send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n;
+}
+
+#define TELL(c, text) tell(c, text, sizeof(text) - 1)
+
+/* Listen to all, or to nobody. */
+static void listen_to_callers(const struct relay *r, bool on)
+{
+	for (struct caller *c = r->door->callers; c < r->door->callers + CALLERS_MAX; c++)
+		if (c->fd >= 0)
+			(void)loop_modify(r->config.epoll, c->fd, on ? EPOLLIN : 0,
+					  ref_of_caller(r, c));
+}
+
+/* As long for any line of any length as for any other. */
+static bool is_right(const struct relay *r, const struct caller *c)
+{
+	char password[sizeof c->line] = {0};
+	volatile unsigned char differs = c->len > RELAY_PASSWORD;
+
+	memcpy(password, r->config.password, strnlen(r->config.password, RELAY_PASSWORD));
+	for (size_t i = 0; i < sizeof password; i++)
+		differs = (unsigned char)(differs | (password[i] ^ c->line[i]));
+	explicit_bzero(password, sizeof password);
+	return !differs;
+}
+
+static void become_client(struct relay *r, struct caller *c)
+{
+	int fd = c->fd;
+
+	/* Where the codec takes CR LF for one, the LF does not come out of it. */
+	if (c->telnet)
+		(void)TELL(c, "\r\n");
+	loop_remove(r->config.epoll, fd);
+	c->fd = -1;
+	explicit_bzero(c->line, sizeof c->line);
+	client_welcome(r, fd, c->telnet ? SLOT_TELNET : SLOT_RAW, &c->telnet_state,
+		       c->after_cr && !c->telnet_state.cr);
+}
+
+static void was_wrong(struct relay *r, struct caller *c)
+{
+	r->stats.wrong++;
+	explicit_bzero(c->line, sizeof c->line);
+	c->len = 0;
+	if (++c->tries == TRIES) {
+		log_warning("%s: %d wrong passwords in a row: the connection is closed",
+			    r->config.name, TRIES);
+		(void)TELL(c, "\r\nWrong.\r\n");
+		let_go(r, c);
+	} else if (!TELL(c, "\r\nWrong.\r\nPassword: ")) {
+		let_go(r, c);
+	}
+	r->door->paused_until = clock_now() + PAUSE_NS;
+	listen_to_callers(r, false);
+	arm(r->door);
+}
+
+/* One byte of the line. Returns whether that was its end. */
+static bool type(struct caller *c, char byte)
+{
+	bool second_half = byte == '\n' && c->after_cr;
+
+	c->after_cr = byte == '\r';
+	if (second_half)
+		return false;
+	if (byte == '\r' || byte == '\n')
+		return true;
+	if (byte == '\b' || byte == '\177') {
+		if (c->len > 0 && --c->len < RELAY_PASSWORD)
+			c->line[c->len] = '\0';
+	} else if (c->len++ < RELAY_PASSWORD) {
+		c->line[c->len - 1] = byte;
+	}
+	return false;
+}
+
+/* Take N bytes of C's, or those up to the end of its line (*ENDED then). Returns how many. *OK
+ * becomes false when C does not take our answers to its negotiation. */
+static size_t take_line(struct caller *c, const uint8_t *in, size_t n, bool *ended, bool *ok)
+{
+	size_t used = 0;
+
+	*ended = false;
+	*ok = true;
+	while (used < n && !*ended && *ok) {
+		uint8_t byte = in[used++];
+		uint8_t reply[4];
+		size_t reply_len = sizeof reply;
+		unsigned events = 0;
+
+		if (c->telnet) {
+			bool data = telnet_decode(&c->telnet_state, &byte, 1, &byte, reply,
+						  &reply_len, &events) > 0;
+
+			*ok = reply_len == 0 || tell(c, reply, reply_len);
+			if (!data)
+				continue;
+		}
+		*ended = type(c, (char)byte);
+	}
+	return used;
+}
+
+static void listen_to(struct relay *r, struct caller *c)
+{
+	uint8_t buf[PEEK_MAX];
+	bool ended, ok;
+	ssize_t n = recv(c->fd, buf, sizeof buf, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		let_go(r, c);
+		return;
+	}
+	size_t used = take_line(c, buf, (size_t)n, &ended, &ok);
+
+	(void)recv(c->fd, buf, used, MSG_DONTWAIT);
+	explicit_bzero(buf, sizeof buf);
+	c->bytes += used;
+	if (!ok || c->bytes > BYTES_MAX)
+		let_go(r, c);
+	else if (ended && is_right(r, c))
+		become_client(r, c);
+	else if (ended)
+		was_wrong(r, c);
+}
+
+static void on_timer(struct relay *r)
+{
+	struct door *d = r->door;
+	uint64_t now = clock_now();
+
+	if (d->paused_until && d->paused_until <= now) {
+		d->paused_until = 0;
+		listen_to_callers(r, true);
+	}
+	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++) {
+		if (c->fd < 0 || c->deadline > now)
+			continue;
+		(void)TELL(c, "\r\n[no password came]\r\n");
+		let_go(r, c);
+	}
+	arm(d);
+}
+
+void door_event(struct relay *r, struct loop_ref ref, uint32_t events)
+{
+	unsigned place = ref.slot - SLOT_CALLER;
+
+	if (ref.slot == SLOT_DOOR) {
+		on_timer(r);
+	} else if (place < CALLERS_MAX && r->door->callers[place].fd == ref.fd) {
+		if (!r->door->paused_until)
+			listen_to(r, &r->door->callers[place]);
+		else if (events & HANGUP)
+			let_go(r, &r->door->callers[place]);
+	}
+}
+
+/* The address FD comes from; all zeros when it is not one of IP's. */
+static struct in6_addr address_of(int fd)
+{
+	struct sockaddr_storage a = {0};
+	socklen_t len = sizeof a;
+	struct in6_addr out = {0};
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.ss_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)(const void *)&a)->sin6_addr;
+	if (a.ss_family == AF_INET) {
+		out.s6_addr[10] = out.s6_addr[11] = 0xff;
+		memcpy(out.s6_addr + 12, &((const struct sockaddr_in *)(const void *)&a)->sin_addr,
+		       4);
+	}
+	return out;
+}
+
+static unsigned places_of(const struct door *d, const struct in6_addr *address)
+{
+	unsigned n = 0;
+
+	for (const struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+		n += memcmp(&c->address, address, sizeof *address) == 0;
+	return n;
+}
+
+/* Is A rather than B the one who gives up his place? All places are taken. */
+static bool goes_before(const struct door *d, const struct caller *a, const struct caller *b)
+{
+	unsigned of_a = places_of(d, &a->address);
+	unsigned of_b = places_of(d, &b->address);
+	bool typed_a = a->len > 0 || a->tries > 0;
+	bool typed_b = b->len > 0 || b->tries > 0;
+
+	if (of_a != of_b)
+		return of_a > of_b;
+	if (typed_a != typed_b)
+		return !typed_a;
+	return a->deadline < b->deadline;
+}
+
+/* A place for a new caller. */
+static struct caller *make_place(const struct relay *r)
+{
+	struct door *d = r->door;
+	struct caller *out = d->callers;
+
+	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+		if (c->fd < 0)
+			return c;
+	for (struct caller *c = d->callers + 1; c < d->callers + CALLERS_MAX; c++)
+		if (goes_before(d, c, out))
+			out = c;
+	(void)TELL(out, "\r\n[the place is needed for another caller]\r\n");
+	let_go(r, out);
+	return out;
+}
+
+void door_ask(struct relay *r, int fd, bool telnet)
+{
+	struct caller *c = make_place(r);
+	uint8_t start[TELNET_START];
+
+	*c = (struct caller){.fd = fd,
+			     .telnet = telnet,
+			     .deadline = clock_now() + ASK_S * SECOND,
+			     .address = address_of(fd)};
+	/* We say that we echo, and do not. */
+	size_t n = telnet ? telnet_start(&c->telnet_state, start) : 0;
+
+	if (!loop_add(r->config.epoll, fd, r->door->paused_until ? 0 : EPOLLIN,
+		      ref_of_caller(r, c)) ||
+	    !tell(c, start, n) || !TELL(c, "Password: "))
+		let_go(r, c);
+	arm(r->door);
+}
+
+bool door_open(struct relay *r)
+{
+	struct door *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return false;
+	for (size_t i = 0; i < CALLERS_MAX; i++)
+		d->callers[i].fd = -1;
+	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	r->door = d;
+	/* Edge-triggered, because nobody reads it: setting it anew is enough. */
+	return d->timer >= 0 &&
+	       loop_add(r->config.epoll, d->timer, EPOLLIN | EPOLLET, slot_ref(r, SLOT_DOOR));
+}
+
+void door_close(struct relay *r)
+{
+	struct door *d = r->door;
+
+	if (!d)
+		return;
+	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+		if (c->fd >= 0)
+			let_go(r, c);
+	fd_close(&d->timer);
+	free(d);
+	r->door = NULL;
+}

@@ -1,0 +1,62 @@
+/* seccomp.c - see seccomp.h. The filter looks at the architecture and the number of a call, and at
+ * no argument.
+ *
+ * EPERM and not the end of the process: a library that tries something newer first goes on with
+ * what it knows, and what is denied is not done either way.
+ */
+#include "host/seccomp.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#if defined __x86_64__
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#error "seccomp.c: name the architecture's AUDIT_ARCH"
+#endif
+
+/* Calls of x86-64's ABI with 32-bit pointers have this bit (asm/unistd.h, __X32_SYSCALL_BIT). */
+#define X32_BIT 0x40000000u
+
+#define LOAD(field)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, what)
+#define DENY	     (SECCOMP_RET_ERRNO | (EPERM & SECCOMP_RET_DATA))
+
+/* LISTED is what the calls at CALLS get, OTHER all others. */
+static bool install(const uint32_t *calls, size_t n, uint32_t listed, uint32_t other)
+{
+	struct sock_filter code[2 * SECCOMP_CALLS_MAX + 8] = {
+		LOAD(arch), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0), ANSWER(DENY),
+		LOAD(nr),   BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1),	     ANSWER(DENY),
+	};
+	size_t used = 6;
+
+	if (n > SECCOMP_CALLS_MAX) {
+		errno = EINVAL;
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		code[used++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+		code[used++] = (struct sock_filter)ANSWER(listed);
+	}
+	code[used++] = (struct sock_filter)ANSWER(other);
+	const struct sock_fprog program = {.len = (unsigned short)used, .filter = code};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+bool seccomp_allow(const uint32_t *calls, size_t n)
+{
+	return install(calls, n, SECCOMP_RET_ALLOW, DENY);
+}
+
+bool seccomp_deny(const uint32_t *calls, size_t n)
+{
+	return install(calls, n, DENY, SECCOMP_RET_ALLOW);
+}

@@ -1,0 +1,20 @@
+/* seccomp.h - system call filters for processes of our own (seccomp(2)). */
+#ifndef VM_HOST_SECCOMP_H
+#define VM_HOST_SECCOMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SECCOMP_CALLS_MAX 96
+
+/* From now on this process, its threads and its children get EPERM for every system call but the N
+ * at CALLS (numbers of this program's own architecture); calls of another architecture (int 0x80,
+ * x32) get it, too. False with errno where the kernel has no filters, or privileges were kept
+ * (PR_SET_NO_NEW_PRIVS is needed before). */
+bool seccomp_allow(const uint32_t *calls, size_t n);
+
+/* The same the other way round: EPERM for the N at CALLS, all others as before. */
+bool seccomp_deny(const uint32_t *calls, size_t n);
+
+#endif

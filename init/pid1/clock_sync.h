@@ -1,0 +1,31 @@
+/* clock_sync.h - the clock of a guest that was resumed.
+ *
+ * The emulated clock chip goes on with the host's time; a system that has read it when it booted
+ * does not notice. So it is told by its own command, where that is known (config/guest_profile.h):
+ * by the first that anybody lets the guest's shell run, in the same line (`clock` and `clock set`
+ * on the control socket), or else, where there is a key for it, over ssh by PID 1, tried again when
+ * the guest's sshd does not answer. Nobody types on a console unasked.
+ */
+#ifndef VM_PID1_CLOCK_SYNC_H
+#define VM_PID1_CLOCK_SYNC_H
+
+#include <stdbool.h>
+
+struct supervisor;
+struct control;
+
+struct guest_clock {
+	bool due; /* it stands where the state was saved */
+	int tries;
+};
+
+/* The guest is ready; after a boot there is nothing to do. */
+void clock_ready(struct supervisor *v);
+/* TIMER_CLOCK: nobody else has set it. */
+void clock_timer(struct supervisor *v);
+
+/* On the control socket. `clock`: the command to be run, with the time of now, or nothing; `clock
+ * set`: it was run. */
+void clock_request(struct supervisor *v, struct control *c, int slot, const char *arg);
+
+#endif

@@ -1,0 +1,298 @@
+/* console.c - see console.h.
+ *
+ * The container's own terminal is served by a child, `vm console --own`, over the control socket
+ * like any `vm console`: a terminal that stalls stalls the child. What is ours is to bring the
+ * terminal's mode back when the child could not.
+ */
+#include "pid1/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "host/child.h"
+#include "host/listen.h"
+#include "host/terminal.h"
+#include "pid1/supervisor.h"
+
+#define CONSOLE_CLIENTS	   64
+#define RING_LEAST	   4096
+#define RING_NO_REPLAY	   (256 * 1024) /* how far clients may fall behind then */
+#define MONITOR_SCROLLBACK (16 * 1024)
+#define MONITOR_CLIENTS	   8
+
+/* What the own terminal may take to show the guest's last words. */
+#define LAST_WORDS_MS 1000
+
+static void on_serial(const uint8_t *buf, size_t n, void *arg)
+{
+	struct supervisor *v = arg;
+
+	console_log_write(&v->consoles.log, buf, n, v->spawned_ns);
+	supervisor_on_serial(v, buf, n);
+}
+
+static void on_typed(const uint8_t *buf, size_t n, void *arg)
+{
+	struct supervisor *v = arg;
+
+	prompt_input(&v->prompt, buf, n, clock_now());
+}
+
+static void on_break(void *arg)
+{
+	consoles_break(arg);
+}
+
+bool consoles_break(struct supervisor *v)
+{
+	return qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
+}
+
+/* ---- listeners --------------------------------------------------------------------------- */
+
+/* A listener on PORT, the value of SETTING; none when it is 0. False with ERR. */
+static bool listen_on(const struct settings *s, long port, const char *setting, int *fd,
+		      struct error *err)
+{
+	*fd = -1;
+	if (port == 0)
+		return true;
+	*fd = listen_tcp(s->bind, (uint16_t)port, setting, err);
+	return *fd >= 0;
+}
+
+static bool open_serial(struct supervisor *v, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	char path[RUN_PATH_MAX];
+	_cleanup_fd_ int telnet = -1;
+	_cleanup_fd_ int raw = -1;
+	_cleanup_fd_ int rfc2217 = -1;
+
+	if (!listen_on(s, s->serial_port, "SERIAL_PORT", &telnet, err) ||
+	    !listen_on(s, s->serial_rfc2217_port, "SERIAL_RFC2217_PORT", &rfc2217, err) ||
+	    !listen_on(s, s->serial_raw_port, "SERIAL_RAW_PORT", &raw, err))
+		return false;
+	size_t replay = (size_t)s->serial_scrollback * 1024;
+	size_t ring = replay > RING_LEAST ? replay : RING_LEAST;
+	_cleanup_fd_ int local = listen_unix(run_path(s, "console.sock", path), 0600, err);
+
+	if (local < 0)
+		return false;
+	struct relay_config config = {
+		.name = "serial console",
+		.ref_type = REF_RELAY,
+		.ref_index = RELAY_SERIAL,
+		.epoll = v->epoll,
+		.ring_size = replay ? ring : RING_NO_REPLAY,
+		.replay_size = replay,
+		.clients_max = CONSOLE_CLIENTS,
+		.greeting = s->serial_readonly
+				    ? "[serial console of the guest, to look at only; telnet's "
+				      "escape character leaves]"
+				    : "[serial console of the guest; telnet's escape character "
+				      "leaves]",
+		.telnet_listener = fd_take(&telnet),
+		.raw_listener = fd_take(&raw),
+		.rfc2217_listener = fd_take(&rfc2217),
+		.terminal_greeting = "[serial console of the guest; Ctrl-] for the menu]",
+		.log_clients = s->log_clients,
+		.unix_listener = fd_take(&local),
+		.read_only = s->serial_readonly,
+		.password = v->plan->serial_password,
+		.observe = on_serial,
+		.typed = on_typed,
+		.on_break = on_break,
+		.admit = guard_admits_to_relay,
+		.arg = v,
+	};
+
+	v->relays[RELAY_SERIAL] = relay_new(&config, err);
+	return v->relays[RELAY_SERIAL] != NULL;
+}
+
+static bool open_monitor(struct supervisor *v, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	int telnet;
+
+	if (!listen_on(s, s->monitor_port, "MONITOR_PORT", &telnet, err))
+		return false;
+	struct relay_config config = {
+		.name = "monitor",
+		.ref_type = REF_RELAY,
+		.ref_index = RELAY_MONITOR,
+		.epoll = v->epoll,
+		.ring_size = MONITOR_SCROLLBACK,
+		.replay_size = MONITOR_SCROLLBACK,
+		.replay_last_line = true,
+		.clients_max = MONITOR_CLIENTS,
+		.greeting = "[QEMU's monitor; `help` lists the commands, `quit` cuts the guest's "
+			    "power]",
+		.telnet_listener = telnet,
+		.raw_listener = -1,
+		.rfc2217_listener = -1,
+		.unix_listener = -1,
+		.log_clients = s->log_clients,
+		.clear_line = true,
+		.password = v->plan->monitor_password,
+		.admit = guard_admits_to_relay,
+		.arg = v,
+	};
+
+	v->relays[RELAY_MONITOR] = relay_new(&config, err);
+	return v->relays[RELAY_MONITOR] != NULL;
+}
+
+/* ---- the own terminal -------------------------------------------------------------------- */
+
+static bool terminal_wanted(const struct settings *s)
+{
+	return s->serial_stdio == STDIO_ON ||
+	       (s->serial_stdio == STDIO_AUTO && terminal_is_ours(STDIN_FILENO));
+}
+
+/* Log lines for the terminal go through the child from now on, if there is a pipe for them. */
+static void divert_log(struct supervisor *v)
+{
+	int fds[2];
+
+	if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) ||
+	    pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return;
+	log_through(fds[1]);
+	v->consoles.log_lines = fds[0];
+}
+
+/* The child is gone: the terminal is as it was, and log lines go there directly, first those that
+ * it has not printed. */
+static void take_terminal_back(struct supervisor *v)
+{
+	char buf[1024];
+	ssize_t n;
+
+	v->consoles.terminal = 0;
+	terminal_restore();
+	log_through(-1);
+	while (v->consoles.log_lines >= 0 && (n = read(v->consoles.log_lines, buf, sizeof buf)) > 0)
+		(void)write_all(STDERR_FILENO, buf, (size_t)n);
+	fd_close(&v->consoles.log_lines);
+}
+
+static void start_terminal(struct supervisor *v)
+{
+	char run_dir[RUN_PATH_MAX];
+	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL, NULL};
+	char *envp[] = {run_dir, NULL};
+	struct child c = {.path = "/proc/self/exe",
+			  .argv = argv,
+			  .envp = envp,
+			  .fds = {{0, 0}, {1, 1}, {2, 2}},
+			  .fd_count = 3};
+	struct error err = {0};
+
+	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", v->plan->s.run_dir);
+	if (terminal_remember(STDIN_FILENO)) {
+		divert_log(v);
+		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
+	}
+	if (v->consoles.log_lines >= 0) {
+		argv[3] = (char *)"--log";
+		c.fds[c.fd_count++] = (struct child_fd){v->consoles.log_lines, CONSOLE_LOG_FD};
+	}
+	v->consoles.terminal = child_start(&c, NULL, &err);
+	if (v->consoles.terminal > 0)
+		return;
+	take_terminal_back(v);
+	log_warning("this terminal does not become the serial console: %s", err.message);
+}
+
+bool consoles_reaped(struct supervisor *v, pid_t pid)
+{
+	if (v->consoles.terminal != pid)
+		return false;
+	take_terminal_back(v);
+	return true;
+}
+
+/* The child has seen the end of the console: it prints what it has and goes. */
+static void wait_for_terminal(struct supervisor *v)
+{
+	pid_t pid = v->consoles.terminal;
+
+	if (pid <= 0)
+		return;
+	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0 || poll(&p, 1, LAST_WORDS_MS) <= 0)
+		(void)kill(pid, SIGKILL);
+	take_terminal_back(v);
+}
+
+/* ---- all of them ------------------------------------------------------------------------- */
+
+bool consoles_open(struct supervisor *v, struct error *err)
+{
+	const struct settings *s = &v->plan->s;
+	bool terminal = terminal_wanted(s);
+
+	v->consoles.log_lines = -1;
+	console_log_open(&v->consoles.log, s, !terminal);
+	if (!open_serial(v, err) || !open_monitor(v, err))
+		return false;
+	if (terminal)
+		start_terminal(v);
+	return true;
+}
+
+void consoles_reopen_logs(struct supervisor *v)
+{
+	console_log_reopen(&v->consoles.log);
+}
+
+void consoles_close(struct supervisor *v)
+{
+	char path[RUN_PATH_MAX];
+
+	for (int i = 0; i < RELAY_COUNT; i++) {
+		relay_free(v->relays[i]);
+		v->relays[i] = NULL;
+	}
+	console_log_close(&v->consoles.log);
+	(void)unlink(run_path(&v->plan->s, "console.sock", path));
+	wait_for_terminal(v);
+}
+
+const char *consoles_json(const struct supervisor *v, char *buf, size_t size)
+{
+	const struct console_log *l = &v->consoles.log;
+	struct relay_stats serial;
+	struct relay_stats monitor;
+
+	relay_stats(v->relays[RELAY_SERIAL], &serial);
+	relay_stats(v->relays[RELAY_MONITOR], &monitor);
+	(void)snprintf(buf, size,
+		       "{\"bytes\":%llu,\"clients\":%zu,\"half_closed\":%zu,\"accepted\":%llu,"
+		       "\"dropped\":%llu,\"evicted\":%llu,"
+		       "\"refused\":%llu,\"wrong_passwords\":%llu,\"log_lost\":%llu,"
+		       "\"stdout_lost\":%llu},\"monitor\":{\"clients\":%zu,\"accepted\":%llu,"
+		       "\"dropped\":%llu,\"refused\":%llu,\"wrong_passwords\":%llu}",
+		       (unsigned long long)serial.bytes, serial.clients, serial.half_closed,
+		       (unsigned long long)serial.accepted, (unsigned long long)serial.dropped,
+		       (unsigned long long)serial.evicted, (unsigned long long)serial.refused,
+		       (unsigned long long)serial.wrong,
+		       (unsigned long long)l->whole.lost + l->timed.lost,
+		       (unsigned long long)l->out_lost, monitor.clients,
+		       (unsigned long long)monitor.accepted, (unsigned long long)monitor.dropped,
+		       (unsigned long long)monitor.refused, (unsigned long long)monitor.wrong);
+	return buf;
+}

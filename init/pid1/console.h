@@ -1,0 +1,45 @@
+/* console.h - the supervisor's serial console and monitor: where people connect, what is kept of
+ * what comes, and the container's own terminal.
+ */
+#ifndef VM_PID1_CONSOLE_H
+#define VM_PID1_CONSOLE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "console/console_log.h"
+
+struct supervisor;
+
+struct consoles {
+	struct console_log log;
+	pid_t terminal; /* `vm console` on our own terminal; 0: none */
+	int log_lines;	/* what of our log it has not read; -1: none */
+};
+
+/* Where `vm console --own --log` finds our log lines: it alone knows where the guest's end. */
+#define CONSOLE_LOG_FD 3
+
+/* Set up both relays with their listeners, the logs, and the own terminal. */
+bool consoles_open(struct supervisor *v, struct error *err);
+
+/* SIGHUP: open the logs again. */
+void consoles_reopen_logs(struct supervisor *v);
+
+/* PID has ended. Returns whether it was of ours. */
+bool consoles_reaped(struct supervisor *v, pid_t pid);
+
+/* A break on the serial line. False when QEMU does not answer. */
+bool consoles_break(struct supervisor *v);
+
+/* What `vm status --json` says of the serial console and, as a second member, of the monitor, into
+ * BUF:
+ * `{...},"monitor":{...}`. Returns BUF. */
+#define CONSOLES_JSON 600
+const char *consoles_json(const struct supervisor *v, char *buf, size_t size);
+
+/* The end: last words out, everybody off, the terminal as it was. */
+void consoles_close(struct supervisor *v);
+
+#endif

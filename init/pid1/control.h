@@ -1,0 +1,80 @@
+/* control.h - the socket on which `vm status`, `vm stop` and the others talk to PID 1.
+ *
+ * VM_RUN_DIR/control.sock, a stream. The client sends one line, NAME[ ARGUMENTS]; the answer is one
+ * line with the exit status the client should end with, then text, then the end of the stream.
+ * A request that has to wait (wait login, stop) is answered when what it waits for has happened.
+ *
+ * `console live|all [readonly|terminal]` turns the connection into one to the serial console: after
+ * the line `0 NUMBER` everything that comes is the guest's (live: from now on; all: the scrollback
+ * first), and what is sent is typed. What was sent before that line has come is lost. `terminal`:
+ * somebody looks at it, and may lose the place to another one when all are taken. `console-end
+ * NUMBER` says why that connection was closed: dropped (it did not keep up), evicted (for another
+ * one), or unknown.
+ */
+#ifndef VM_PID1_CONTROL_H
+#define VM_PID1_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+
+/* Clients, and how many of them may be waiting for what a guest may never do (control_wait()): the
+ * others' places are for requests that are answered soon, such as health and stop. */
+#define CONTROL_CLIENTS 128
+#define CONTROL_WAITING 96
+#define CONTROL_REQUEST 4096
+
+struct control;
+
+/* A whole request has come from client SLOT. The handler answers with control_answer(), at once or
+ * later. */
+typedef void control_request(struct control *c, int slot, char *request, void *arg);
+
+struct control_client {
+	int fd;		 /* -1: free */
+	uint64_t number; /* of this client, so that a late answer cannot reach another one */
+	int waits_for;	 /* the caller's business; 0 at the start */
+	bool asked;	 /* its request is whole: what it still sends is ignored */
+	bool waiting;	 /* control_wait() */
+	size_t len;	 /* of its request so far */
+};
+
+struct control {
+	int epoll;
+	int listener;
+	uint8_t ref_type;
+	control_request *handler;
+	void *arg;
+	uint64_t numbers;
+	struct control_client clients[CONTROL_CLIENTS];
+	const pid_t *refused; /* the process that is not let in, > 0; NULL: none */
+	char requests[CONTROL_CLIENTS][CONTROL_REQUEST];
+};
+
+/* LISTENER is a non-blocking listening socket and becomes the control's. */
+bool control_init(struct control *c, int epoll, int listener, uint8_t ref_type,
+		  control_request *handler, void *arg);
+
+void control_event(struct control *c, struct loop_ref ref, uint32_t events);
+
+/* Client SLOT is no longer the control's: its connection, after the line `0 NUMBER` (that of the
+ * client), is the caller's. */
+int control_take(struct control *c, int slot);
+
+/* Client SLOT waits for WHAT, which becomes its waits_for, for as long as that takes. When
+ * CONTROL_WAITING do so already, it is told, and let go: false. */
+bool control_wait(struct control *c, int slot, int what);
+
+/* Answer client SLOT with exit status STATUS and TEXT (N bytes), and let it go. */
+void control_answer(struct control *c, int slot, int status, const char *text, size_t n);
+
+/* The same for all who still wait, with STATUS_OF(client, STATUS), before this process ends. As PID
+ * 1 it would kill them with it: it waits, for a moment, until they have gone with what they were
+ * told. */
+void control_farewell(struct control *c, int (*status_of)(const struct control_client *, int),
+		      int status, const char *text);
+
+#endif

@@ -1,0 +1,138 @@
+/* network.c - see network.h; passt(1). */
+#include "pid1/network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/netaddr.h"
+#include "host/tap.h"
+#include "pid1/start_cause.h"
+#include "pid1/supervisor.h"
+
+/* passt gets its end under this number. */
+#define PASST_FD 3
+
+/* Where the guest asks for names when it cannot reach the container's name server; podman uses the
+ * same address. */
+#define PASST_DNS "169.254.1.1"
+
+bool network_prepare(struct plan *plan, struct error *err)
+{
+	if (plan->s.net == NET_TAP)
+		plan->net_fd = tap_open(&plan->s, err);
+	return plan->s.net != NET_TAP || plan->net_fd >= 0;
+}
+
+/* While QEMU runs, passt ends only because something is wrong. */
+static void on_passt_ended(struct supervisor *v, int status, const char *line)
+{
+	char how[64];
+	char fix[512];
+
+	if (v->qemu_ended || v->state == VM_DOWN)
+		return;
+	(void)snprintf(how, sizeof how, WIFSIGNALED(status) ? "by signal %d" : "with status %d",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	log_error("passt has ended %s%s%s: the guest has no network", how, line[0] ? ": " : "",
+		  line);
+	v->net_lost = true;
+	event("network-lost", "\"status\":%d", status);
+	if (!v->ran) {
+		bool known = cause_port(v->plan, fix, sizeof fix) ||
+			     cause_namespace(&v->plan->identity, fix, sizeof fix);
+
+		log_line(LOG_ERROR, "  fix: ",
+			 known ? fix : "see passt's own words above, or use QEMU_NET=user");
+		v->given_up = true;
+		supervisor_climb(v, LADDER_NOW);
+	}
+	requests_trouble(v);
+}
+
+/* One option a forward: passt's -t and -u take ADDRESS/PORT:GUESTPORT. */
+static void add_forwards(const struct settings *s, struct args *a)
+{
+	struct forward f[FORWARDS_MAX];
+	int n = settings_forwards(s, f);
+
+	for (int i = 0; i < n; i++)
+		args_option(a, f[i].udp ? "-u" : "-t", "%s/%u:%u", s->bind, (unsigned)f[i].port,
+			    (unsigned)f[i].guest);
+}
+
+/* Is the first name server on our loopback, as Docker's on networks that users make (127.0.0.11)?
+ * The guest cannot get there; passt then forwards what it asks at an address of passt's choice. */
+static bool resolver_is_local(void)
+{
+	char text[4096];
+	char address[64];
+	uint32_t ip;
+
+	if (read_small("/etc/resolv.conf", text, sizeof text) <= 0)
+		return false;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "nameserver %63s", address) == 1)
+			return ipv4_parse(address, &ip) && ip >> 24 == 127;
+	}
+	return false;
+}
+
+static bool start_passt(struct supervisor *v, struct error *err)
+{
+	static struct args args;
+	struct plan *plan = v->plan;
+	char path[4096];
+	char *envp[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+	struct child c = {.path = path, .envp = envp, .identity = &plan->identity, .no_core = true};
+	int fds[2];
+
+	if (!find_program(getenv("PATH"), "passt", path, sizeof path) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return error_set(err, EXIT_QEMU_FAILED, "", "passt: %s", strerror(errno));
+	_cleanup_fd_ int theirs = fds[0];
+
+	plan->net_fd = fds[1];
+	args.count = args.used = 0;
+	args_add(&args, "passt");
+	args_add(&args, "--foreground");
+	args_add(&args, "--quiet");
+	args_option(&args, "--fd", "%d", PASST_FD);
+	/* Else the gateway's address leads to our loopback, for every port. */
+	args_add(&args, "--no-map-gw");
+	if (resolver_is_local())
+		args_option(&args, "--dns-forward", "%s", PASST_DNS);
+	add_forwards(&plan->s, &args);
+	c.argv = args.argv;
+	c.fds[c.fd_count++] = (struct child_fd){.from = theirs, .to = PASST_FD};
+	return helper_start(v, HELPER_PASST, "passt", &c, on_passt_ended, err);
+}
+
+bool network_start(struct supervisor *v, struct error *err)
+{
+	v->net_lost = false;
+	return v->plan->s.net != NET_PASST || start_passt(v, err);
+}
+
+void network_handed_over(struct plan *plan)
+{
+	if (plan->s.net == NET_PASST) /* else passt would not see QEMU's end */
+		fd_close(&plan->net_fd);
+}
+
+void network_end(struct supervisor *v)
+{
+	helper_kill(v, HELPER_PASST);
+}
+
+const char *network_trouble(const struct supervisor *v)
+{
+	return v->net_lost ? "passt has ended: the guest has no network" : NULL;
+}

@@ -1,0 +1,105 @@
+/* plain_init.c - vm init COMMAND: a plain init, for a program other than QEMU in the container.
+ *
+ * What tini and catatonit are tested for: orphans reaped, signals passed on, the program in the
+ * terminal's foreground, its exit status (128+n for a signal, 126 and 127 as a shell has them).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "host/child.h"
+#include "pid1/plain_init.h"
+
+enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
+
+/* Bytes of the kernel's signal set: 64 signals. The kernel's calls are used, since libc keeps a few
+ * real-time signals to itself, which would end us instead of being passed on. */
+#define KERNEL_SIGSET 8
+
+/* COMMAND as execvp(3) would find it, in a static buffer. */
+static const char *find(const char *command)
+{
+	static char path[4096];
+	const char *dirs = getenv("PATH");
+	const char *unusable = NULL;
+
+	if (strchr(command, '/'))
+		return command;
+	for (dirs = dirs ? dirs : "/usr/local/bin:/usr/bin:/bin"; *dirs;) {
+		size_t len = strcspn(dirs, ":");
+
+		if (len + strlen(command) + 2 <= sizeof path) {
+			memcpy(path, dirs, len);
+			(void)snprintf(path + len, sizeof path - len, "/%s", command);
+			if (access(path, X_OK) == 0)
+				return path;
+			if (access(path, F_OK) == 0)
+				unusable = command;
+		}
+		dirs += len + (dirs[len] == ':');
+	}
+	errno = unusable ? EACCES : ENOENT;
+	return NULL;
+}
+
+/* Wait for signals; pass on what is not ours. Returns the program's wait status. */
+static int pass_signals(pid_t pid, const sigset_t *set)
+{
+	for (;;) {
+		siginfo_t info;
+		int status;
+		pid_t ended;
+
+		if (syscall(SYS_rt_sigtimedwait, set, &info, NULL, KERNEL_SIGSET) < 0)
+			continue;
+		if (info.si_signo != SIGCHLD) {
+			(void)kill(-pid, info.si_signo);
+			continue;
+		}
+		while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+			if (ended == pid)
+				return status;
+	}
+}
+
+int cmd_init(const struct command *self, int argc, char **argv, char **envp)
+{
+	struct child c = {.argv = argv + 1,
+			  .envp = envp,
+			  .fds = {{0, 0}, {1, 1}, {2, 2}},
+			  .fd_count = 3,
+			  .new_group = true};
+	struct error err = {0};
+	sigset_t set;
+	int exec_errno = 0;
+
+	if (argc < 2)
+		return cmd_usage(self, "a command is missing", NULL);
+	memset(&set, 0xff, sizeof set);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, KERNEL_SIGSET);
+	if (getpid() != 1)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	c.path = find(argv[1]);
+	if (!c.path) {
+		exec_errno = errno;
+		log_error("%s: %s", argv[1], strerror(exec_errno));
+		return exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+	}
+	pid_t pid = child_start(&c, &exec_errno, &err);
+
+	if (pid < 0) {
+		error_report(&err);
+		return exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+	}
+	int status = pass_signals(pid, &set);
+
+	return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}

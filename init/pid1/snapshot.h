@@ -1,0 +1,53 @@
+/* snapshot.h - `vm snapshot` on the running guest: its disk and its memory, into its own qcow2.
+ *
+ * QEMU does it (jobs snapshot-save, -load, -delete of qapi/migration.json) and holds the guest and
+ * itself up for as long as that takes; PID 1 waits for the job's end like for anything else. One at
+ * a time. What snapshots there are is read from the image (host/snapshot_table.h).
+ */
+#ifndef VM_PID1_SNAPSHOT_H
+#define VM_PID1_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/snapshot_table.h"
+
+struct supervisor;
+struct control;
+struct json;
+struct json_value;
+
+enum snapshot_action { SNAPSHOT_NONE, SNAPSHOT_SAVE, SNAPSHOT_LOAD, SNAPSHOT_DELETE };
+
+/* What is under way. */
+struct snapshot_work {
+	enum snapshot_action action;
+	bool replacing;	  /* the old one is being deleted before its successor is saved */
+	bool was_running; /* the guest, before it is loaded */
+	bool stopped;	  /* QEMU has stopped it for that */
+	unsigned job;	  /* number of QEMU's job, in this life of PID 1's */
+	int slot;	  /* of the client that asked, and its number */
+	uint64_t number;
+	uint64_t since_ns;
+	char name[SNAPSHOT_NAME_MAX + 1];
+	char tag[SNAPSHOT_TAG_MAX];
+	char error[400]; /* QEMU's, of a load that failed */
+};
+
+/* `snapshot save NAME [--force]`, `load NAME`, `delete NAME`, `list [--json]` on the control
+ * socket. */
+void snapshots_request(struct supervisor *v, struct control *c, int slot, const char *arg);
+
+/* Event JOB_STATUS_CHANGE: DATA. */
+void snapshots_on_job(struct supervisor *v, const struct json *doc, const struct json_value *data);
+
+/* Event STOP. */
+void snapshots_on_stop(struct supervisor *v);
+
+/* QEMU has ended. */
+void snapshots_lost(struct supervisor *v);
+
+/* What the guest stands still for; NULL for nothing. */
+const char *snapshots_pausing(const struct supervisor *v);
+
+#endif

@@ -1,0 +1,77 @@
+/* check_emulator.c - QEMU_CPU, QEMU_MACHINE, QEMU_DEBUG and VM_TRACE against what the emulator at
+ * hand offers. (plan.h)
+ *
+ * Asking it takes a tenth of a second, so it is asked only about names that somebody has set and
+ * that not every QEMU for these architectures has.
+ */
+#include <string.h>
+
+#include "config/guest_profile.h"
+#include "plan/plan.h"
+#include "qemu/log_items.h"
+
+bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
+		       struct error *err)
+{
+	const struct emulator_query query = {.path = (char *)(uintptr_t)plan->qemu,
+					     .identity = &plan->identity,
+					     .kvm = plan->kvm_fd,
+					     .model = model};
+
+	return emulator_ask(&query, out, err);
+}
+
+static bool among(const char *value, size_t len, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == len && memcmp(names[i], value, len) == 0)
+			return true;
+	return false;
+}
+
+void plan_check_offers(struct plan *plan)
+{
+	static const char *const machines[] = {"q35", "pc", "isapc"};
+	static struct emulator e;
+	const struct settings *s = &plan->s;
+	const char *const models[] = {"max", "host", profile_of((enum guest)s->guest)->tcg_cpu};
+	bool cpu =
+		s->given[SETTING_QEMU_CPU] && s->cpu && !among(s->cpu, strlen(s->cpu), models, 3);
+	bool machine = s->given[SETTING_QEMU_MACHINE] && s->machine &&
+		       !among(s->machine, strcspn(s->machine, ","), machines, 3);
+	struct error err = {0};
+
+	if (!cpu && !machine)
+		return;
+	if (!plan_ask_emulator(plan, cpu ? s->cpu : NULL, &e, &err)) {
+		(void)errors_add(&plan->warnings, EXIT_QEMU_FAILED, "",
+				 "QEMU_CPU and QEMU_MACHINE are not checked: %s", err.message);
+		return;
+	}
+	if (cpu)
+		emulator_check_cpu(&e, s->cpu, &plan->errors);
+	if (machine)
+		emulator_check_machine(&e, s->machine, &plan->errors);
+}
+
+static void check_log(struct plan *plan, enum log_list list, const char *setting, const char *value)
+{
+	static char text[LOG_ITEMS_MAX];
+	struct error err = {0};
+
+	if (log_items_ask(plan->qemu, &plan->identity, list, text, &err))
+		log_items_check(list, text, setting, value, &plan->errors);
+	else
+		(void)errors_add(&plan->warnings, EXIT_QEMU_FAILED, "", "%s is not checked: %s",
+				 setting, err.message);
+}
+
+void plan_check_logs(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+
+	if (s->given[SETTING_QEMU_DEBUG] && s->debug && strcmp(s->debug, "none") != 0)
+		check_log(plan, LOG_LIST, "QEMU_DEBUG", s->debug);
+	if (s->trace && s->trace[0] != '/')
+		check_log(plan, TRACE_LIST, "VM_TRACE", s->trace);
+}

@@ -1,0 +1,107 @@
+/* describe.c - the plan in a few lines for people: the start's log and `vm status`. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/netaddr.h"
+#include "config/guest_profile.h"
+#include "pid1/network.h"
+#include "plan/check_network.h"
+#include "plan/plan.h"
+
+static void describe_forwards(const struct settings *s, char *buf, size_t size)
+{
+	struct forward f[FORWARDS_MAX];
+	size_t used = 0;
+	int n = settings_forwards(s, f);
+
+	buf[0] = '\0';
+	for (int i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, ", %s port %u -> the guest's %u",
+					 f[i].udp ? "udp" : "tcp", f[i].port, f[i].guest);
+}
+
+static const char *port_text(long port, char buf[8])
+{
+	(void)snprintf(buf, 8, port ? "%ld" : "off", port);
+	return buf;
+}
+
+const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS])
+{
+	const struct settings *s = &plan->s;
+	char serial[8];
+	char monitor[8];
+	char raw[24] = "";
+	char rfc2217[32] = "";
+	char vnc[16] = "";
+	char gdb[32] = "";
+	char forwards[PLAN_PORTS - 200];
+
+	describe_forwards(s, forwards, sizeof forwards);
+	if (s->serial_raw_port)
+		(void)snprintf(raw, sizeof raw, " and (raw) %ld", s->serial_raw_port);
+	if (s->serial_rfc2217_port)
+		(void)snprintf(rfc2217, sizeof rfc2217, " and (RFC 2217) %ld",
+			       s->serial_rfc2217_port);
+	if (s->vnc)
+		(void)snprintf(vnc, sizeof vnc, ", VNC %ld", s->vnc_port);
+	if (s->gdb)
+		(void)snprintf(gdb, sizeof gdb, ", GDB %ld", s->gdb_port);
+	(void)snprintf(buf, PLAN_PORTS,
+		       "on %s: serial console (telnet) %s%s%s, monitor (telnet) %s%s%s%s", s->bind,
+		       port_text(s->serial_port, serial), raw, rfc2217,
+		       port_text(s->monitor_port, monitor), vnc, gdb, forwards);
+	return buf;
+}
+
+void plan_describe(const struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	const struct profile *p = profile_of((enum guest)s->guest);
+	char bus[16];
+	char mode[16];
+	char ports[PLAN_PORTS];
+	char network[NETWORK_TEXT];
+
+	if (plan->disk.embedded) {
+		log_info("built-in guest: GNU Mach 1.8, the kernel of Debian GNU/Hurd, with a "
+			 "login and a small shell; nothing is kept");
+		log_info("the full Debian GNU/Hurd: put its disk into images/ and start again "
+			 "(scripts/get-image fetches and prepares it; README, Your own guest)");
+	} else if (plan->disk.count) {
+		log_info("guest %s (%s): %s, %.1f GiB, %s", p->name, p->about, plan->disk.path,
+			 (double)plan->disk.layers[0].virtual_size / (1 << 30),
+			 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
+	} else {
+		log_info("guest %s (%s), no disk", p->name, p->about);
+	}
+	if (plan->kernel.about[0])
+		log_info("kernel %s", plan->kernel.about);
+	if (plan->disk.overlay[0])
+		log_info("the image stays as it is; what the guest writes is kept in %s%s",
+			 plan->disk.overlay, plan->disk.overlay_new ? " (new)" : "");
+	if (plan->disk2.count)
+		log_info("second disk: %s, %.1f GiB, %s", plan->disk2.path,
+			 (double)plan->disk2.layers[0].virtual_size / (1 << 30),
+			 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
+	if (plan->disk2.overlay[0])
+		log_info("what the guest writes to it is kept in %s%s", plan->disk2.overlay,
+			 plan->disk2.overlay_new ? " (new)" : "");
+	if (plan->disk2.dirty)
+		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
+			    "starts",
+			    plan->disk2.path);
+	if (plan->disk.dirty)
+		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
+			    "starts",
+			    plan->disk.path);
+	log_info("%ld MiB, %ld processor%s, %s, disk on %s", s->ram_mb, s->cpus,
+		 s->cpus == 1 ? "" : "s", s->machine,
+		 setting_choice(SETTING_QEMU_DISK_BUS, s->disk_bus, bus, sizeof bus));
+	log_info("accelerator %s", plan->accel.reason);
+	log_info("%s", plan_ports(plan, ports));
+	if (s->net != NET_USER && s->net != NET_NONE)
+		log_info("network: %s", network_describe(s, network));
+	if (s->guest_runs)
+		log_info("a guest runs here already (VM_RUN_DIR=%s)", s->run_dir);
+}

@@ -1,0 +1,396 @@
+/* kernel.c - see kernel.h. */
+#include "plan/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "format/elf.h"
+#include "format/image_format.h"
+#include "host/confined.h"
+#include "host/disk.h"
+#include "host/unpack.h"
+#include "plan/plan.h"
+
+/* One of the files, under the name of its setting. */
+struct file {
+	struct plan *plan;
+	const char *setting;
+	char path[4096];
+};
+
+/* What is in one. */
+struct content {
+	struct kernel_file k;
+	char other[64]; /* what no kernel is, "" for unknown */
+};
+
+void kernel_init(struct kernel *k)
+{
+	*k = (struct kernel){0};
+	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
+		k->fds[i] = -1;
+}
+
+void kernel_close(struct kernel *k)
+{
+	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
+		fd_close(&k->fds[i]);
+}
+
+/* ---- reading and unpacking ----------------------------------------------------------------- */
+
+/* F, open for reading; -1 with an error. */
+static int open_file(const struct file *f)
+{
+	int fd = open_regular(AT_FDCWD, f->path, O_RDONLY, false, NULL);
+
+	if (fd < 0)
+		(void)errors_add(&f->plan->errors, EXIT_NO_PERMISSION,
+				 "see that the container may read it", "%s=%s: %s", f->setting,
+				 f->path, file_strerror(errno));
+	return fd;
+}
+
+/* All of CONFINED_IN into memory, changes stay there. NULL with ERR, whose message begins with
+ * NAME. */
+static uint8_t *map_whole(const char *name, size_t *n, struct error *err)
+{
+	static uint8_t none[1];
+	struct stat st;
+
+	if (fstat(CONFINED_IN, &st) != 0 || st.st_size > (off_t)UNPACK_BYTES_MAX) {
+		(void)error_set(err, EXIT_BAD_IMAGE, "strip it (strip --strip-debug)",
+				"%s has more than %zu MiB", name, UNPACK_BYTES_MAX >> 20);
+		return NULL;
+	}
+	*n = (size_t)st.st_size;
+	if (*n == 0)
+		return none;
+	void *p = mmap(NULL, *n, PROT_READ | PROT_WRITE, MAP_PRIVATE, CONFINED_IN, 0);
+
+	if (p != MAP_FAILED)
+		return p;
+	(void)error_set(err, EXIT_NO_PERMISSION, "see that the container may read it", "%s: %s",
+			name, strerror(errno));
+	return NULL;
+}
+
+/* In the child: what CONFINED_IN is. ARG is its name. */
+static bool recognise(const void *arg, void *answer, struct error *err)
+{
+	struct content *c = answer;
+	size_t n;
+	const uint8_t *bytes = map_whole(arg, &n, err);
+
+	if (!bytes)
+		return false;
+	c->k = kernel_recognise(bytes, n);
+	struct image_format format = image_format(bytes, n, NULL);
+
+	if (format.kind != IMAGE_UNKNOWN)
+		(void)snprintf(c->other, sizeof c->other, "%s", format.name);
+	return true;
+}
+
+/* In the child: CONFINED_IN as an ELF32 file to CONFINED_OUT. */
+static bool narrow(const void *arg, void *answer, struct error *err)
+{
+	size_t n;
+	uint8_t *bytes = map_whole(arg, &n, err);
+
+	(void)answer;
+	if (!bytes || !elf_narrow(bytes, n, arg, err))
+		return false;
+	return write_all(CONFINED_OUT, bytes, n) ||
+	       error_set(err, EXIT_NO_PERMISSION,
+			 "give VM_TMP_DIR room (docker run --tmpfs /var/tmp)",
+			 "%s cannot be rewritten in VM_TMP_DIR: %s", (const char *)arg,
+			 strerror(errno));
+}
+
+/* RUN over the file IN of F, writing to OUT (-1: nothing). */
+static bool confined(const struct file *f, int in, int out,
+		     bool (*run)(const void *, void *, struct error *), void *answer, size_t size)
+{
+	char name[4200];
+	struct error err = {0};
+	const struct confined c = {.name = name,
+				   .run = run,
+				   .arg = name,
+				   .answer = answer,
+				   .size = size,
+				   .in = in,
+				   .out = out,
+				   .memory = UNPACK_BYTES_MAX,
+				   .output = UNPACK_BYTES_MAX};
+
+	(void)snprintf(name, sizeof name, "%s=%s", f->setting, f->path);
+	return confined_run(&c, &err) || errors_append(&f->plan->errors, &err);
+}
+
+/* What the file IN of F is. */
+static bool look_into(const struct file *f, int in, struct content *c)
+{
+	if (!confined(f, in, -1, recognise, c, sizeof *c))
+		return false;
+	c->other[sizeof c->other - 1] = '\0';
+	return c->k.kind <= KERNEL_ELF ||
+	       errors_add(&f->plan->errors, EXIT_BAD_IMAGE, "", "%s=%s: no answer of its reader",
+			  f->setting, f->path);
+}
+
+/* An empty file without a name that QEMU's user can read. -1 with an error. */
+static int make_file(const struct file *f)
+{
+	_cleanup_fd_ int fd = disk_open_nameless(f->plan->s.tmp_dir, 0444);
+
+	/* The mode once more: umask may have taken some of it. */
+	if (fd >= 0 && fchmod(fd, 0444) == 0)
+		return fd_take(&fd);
+	(void)errors_add(&f->plan->errors, EXIT_NO_PERMISSION,
+			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
+			 "/var/tmp)",
+			 "VM_TMP_DIR=%s: %s=%s cannot be unpacked there: %s", f->plan->s.tmp_dir,
+			 f->setting, f->path, strerror(errno));
+	return -1;
+}
+
+/* What PROGRAM makes of the file IN of F; -1 with an error. */
+static int unpacked(const struct file *f, int in, const char *program)
+{
+	char name[4200];
+	struct error err = {0};
+	_cleanup_fd_ int out = make_file(f);
+
+	(void)snprintf(name, sizeof name, "%s=%s", f->setting, f->path);
+	if (out < 0)
+		return -1;
+	if (unpack(program, in, out, name, &f->plan->identity, &err))
+		return fd_take(&out);
+	(void)errors_append(&f->plan->errors, &err);
+	return -1;
+}
+
+/* The program that unpacks what is of KIND, or NULL. */
+static const char *unpacker(enum kernel_kind kind)
+{
+	return kind == KERNEL_GZIP ? "gzip" : kind == KERNEL_XZ ? "xz" : NULL;
+}
+
+/* ---- the kernel ---------------------------------------------------------------------------- */
+
+/* What QEMU does not boot, and what does. */
+static bool refuse(const struct file *f, const struct content *c)
+{
+	static const char *const fixes[] = {
+		[KERNEL_UNKNOWN] = "name a Linux bzImage, a multiboot 1 kernel or an ELF file with "
+				   "a PVH note; disks go to QEMU_DRIVE, ISO images to QEMU_CDROM",
+		[KERNEL_GZIP] = "unpack it before, and name the result",
+		[KERNEL_XZ] = "unpack it before, and name the result",
+		[KERNEL_MULTIBOOT2] = "QEMU knows multiboot 1 only: let GRUB boot it (multiboot2 "
+				      "in the grub.cfg of an ISO by grub-mkrescue), and name that "
+				      "in QEMU_CDROM",
+		[KERNEL_ELF] = "give it a multiboot header within its first 8 KiB or a PVH note, "
+			       "or name the bzImage of a Linux kernel"};
+	enum kernel_kind kind = c->k.kind;
+	const char *what =
+		kind == KERNEL_UNKNOWN && c->other[0] ? c->other : kernel_kind_name(kind);
+
+	return errors_add(&f->plan->errors, EXIT_BAD_IMAGE, fixes[kind], "%s=%s is %s%s",
+			  f->setting, f->path, what,
+			  unpacker(kind) ? " twice over" : ": QEMU cannot boot it");
+}
+
+static bool bootable(const struct file *f, const struct content *c)
+{
+	const struct kernel_file *k = &c->k;
+
+	switch (k->kind) {
+	case KERNEL_LINUX: return true;
+	case KERNEL_MULTIBOOT:
+	case KERNEL_MULTIBOOT_WIDE:
+	case KERNEL_PVH:
+		return !k->long_mode || f->plan->s.arch != ARCH_I386 ||
+		       errors_add(&f->plan->errors, EXIT_BAD_SETTING,
+				  "set QEMU_ARCH=x86_64, or name a 32-bit kernel",
+				  "%s=%s is for x86-64, and QEMU_ARCH=i386 has no such processor",
+				  f->setting, f->path);
+	default: return refuse(f, c);
+	}
+}
+
+static int guest_of(const struct kernel_file *k)
+{
+	return k->kind == KERNEL_LINUX ? GUEST_LINUX : k->mach ? GUEST_MACH : GUEST_GENERIC;
+}
+
+/* The kernel of PLAN, into its kernel. Returns its kind, KERNEL_UNKNOWN with an error. */
+static enum kernel_kind prepare_kernel(struct file *f)
+{
+	struct kernel *out = &f->plan->kernel;
+	struct content c;
+	_cleanup_fd_ int fd = open_file(f);
+
+	if (fd < 0 || !look_into(f, fd, &c))
+		return KERNEL_UNKNOWN;
+	const char *program = unpacker(c.k.kind);
+
+	if (program) {
+		out->fds[0] = unpacked(f, fd, program);
+		if (out->fds[0] < 0 || !look_into(f, out->fds[0], &c))
+			return KERNEL_UNKNOWN;
+	}
+	if (!bootable(f, &c))
+		return KERNEL_UNKNOWN;
+	f->plan->s.kernel_guest = guest_of(&c.k);
+	out->end = c.k.end;
+	bool wide = c.k.kind == KERNEL_MULTIBOOT_WIDE;
+
+	if (wide) {
+		int whole = make_file(f);
+
+		if (whole < 0)
+			return KERNEL_UNKNOWN;
+		bool ok = confined(f, program ? out->fds[0] : fd, whole, narrow, NULL, 0);
+
+		fd_close(&out->fds[0]);
+		out->fds[0] = whole;
+		if (!ok)
+			return KERNEL_UNKNOWN;
+	}
+	(void)snprintf(out->path, sizeof out->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
+	(void)snprintf(out->about, sizeof out->about, "%s: %s%s%s%s%s", f->path,
+		       kernel_kind_name(c.k.kind), c.k.mach ? ", GNU Mach" : "",
+		       program ? ", unpacked by " : "", program ? program : "",
+		       wide ? ", its ELF64 rewritten as ELF32" : "");
+	return c.k.kind;
+}
+
+/* ---- modules ------------------------------------------------------------------------------- */
+
+/* F->path, a multiboot module: unpacked as descriptor number I of the kernel, when it is compressed
+ * (as GRUB does). Returns whether it was; *OK becomes false with an error. */
+static bool unpack_module(struct file *f, int i, bool *ok)
+{
+	struct kernel *out = &f->plan->kernel;
+	uint8_t head[8];
+	_cleanup_fd_ int fd = open_file(f);
+	ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+
+	*ok = got >= 0;
+	const char *program = *ok ? unpacker(kernel_recognise(head, (size_t)got).kind) : NULL;
+
+	if (!program)
+		return false;
+	if (i > KERNEL_MODULES_MAX) {
+		*ok = errors_add(&f->plan->errors, EXIT_BAD_SETTING, "unpack some of them before",
+				 "%s has more than %d compressed modules", f->setting,
+				 KERNEL_MODULES_MAX);
+		return false;
+	}
+	out->fds[i] = unpacked(f, fd, program);
+	*ok = out->fds[i] >= 0;
+	return *ok;
+}
+
+/* The name of the module at TEXT, into PATH: up to a blank or a comma; two commas are one. Returns
+ * what TEXT has behind it. */
+static const char *module_name(const char *text, char path[4096])
+{
+	size_t n = 0;
+
+	for (; *text && *text != ' ' && (*text != ',' || text[1] == ','); text++) {
+		text += *text == ',';
+		if (n < 4095)
+			path[n++] = *text;
+	}
+	path[n] = '\0';
+	return text;
+}
+
+/* Where the arguments of a module end: at its comma, or with the text. */
+static const char *module_end(const char *text)
+{
+	while (*text && (*text != ',' || text[1] == ','))
+		text += 1 + (*text == ',');
+	return text;
+}
+
+/* QEMU_INITRD of a multiboot kernel: `file arguments,file arguments` (QEMU: hw/i386/multiboot.c).
+ */
+static void prepare_modules(struct file *f)
+{
+	struct plan *plan = f->plan;
+	char list[sizeof plan->kernel.initrd] = "";
+	size_t used = 0;
+	int unpacked = 0;
+	bool ok = true;
+
+	for (const char *p = plan->s.initrd; *p;) {
+		const char *arguments = module_name(p, f->path);
+		const char *end = module_end(arguments);
+		size_t n = strlen(f->path);
+
+		ok &= plan_check_file(plan, f->setting, f->path, n, S_IFREG);
+		if (ok && unpack_module(f, unpacked + 1, &ok))
+			used += (size_t)snprintf(
+				list + used, sizeof list - used, "/proc/self/fd/%d%.*s",
+				QEMU_FD_KERNEL + ++unpacked, (int)(end - arguments), arguments);
+		else
+			used += (size_t)snprintf(list + used, sizeof list - used, "%.*s",
+						 (int)(end - p), p);
+		if (*end && used < sizeof list)
+			used += (size_t)snprintf(list + used, sizeof list - used, ",");
+		if (used >= sizeof list) { /* QEMU_INITRD is at most 8000 bytes, but names grow */
+			(void)errors_add(&plan->errors, EXIT_BAD_SETTING, "shorten it",
+					 "QEMU_INITRD is too long");
+			return;
+		}
+		p = end + (*end == ',');
+	}
+	if (unpacked)
+		(void)snprintf(plan->kernel.initrd, sizeof plan->kernel.initrd, "%s", list);
+}
+
+void kernel_prepare(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	static struct file f;
+	enum kernel_kind kind;
+
+	if (!s->kernel)
+		return;
+	f = (struct file){.plan = plan, .setting = "QEMU_KERNEL"};
+	(void)snprintf(f.path, sizeof f.path, "%s", s->kernel);
+	kind = plan_check_file(plan, f.setting, s->kernel, strlen(s->kernel), S_IFREG)
+		       ? prepare_kernel(&f)
+		       : KERNEL_UNKNOWN;
+	f.setting = "QEMU_INITRD";
+	if (!s->initrd)
+		; /* none */
+	else if (kind == KERNEL_MULTIBOOT || kind == KERNEL_MULTIBOOT_WIDE)
+		prepare_modules(&f);
+	else if (kind != KERNEL_UNKNOWN)
+		(void)plan_check_file(plan, f.setting, s->initrd, strlen(s->initrd), S_IFREG);
+}
+
+void kernel_check_memory(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	unsigned long long mib =
+		(plan->kernel.end >> 20) + ((plan->kernel.end & ((1 << 20) - 1)) != 0);
+
+	if (mib > (unsigned long long)s->ram_mb)
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "raise QEMU_RAM, or link the kernel for lower addresses",
+				 "QEMU_RAM=%ld: QEMU_KERNEL=%s is loaded up to %llu MiB", s->ram_mb,
+				 s->kernel, mib);
+}

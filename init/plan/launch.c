@@ -1,0 +1,139 @@
+/* launch.c - see launch.h: QEMU's descriptors, its identity, its environment. */
+#include "plan/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "host/child.h"
+#include "plan/confine.h"
+
+/* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
+ * happened. */
+#define QEMU_OOM_SCORE 500
+
+static bool make_pair(struct wire *w)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return false;
+	*w = (struct wire){.ours = fds[0], .theirs = fds[1]};
+	return fd_nonblock(fds[0], true);
+}
+
+/* A pipe in one direction; our end does not block. */
+static bool make_pipe(struct wire *w, bool we_read)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return false;
+	*w = (struct wire){.ours = fds[we_read ? 0 : 1], .theirs = fds[we_read ? 1 : 0]};
+	return fd_nonblock(w->ours, true);
+}
+
+bool wires_make(struct wires *w, bool attended, struct error *err)
+{
+	const struct wire none = {-1, -1};
+
+	*w = (struct wires){none, none, none, none, none, none, none, none};
+	if (make_pair(&w->qmp) &&
+	    (!attended || (make_pair(&w->monitor) && make_pipe(&w->log, true))) &&
+	    make_pipe(&w->serial_in, false) && make_pipe(&w->serial_out, true) &&
+	    make_pipe(&w->output, true))
+		return true;
+	return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+			 "no descriptors for QEMU: %s", strerror(errno));
+}
+
+void wires_close(struct wires *w, bool ours)
+{
+	struct wire *all[] = {&w->qmp,	  &w->monitor, &w->serial_in, &w->serial_out,
+			      &w->output, &w->log,     &w->user_qmp,  &w->gdb};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		fd_close(ours ? &all[i]->ours : &all[i]->theirs);
+}
+
+static void add_fd(struct child *c, int from, int to)
+{
+	if (from >= 0)
+		c->fds[c->fd_count++] = (struct child_fd){.from = from, .to = to};
+}
+
+/* What QEMU needs of our own environment, to the end of ENVP: TZ for QEMU_RTC=localtime, and where
+ * the window of VM_DISPLAY goes. */
+static void inherit(const struct settings *s, char **envp)
+{
+	static const char *const names[] = {"TZ=", "DISPLAY=", "XAUTHORITY="};
+
+	/* Without an address libdbus spawns dbus-launch, for which the sandbox kills QEMU. */
+	if (s->display)
+		*envp++ = (char *)"DBUS_SESSION_BUS_ADDRESS=disabled:";
+	for (size_t i = 0; i < (s->display ? 3 : 1); i++)
+		for (char **e = environ; *e; e++)
+			if (strncmp(*e, names[i], strlen(names[i])) == 0) {
+				*envp++ = *e;
+				break;
+			}
+}
+
+pid_t qemu_start(struct plan *plan, const struct wires *w, struct error *err)
+{
+	char tmpdir[4200];
+	char *envp[8] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir};
+	struct child c = {.path = plan->args.argv[0],
+			  .argv = plan->args.argv,
+			  .envp = envp,
+			  .identity = &plan->identity,
+			  .new_session = true,
+			  .die_with_parent = true,
+			  .no_core = true,
+			  .oom_score_adj = QEMU_OOM_SCORE};
+
+	/* It opens this one by its name, as its own user. */
+	if (w->log.theirs >= 0 && !identity_own(&plan->identity, w->log.theirs))
+		(void)fchmod(w->log.theirs, 0666);
+	inherit(&plan->s, envp + 3);
+	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);
+	add_fd(&c, w->serial_in.theirs, STDIN_FILENO);
+	add_fd(&c, w->serial_out.theirs, STDOUT_FILENO);
+	add_fd(&c, w->output.theirs, STDERR_FILENO);
+	add_fd(&c, w->qmp.theirs, QEMU_FD_QMP);
+	add_fd(&c, w->log.theirs, QEMU_FD_LOG);
+	add_fd(&c, w->monitor.theirs, QEMU_FD_MONITOR);
+	add_fd(&c, w->user_qmp.theirs, QEMU_FD_USER_QMP);
+	add_fd(&c, w->gdb.theirs, QEMU_FD_GDB);
+	add_fd(&c, plan->net_fd, QEMU_FD_NET);
+	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
+	add_fd(&c, plan->share_fd, QEMU_FD_SHARE);
+	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
+	add_fd(&c, plan->trace_fd, QEMU_FD_TRACE);
+	for (int i = 0; i < plan->disk.count; i++)
+		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
+	for (int i = 0; i < plan->disk2.count; i++)
+		add_fd(&c, plan->disk2.layers[i].fd, QEMU_FD_DISK2 + i);
+	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
+		add_fd(&c, plan->kernel.fds[i], QEMU_FD_KERNEL + i);
+	_cleanup_fd_ int ruleset = confine_qemu(plan);
+	bool off = false;
+
+	if (ruleset >= 0)
+		child_landlock(&c, ruleset, QEMU_FD_LANDLOCK, plan->landlock_abi, &off);
+	pid_t pid = child_start(&c, NULL, err);
+
+	if (off) {
+		plan->landlock_abi = 0;
+		(void)snprintf(plan->landlock, sizeof plan->landlock,
+			       "off: QEMU does not start under it (a script, or a file system such "
+			       "as 9p)");
+	}
+	return pid;
+}

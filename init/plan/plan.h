@@ -1,0 +1,129 @@
+/* plan.h - everything that is decided before QEMU runs: `vm run` carries it out, `vm check` tells
+ * what is wrong with it, `vm args` prints the vector it ends in.
+ */
+#ifndef VM_PLAN_PLAN_H
+#define VM_PLAN_PLAN_H
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "console/mux.h"
+#include "console/prompt.h"
+#include "host/child.h"
+#include "host/disk.h"
+#include "host/kvm.h"
+#include "host/privileges.h"
+#include "host/state_dir.h"
+#include "plan/kernel.h"
+#include "qemu/accel.h"
+#include "qemu/args.h"
+#include "qemu/emulator.h"
+#include "qemu/manifest.h"
+
+/* A saved state that the start resumes (pid1/savestate.h). */
+struct resume {
+	enum { RESUME_NONE, RESUME_WARM, RESUME_SUSPENDED } kind;
+	char dir[STATE_PATH_MAX];
+	int memory; /* its file */
+	bool mapped_ram, ready, login;
+	enum prompt_state console;
+	int64_t saved; /* when, seconds of CLOCK_REALTIME */
+	char qemu[64]; /* the version of QEMU that saved it */
+};
+
+struct plan {
+	struct settings s;
+	struct disk disk;
+	struct disk disk2; /* QEMU_DRIVE2 */
+	struct kernel kernel;
+	int cdrom_fd;
+	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
+	int share_out; /* for who writes it */
+	int net_fd;    /* what the network card is connected to (network.h) */
+	int trace_fd;  /* a copy of VM_TRACE's file, where QEMU cannot read that as it is */
+	int kvm_fd;    /* KVM for QEMU, which needs no permission of its own then; -1 under TCG */
+	struct kvm_result kvm; /* of the proof, if one was made */
+	struct accel_choice accel;
+	struct identity identity;
+	struct facts facts;
+	struct args args;
+	struct resume resume;
+	struct errors errors;
+	struct errors warnings;
+	unsigned rungs;	     /* of the stop, as bits (pid1/stop_ladder.h) */
+	const char *markers; /* the marker file's text, of markers_len bytes */
+	size_t markers_len;
+	char vnc_password[9]; /* "" for none, as the following */
+	char serial_password[RELAY_PASSWORD + 1];
+	char monitor_password[RELAY_PASSWORD + 1];
+	char qemu[4096]; /* the emulator's path */
+	/* What the settings name and QEMU opens by its name: paths, a NUL behind each. */
+	char files[16384];
+	size_t files_used;
+	bool files_full;    /* there were more */
+	int landlock_abi;   /* of QEMU's ruleset (confine.h), 0: none */
+	char landlock[128]; /* "ABI 7", or "off: WHY" */
+};
+
+/* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
+ * plan->errors has all of them; returns whether there are none. The image and the CD-ROM stay open
+ * in the plan. Nothing is written, but /dev/kvm may be made. PLAN is zeroed before, but for
+ * facts.unattended. */
+bool plan_make(struct plan *plan, char *const envp[]);
+
+/* Does PID 1 run a guest in this VM_RUN_DIR? */
+bool plan_guest_runs(const struct settings *s);
+
+/* The vector again, after plan->accel changed. */
+bool plan_args(struct plan *plan, struct error *err);
+
+/* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
+void plan_direct(struct plan *plan);
+
+/* Find out whether a saved state is to be resumed, and put it into the plan. A state that does not
+ * fit this machine is a warning, and the start a cold one. */
+void plan_resume(struct plan *plan);
+/* Give a state up: the plan becomes that of a cold start. */
+bool plan_cold(struct plan *plan, struct error *err);
+/* What a state saved now belongs to, into M: all that manifest_same() compares. M's texts stay
+ * until the next call. */
+bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
+
+/* Ask the plan's emulator what it offers, under the plan's accelerator; MODEL as in emulator.h. */
+bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
+		       struct error *err);
+/* Refuse a CPU model, a feature of one or a machine type that it has not. An emulator that does not
+ * answer is a warning: its start tells more. */
+void plan_check_offers(struct plan *plan);
+/* The same for the items of QEMU_DEBUG and VM_TRACE. */
+void plan_check_logs(struct plan *plan);
+
+/* QEMU opens PATH (of length LEN), the value of SETTING, itself: is it there, of TYPE (S_IFREG,
+ * S_IFDIR) and readable by QEMU's user? */
+bool plan_check_file(struct plan *plan, const char *setting, const char *path, size_t len,
+		     mode_t type);
+
+/* Open and check the second disk, by the policy of the first. */
+void plan_drive2(struct plan *plan);
+
+/* Is PATH, or the directory that it would be made in, part of a container's own file system or in
+ * memory, so that it goes with the container? */
+bool plan_goes_with_container(const char *path);
+
+/* Warn of what is to be kept and would go with the container. */
+void plan_check_kept(struct plan *plan);
+
+/* A file that QEMU_EXTRA_ARGS names and that QEMU's user may not open, into PATH. False: none. */
+bool plan_extra_unreadable(const struct plan *plan, char *path, size_t size);
+
+/* The file of VM_TRACE. QEMU takes a byte order mark and CR for parts of an event's name: it gets a
+ * copy without them. */
+void plan_trace(struct plan *plan);
+
+/* The ports and what is there, one line without its end, into BUF. Returns BUF. */
+#define PLAN_PORTS 1280
+const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS]);
+
+/* Tell people what was decided, in a few lines of the log. */
+void plan_describe(const struct plan *plan);
+
+#endif

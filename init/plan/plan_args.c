@@ -1,0 +1,34 @@
+/* plan_args.c - from the plan to QEMU's arguments. */
+#include "plan/plan.h"
+
+static int disk_facts(const struct disk *disk, struct disk_fact *out)
+{
+	for (int i = 0; i < disk->count; i++)
+		out[i] = (struct disk_fact){.format = disk->layers[i].format,
+					    .device = disk->layers[i].device,
+					    .writable = disk->layers[i].writable};
+	return disk->count;
+}
+
+static void collect_facts(struct plan *plan)
+{
+	struct facts *f = &plan->facts;
+
+	f->accel = plan->accel.accel;
+	f->has_cdrom = plan->cdrom_fd >= 0;
+	f->incoming = plan->resume.kind != RESUME_NONE;
+	/* A boot of the profiler's is no place to make it. */
+	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
+	f->kernel = plan->kernel.fds[0] >= 0 ? plan->kernel.path : NULL;
+	f->initrd = plan->kernel.initrd[0] ? plan->kernel.initrd : NULL;
+	f->trace_copy = plan->trace_fd >= 0;
+	f->disk_layers = disk_facts(&plan->disk, f->disks);
+	f->disk2_layers = disk_facts(&plan->disk2, f->disks2);
+}
+
+bool plan_args(struct plan *plan, struct error *err)
+{
+	plan->s.qemu = plan->qemu;
+	collect_facts(plan);
+	return args_build(&plan->s, &plan->facts, &plan->args, err);
+}

@@ -1,0 +1,82 @@
+/* plan_kept.c - what a start keeps, and whether it outlives the container (plan.h).
+ *
+ * A file that is mounted alone, instead of its directory, leaves everything beside it in the
+ * container's own layer. Which file system that is, the root directory tells; a container is told
+ * by the program being its /init.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "plan/plan.h"
+
+#define TMPFS 0x01021994 /* linux/magic.h */
+
+static bool in_container(void)
+{
+	char exe[16];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe);
+
+	return n == 5 && memcmp(exe, "/init", 5) == 0;
+}
+
+bool plan_goes_with_container(const char *path)
+{
+	char dir[4300];
+	struct statfs fs;
+	struct stat root;
+	struct stat st;
+
+	(void)snprintf(dir, sizeof dir, "%s", path);
+	if (!in_container() || stat("/", &root) != 0)
+		return false;
+	while (stat(dir, &st) != 0) {
+		char *slash = strrchr(dir, '/');
+
+		if (!slash || slash == dir)
+			return false;
+		*slash = '\0';
+	}
+	return st.st_dev == root.st_dev || (statfs(dir, &fs) == 0 && fs.f_type == TMPFS);
+}
+
+/* DIR holds WHAT, which is a file of its own and may have been mounted there. */
+static void warn(struct plan *plan, const char *what, const char *path)
+{
+	char dir[4300];
+	const char *slash = strrchr(path, '/');
+
+	(void)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+	if (!plan_goes_with_container(dir))
+		return;
+	/* A directory below that of the images is kept with it. */
+	const char *images = plan->s.image_dir;
+	size_t n = strlen(images);
+	bool below = strncmp(dir, images, n) == 0 && (dir[n] == '/' || !dir[n]);
+
+	if (below)
+		dir[n] = '\0';
+	(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
+			 "%s %.300s is in this container and goes with it: mount the directory "
+			 "(-v \"$PWD/%.100s:%.200s\")",
+			 what, path, below ? "images" : strrchr(dir, '/') + 1, dir);
+}
+
+void plan_check_kept(struct plan *plan)
+{
+	const struct settings *s = &plan->s;
+	struct error err = {0};
+	char state[STATE_PATH_MAX];
+
+	if (plan->facts.unattended)
+		return;
+	if (plan->disk.overlay[0])
+		warn(plan, "the overlay", plan->disk.overlay);
+	if (plan->disk2.overlay[0])
+		warn(plan, "the overlay", plan->disk2.overlay);
+	if (s->stop == STOP_SUSPEND && s->disk_mode != DISK_MODE_THROWAWAY &&
+	    state_path(s, &plan->disk, "suspended", state, &err))
+		warn(plan, "the suspended state", state);
+}

@@ -1,0 +1,251 @@
+/* resume.c - which saved state a start resumes, and what a state belongs to (plan.h).
+ *
+ * A suspended guest is resumed whatever the settings say now: its disk is in the middle of what it
+ * was doing. A warm state is asked for. Either must have been saved from this very machine and over
+ * this very disk; QEMU's version is known, and compared, when it has greeted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "host/confined.h"
+#include "host/image.h"
+#include "plan/plan.h"
+
+/* The processor that "-cpu host" shows to the guest. */
+static const char *host_cpu(const struct plan *plan)
+{
+	static char text[8192];
+	char *name;
+
+	if (plan->accel.accel != ACCEL_KVM || (plan->s.cpu && strncmp(plan->s.cpu, "host", 4) != 0))
+		return "";
+	if (read_small("/proc/cpuinfo", text, sizeof text) < 0 ||
+	    (name = strstr(text, "model name")) == NULL || (name = strchr(name, ':')) == NULL)
+		return "unknown";
+	name[strcspn(name, "\n")] = '\0';
+	return name + 2;
+}
+
+struct marks {
+	struct manifest *m;
+	char (*text)[64];
+};
+
+static bool mark(struct marks *k, int fd, struct error *err)
+{
+	if (k->m->disk_count == MANIFEST_DISKS)
+		return error_set(err, EXIT_BAD_IMAGE, "", "too many images for a saved state");
+	if (!disk_mark(fd, k->text[k->m->disk_count], err))
+		return false;
+	k->m->disks[k->m->disk_count] = k->text[k->m->disk_count];
+	k->m->disk_count++;
+	return true;
+}
+
+static bool mark_file(struct marks *k, const char *path, struct error *err)
+{
+	_cleanup_fd_ int fd = path ? open_regular(AT_FDCWD, path, O_RDONLY, false, NULL) : -1;
+
+	return fd < 0 || mark(k, fd, err);
+}
+
+bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err)
+{
+	static char text[MANIFEST_MAX];
+	static char marks[MANIFEST_DISKS][64];
+	struct marks k = {.m = m, .text = marks};
+
+	*m = (struct manifest){.host_cpu = host_cpu(plan)};
+	manifest_machine(m, &plan->args, text);
+	for (int i = plan->disk.overlays; i < plan->disk.count; i++)
+		if (!mark(&k, plan->disk.layers[i].fd, err))
+			return false;
+	return (plan->cdrom_fd < 0 || mark(&k, plan->cdrom_fd, err)) &&
+	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err);
+}
+
+/* ---- a state's disk ----------------------------------------------------------------------- */
+
+/* Layer N of the state in DIR, checked. */
+static bool open_layer(const struct plan *plan, const char *dir, int n, bool writable,
+		       struct disk_layer *layer, struct error *err)
+{
+	char path[STATE_PATH_MAX + 16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, state_overlay(n));
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path,
+					   (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW, false, &st);
+
+	if (fd < 0)
+		return error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, file_strerror(errno));
+	struct image image = {.name = path, .fd = fd, .size = (uint64_t)st.st_size};
+
+	if (!image_check_lock(&image, writable, err) ||
+	    !image_check(&image, FORMAT_QCOW2, plan->s.force, err))
+		return false;
+	*layer = (struct disk_layer){.fd = fd_take(&fd),
+				     .format = FORMAT_QCOW2,
+				     .writable = writable,
+				     .virtual_size = image.virtual_size};
+	return true;
+}
+
+/* A warm state's layers come between the image and the new overlay; those of a suspended guest take
+ * its place. */
+static bool add_layers(struct plan *plan, const char *dir, int count, bool suspended,
+		       struct error *err)
+{
+	struct disk *disk = &plan->disk;
+	struct disk_layer layers[STATE_OVERLAYS];
+	int keep = suspended ? 0 : 1;
+	int opened = 0;
+
+	if (count == 0)
+		return true;
+	if (disk->overlays != 1)
+		return error_set(err, EXIT_BAD_IMAGE, "", "it was saved from a throwaway disk");
+	if (disk->count + count > DISK_LAYERS_MAX)
+		return error_set(err, EXIT_BAD_IMAGE, "", "the disk has too many layers");
+	while (opened < count &&
+	       open_layer(plan, dir, opened, suspended && opened == 0, &layers[opened], err))
+		opened++;
+	if (opened < count) {
+		while (opened > 0)
+			fd_close(&layers[--opened].fd);
+		return false;
+	}
+	if (suspended)
+		fd_close(&disk->layers[0].fd);
+	memmove(disk->layers + keep + count, disk->layers + 1,
+		(size_t)(disk->count - 1) * sizeof *layers);
+	memcpy(disk->layers + keep, layers, (size_t)count * sizeof *layers);
+	disk->count += count - 1 + keep;
+	disk->overlays = keep + count;
+	return true;
+}
+
+/* ---- which state ---------------------------------------------------------------------------- */
+
+static bool open_memory(const char *dir, int *fd, struct error *err)
+{
+	char path[STATE_PATH_MAX + 16];
+
+	(void)snprintf(path, sizeof path, "%s/" STATE_MEMORY, dir);
+	*fd = open_regular(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, false, NULL);
+	return *fd >= 0 || error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, file_strerror(errno));
+}
+
+/* In a child: is the text ARG a manifest? */
+static bool parse_manifest(const void *arg, void *answer, struct error *err)
+{
+	static char text[MANIFEST_MAX + 1];
+	struct manifest m;
+	size_t n = strlen(arg);
+
+	(void)answer;
+	memcpy(text, arg, n + 1);
+	return manifest_read(text, n, &m) ||
+	       error_set(err, EXIT_BAD_IMAGE, "", "its %s is none", STATE_MANIFEST);
+}
+
+/* The manifest at PATH into TEXT and M. */
+static bool read_manifest(const char *path, char *text, struct manifest *m, struct error *err)
+{
+	const struct confined c = {.name = path,
+				   .run = parse_manifest,
+				   .arg = text,
+				   .in = -1,
+				   .out = -1,
+				   .memory = (size_t)64 << 20};
+	ssize_t n = read_small(path, text, MANIFEST_MAX + 1);
+
+	if (n < 0)
+		return error_set(err, EXIT_BAD_IMAGE, "", "its %s: %s", STATE_MANIFEST,
+				 file_strerror(errno));
+	/* The child has read it up to a zero byte. */
+	return confined_run(&c, err) &&
+	       ((strlen(text) == (size_t)n && manifest_read(text, (size_t)n, m)) ||
+		error_set(err, EXIT_BAD_IMAGE, "", "its %s is none", STATE_MANIFEST));
+}
+
+/* The state in DIR, which is there, into the plan. False, with the reason, when it does not fit. */
+static bool take(struct plan *plan, const char *dir, bool suspended, struct error *err)
+{
+	static char text[MANIFEST_MAX + 1];
+	char path[STATE_PATH_MAX + 16];
+	char why[512];
+	struct manifest saved;
+	struct manifest now;
+	_cleanup_fd_ int memory = -1;
+
+	(void)snprintf(path, sizeof path, "%s/" STATE_MANIFEST, dir);
+	if (!read_manifest(path, text, &saved, err) || !plan_machine(plan, &now, err))
+		return false;
+	if (!manifest_same(&saved, &now, why, sizeof why))
+		return error_set(err, EXIT_BAD_IMAGE, "", "%s", why);
+	if (!open_memory(dir, &memory, err) ||
+	    !add_layers(plan, dir, (int)saved.overlays, suspended, err))
+		return false;
+	plan->resume = (struct resume){.kind = suspended ? RESUME_SUSPENDED : RESUME_WARM,
+				       .memory = fd_take(&memory),
+				       .mapped_ram = strcmp(saved.memory, "mapped-ram") == 0,
+				       .ready = saved.ready,
+				       .login = saved.login,
+				       .console = prompt_state_named(saved.console),
+				       .saved = saved.saved};
+	(void)snprintf(plan->resume.dir, sizeof plan->resume.dir, "%s", dir);
+	(void)snprintf(plan->resume.qemu, sizeof plan->resume.qemu, "%s", saved.qemu);
+	return true;
+}
+
+void plan_resume(struct plan *plan)
+{
+	static const char *const kinds[] = {"suspended", "warm"};
+	char dir[STATE_PATH_MAX];
+
+	plan_check_kept(plan);
+	/* The running guest has resumed or removed its state already. */
+	for (int i = 0; i < 2 && !plan->s.guest_runs; i++) {
+		struct error err = {0};
+
+		if ((i == 1 && !plan->s.warm) ||
+		    !state_path(&plan->s, &plan->disk, kinds[i], dir, &err) ||
+		    access(dir, F_OK) != 0)
+			continue;
+		if (take(plan, dir, i == 0, &err) && plan_args(plan, &err)) {
+			plan_direct(plan);
+			return;
+		}
+		(void)errors_add(&plan->warnings, err.status, "",
+				 "%s is not resumed: %s; this is a cold start", dir, err.message);
+	}
+}
+
+bool plan_cold(struct plan *plan, struct error *err)
+{
+	static char path[sizeof plan->disk.path];
+	bool embedded = plan->disk.embedded;
+
+	plan->resume.kind = RESUME_NONE;
+	fd_close(&plan->resume.memory);
+	if (plan->disk.count > 0) {
+		(void)snprintf(path, sizeof path, "%s", plan->disk.path);
+		disk_close(&plan->disk);
+		plan->errors.count = 0;
+		if (!disk_open(&plan->s, path, embedded, &plan->disk, &plan->errors)) {
+			*err = plan->errors.list[0];
+			return false;
+		}
+		plan_direct(plan);
+	}
+	return plan_args(plan, err);
+}

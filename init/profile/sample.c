@@ -1,0 +1,417 @@
+/* sample.c - see sample.h. */
+#include "profile/sample.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/lines.h"
+#include "base/log.h"
+#include "plan/launch.h"
+#include "profile/sample_probe.h"
+
+#define SECOND UINT64_C(1000000000)
+/* What is kept of the console before it is written: a boot that fits costs no write(2) until it is
+ * over. */
+#define CONSOLE_BUFFER (256 << 10)
+
+struct boot {
+	size_t cell;
+	const struct goal *goal;
+	struct plan plan;
+	struct phases phases;
+	struct qmp qmp;
+	struct wires w;
+	struct port_probe probe;
+	pid_t pid;
+	int instructions; /* perf_event_open(2)'s; -1: none */
+	uint64_t spawned_ns, now_ns, deadline_ns;
+	uint64_t over_ns; /* when the sample was over; 0: not yet */
+	bool done;	  /* nothing more is waited for */
+	struct sample result;
+	struct sample_phase phase[REPORT_PHASES];
+	struct tail tail; /* QEMU's last words */
+	int console;
+	size_t console_len;
+	uint8_t console_buffer[CONSOLE_BUFFER];
+};
+
+void plan_release(struct plan *plan)
+{
+	disk_close(&plan->disk);
+	disk_close(&plan->disk2);
+	kernel_close(&plan->kernel);
+	fd_close(&plan->cdrom_fd);
+	fd_close(&plan->kvm_fd);
+	fd_close(&plan->trace_fd);
+}
+
+/* To the microsecond, as the report has it: read back it is the same number. */
+static double since_spawn_ms(const struct boot *b, uint64_t ns)
+{
+	uint64_t us = (ns - b->spawned_ns + 500) / 1000;
+
+	return (double)us / 1e3;
+}
+
+static bool same_name(const char *name, const struct marker *m)
+{
+	return strlen(name) == m->name_len && memcmp(name, m->name, m->name_len) == 0;
+}
+
+/* The phase of LEN bytes at NAME begins now, if it has not before. */
+static void begin_phase(struct boot *b, const char *name, size_t len)
+{
+	for (size_t i = 0; i < b->result.phases; i++)
+		if (strlen(b->phase[i].name) == len && memcmp(b->phase[i].name, name, len) == 0)
+			return;
+	if (b->result.phases == REPORT_PHASES)
+		return;
+	struct sample_phase *p = &b->phase[b->result.phases++];
+
+	(void)snprintf(p->name, sizeof p->name, "%.*s", (int)len, name);
+	p->at_ms = since_spawn_ms(b, b->now_ns);
+}
+
+static void on_statistics(struct qmp *q, const struct json *doc, const struct json_value *result,
+			  const char *error, void *arg)
+{
+	struct boot *b = arg;
+
+	(void)q;
+	(void)error;
+	b->done = true;
+	if (!result || result->type != JSON_ARRAY)
+		return;
+	/* [{"provider": "kvm", "stats": [{"name": "exits", "value": N}]}, ...], one a processor
+	 * (QEMU: qapi/stats.json). */
+	for (int32_t i = result->first; i >= 0; i = doc->values[i].next) {
+		const struct json_value *stats = json_get(doc, &doc->values[i], "stats");
+		double exits;
+
+		if (stats && stats->type == JSON_ARRAY && stats->first >= 0 &&
+		    json_number(doc, &doc->values[stats->first], "value", &exits))
+			b->result.exits = exits + (isnan(b->result.exits) ? 0 : b->result.exits);
+	}
+}
+
+/* The sample is over, for the reason WHY unless it went well. What QEMU counted is asked for then,
+ * where there is something to count. */
+static void end(struct boot *b, enum sample_status status, const char *why)
+{
+	uint64_t n;
+
+	if (b->over_ns)
+		return;
+	b->over_ns = b->now_ns;
+	b->result.status = status;
+	b->result.total_ms = since_spawn_ms(b, b->now_ns);
+	(void)snprintf(b->result.why, sizeof b->result.why, "%s", why);
+	if (b->instructions >= 0 && read(b->instructions, &n, sizeof n) == (ssize_t)sizeof n)
+		b->result.instructions = (double)n;
+	b->done = b->plan.accel.accel != ACCEL_KVM || b->qmp.state != QMP_READY ||
+		  !qmp_send(&b->qmp, "query-stats",
+			    "{\"target\":\"vcpu\",\"providers\":[{\"provider\":\"kvm\","
+			    "\"names\":[\"exits\"]}]}",
+			    on_statistics, b);
+}
+
+static void on_marker(const struct marker *m, uint64_t now, void *arg)
+{
+	struct boot *b = arg;
+	const struct goal *g = b->goal;
+	char why[128];
+
+	(void)now;
+	if (b->over_ns)
+		return;
+	(void)snprintf(why, sizeof why, "%s marker %.*s", marker_kind_name(m->kind),
+		       (int)m->name_len, m->name);
+	switch (m->kind) {
+	case MARKER_PROGRESS:
+	case MARKER_READY:
+		begin_phase(b, m->name, m->name_len);
+		if ((g->until == UNTIL_MARKER && same_name(g->marker, m)) ||
+		    (g->until == UNTIL_ANY_READY && m->kind == MARKER_READY))
+			end(b, SAMPLE_OK, "");
+		return;
+	case MARKER_PANIC: end(b, SAMPLE_PANIC, why); return;
+	case MARKER_FAILURE: end(b, SAMPLE_FAILED, why); return;
+	case MARKER_DOWN: end(b, SAMPLE_ENDED, why); return;
+	case MARKER_HINT: return;
+	}
+}
+
+static void on_event(struct qmp *q, const char *name, const struct json *doc,
+		     const struct json_value *data, void *arg)
+{
+	struct boot *b = arg;
+	const char *reason = json_string(doc, data, "reason");
+	char why[128];
+
+	(void)q;
+	if (strcmp(name, "RESUME") == 0) {
+		begin_phase(b, "firmware", 8);
+		if (b->goal->until == UNTIL_RUNNING)
+			end(b, SAMPLE_OK, "");
+	} else if (strcmp(name, "GUEST_PANICKED") == 0) {
+		end(b, SAMPLE_PANIC, "the guest's kernel panicked (pvpanic)");
+	} else if (strcmp(name, "SHUTDOWN") == 0) {
+		(void)snprintf(why, sizeof why, "SHUTDOWN, %.80s", reason ? reason : "?");
+		end(b, SAMPLE_ENDED, why);
+	}
+}
+
+static void flush_console(struct boot *b)
+{
+	if (b->console >= 0 && !write_all(b->console, b->console_buffer, b->console_len))
+		fd_close(&b->console);
+	b->console_len = 0;
+}
+
+static void read_serial(struct boot *b)
+{
+	for (;;) {
+		if (b->console_len == CONSOLE_BUFFER)
+			flush_console(b);
+		uint8_t *at = b->console_buffer + b->console_len;
+		ssize_t n = read(b->w.serial_out.ours, at, CONSOLE_BUFFER - b->console_len);
+
+		if (n <= 0)
+			return;
+		b->console_len += (size_t)n;
+		if (b->over_ns)
+			continue;
+		if (b->result.bytes == 0)
+			begin_phase(b, "first-byte", 10);
+		b->result.bytes += (double)n;
+		phases_feed(&b->phases, at, (size_t)n, b->now_ns, on_marker, b);
+	}
+}
+
+static void read_output(struct boot *b)
+{
+	char buf[512];
+	ssize_t n;
+
+	while ((n = read(b->w.output.ours, buf, sizeof buf)) > 0)
+		tail_feed(&b->tail, buf, (size_t)n);
+}
+
+/* QMP has ended, and QEMU with it. */
+static void on_end_of_qemu(struct boot *b)
+{
+	char why[sizeof b->result.why];
+	size_t len;
+
+	read_output(b);
+	const char *words = tail_line(&b->tail, &len);
+
+	read_serial(b);
+	(void)snprintf(why, sizeof why, "QEMU ended: %.*s", len && len < 180 ? (int)len : 180,
+		       len ? words : b->qmp.why_closed);
+	end(b, SAMPLE_ERROR, why);
+	b->done = true;
+}
+
+/* Instructions that the threads of PID take, its later ones too; without the kernel's, where those
+ * are not to be had. -1: nothing can be counted (perf_event_open(2)). */
+static int count_instructions(pid_t pid)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
+				       .size = sizeof attr,
+				       .config = PERF_COUNT_HW_INSTRUCTIONS,
+				       .inherit = 1,
+				       .exclude_hv = 1};
+	long fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0) {
+		attr.exclude_kernel = 1;
+		fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	}
+	return (int)fd;
+}
+
+static void describe(struct boot *b, const char *log)
+{
+	char self[32];
+	char when[CLOCK_UTC];
+	ssize_t n = 0;
+
+	clock_utc(when);
+	(void)snprintf(b->result.started, sizeof b->result.started, "%.*s", CLOCK_UTC, when);
+	(void)snprintf(b->result.log, sizeof b->result.log, "%s", log);
+	if (b->plan.disk.count == 0)
+		return;
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", b->plan.disk.layers[0].fd);
+	n = readlink(self, b->result.overlay, sizeof b->result.overlay - 1);
+	b->result.overlay[n > 0 ? n : 0] = '\0';
+}
+
+static int open_console(const char *dir, const char *log)
+{
+	char path[4200];
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, log);
+	/* What is there is not written to: it may be a link. */
+	(void)unlink(path);
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
+
+static const struct wires no_wires = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1},
+				      {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+
+static bool launch(struct boot *b, struct error *err)
+{
+	bool ok = wires_make(&b->w, false, err);
+
+	b->spawned_ns = b->now_ns = clock_now();
+	b->deadline_ns = b->spawned_ns + b->goal->timeout_ns;
+	b->pid = ok ? qemu_start(&b->plan, &b->w, err) : -1;
+	wires_close(&b->w, false);
+	if (b->pid < 0)
+		return false;
+	b->instructions = count_instructions(b->pid);
+	begin_phase(b, "qemu", 4);
+	qmp_init(&b->qmp, b->w.qmp.ours, on_event, b);
+	return qmp_send(&b->qmp, "cont", NULL, NULL, NULL) ||
+	       error_set(err, EXIT_INTERNAL, "", "QMP takes no command");
+}
+
+struct boot *boot_start(size_t cell, struct environment *env, const struct goal *goal,
+			const char *dir, const char *log, uint16_t port, struct error *err)
+{
+	struct boot *b = calloc(1, sizeof *b);
+
+	if (!b) {
+		(void)error_set(err, EXIT_INTERNAL, "", "no memory for a sample");
+		return NULL;
+	}
+	b->cell = cell;
+	b->goal = goal;
+	b->w = no_wires;
+	b->instructions = b->console = b->pid = -1;
+	b->result.exits = b->result.instructions = NAN;
+	b->plan.facts.unattended = true;
+	probe_init(&b->probe, port,
+		   goal->until == UNTIL_SSH    ? PORT_SSH
+		   : goal->until == UNTIL_HTTP ? PORT_HTTP
+					       : PORT_NONE);
+	bool ok = plan_make(&b->plan, env->vars);
+
+	if (!ok)
+		*err = b->plan.errors.list[0];
+	ok = ok && phases_init(&b->phases, goal->text, goal->n, err);
+	describe(b, log);
+	b->console = open_console(dir, log);
+	if (ok && launch(b, err))
+		return b;
+	(void)boot_finish(b, NULL, 0, false);
+	return NULL;
+}
+
+size_t boot_poll(const struct boot *b, struct pollfd fds[BOOT_FDS], uint64_t *until_ns)
+{
+	uint64_t until = b->over_ns ? b->over_ns + SECOND : b->deadline_ns;
+	bool writing = qmp_wants_write(&b->qmp);
+
+	fds[0] = (struct pollfd){.fd = b->w.serial_out.ours, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = b->w.qmp.ours,
+				 .events = (short)(writing ? POLLIN | POLLOUT : POLLIN)};
+	fds[2] = (struct pollfd){.fd = b->w.output.ours, .events = POLLIN};
+	fds[3] = probe_poll(&b->probe, &until);
+	if (until < *until_ns)
+		*until_ns = until;
+	return BOOT_FDS;
+}
+
+bool boot_events(struct boot *b, const struct pollfd *fds, size_t n, uint64_t now)
+{
+	bool open = true;
+
+	(void)n;
+	b->now_ns = now;
+	if (fds[0].revents)
+		read_serial(b);
+	if (fds[0].revents & POLLHUP)
+		fd_close(&b->w.serial_out.ours);
+	if (fds[2].revents)
+		read_output(b);
+	if (fds[2].revents & POLLHUP)
+		fd_close(&b->w.output.ours);
+	if (fds[1].revents & POLLOUT)
+		open = qmp_writable(&b->qmp);
+	if (open && fds[1].revents & (POLLIN | POLLHUP | POLLERR))
+		open = qmp_readable(&b->qmp);
+	if (!open)
+		on_end_of_qemu(b);
+	if (!b->over_ns && probe_events(&b->probe, &fds[3], now))
+		end(b, SAMPLE_OK, "");
+	if (!b->over_ns && now >= b->deadline_ns)
+		end(b, SAMPLE_TIMEOUT, "the time was over");
+	if (b->over_ns && now >= b->over_ns + SECOND)
+		b->done = true;
+	return b->over_ns && b->done;
+}
+
+/* Kill QEMU and what it may have started, and take its accounts. */
+static void reap(struct boot *b)
+{
+	struct rusage use;
+	int status;
+
+	if (b->pid < 0)
+		return;
+	(void)kill(-b->pid, SIGKILL);
+	while (wait4(b->pid, &status, 0, &use) < 0 && errno == EINTR)
+		continue;
+	b->result.cpu_ms = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
+			   (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
+	b->result.peak_kib = (double)use.ru_maxrss;
+}
+
+bool boot_finish(struct boot *b, struct report *r, long round, bool warm_up)
+{
+	bool ok = true;
+
+	reap(b);
+	flush_console(b);
+	probe_close(&b->probe);
+	if (r) {
+		struct sample *s = report_add(r, b->result.phases);
+		struct sample_phase *phase = s ? s->phase : NULL;
+
+		ok = s != NULL;
+		if (ok) {
+			memcpy(phase, b->phase, b->result.phases * sizeof *phase);
+			*s = b->result;
+			s->cell = b->cell;
+			s->round = round;
+			s->warm_up = warm_up;
+			s->phase = phase;
+		}
+	}
+	matcher_free(b->phases.matcher);
+	wires_close(&b->w, true);
+	plan_release(&b->plan);
+	fd_close(&b->console);
+	fd_close(&b->instructions);
+	free(b);
+	return ok;
+}
+
+size_t boot_cell(const struct boot *b)
+{
+	return b->cell;
+}

@@ -1,0 +1,70 @@
+/* cmd_overlay.c - vm overlay: where the overlay is that QEMU_DISK_MODE=overlay keeps, and its end.
+ */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "host/disk.h"
+#include "vm/cmd.h"
+
+static int show(const char *overlay)
+{
+	struct stat st;
+
+	if (stat(overlay, &st) != 0)
+		(void)printf(
+			"%s: not there yet; the next start with QEMU_DISK_MODE=overlay makes it\n",
+			overlay);
+	else
+		(void)printf("%s: %.1f MiB\n", overlay, (double)st.st_blocks / 2048);
+	return EXIT_CLEAN;
+}
+
+/* That of the second disk, if there is one. */
+static int reset_second(struct settings *s)
+{
+	char overlay[4096];
+	struct error err = {0};
+
+	if (s->overlay && s->overlay[0] == '/') /* the first one's */
+		s->overlay = NULL;
+	if (overlay_reset(s, s->drive2, false, overlay, &err)) {
+		log_info("%s is removed: the next start begins with %s as it is", overlay,
+			 s->drive2);
+		return EXIT_CLEAN;
+	}
+	if (err.status == EXIT_NO_IMAGE)
+		return EXIT_CLEAN;
+	error_report(&err);
+	return err.status;
+}
+
+int cmd_overlay(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct settings s;
+	static struct errors errs;
+	static char path[4096];
+	char overlay[4096];
+	struct error err = {0};
+	bool embedded;
+	bool reset;
+	int status;
+
+	if (!cmd_only_option(self, argc, argv, "reset", &reset, &status))
+		return status;
+	if (!settings_parse(envp, &s, &errs) || !disk_find(&s, path, &embedded, &errs)) {
+		errors_report(&errs);
+		return errors_status(&errs);
+	}
+	if (!path[0])
+		(void)error_set(&err, EXIT_NO_IMAGE, "set QEMU_DRIVE", "this guest has no disk");
+	else if (reset ? overlay_reset(&s, path, embedded, overlay, &err)
+		       : overlay_path(&s, path, embedded, overlay, &err)) {
+		if (!reset)
+			return show(overlay);
+		log_info("%s is removed: the next start begins with %s as it is", overlay, path);
+		return s.drive2 ? reset_second(&s) : EXIT_CLEAN;
+	}
+	error_report(&err);
+	return err.status;
+}

@@ -1,0 +1,32 @@
+/* cmd_request.c - vm status, monitor, stop, reset: sent to PID 1 as they are typed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "vm/cmd.h"
+
+#define PATIENCE_MS 10000
+#define REQUEST_MAX 4000
+
+int cmd_request(const struct command *self, int argc, char **argv, char **envp)
+{
+	char line[REQUEST_MAX];
+	size_t used = (size_t)snprintf(line, sizeof line, "%s", self->name);
+	bool words = strcmp(self->name, "monitor") == 0;
+	bool warm = strcmp(self->name, "warm") == 0; /* waits for a guest that only just starts */
+
+	if (words && argc < 2)
+		return cmd_usage(self, "a command of QEMU's monitor is missing", NULL);
+	for (int i = 1; i < argc; i++) {
+		/* What is not free text must be the one option that the synopsis names. */
+		if (!words &&
+		    (i > 1 || self->synopsis[0] != '[' ||
+		     strncmp(argv[i], self->synopsis + 1, strlen(self->synopsis) - 2) != 0 ||
+		     strlen(argv[i]) != strlen(self->synopsis) - 2))
+			return cmd_usage(self, "unknown argument", argv[i]);
+		if (strchr(argv[i], '\n') || used + strlen(argv[i]) + 2 > sizeof line)
+			return cmd_usage(self, "an argument has a line end or is too long", NULL);
+		used += (size_t)snprintf(line + used, sizeof line - used, " %s", argv[i]);
+	}
+	return client_request(envp, line, -1, warm ? PATIENCE_MS : 0);
+}

@@ -1,0 +1,265 @@
+/* cmd_script.c - vm script: a file of what to type on the guest's console and what to wait for.
+ *
+ * The whole file is read and checked before its first step. One connection stays for all of them,
+ * so that nothing that comes between two steps is missed: each expect looks at what came behind the
+ * match of the one before.
+ *
+ *   send TEXT     type TEXT, with the escapes of vm send      line TEXT     the same and a return
+ *   key KEY       one of vm send's keys                       timeout S     for every expect below
+ *   expect REGEX  wait for it                                 exit STATUS   end here
+ *   fail REGEX    for every expect below: it ends the script
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "format/plain_text.h"
+#include "vm/cmd.h"
+#include "vm/expect_match.h"
+#include "vm/script.h"
+
+#define SECOND	   UINT64_C(1000000000)
+#define SCRIPT_MAX 65536
+#define STEPS_MAX  1024
+#define FAILS_MAX  16
+#define TIMEOUT_S  60
+
+enum verb { VERB_SEND, VERB_LINE, VERB_KEY, VERB_EXPECT, VERB_FAIL, VERB_TIMEOUT, VERB_EXIT };
+
+static const char *const verbs[] = {"send", "line", "key", "expect", "fail", "timeout", "exit"};
+
+struct step {
+	enum verb verb;
+	unsigned line; /* in the file */
+	const char *text;
+	long number; /* of timeout and exit, and of a key its byte (-1: a break) */
+};
+
+struct script {
+	const char *name;
+	size_t count, fails;
+	struct step steps[STEPS_MAX];
+	const char *fail[FAILS_MAX]; /* those so far */
+	long timeout_s;
+	bool quiet;
+	struct watch watch;
+	char text[SCRIPT_MAX];
+};
+
+static bool wrong(const struct script *s, const struct step *step, const char *what,
+		  struct error *err)
+{
+	return error_set(err, EXIT_BAD_USAGE, "docs/automation.md has all steps", "%s:%u: %s: %s",
+			 s->name, step->line, what, step->text);
+}
+
+static bool number(struct step *step, long most)
+{
+	char *end;
+
+	step->number = strtol(step->text, &end, 10);
+	return step->text[0] >= '0' && step->text[0] <= '9' && !*end && step->number <= most;
+}
+
+static bool regex_right(const char *regex, char *why, size_t size)
+{
+	struct pattern_set *set = pattern_set_new();
+	bool right = set && pattern_set_add(set, regex, strlen(regex), why, size) >= 0;
+
+	pattern_set_free(set);
+	return right;
+}
+
+/* Is the step's argument one that its verb takes? */
+static bool check(struct script *s, struct step *step, struct error *err)
+{
+	char out[4096];
+	char why[128] = "no memory";
+
+	switch (step->verb) {
+	case VERB_SEND:
+	case VERB_LINE:
+		return send_unescape(step->text, out, sizeof out) >= 0 ||
+		       wrong(s, step, "unknown escape, or too long", err);
+	case VERB_KEY:
+		step->number = send_key(step->text);
+		return step->number >= 0 || strcmp(step->text, "break") == 0 ||
+		       wrong(s, step, "no such key", err);
+	case VERB_FAIL:
+		if (s->fails++ == FAILS_MAX)
+			return wrong(s, step, "too many fails", err);
+		return regex_right(step->text, why, sizeof why) || wrong(s, step, why, err);
+	case VERB_EXPECT:
+		return regex_right(step->text, why, sizeof why) || wrong(s, step, why, err);
+	case VERB_TIMEOUT:
+		return number(step, 10000000) || wrong(s, step, "timeout takes seconds", err);
+	case VERB_EXIT: break;
+	}
+	return number(step, 255) || wrong(s, step, "exit takes a status from 0 to 255", err);
+}
+
+/* One line of the file, which is cut into its words. */
+static bool parse_line(struct script *s, char *line, unsigned at, struct error *err)
+{
+	struct step *step = &s->steps[s->count];
+
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return true;
+	size_t n = strcspn(line, " \t");
+
+	*step = (struct step){.line = at, .text = line};
+	if (s->count + 1 == STEPS_MAX)
+		return wrong(s, step, "too many steps", err);
+	for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
+		if (strlen(verbs[v]) != n || memcmp(verbs[v], line, n) != 0)
+			continue;
+		step->verb = (enum verb)v;
+		step->text = line[n] ? line + n + 1 : line + n;
+		s->count++;
+		return check(s, step, err);
+	}
+	return wrong(s, step, "unknown step", err);
+}
+
+static bool parse(struct script *s, struct error *err)
+{
+	unsigned at = 1;
+
+	for (char *line = s->text, *next; *line; line = next, at++) {
+		size_t n = strcspn(line, "\n");
+
+		next = line + n + (line[n] == '\n');
+		line[n] = '\0';
+		if (n > 0 && line[n - 1] == '\r')
+			line[n - 1] = '\0';
+		if (!parse_line(s, line, at, err))
+			return false;
+	}
+	s->fails = 0;
+	return true;
+}
+
+/* Wait for the step's expression, or one of those that end the script. Returns the exit status. */
+static int expect(struct script *s, const struct step *step, char **envp)
+{
+	char why[128];
+	struct pattern_set *set = pattern_set_new();
+
+	if (!set)
+		return EXIT_INTERNAL;
+	(void)pattern_set_add(set, step->text, strlen(step->text), why, sizeof why);
+	for (size_t i = 0; i < s->fails; i++)
+		(void)pattern_set_add(set, s->fail[i], strlen(s->fail[i]), why, sizeof why);
+	int fired = watch_wait(&s->watch, set, clock_now() + (uint64_t)s->timeout_s * SECOND);
+
+	pattern_set_free(set);
+	if (fired == 0)
+		return EXIT_CLEAN;
+	if (!s->quiet)
+		(void)printf("\n");
+	(void)fflush(stdout);
+	struct error err = {.status = EXIT_NOT_READY, .message = "not in time"};
+
+	if (fired == WATCH_ENDED)
+		(void)client_stream_ended(envp, &err);
+	if (fired > 0)
+		log_error("%s:%u: it failed (%s): %s", s->name, step->line, s->fail[fired - 1],
+			  watch_line(&s->watch));
+	else
+		log_error("%s:%u: %s: expect %s; the last line: %s", s->name, step->line,
+			  err.message, step->text, s->watch.line);
+	return err.status;
+}
+
+static int type(struct script *s, const struct step *step, char **envp)
+{
+	char text[4097];
+	int n = 1;
+
+	if (step->verb == VERB_KEY && step->number < 0)
+		return client_request(envp, "break", 5, 0);
+	if (step->verb == VERB_KEY)
+		text[0] = (char)step->number;
+	else
+		n = send_unescape(step->text, text, sizeof text - 1);
+	if (step->verb == VERB_LINE)
+		text[n++] = '\r';
+	return write_all(s->watch.fd, text, (size_t)n) ? EXIT_CLEAN : EXIT_QEMU_FAILED;
+}
+
+static int run(struct script *s, char **envp)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct step *step = &s->steps[i];
+		int status = EXIT_CLEAN;
+
+		switch (step->verb) {
+		case VERB_EXPECT: status = expect(s, step, envp); break;
+		case VERB_FAIL: s->fail[s->fails++] = step->text; break;
+		case VERB_TIMEOUT: s->timeout_s = step->number; break;
+		case VERB_EXIT: return (int)step->number;
+		default: status = type(s, step, envp); break;
+		}
+		if (status != EXIT_CLEAN)
+			return status;
+	}
+	return EXIT_CLEAN;
+}
+
+int cmd_script(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct script s; /* initialised, it would be 95 kB of the program's file */
+	struct script_guest guest = {0};
+	struct error err = {0};
+	bool boot = false;
+	int status;
+	int i = 1;
+
+	s.timeout_s = TIMEOUT_S;
+	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++)
+		if (strcmp(argv[i], "--quiet") == 0)
+			s.quiet = true;
+		else if (strcmp(argv[i], "--boot") == 0)
+			boot = true;
+		else
+			return cmd_usage(self, "unknown option", argv[i]);
+	if (i + 1 != argc)
+		return cmd_usage(self, "one file is needed", NULL);
+	bool stdin_ = strcmp(argv[i], "-") == 0;
+
+	s.name = stdin_ ? "standard input" : argv[i];
+	_cleanup_fd_ int in = open(stdin_ ? "/dev/stdin" : argv[i], O_RDONLY | O_CLOEXEC);
+	ssize_t n = in < 0 ? -1 : read_full(in, s.text, sizeof s.text - 1);
+
+	if (n < 0 || n == sizeof s.text - 1) {
+		(void)error_set(&err, EXIT_NO_IMAGE, "", "%s: %s", s.name,
+				n < 0 ? strerror(errno) : "the file is too large");
+		return cmd_fail(&err);
+	}
+	size_t len = (size_t)n;
+	const char *why = plain_text(s.text, &len);
+
+	if (why) {
+		(void)error_set(&err, EXIT_BAD_USAGE, plain_text_fix, "%s %s", s.name, why);
+		return cmd_fail(&err);
+	}
+	if (!parse(&s, &err))
+		return cmd_fail(&err);
+	if (boot && !script_boot(&guest, envp, &err))
+		return cmd_fail(&err);
+	_cleanup_fd_ int fd =
+		client_stream_patient(envp, boot ? "console all" : "console live", &status);
+
+	s.watch.fd = fd;
+	s.watch.show = !s.quiet;
+	if (fd >= 0)
+		status = run(&s, envp);
+	return boot ? script_boot_end(&guest, envp, status) : status;
+}

@@ -1,0 +1,115 @@
+/* cmd_settings.c - vm settings: the table, for people, for programs and for the README. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/settings.h"
+#include "format/json.h"
+#include "vm/cmd.h"
+
+enum { VALUE_MAX = 8192 };
+
+static void print_text(const struct settings *s)
+{
+	static char value[VALUE_MAX];
+	const char *group = "";
+
+	for (int i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &setting_table[i];
+
+		if (strcmp(group, row->group) != 0)
+			(void)printf("%s%s\n", group[0] ? "\n" : "", row->group);
+		group = row->group;
+		(void)setting_text(s, (enum setting_id)i, value, sizeof value);
+		(void)printf("  %s=%s%s\n      %s%s%s. Default: %s\n", row->name, value,
+			     s->given[i] ? "   (set)" : "",
+			     row->type == SETTING_ENUM ? row->choices : "",
+			     row->type == SETTING_ENUM ? ": " : "", row->help,
+			     row->dflt[0] ? row->dflt : "unset");
+	}
+}
+
+static void print_json(const struct settings *s)
+{
+	static const char *const types[] = {"bool", "int", "port", "mem", "enum", "text", "path"};
+	static char value[VALUE_MAX];
+	static char quoted[2 * VALUE_MAX];
+	static char help[1024];
+	char dflt[128];
+	char choices[256];
+
+	(void)printf("[\n");
+	for (int i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &setting_table[i];
+
+		(void)setting_text(s, (enum setting_id)i, value, sizeof value);
+		(void)printf(
+			"{\"name\":\"%s\",\"group\":\"%s\",\"type\":\"%s\",\"value\":%s,\"set\":%s,"
+			"\"default\":%s,\"min\":%ld,\"max\":%ld,\"choices\":%s,\"help\":%s}%s\n",
+			row->name, row->group, types[row->type],
+			json_quote(value, quoted, sizeof quoted), s->given[i] ? "true" : "false",
+			json_quote(row->dflt, dflt, sizeof dflt), row->min, row->max,
+			json_quote(row->choices, choices, sizeof choices),
+			json_quote(row->help, help, sizeof help),
+			i + 1 < SETTINGS_COUNT ? "," : "");
+	}
+	(void)printf("]\n");
+}
+
+/* What separates columns in a table of the README must be escaped. */
+static void print_cell(const char *text)
+{
+	for (; *text; text++)
+		(void)printf(*text == '|' ? "\\%c" : "%c", *text);
+}
+
+static void print_markdown(void)
+{
+	const char *group = "";
+
+	for (int i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting *row = &setting_table[i];
+
+		if (strcmp(group, row->group) != 0)
+			(void)printf("%s**%s**\n\n| setting | values | default | meaning "
+				     "|\n|---|---|---|---|\n",
+				     group[0] ? "\n" : "", row->group);
+		group = row->group;
+		(void)printf("| `%s` | ", row->name);
+		switch (row->type) {
+		case SETTING_BOOL: print_cell("0, 1"); break;
+		case SETTING_ENUM: print_cell(row->choices); break;
+		case SETTING_INT:
+		case SETTING_PORT: (void)printf("%ld–%ld", row->min, row->max); break;
+		case SETTING_MEM: print_cell("MiB, or with K, M, G, T"); break;
+		case SETTING_TEXT: print_cell("text"); break;
+		case SETTING_PATH: print_cell("path"); break;
+		}
+		(void)printf(" | %s%s%s | ", row->dflt[0] ? "`" : "",
+			     row->dflt[0] ? row->dflt : "unset", row->dflt[0] ? "`" : "");
+		print_cell(row->help);
+		(void)printf(" |\n");
+	}
+}
+
+int cmd_settings(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct settings s;
+	static struct errors errs;
+
+	if (argc > 2)
+		return cmd_usage(self, "unknown argument", argv[2]);
+	bool ok = settings_parse(envp, &s, &errs);
+
+	if (argc == 2 && strcmp(argv[1], "--json") == 0)
+		print_json(&s);
+	else if (argc == 2 && strcmp(argv[1], "--markdown") == 0)
+		print_markdown();
+	else if (argc == 2)
+		return cmd_usage(self, "unknown argument", argv[1]);
+	else
+		print_text(&s);
+	(void)fflush(stdout);
+	if (!ok)
+		errors_report(&errs);
+	return errors_status(&errs);
+}

@@ -1,0 +1,210 @@
+/* cmd_unpack.c - vm unpack: what vm pull starts to place what a guest sends (vm/transfer.h), as the
+ * owner of the destination and without capabilities. Not for people.
+ *
+ * On standard input come a line with the checksum of all files, and a tar archive, perhaps
+ * compressed by gzip. It is unpacked into a directory with a random name beside its destination and
+ * renamed when it is whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "host/child.h"
+#include "host/untar.h"
+#include "plan/plan.h"
+#include "vm/cmd.h"
+#include "vm/peer.h"
+
+struct job {
+	const char *member; /* the one name in the archive */
+	const char *name;   /* what it becomes in UNPACK_DEST_FD */
+	bool gzip;
+	struct unpack u;
+	char stage[32]; /* in UNPACK_STAGE_FD */
+	int staged;	/* the same, open */
+	char sum[128];	/* the line before the archive */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int sig)
+{
+	stopped = sig;
+}
+
+/* The line, and no byte more: gzip reads what is behind it. */
+static bool read_sum(struct job *j, struct error *err)
+{
+	size_t n = 0;
+
+	while (n < sizeof j->sum - 1 && read(STDIN_FILENO, j->sum + n, 1) == 1) {
+		if (j->sum[n] == '\n') {
+			j->sum[n] = '\0';
+			return true;
+		}
+		n++;
+	}
+	return error_set(err, EXIT_NOT_READY, "",
+			 n ? "what has come is no checksum" : "nothing has come");
+}
+
+static bool make_stage(struct job *j, struct error *err)
+{
+	char random[RANDOM_HEX];
+
+	(void)random_hex(random);
+	(void)snprintf(j->stage, sizeof j->stage, ".vm-copy.%s", random);
+	if (mkdirat(UNPACK_STAGE_FD, j->stage, 0700) != 0)
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "make it writable for its owner, who the files are for",
+				 "nothing can be made in the destination: %s", strerror(errno));
+	j->staged =
+		openat(UNPACK_STAGE_FD, j->stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return j->staged >= 0 || error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
+}
+
+/* gzip -dc between standard input and us: *FD becomes its output. */
+static pid_t start_gzip(int *fd, struct error *err)
+{
+	static char path[4096];
+	static char *const argv[] = {(char *)"gzip", (char *)"-dc", NULL};
+	int fds[2];
+
+	if (!find_program(getenv("PATH"), "gzip", path, sizeof path)) {
+		(void)error_set(err, EXIT_NOT_READY, "install it", "this side has no gzip");
+		return -1;
+	}
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		(void)error_set(err, EXIT_INTERNAL, "", "no pipe: %s", strerror(errno));
+		return -1;
+	}
+	const struct child c = {.path = path,
+				.argv = argv,
+				.envp = environ,
+				.die_with_parent = true,
+				.fds = {{STDIN_FILENO, STDIN_FILENO},
+					{fds[1], STDOUT_FILENO},
+					{STDERR_FILENO, STDERR_FILENO}},
+				.fd_count = 3};
+	pid_t pid = child_start(&c, NULL, err);
+
+	(void)close(fds[1]);
+	*fd = fds[0];
+	return pid;
+}
+
+/* All that comes from FD. */
+static bool take(struct job *j, int fd)
+{
+	static uint8_t buf[65536];
+
+	while (!stopped) {
+		ssize_t n = read(fd, buf, sizeof buf);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(&j->u.err, EXIT_INTERNAL, "", "%s", strerror(errno));
+		if (n == 0)
+			return unpack_end(&j->u);
+		if (!unpack_feed(&j->u, buf, (size_t)n))
+			return false;
+	}
+	return error_set(&j->u.err, EXIT_NOT_READY, "", "interrupted");
+}
+
+static bool receive(struct job *j, struct error *err)
+{
+	_cleanup_fd_ int fd = -1;
+	pid_t gzip = 0;
+	int status = 0;
+
+	if (j->gzip && (gzip = start_gzip(&fd, err)) < 0)
+		return false;
+	bool ok = take(j, j->gzip ? fd : STDIN_FILENO);
+
+	if (!ok)
+		*err = j->u.err;
+	fd_close(&fd);
+	if (gzip > 0)
+		while (waitpid(gzip, &status, 0) < 0 && errno == EINTR)
+			;
+	if (ok && status != 0)
+		return error_set(err, EXIT_NOT_READY, "", "what has come is damaged");
+	return ok;
+}
+
+static bool is_whole(struct job *j, struct error *err)
+{
+	char sum[UNPACK_SUM];
+	size_t n;
+
+	unpack_sum(&j->u, sum);
+	n = strlen(sum);
+	/* Behind it stand a blank and a name, or nothing. */
+	if (n > 0 && strncmp(sum, j->sum, n) == 0 && (j->sum[n] == ' ' || j->sum[n] == '\0'))
+		return true;
+	return error_set(err, EXIT_NOT_READY, "", "%s: what has come differs from what was sent",
+			 j->name);
+}
+
+static bool place(struct job *j, struct error *err)
+{
+	if (!read_sum(j, err) || !receive(j, err))
+		return false;
+	/* A member that was refused may have been one of the files that count. */
+	if (j->u.refused == 0 && !is_whole(j, err))
+		return false;
+	if (!place_tree(j->staged, j->member, UNPACK_DEST_FD, j->name, err))
+		return false;
+	(void)syncfs(UNPACK_DEST_FD);
+	if (j->u.refused > 0)
+		return error_set(err, EXIT_NOT_READY,
+				 "pull what is wanted of it by name, or make an archive of it in "
+				 "the guest and pull that",
+				 "%llu of its members were refused, the others are there",
+				 (unsigned long long)j->u.refused);
+	return true;
+}
+
+int cmd_unpack(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct job j;
+	const struct sigaction stop = {.sa_handler = on_signal};
+	struct error err = {0};
+
+	(void)envp;
+	if (argc != 6)
+		return cmd_usage(self, "it takes five arguments", NULL);
+	(void)sigaction(SIGINT, &stop, NULL);
+	(void)sigaction(SIGTERM, &stop, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(022);
+	j = (struct job){
+		.member = argv[2], .name = argv[3], .gzip = argv[4][0] == 'z', .staged = -1};
+	bool ok = make_stage(&j, &err);
+
+	if (ok) {
+		unpack_begin(&j.u, j.staged, j.member,
+			     strcmp(argv[1], "cksum") == 0 ? SUMS_CKSUM : SUMS_SHA256,
+			     strtoull(argv[5], NULL, 10));
+		ok = place(&j, &err);
+		unpack_free(&j.u);
+	}
+	fd_close(&j.staged);
+	if (j.stage[0])
+		remove_tree(UNPACK_STAGE_FD, j.stage);
+	if (ok)
+		return EXIT_CLEAN;
+	(void)dprintf(UNPACK_WORDS_FD, "%s%s%s\n", err.message, err.fix[0] ? ": " : "", err.fix);
+	return err.status;
+}

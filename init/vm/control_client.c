@@ -1,0 +1,203 @@
+/* control_client.c - ask PID 1 over its control socket (pid1/control.h). */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "config/settings.h"
+#include "host/listen.h"
+#include "vm/cmd.h"
+
+/* Where an answer's text goes: to standard output, escaped, or into BUF as far as it fits. */
+struct sink {
+	char *buf;
+	size_t size, len;
+	char cut[4]; /* the first bytes of a character whose last have not come */
+	size_t cut_len;
+};
+
+/* How many of the N bytes at TEXT are at most the beginning of its last character. */
+static size_t cut_character(const char *text, size_t n)
+{
+	for (size_t i = 1; i <= 3 && i <= n; i++) {
+		unsigned char c = (unsigned char)text[n - i];
+
+		if (c >= 0xc0)
+			return utf8_length((const unsigned char *)text + n - i, i) ? 0 : i;
+		if (c < 0x80)
+			break;
+	}
+	return 0;
+}
+
+/* The answer's last bytes have LAST. JSON in it is not changed: it is escaped already. */
+static bool print(struct sink *to, const char *text, size_t n, bool last)
+{
+	static char all[4096 + 4];
+	static char out[ESCAPE_MAX * sizeof all];
+
+	memcpy(all, to->cut, to->cut_len);
+	memcpy(all + to->cut_len, text, n);
+	n += to->cut_len;
+	to->cut_len = last ? 0 : cut_character(all, n);
+	n -= to->cut_len;
+	memcpy(to->cut, all + n, to->cut_len);
+	return write_all(STDOUT_FILENO, out, escape_text(all, n, "\n\t", out, sizeof out));
+}
+
+/* N is 4096 at most. */
+static bool take(struct sink *to, const char *text, size_t n)
+{
+	if (!to->buf)
+		return print(to, text, n, n == 0);
+	if (n > to->size - to->len)
+		n = to->size - to->len;
+	memcpy(to->buf + to->len, text, n);
+	to->len += n;
+	return true;
+}
+
+/* Take what comes on FD behind the first line, which is the status. Returns it, or -1 when the
+ * answer broke off; -2 when END (CLOCK_MONOTONIC ns, 0 for none) came first. */
+static int read_answer(int fd, uint64_t end, struct sink *to)
+{
+	char buf[4096];
+	int status = -1;
+	size_t head = 0;
+	char first[8];
+
+	for (;;) {
+		ssize_t got = read_until(fd, -1, end, buf, sizeof buf);
+
+		if (got < 0 && errno == ETIMEDOUT)
+			return -2;
+		if (got <= 0) {
+			(void)take(to, buf, 0);
+			return status;
+		}
+		size_t at = 0;
+
+		while (status < 0 && at < (size_t)got && head < sizeof first - 1) {
+			if (buf[at] == '\n') {
+				first[head] = '\0';
+				status = (int)strtol(first, NULL, 10);
+			}
+			first[head++] = buf[at++];
+		}
+		if (!take(to, buf + at, (size_t)got - at))
+			return status;
+	}
+}
+
+/* Connect to PATH, trying until END: whoever starts a container and waits for it may be here
+ * before PID 1 has made its socket, which it does a few milliseconds after its start. */
+static int connect_patiently(const char *path, uint64_t end)
+{
+	int fd = connect_unix(path);
+
+	while (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && clock_now() < end) {
+		clock_nap(10000000);
+		fd = connect_unix(path);
+	}
+	return fd;
+}
+
+bool client_send(int fd, const char *request)
+{
+	char end[] = "\n";
+	struct iovec parts[] = {{(void *)(uintptr_t)request, strlen(request)}, {end, 1}};
+	const struct msghdr line = {.msg_iov = parts, .msg_iovlen = 2};
+
+	return sendmsg(fd, &line, MSG_NOSIGNAL) == (ssize_t)(parts[0].iov_len + 1);
+}
+
+/* The connection of the last answer stays until the process has ended: PID 1, which is the last to
+ * end in its container and takes everybody with it, waits for that (control_farewell()). */
+static int kept = -1;
+
+static void keep_until_exit(int fd)
+{
+	fd_close(&kept);
+	kept = fd;
+}
+
+void client_hang_up(void)
+{
+	fd_close(&kept);
+}
+
+/* A line of our own: to standard output, or in place of the answer. */
+static void __attribute__((format(printf, 2, 3))) tell(struct sink *to, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	to->len = 0;
+	(void)take(to, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+static int ask(char **envp, const char *request, long timeout_s, long patience_ms, struct sink *to)
+{
+	static struct settings s;
+	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
+	char path[RUN_PATH_MAX];
+
+	(void)settings_parse(envp, &s, &ignored);
+	(void)run_path(&s, "control.sock", path);
+	uint64_t patience = clock_now() + (uint64_t)patience_ms * 1000000u;
+	uint64_t end = timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u;
+	int status = -1;
+
+	/* Between two of its tasks, an image and a guest, PID 1 has another socket: who stood at
+	 * the first one's door stands at the second's then. */
+	do {
+		int fd = connect_patiently(path, patience);
+
+		if (fd < 0) {
+			tell(to, "no guest runs here: %s: %s\n", path, strerror(errno));
+			return EXIT_NOT_READY;
+		}
+		if (client_send(fd, request))
+			status = read_answer(fd, end, to);
+		keep_until_exit(fd);
+	} while (status == -1 && clock_now() < patience);
+	if (status == -2)
+		tell(to, "not within %ld s\n", timeout_s);
+	else if (status == -1)
+		tell(to, "PID 1 went away without an answer\n");
+	return status < 0 ? EXIT_NOT_READY : status;
+}
+
+int client_request(char **envp, const char *request, long timeout_s, long patience_ms)
+{
+	struct sink out = {0};
+
+	return ask(envp, request, timeout_s, patience_ms, &out);
+}
+
+int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size)
+{
+	return client_await(envp, request, timeout_s, 0, buf, size);
+}
+
+int client_await(char **envp, const char *request, long timeout_s, long patience_ms, char *buf,
+		 size_t size)
+{
+	struct sink out = {.buf = buf, .size = size - 1};
+	int status = ask(envp, request, timeout_s, patience_ms, &out);
+
+	while (out.len > 0 && buf[out.len - 1] == '\n')
+		out.len--;
+	buf[out.len] = '\0';
+	return status;
+}

@@ -1,0 +1,25 @@
+/* script.h - vm script's own guest (script_boot.c). */
+#ifndef VM_VM_SCRIPT_H
+#define VM_VM_SCRIPT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* git-bisect(1): "the current source code cannot be tested". */
+#define SCRIPT_NOT_STARTED 125
+
+struct script_guest {
+	pid_t pid;
+	int status; /* of waitpid(2) */
+};
+
+/* Start the guest of ENVP's settings and wait until it can be asked. False with ERR: its status is
+ * SCRIPT_NOT_STARTED, or EXIT_BAD_USAGE where a guest runs already. */
+bool script_boot(struct script_guest *g, char **envp, struct error *err);
+
+/* Cut its power. Returns STATUS, the script's, or SCRIPT_NOT_STARTED when it never ran. */
+int script_boot_end(struct script_guest *g, char **envp, int status);
+
+#endif

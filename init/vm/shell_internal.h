@@ -1,0 +1,96 @@
+/* shell_internal.h - shared between the files of shell.h: shell_line.c (the line, and marks
+ * on it), shell_login.c (finding a shell), shell.c (running a command in it), shell_stream.c
+ * (a stream of bytes).
+ */
+#ifndef VM_VM_SHELL_INTERNAL_H
+#define VM_VM_SHELL_INTERNAL_H
+
+#include <stddef.h>
+
+#include "format/console_text.h"
+#include "vm/shell.h"
+
+#define MS	   UINT64_C(1000000)
+#define QUIET_NS   (150 * MS)  /* a prompt is what stands there when nothing follows for so long */
+#define PROMPT_NS  (50 * MS)   /* the same, when it looks like one */
+#define ANSWER_NS  (3000 * MS) /* a shell that is there answers within this, on a slow host too */
+#define SILENCE_NS (1000 * MS) /* nothing came after a return: it is sent again */
+#define NOISE_NS   (2000 * MS) /* who has not been quiet for so long, will not be */
+#define PROMPT_MAX 256
+
+struct session {
+	int fd;
+	struct session_wishes w;
+	bool logged_in, gone;
+	char mark[24];		 /* hexadecimal digits: no shell minds them, no guest prints them */
+	char prompt[PROMPT_MAX]; /* of the shell, learned */
+	bool refused; /* the shell is back at its prompt and has not done what it was told */
+	char said[PROMPT_MAX]; /* what it said to that */
+	uint64_t last_ns;      /* when something came last */
+	struct console_text strip;
+	size_t len, size;
+	char *text; /* what came since the last line was typed, without escape sequences */
+};
+
+/* ---- the line (shell_line.c) ---- */
+
+/* Make room for MORE bytes. */
+bool session_grow(struct session *s, size_t more);
+/* Take what comes until END. False when nothing came by then, or the stream has ended. */
+bool session_take(struct session *s, uint64_t end);
+/* Is the time over, or the stream? */
+bool session_over(const struct session *s);
+/* Drop the text. */
+void session_forget(struct session *s);
+/* Type the N bytes at TEXT, in pieces that the guest's echo confirms where it echoes. */
+void session_press(struct session *s, const char *text, size_t n);
+void session_type_line(struct session *s, const char *line);
+/* Until NS nothing has come, or it is over. */
+void session_settle(struct session *s, uint64_t ns);
+/* The last line, which may be empty. */
+const char *session_last_line(const struct session *s);
+bool session_ends_with(const char *text, const char *end);
+/* Nothing has come for as long as a prompt needs to be one. False: not WITHIN_NS, as the kernel
+ * prints all the time. */
+bool session_settle_prompt(struct session *s, uint64_t within_ns);
+
+/* ---- marks (shell_line.c) ---- */
+
+/* Another random word, for each command: the marks come more than once (below), and a late one is
+ * not to end the next command. */
+void session_new_mark(struct session *s);
+/* `echo "WHAT""mark"TAIL...`, three times over in one line of output: what the kernel prints in
+ * between can break one of them. Typed it is never what it prints. */
+void session_mark_command(const struct session *s, char what, const char *tail, char *out,
+			  size_t size);
+/* The first mark WHAT in the text from FROM on, as it is printed; NULL when it has not come. */
+const char *session_find_mark(const struct session *s, const char *from, char what);
+/* The first mark E with a whole number behind it. Returns where it begins, *STATUS gets the number.
+ */
+const char *session_find_end(const struct session *s, const char *from, int *status);
+
+/* ---- a shell (shell_login.c) ---- */
+
+/* What the last line looks like. */
+enum seen { SEEN_NOTHING, SEEN_LOGIN, SEEN_PASSWORD, SEEN_TEXT };
+enum seen session_look(const struct session *s);
+/* machsh's end of a command is seen by its prompt, and the kernel may print into that: it is known
+ * when it came twice. */
+bool session_prove_shell(struct session *s);
+/* The shell is back at its prompt PROMPT, and nothing comes any more: it does not go on with the
+ * line that was typed last. What it said goes to S->said. */
+bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns);
+/* The error for that. */
+bool session_refusal(const struct session *s, struct error *err);
+/* Log in, if need be. */
+bool session_find_shell(struct session *s, struct error *err);
+
+/* ---- a command (shell.c) ---- */
+
+/* Type COMMAND as `sh -c` would get it, with REDIRECT behind, between the marks B and E. */
+void session_start_sh(struct session *s, const char *command, const char *redirect);
+/* ^C, and what is said to it; then back to the prompt, so that the line is left usable. */
+void session_interrupt(struct session *s);
+void session_recover(struct session *s);
+
+#endif

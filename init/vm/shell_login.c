@@ -1,0 +1,310 @@
+/* shell_login.c - a shell on the serial line: is there one, and if not, a login to one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "console/prompt.h"
+#include "vm/shell_internal.h"
+
+#define LOGIN_NS   (30000 * MS) /* from the user's name to the shell's prompt */
+#define ODD_NS	   (2000 * MS)	/* after a login of ours, a last line that is no prompt we know */
+#define LEARN_NS   (300 * MS)
+#define BUSY_NS	   (3000 * MS) /* no prompt for so long: something runs on the line */
+#define LOOK_NS	   (50 * MS)
+#define TOLD_NS	   (1000 * MS)
+#define PROBES	   6
+#define NOISY_MAX  3
+#define SILENT_MAX 5 /* returns without any echo: a program is there, and does not echo */
+
+static void without_blanks(const char *text, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s", text);
+	for (size_t n = strlen(out); n > 0 && out[n - 1] == ' ';)
+		out[--n] = '\0';
+}
+
+enum seen session_look(const struct session *s)
+{
+	char line[PROMPT_MAX];
+
+	if (s->len == 0)
+		return SEEN_NOTHING;
+	without_blanks(session_last_line(s), line, sizeof line);
+	if (session_ends_with(line, "login:"))
+		return SEEN_LOGIN;
+	if (session_ends_with(line, "assword:"))
+		return SEEN_PASSWORD;
+	return SEEN_TEXT;
+}
+
+/* The same where a prompt does not stay the last line: in what has come since a line was typed. */
+static enum seen look_through(const struct session *s)
+{
+	enum seen seen = s->len > 0 ? SEEN_TEXT : SEEN_NOTHING;
+
+	for (const char *at = s->text; s->len > 0 && *at; at++)
+		if (strncmp(at, "login:", 6) == 0 &&
+		    (at - s->text < 5 || strncmp(at - 5, "Last ", 5) != 0))
+			seen = SEEN_LOGIN;
+		else if (strncmp(at, "assword:", 8) == 0)
+			seen = SEEN_PASSWORD;
+	return seen;
+}
+
+/* Wait for a prompt, and say what came. *QUIET: it was not given up because of the kernel, which
+ * may as well have printed a line behind the prompt and then nothing. */
+static enum seen await_prompt(struct session *s, bool *quiet)
+{
+	*quiet = session_settle_prompt(s, NOISE_NS);
+	return *quiet && *session_last_line(s) ? session_look(s) : look_through(s);
+}
+
+bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns)
+{
+	const char *said = strchr(s->text, '\n');
+	const char *last = session_last_line(s);
+
+	if (!prompt[0] || strcmp(last, prompt) != 0 || clock_now() - s->last_ns < silence_ns)
+		return false;
+	said = said && said < last ? said + 1 : "";
+	(void)snprintf(s->said, sizeof s->said, "%.*s", (int)strcspn(said, "\r\n"), said);
+	s->refused = true;
+	return true;
+}
+
+bool session_refusal(const struct session *s, struct error *err)
+{
+	return error_set(err, EXIT_NOT_READY,
+			 "vm exec needs a shell like sh there: --login NAME takes another user's, "
+			 "--via ssh goes by sshd",
+			 "the guest's shell does not take the command's line%s%s",
+			 s->said[0] ? ", it says: " : "", s->said);
+}
+
+/* What stands behind the answer, in the end, is the shell's prompt. */
+static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], uint64_t end)
+{
+	bool machsh = s->w.profile->shell == SHELL_MACHSH;
+
+	prompt[0] = '\0';
+	do {
+		(void)session_settle_prompt(s, machsh ? NOISE_NS : LEARN_NS);
+		(void)snprintf(prompt, PROMPT_MAX, "%s", session_last_line(s));
+	} while (machsh && !prompt[0] && !session_over(s) && clock_now() < end);
+	if (s->w.learned && prompt[0] && !prompt_looks(prompt) && strlen(prompt) < PROMPT_LINE / 2)
+		s->w.learned(s->w.arg, prompt);
+}
+
+/* Is a shell there? It is asked. */
+static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
+{
+	char line[160];
+	char before[PROMPT_MAX];
+	uint64_t end = clock_now() + ANSWER_NS;
+	const char *at = NULL;
+
+	(void)snprintf(before, sizeof before, "%s", session_last_line(s));
+	session_mark_command(s, 'P', "", line, sizeof line);
+	session_type_line(s, line);
+	while (!session_over(s) && clock_now() < end &&
+	       (at = session_find_mark(s, s->text, 'P')) == NULL) {
+		uint64_t look = clock_now() + LOOK_NS;
+
+		(void)session_take(s, look < end ? look : end);
+		/* The shell that was there has just logged out. */
+		if (session_look(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
+			(void)session_settle_prompt(s, NOISE_NS);
+		if (session_look(s) == SEEN_LOGIN || session_look(s) == SEEN_PASSWORD ||
+		    session_refuses(s, before, TOLD_NS))
+			return false;
+	}
+	if (at)
+		learn_prompt(s, prompt, end);
+	return at != NULL;
+}
+
+bool session_prove_shell(struct session *s)
+{
+	char before[PROMPT_MAX] = "";
+
+	for (int i = 0; i < PROBES; i++) {
+		if (!ask_shell(s, s->prompt))
+			return false;
+		if (s->w.profile->shell != SHELL_MACHSH ||
+		    (s->prompt[0] && strcmp(s->prompt, before) == 0))
+			return true;
+		memcpy(before, s->prompt, sizeof before);
+	}
+	return false;
+}
+
+static bool failed(struct error *err, const char *fix, const char *what)
+{
+	return error_set(err, EXIT_NOT_READY, fix, "%s", what);
+}
+
+/* We have logged in, by what was typed at TYPED_NS: is the last line its prompt? One that nobody
+ * knows may be, after a while: only what the user's own login has begun can be running there. So
+ * may an empty one, when a kernel that goes on printing has put a line behind the prompt. */
+static bool shell_waits(const struct session *s, uint64_t typed_ns)
+{
+	const char *line = session_last_line(s);
+
+	if (!*line)
+		return clock_now() - typed_ns >= ODD_NS;
+	if (session_ends_with(line, s->w.user))
+		return false;
+	return prompt_looks(line) || clock_now() - s->last_ns >= ODD_NS;
+}
+
+/* At a login prompt: in, up to a shell that answers. */
+static bool log_in(struct session *s, struct error *err)
+{
+	uint64_t typed_ns = clock_now();
+	uint64_t end = typed_ns + LOGIN_NS;
+
+	session_type_line(s, s->w.user);
+	while (!session_over(s) && clock_now() < end) {
+		bool quiet;
+
+		switch (await_prompt(s, &quiet)) {
+		case SEEN_PASSWORD:
+			if (s->logged_in || !s->w.password)
+				return failed(err,
+					      "put it into a file and name it in "
+					      "VM_LOGIN_PASSWORD_FILE (or prepare the image for "
+					      "an empty one)",
+					      s->w.password ? "the guest does not take the password"
+							    : "the guest asks for a password");
+			s->logged_in = true; /* tried, at least */
+			session_type_line(s, s->w.password);
+			typed_ns = clock_now();
+			break;
+		case SEEN_LOGIN:
+			if (strstr(s->text, "ncorrect"))
+				return failed(err, "check VM_LOGIN_USER and VM_LOGIN_PASSWORD_FILE",
+					      "the guest refuses the login");
+			break;
+		case SEEN_TEXT:
+			if (quiet && !shell_waits(s, typed_ns))
+				break;
+			s->logged_in = true;
+			if (session_prove_shell(s))
+				return true;
+			if (s->refused)
+				return session_refusal(s, err);
+			break;
+		default: break;
+		}
+	}
+	return failed(err, "vm console shows what it says", "no shell's prompt follows the login");
+}
+
+/* Until a prompt stands on the line, as far as is known (session_wishes.line). False: for so long
+ * none did; LAST is the last line then. */
+static bool await_line(struct session *s, char *last, size_t size)
+{
+	uint64_t end = clock_now() + BUSY_NS;
+
+	last[0] = '\0';
+	while (s->w.line && !session_over(s)) {
+		enum session_line is = s->w.line(s->w.arg, last, size);
+
+		if (is == LINE_PROMPT)
+			return true;
+		if (is == LINE_BUSY && clock_now() >= end)
+			return false;
+		(void)session_take(s, clock_now() + LOOK_NS);
+	}
+	return !s->w.line;
+}
+
+void session_await_prompt(struct session *s)
+{
+	char last[PROMPT_LINE];
+
+	(void)await_line(s, last, sizeof last);
+}
+
+static bool no_shell(const struct session *s, struct error *err)
+{
+	return failed(err, "vm status says how far the guest is; vm console shows the line",
+		      s->gone ? "the guest has ended"
+			      : "no login prompt and no shell on the serial console in time");
+}
+
+static bool busy(const char *last, bool interrupted, struct error *err)
+{
+	return error_set(
+		err, EXIT_NOT_READY,
+		interrupted ? "vm console shows it; --prompt TEXT if that is a shell's prompt"
+			    : "wait until it is done, or use --interrupt, which ends it by "
+			      "^C; --prompt TEXT if that is a shell's prompt",
+		"the console is busy%s: its last line is no prompt that is known: \"%s\"",
+		interrupted ? ", and ^C does not end what runs there" : ", and was left alone",
+		last);
+}
+
+/* Make sure that what is typed goes to a login or a shell. *INTERRUPTED: ^C was needed. */
+static bool get_line(struct session *s, bool *interrupted, struct error *err)
+{
+	char last[PROMPT_LINE];
+
+	*interrupted = false;
+	for (int i = 0; !await_line(s, last, sizeof last); i++) {
+		if (session_over(s))
+			return no_shell(s, err);
+		*interrupted = s->w.interrupt;
+		if (i > 0 && s->w.going_down)
+			return true;
+		if (i > 0 || !s->w.interrupt)
+			return busy(last, s->w.interrupt, err);
+		session_press(s, "\003", 1);
+	}
+	return true;
+}
+
+bool session_find_shell(struct session *s, struct error *err)
+{
+	bool interrupted;
+	unsigned silent = 0;
+	unsigned noisy = 0;
+
+	if (!get_line(s, &interrupted, err))
+		return false;
+	interrupted = interrupted && s->w.going_down;
+	while (!session_over(s)) {
+		session_forget(s);
+		/* ^U: a half-typed line of somebody's is not to be run by our return. */
+		session_press(s, interrupted ? "\003\r" : "\025\r", 2);
+		(void)session_take(s, clock_now() + SILENCE_NS);
+		bool quiet;
+		enum seen seen = await_prompt(s, &quiet);
+		bool whole = quiet && *session_last_line(s);
+
+		switch (seen) {
+		case SEEN_LOGIN: return log_in(s, err);
+		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
+		case SEEN_NOTHING: silent++; break;
+		case SEEN_TEXT:
+			if (session_prove_shell(s))
+				return true;
+			if (s->refused)
+				return session_refusal(s, err);
+			if (session_look(s) == SEEN_LOGIN)
+				return log_in(s, err);
+			if (session_look(s) == SEEN_PASSWORD)
+				continue;
+			break;
+		}
+		/* The kernel may have printed into the prompt: another one may be whole. */
+		noisy += !whole;
+		if (!whole && noisy < NOISY_MAX && !s->w.interrupt)
+			continue;
+		if (!s->w.going_down && (s->len > 0 || silent >= SILENT_MAX))
+			return failed(err, "vm console shows what runs there",
+				      "no shell answers behind the prompt on the console");
+		interrupted = s->w.going_down;
+	}
+	return no_shell(s, err);
+}

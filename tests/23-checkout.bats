@@ -1,0 +1,72 @@
+# What a checkout needs before anything is built: line ends that a shell takes, and every external
+# command in scripts/tools.
+load helpers
+
+@test "a checkout with core.autocrlf=true has the bytes of the repository" {
+    git clone -q --no-hardlinks -c core.autocrlf=true "$ROOT" "$T/windows"
+    # `i/` is what the repository has, `w/` the working tree.
+    run -0 git -C "$T/windows" ls-files --eol
+    assert_line --regexp '^i/lf +w/lf .*scripts/up$'
+    assert_line --regexp '^i/lf +w/lf .*images/mach-mini/build.sh$'
+    run -0 awk -F'[/ \t]+' '$2 != $4' <<<"$output"
+    refute_output
+}
+
+# A small repository with the checker and its table in it.
+repository() {
+    mkdir -p "$T/new/scripts"
+    cp "$ROOT"/scripts/{tools,check-tools} "$T/new/scripts"
+    cp "$ROOT/Dockerfile" "$T/new"
+    git -C "$T/new" init -q
+    cd "$T/new" || return
+    scripts/check-tools
+}
+
+@test "a newly used command without a row in scripts/tools is found, in every language" {
+    repository
+    { echo '@test "telnet" {' && cat; } >a.bats <<'END' # bats would take the line for a test of its own
+    run -0 talk -t 60 nosuchtelnet 127.0.0.1 :: eof
+    wait_until 5 timeout -k 1 10 env A="$b" nosuchwaited
+    bash -c 'true && nosuchquoted | cat'
+    cat >script <<END_OF_SCRIPT
+#!/bin/sh
+nosuchwritten
+END_OF_SCRIPT
+}
+END
+    cat >b.bash <<'END'
+wait_until() { local t=$1; shift; until "$@"; do sleep "$t"; done; }
+talk() { "$ROOT/tests/talk" "$@"; }
+own() { nosuchinner; }
+tool=(nosucharray --quiet)
+"${tool[@]}" && own
+END
+    printf '#!/bin/sh\nls | xargs -r -n 1 sh -c %s\n' "'nosuchxargs \"\$1\"'" >c
+    printf 'N := $(shell nosuchshell)\nall:\n\t@$(N) || { nosuchmake; }\n' >Makefile
+    printf 'import subprocess\nsubprocess.run(["nosuchpython", "-x"])\nw = ["nosuchlist"]\nsubprocess.Popen(w + [1])\n' >d.py
+    run -1 scripts/check-tools
+    for name in telnet waited quoted written array inner xargs shell make python list; do
+        assert_output --partial "nosuch$name is not in scripts/tools"
+    done
+    refute_line --regexp ': (talk|wait_until|own|tool) '
+    sed -n 's/.*: \(nosuch[a-z]*\) is.*/test \1 some-package/p' <<<"$output" >>scripts/tools
+    scripts/check-tools
+}
+
+@test "busybox, once used and in no table, is found when its row is taken away" {
+    repository
+    sed -i '/ busybox /d' scripts/tools
+    echo 'talk() { :; }' >b.bash
+    printf '@test "b" {\n    run -0 talk -t 60 busybox telnet 127.0.0.1 5555 :: eof\n}\n' >a.bats
+    run -1 scripts/check-tools
+    assert_output 'a.bats:2: busybox is not in scripts/tools; add a row: test busybox PACKAGE'
+}
+
+@test "what the guest tools use, the Dockerfile installs on both bases" {
+    repository
+    sed -i 's/ tar unzip / tar /; s/ xz-utils / /' Dockerfile
+    run -1 scripts/check-tools
+    assert_line "scripts/tools: unzip needs 'unzip', which the Dockerfile's \`apk add\` does not name"
+    assert_line "scripts/tools: xz needs 'xz-utils', which the Dockerfile's \`apt-get -qq install\` does not name"
+    assert_equal "${#lines[@]}" 2
+}

@@ -1,0 +1,211 @@
+/* test_clock.c - the time that deadlines are measured in, with a clock that the test holds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/timers.h"
+
+#define MS UINT64_C(1000000)
+#define S  UINT64_C(1000000000)
+
+static uint64_t hand;
+
+static uint64_t in_hand(void)
+{
+	return hand;
+}
+
+static int take_it(void **state)
+{
+	(void)state;
+	hand = 1000 * S;
+	clock_source(in_hand);
+	return 0;
+}
+
+static int give_back(void **state)
+{
+	(void)state;
+	clock_source(NULL);
+	return 0;
+}
+
+static void sleep_for(uint64_t wanted, uint64_t lasted)
+{
+	clock_sleeps(hand + wanted);
+	hand += lasted;
+}
+
+static void a_standstill_is_no_time(void **state)
+{
+	uint64_t before = clock_now();
+
+	(void)state;
+	sleep_for(250 * MS, 10 * S);
+	assert_true(clock_woke() == 9750 * MS);
+	assert_true(clock_now() - before == 250 * MS);
+	sleep_for(250 * MS, 5 * S);
+	assert_true(clock_woke() == 4750 * MS);
+	assert_true(clock_now() - before == 500 * MS);
+	assert_true(clock_monotonic(clock_now()) == hand);
+}
+
+static void a_busy_host_is_none_and_time_goes_on(void **state)
+{
+	uint64_t before = clock_now();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		sleep_for(250 * MS, 1200 * MS);
+		assert_true(clock_woke() == 0);
+	}
+	assert_true(clock_now() - before == 120 * S);
+	/* Later than that each time: the deadline comes, if late. */
+	before = clock_now();
+	for (int i = 0; i < 100; i++) {
+		sleep_for(250 * MS, 60 * S);
+		assert_true(clock_woke() > 0);
+	}
+	assert_true(clock_now() - before == 25 * S);
+}
+
+static void a_sleep_without_an_end_may_last(void **state)
+{
+	uint64_t before = clock_now();
+
+	(void)state;
+	clock_sleeps(0);
+	hand += 3600 * S;
+	assert_true(clock_woke() == 0);
+	assert_true(clock_now() - before == 3600 * S);
+	/* Nothing is left of a sleep that is over. */
+	hand += 3600 * S;
+	assert_true(clock_woke() == 0);
+}
+
+struct loop {
+	struct timers timers;
+	int epoll, pipe[2];
+};
+
+/* A loop that wakes at once, as something can always be read. */
+static void loop_make(struct loop *l)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	assert_true(timers_init(&l->timers));
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(pipe(l->pipe), 0);
+	assert_int_equal(write(l->pipe[1], "", 1), 1);
+	assert_int_equal(epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->pipe[0], &ev), 0);
+}
+
+static void loop_end(const struct loop *l)
+{
+	(void)close(l->epoll);
+	(void)close(l->pipe[0]);
+	(void)close(l->pipe[1]);
+	(void)close(l->timers.fd);
+}
+
+/* What timer went off when NS had passed while it slept; *STOOD of them in a standstill. */
+static int after(struct loop *l, uint64_t ns, uint64_t *stood)
+{
+	struct epoll_event ev;
+
+	/* The real descriptor would not go off by this clock. */
+	l->timers.armed = clock_monotonic(clock_now() + CLOCK_TICK_NS);
+	hand += ns;
+	assert_int_equal(timers_wait(&l->timers, l->epoll, &ev, 1, stood), 1);
+	l->timers.armed = 0;
+	return timers_due(&l->timers, clock_now());
+}
+
+static void timers_do_not_run_out_in_a_standstill(void **state)
+{
+	struct loop l;
+	uint64_t stood;
+	int ticks = 0;
+	int fired;
+
+	(void)state;
+	loop_make(&l);
+	timers_set(&l.timers, 3, clock_now() + 6 * S);
+	assert_int_equal(after(&l, 600 * S, &stood), -1);
+	assert_true(stood == 600 * S - CLOCK_TICK_NS);
+	assert_int_equal(after(&l, 10 * S, &stood), -1);
+	assert_true(stood == 10 * S - CLOCK_TICK_NS);
+	while ((fired = after(&l, CLOCK_TICK_NS, &stood)) < 0)
+		ticks++;
+	assert_int_equal(fired, 3);
+	assert_int_equal(ticks, 6 * S / CLOCK_TICK_NS - 3);
+	loop_end(&l);
+}
+
+/* The timer's own event may come rounds later: a freezer ends epoll_wait() by EINTR. */
+static void a_standstill_counts_once(void **state)
+{
+	uint64_t before = clock_now();
+	struct epoll_event ev;
+	struct loop l;
+	uint64_t stood;
+
+	(void)state;
+	loop_make(&l);
+	timers_set(&l.timers, 3, clock_now() + 60 * S);
+	hand += 10 * S;
+	assert_int_equal(timers_wait(&l.timers, l.epoll, &ev, 1, &stood), 1);
+	assert_true(stood == 10 * S - CLOCK_TICK_NS);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(timers_wait(&l.timers, l.epoll, &ev, 1, &stood), 1);
+		assert_true(stood == 0);
+	}
+	assert_true(clock_now() - before == CLOCK_TICK_NS);
+	assert_int_equal(timers_due(&l.timers, clock_now()), -1);
+	assert_true(l.timers.armed == hand + CLOCK_TICK_NS);
+	loop_end(&l);
+}
+
+static void a_timer_ticks_only_while_it_has_a_deadline(void **state)
+{
+	struct loop l;
+	uint64_t tick = hand + CLOCK_TICK_NS;
+
+	(void)state;
+	loop_make(&l);
+	assert_true(l.timers.armed == 0);
+	timers_set(&l.timers, 0, clock_now() + 60 * S);
+	assert_true(l.timers.armed == tick);
+	timers_set(&l.timers, 1, clock_now() + 100 * MS);
+	assert_true(l.timers.armed == hand + 100 * MS);
+	timers_set(&l.timers, 1, 0);
+	assert_true(l.timers.armed != 0);
+	timers_set(&l.timers, 0, 0);
+	assert_true(l.timers.armed == 0);
+	loop_end(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_standstill_is_no_time, take_it, give_back),
+		cmocka_unit_test_setup_teardown(a_busy_host_is_none_and_time_goes_on, take_it,
+						give_back),
+		cmocka_unit_test_setup_teardown(a_sleep_without_an_end_may_last, take_it,
+						give_back),
+		cmocka_unit_test_setup_teardown(timers_do_not_run_out_in_a_standstill, take_it,
+						give_back),
+		cmocka_unit_test_setup_teardown(a_standstill_counts_once, take_it, give_back),
+		cmocka_unit_test_setup_teardown(a_timer_ticks_only_while_it_has_a_deadline, take_it,
+						give_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,260 @@
+/* test_prompt.c - when a prompt stands on the serial line, with a clock that the test holds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "console/prompt.h"
+
+static struct prompt p;
+static uint64_t now;
+
+static int anew(void **state)
+{
+	(void)state;
+	memset(&p, 0, sizeof p);
+	now = 1000 * PROMPT_QUIET_NS;
+	return 0;
+}
+
+static void out(const char *text)
+{
+	prompt_output(&p, (const uint8_t *)text, strlen(text), now);
+}
+
+static void in(const char *text)
+{
+	prompt_input(&p, (const uint8_t *)text, strlen(text), now);
+}
+
+static bool stands_after_quiet(void)
+{
+	now += PROMPT_QUIET_NS;
+	return prompt_stands(&p, now);
+}
+
+static void prompts_of_logins_and_shells(void **state)
+{
+	static const char *const good[] = {"\nlinux login: ",
+					   "\r\n# ",
+					   "\r\nroot@hurd:~# ",
+					   "\r\nuser@hurd:/tmp$ ",
+					   "\r\nmachsh# ",
+					   "\033[H\033[J# ",
+					   "\r\n\033[1;32mroot\033[m# \033[6n",
+					   "\r\nPlease press Enter to activate this console. "};
+	static const char *const bad[] = {
+		"\r\n",		  "text",	 "\r\n> ",   "\r\npostgres=# ",
+		"\r\n#### ",	  "\r\n>>> ",	 "\r\n45% ", "\033[3;1Hroot@hurd:~# ",
+		"\r\nPassword: ", "\r\n# ls\r\n"};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		(void)anew(state);
+		out(good[i]);
+		assert_true(stands_after_quiet());
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		(void)anew(state);
+		out(bad[i]);
+		assert_false(stands_after_quiet());
+	}
+}
+
+static void a_shells_prompt_takes_quiet_and_a_logins_does_not(void **state)
+{
+	(void)state;
+	out("\r\n# ");
+	assert_false(prompt_stands(&p, now));
+	out("a comment in a file\r\n");
+	assert_false(stands_after_quiet());
+	out("\r\nlinux login: ");
+	assert_true(prompt_stands(&p, now));
+}
+
+static void what_a_kernel_prints_behind_it_changes_nothing(void **state)
+{
+	(void)state;
+	out("\r\n# ");
+	assert_true(stands_after_quiet());
+	out("[ 12.3] e1000: link is up\r\n[ 12.4] more\r\n");
+	assert_true(stands_after_quiet());
+	/* A login prompt in the same piece with it, once it is known. */
+	in("ls\r");
+	out("ls\r\n");
+	out("\r\nlinux login: ");
+	in("root\r");
+	assert_false(stands_after_quiet());
+	out("root\r\nlogged out\r\nlinux login: [ 20.0] sda: error\r\n");
+	assert_true(stands_after_quiet());
+}
+
+static void a_line_that_is_entered_ends_it(void **state)
+{
+	static const char *const entered[] = {"\r", "\n", "\003", "\004", "\032", "\022"};
+
+	for (size_t i = 0; i < sizeof entered / sizeof *entered; i++) {
+		(void)anew(state);
+		out("\r\n# ");
+		assert_true(stands_after_quiet());
+		in("cat >busy");
+		out("cat >busy");
+		assert_true(stands_after_quiet());
+		in(entered[i]);
+		out("\r\n");
+		assert_false(stands_after_quiet());
+	}
+}
+
+static void an_echo_is_no_prompt(void **state)
+{
+	(void)state;
+	out("\r\n# ");
+	in("cat >busy\r");
+	out("cat >busy\r\n");
+	in("foo# ");
+	out("foo# ");
+	assert_false(stands_after_quiet());
+	in("\r");
+	out("\r\n");
+	assert_false(stands_after_quiet());
+	in("\003");
+	out("^C\r\n# ");
+	assert_true(stands_after_quiet());
+}
+
+/* As scripts type: at once. */
+static void what_is_typed_before_the_quiet_does_not_hide_a_prompt(void **state)
+{
+	(void)state;
+	out("\r\nmachsh# ");
+	in("echo half");
+	out("echo half");
+	assert_true(stands_after_quiet());
+	in("\r");
+	assert_false(stands_after_quiet());
+
+	out("\r\n# "); /* a program's, which goes on */
+	in("x");
+	out("x of a longer line");
+	assert_false(stands_after_quiet());
+	(void)anew(state);
+	out("\r\n# ");
+	in("xyz");
+	out("\r\n");
+	assert_false(stands_after_quiet());
+}
+
+static void a_terminals_answer_is_not_typed(void **state)
+{
+	(void)state;
+	in("ls\r");
+	out("\r\n# \033[6n");
+	in("\033[24;3R");
+	assert_true(stands_after_quiet());
+	in("\033[A");
+	assert_true(stands_after_quiet());
+	in("\033\r");
+	assert_false(stands_after_quiet());
+}
+
+static void an_editor_is_left_alone(void **state)
+{
+	(void)state;
+	out("\r\n# ");
+	in("vi busy\r");
+	out("vi busy\r\n\033[?1049h\033[1;1H\033[J\033[2;1H~\033[3;1H~\033[24;1H- busy 1/1 "
+	    "\033[1;1H");
+	assert_false(stands_after_quiet());
+	in("iroot# \033");
+	out("root# \033[1;6H");
+	assert_false(stands_after_quiet());
+	in(":q!\r");
+	out("\033[24;1H\033[K\033[?10");
+	out("49l# \033[6n");
+	assert_true(stands_after_quiet());
+}
+
+static void prompts_that_are_told(void **state)
+{
+	(void)state;
+	out("\r\nodd prompt: ");
+	assert_false(stands_after_quiet());
+	prompt_learn(&p, "odd prompt: ");
+	assert_true(stands_after_quiet());
+	for (int i = 0; i < PROMPT_KNOWN; i++) {
+		char text[] = "0 more: ";
+
+		text[0] = (char)('0' + i);
+		prompt_learn(&p, text);
+	}
+	in("\r");
+	out("\r\nodd prompt: ");
+	assert_false(stands_after_quiet());
+	out("\r\n3 more: ");
+	assert_true(stands_after_quiet());
+}
+
+static void other_moments(void **state)
+{
+	(void)state;
+	assert_false(p.ever);
+	out("\r\n# ");
+	assert_true(stands_after_quiet());
+	assert_true(p.ever);
+	prompt_reset(&p);
+	assert_false(stands_after_quiet());
+	assert_false(p.ever);
+	prompt_login(&p);
+	assert_true(stands_after_quiet());
+	prompt_loaded(&p, PROMPT_NONE, now);
+	assert_false(stands_after_quiet());
+	prompt_loaded(&p, PROMPT_STANDS, now);
+	assert_true(prompt_stands(&p, now));
+}
+
+/* Saved within the quiet behind it: what the guest prints after the loading tells. */
+static void a_prompt_that_is_not_proven_yet(void **state)
+{
+	(void)state;
+	out("\r\nbuilding");
+	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
+	out("\r\n# ");
+	assert_int_equal(prompt_state(&p, now), PROMPT_MAYBE);
+	assert_int_equal(prompt_state(&p, now - 1), PROMPT_MAYBE); /* it came behind that moment */
+	prompt_loaded(&p, PROMPT_MAYBE, now);
+	assert_false(prompt_stands(&p, now));
+	assert_true(stands_after_quiet());
+	assert_int_equal(prompt_state(&p, now), PROMPT_STANDS);
+	prompt_loaded(&p, PROMPT_MAYBE, now);
+	out("a comment in a file\r\n");
+	assert_false(stands_after_quiet());
+	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
+
+	for (int i = PROMPT_NONE; i <= PROMPT_STANDS; i++)
+		assert_int_equal(prompt_state_named(prompt_state_name((enum prompt_state)i)), i);
+	assert_int_equal(prompt_state_named(NULL), PROMPT_NONE);
+	assert_int_equal(prompt_state_named("other"), PROMPT_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(prompts_of_logins_and_shells, anew),
+		cmocka_unit_test_setup(a_shells_prompt_takes_quiet_and_a_logins_does_not, anew),
+		cmocka_unit_test_setup(what_a_kernel_prints_behind_it_changes_nothing, anew),
+		cmocka_unit_test_setup(a_line_that_is_entered_ends_it, anew),
+		cmocka_unit_test_setup(an_echo_is_no_prompt, anew),
+		cmocka_unit_test_setup(what_is_typed_before_the_quiet_does_not_hide_a_prompt, anew),
+		cmocka_unit_test_setup(a_terminals_answer_is_not_typed, anew),
+		cmocka_unit_test_setup(an_editor_is_left_alone, anew),
+		cmocka_unit_test_setup(prompts_that_are_told, anew),
+		cmocka_unit_test_setup(other_moments, anew),
+		cmocka_unit_test_setup(a_prompt_that_is_not_proven_yet, anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
