@@ -144,7 +144,7 @@ health_says() {
     sleep 17
     docker unpause "$C"
     wait_until 10 logs_have "$C" 'everything here stood still for '
-    docker exec "$C" vm expect --from start --timeout 60 login
+    docker exec "$C" vm expect --from start --timeout $((60 * PATIENCE)) login
     docker exec "$C" vm send root --enter 'echo all-is-well' --enter
     run -0 docker exec "$C" vm wait --timeout $((10 * PATIENCE))
     refute logs_have "$C" 'VM_BOOT_TIMEOUT=15: the guest is not ready'

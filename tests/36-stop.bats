@@ -57,7 +57,7 @@ assert_clean() {
 
 @test "a guest that ignores its button is halted on the serial console within the budget" {
     PORT=$(free_port)
-    host_vm SERIAL_PORT="$PORT" VM_STOP_TIMEOUT=9
+    host_vm SERIAL_PORT="$PORT" VM_STOP_TIMEOUT=$((9 * PATIENCE))
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec 'acpi off'
     kill -TERM "$VM_PID"

@@ -35,7 +35,7 @@ printed() {
 
 @test "vm expect that is stopped for a while: its time is over, not the guest" {
     start_guest SERIAL_SCROLLBACK=16
-    "${ENV[@]}" "$VM" expect --timeout 60 '^this comes$' >"$T/seen" 2>&1 3>&- &
+    "${ENV[@]}" "$VM" expect --timeout $((60 * PATIENCE)) '^this comes$' >"$T/seen" 2>&1 3>&- &
     PIDS+=("$!")
     pid=$!
     wait_until 30 console_is clients 1
@@ -65,7 +65,7 @@ printed() {
 
 @test "a connection that was dropped is called that, and the guest has not ended" {
     start_guest SERIAL_SCROLLBACK=4
-    "${ENV[@]}" "$VM" expect --timeout 300 '^never$' >"$T/seen" 2>&1 3>&- &
+    "${ENV[@]}" "$VM" expect --timeout $((300 * PATIENCE)) '^never$' >"$T/seen" 2>&1 3>&- &
     PIDS+=("$!")
     pid=$!
     wait_until 30 console_is clients 1

@@ -159,7 +159,7 @@ linux() {
     run vm expect --timeout 1 'module [0-9]+: machsh'
     assert_failure 1
     assert_output --partial 'not in time'
-    vm expect --timeout 60 '^Welcome, (demo|root)\.' >"$T/expected" 3>&- &
+    vm expect --timeout $((60 * PATIENCE)) '^Welcome, (demo|root)\.' >"$T/expected" 3>&- &
     waiter=$!
     PIDS+=("$waiter")
     wait_until 10 bash -c "[ \$($(printf '%q ' "${ENV[@]}") $VM status --json | jq .console.clients) -ge 1 ]"

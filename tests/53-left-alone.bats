@@ -129,11 +129,11 @@ assert_between() {
     # While a command runs, and right behind its end: the prompt comes after the loading.
     vm send "sleep 1; echo go''ne" --enter
     vm snapshot save running
-    vm expect --timeout 30 gone
+    vm expect --timeout $((30 * PATIENCE)) gone
     vm snapshot save gone
     for name in running gone running; do
         vm snapshot load "$name"
-        [ "$name" = gone ] || vm expect --from start --timeout 30 'gone'
+        [ "$name" = gone ] || vm expect --from start --timeout $((30 * PATIENCE)) 'gone'
         run -0 vm exec --stay echo x
         assert_output x
     done
@@ -247,7 +247,7 @@ dash_and() {
 }
 
 @test "powering off on the console: the guest's other words, and a shell that knows none" {
-    linux VM_STOP_LADDER=serial VM_STOP_TIMEOUT=60
+    linux VM_STOP_LADDER=serial VM_STOP_TIMEOUT=$((60 * PATIENCE))
     dash_and 'rm -f /bin/poweroff /bin/halt
         printf "#!/bin/sh\n[ \"\$1\" = -P ] && exec busybox poweroff\nexit 1\n" >/bin/shutdown
         chmod 755 /bin/shutdown'
@@ -255,7 +255,7 @@ dash_and() {
     host_vm_exit
     assert_equal "$STATUS" 0
 
-    linux VM_STOP_LADDER=serial VM_STOP_TIMEOUT=60
+    linux VM_STOP_LADDER=serial VM_STOP_TIMEOUT=$((60 * PATIENCE))
     dash_and 'rm -f /bin/poweroff /bin/halt /bin/shutdown'
     vm stop || :
     host_vm_exit

@@ -12,7 +12,7 @@ linux() {
 linux_ssh() {
     SSH=$(free_port)
     linux QEMU_HOSTFWDS="tcp:$SSH:22"
-    vm wait --for ssh --timeout 60
+    vm wait --for ssh --timeout $((60 * PATIENCE))
 }
 
 in_guest() {

@@ -13,7 +13,7 @@ linux_container() {
     container "$name" "${SAFE[@]}" -v "$T/images:/opt/hurd-image" -v "$T/share:/share" \
         -e VM_GUEST=linux -e QEMU_RAM=512 "$@"
     container_ready "$C" 180
-    docker exec "$C" vm wait --for ssh --timeout 300
+    docker exec "$C" vm wait --for ssh --timeout $((300 * PATIENCE))
 }
 
 in_guest() {

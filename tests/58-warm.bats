@@ -44,7 +44,7 @@ linux() {
     chmod 666 "$T/linux.qcow2"
     SSH=${SSH:-$(free_port)}
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" QEMU_HOSTFWDS="tcp:$SSH:22" "$@"
-    run -0 vm wait ${FOR:+--for "$FOR"} --timeout 120
+    run -0 vm wait ${FOR:+--for "$FOR"} --timeout $((120 * PATIENCE))
 }
 
 @test "the first start saves its state, later ones resume it: no boot, and the shell answers" {

@@ -166,7 +166,7 @@ END
     said 'a guest that stands in a debugger cannot be suspended'
     said 'stopping: ACPI power button'
 
-    sector IDLE VM_READY=login VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=3
+    sector IDLE VM_READY=login VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=$((30 * PATIENCE))
     wait_until 30 vm health
     run -0 vm stop
     host_vm_exit

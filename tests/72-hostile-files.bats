@@ -119,7 +119,7 @@ END
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" \
         VM_SSH_KEY="$GUESTS/linux-key" QEMU_HOSTFWDS="tcp:$SSH:22"
     vm wait --timeout $((90 * PATIENCE))
-    vm wait --for ssh --timeout 60
+    vm wait --for ssh --timeout $((60 * PATIENCE))
     vm exec --via ssh "mkdir -p /root/real/d /root/one /root/two/tree; cd /root/real; echo x >suid; chmod 6755 suid; chown 1:1 suid
         mknod kvm c 10 232; mkfifo fifo; echo good >d/good; ln d/good hard
         ln -s $T/outside /root/one/tree; echo evil >/root/two/tree/file"
