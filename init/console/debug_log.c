@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/loop.h"
 #include "base/log.h"
-#include "pid1/supervisor.h"
 
 /* What a pipe holds at most (/proc/sys/fs/pipe-max-size), in pieces of our buffer. */
 #define DRAIN_READS 16
 
-void debug_log_open(struct debug_log *l, const struct settings *s, int epoll)
+void debug_log_open(struct debug_log *l, const struct settings *s, int epoll, uint8_t ref_type)
 {
 	l->file = (struct log_file){.s = s,
 				    .name = "guest-errors.log",
@@ -22,6 +22,7 @@ void debug_log_open(struct debug_log *l, const struct settings *s, int epoll)
 				    .fd = -1};
 	l->pipe = -1;
 	l->epoll = epoll;
+	l->ref_type = ref_type;
 	debug_log_reopen(l);
 }
 
@@ -35,7 +36,7 @@ void debug_log_attach(struct debug_log *l, int pipe)
 	l->pipe = pipe;
 	l->fault = l->latest = (struct fault_text){0};
 	if (pipe >= 0)
-		(void)loop_add(l->epoll, pipe, EPOLLIN, (struct loop_ref){.type = REF_DEBUG});
+		(void)loop_add(l->epoll, pipe, EPOLLIN, (struct loop_ref){.type = l->ref_type});
 }
 
 /* One line, N bytes. The firmware's fault is none of the guest's, and does not take its place when
@@ -134,4 +135,9 @@ void debug_log_close(struct debug_log *l)
 {
 	debug_log_detach(l);
 	fd_close(&l->file.fd);
+}
+
+void debug_log_forget_fault(struct debug_log *l)
+{
+	l->fault = (struct fault_text){0};
 }

@@ -17,7 +17,8 @@
 
 struct debug_log {
 	struct log_file file;
-	int pipe; /* our end, not blocking; -1: none */
+	uint8_t ref_type; /* loop_ref.type of its pipe */
+	int pipe;	  /* our end, not blocking; -1: none */
 	int epoll;
 	size_t held; /* bytes of BUF: a line that has no end yet */
 	bool told;   /* that the oldest is dropped */
@@ -27,10 +28,10 @@ struct debug_log {
 	uint8_t buf[65536];
 };
 
-/* Begin: the file, when S wants one. S is kept. */
-void debug_log_open(struct debug_log *l, const struct settings *s, int epoll);
+/* Begin: the file, when S wants one. S is kept. Its pipe is REF_TYPE in the loop of EPOLL. */
+void debug_log_open(struct debug_log *l, const struct settings *s, int epoll, uint8_t ref_type);
 
-/* A new QEMU writes to the other end of PIPE, which becomes L's: REF_DEBUG in the loop. */
+/* A new QEMU writes to the other end of PIPE, which becomes L's. */
 void debug_log_attach(struct debug_log *l, int pipe);
 
 /* The pipe is readable: take some of it, so that others get their turn. */
@@ -41,6 +42,9 @@ void debug_log_drain(struct debug_log *l);
 
 /* QEMU has ended: take the rest, and close the pipe. */
 void debug_log_detach(struct debug_log *l);
+
+/* The fault that the log has told of is somebody's business no longer. */
+void debug_log_forget_fault(struct debug_log *l);
 
 /* SIGHUP: open the file again. */
 void debug_log_reopen(struct debug_log *l);

@@ -68,7 +68,8 @@ struct relay_config {
 	relay_typed *typed; /* may be NULL */
 	relay_break *on_break;
 	relay_admit *admit; /* NULL: everybody */
-	void *arg;
+	void *admit_arg;
+	void *arg; /* of the others */
 };
 
 #define RELAY_PASSWORD 127

@@ -14,7 +14,7 @@ static void newcomer(struct relay *r, int fd, unsigned slot)
 {
 	const struct relay_config *c = &r->config;
 
-	if (slot != SLOT_UNIX && c->admit && !c->admit(c->ref_index, fd, c->arg)) {
+	if (slot != SLOT_UNIX && c->admit && !c->admit(c->ref_index, fd, c->admit_arg)) {
 		(void)close(fd);
 		return;
 	}

@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "config/guest_profile.h"
-#include "pid1/supervisor.h"
+#include "pid1/control.h"
+#include "pid1/env.h"
+#include "pid1/helper.h"
 #include "proto/ssh.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -20,90 +22,99 @@
 #define TRIES	 10
 #define BUSY_S	 "20"
 
-static const char *set_command(const struct supervisor *v)
+static const char *set_command(const struct clock_sync *c)
 {
-	return profile_of((enum guest)v->plan->s.guest)->set_clock;
+	return profile_of((enum guest)c->env->plan->s.guest)->set_clock;
 }
 
 /* The command for NOW and LATE seconds more. */
-static void command_for(const struct supervisor *v, int late, char out[64])
+static void command_for(const struct clock_sync *c, int late, char out[64])
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)snprintf(out, 64, "%s@%lld", set_command(v),
+	(void)snprintf(out, 64, "%s@%lld", set_command(c),
 		       (long long)now.tv_sec + (now.tv_nsec >= 500000000) + late);
 }
 
-static void is_set(struct supervisor *v)
+static void is_set(struct clock_sync *c)
 {
-	v->clock.due = false;
-	timers_set(&v->timers, TIMER_CLOCK, 0);
+	c->due = false;
+	env_timer(c->env, TIMER_CLOCK, 0);
 	log_info("the guest's clock is set");
 }
 
-static void on_clock(struct supervisor *v, int status, const char *line)
+static void on_clock(void *arg, int status, const char *line)
 {
+	struct clock_sync *c = arg;
+
 	(void)line;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		is_set(v);
+		is_set(c);
 		return;
 	}
-	v->clock.due = true;
-	if (++v->clock.tries < TRIES) {
-		timers_set(&v->timers, TIMER_CLOCK, clock_now() + AGAIN_NS);
-		if (v->clock.tries > 1)
+	c->due = true;
+	if (++c->tries < TRIES) {
+		env_timer(c->env, TIMER_CLOCK, clock_now() + AGAIN_NS);
+		if (c->tries > 1)
 			return;
 	}
 	log_warning("the guest's clock could not be set%s: it stands where the state was saved",
-		    v->clock.tries < TRIES ? " yet" : "");
+		    c->tries < TRIES ? " yet" : "");
 }
 
-void clock_ready(struct supervisor *v)
+void clock_init(struct clock_sync *c, const struct env *env)
 {
-	v->clock = (struct guest_clock){.due = v->save.resumed && set_command(v)};
-	timers_set(&v->timers, TIMER_CLOCK, v->clock.due ? clock_now() + FIRST_NS : 0);
+	*c = (struct clock_sync){.env = env};
 }
 
-void clock_timer(struct supervisor *v)
+void clock_ready(struct clock_sync *c)
+{
+	c->due = c->env->life->resumed && set_command(c);
+	c->tries = 0;
+	env_timer(c->env, TIMER_CLOCK, c->due ? clock_now() + FIRST_NS : 0);
+}
+
+void clock_timer(struct clock_sync *c)
 {
 	char command[64];
 	struct error err = {0};
 	char *argv[] = {
 		(char *)"vm",	(char *)"exec", (char *)"--via", (char *)"ssh", (char *)"--timeout",
 		(char *)BUSY_S, (char *)"--",	command,	 NULL};
-	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+	struct child child = {
+		.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
 
-	if (v->state != VM_RUNNING || !v->clock.due)
+	if (c->env->life->phase != LIFE_RUNNING || !c->due)
 		return;
-	if (!ssh_possible(&v->plan->s)) {
+	if (!ssh_possible(&c->env->plan->s)) {
 		log_info(
 			"the guest's clock stands where the state was saved: the first vm exec of "
 			"root's sets it (by itself nothing is typed on the console; with a key for "
 			"ssh it would be set by that)");
 		return;
 	}
-	command_for(v, 1, command);
-	v->clock.due = false; /* its own vm exec need not do it, too */
-	if (!helper_start(v, HELPER_CLOCK, "clock", &c, on_clock, &err)) {
-		v->clock.due = true;
+	command_for(c, 1, command);
+	c->due = false; /* its own vm exec need not do it, too */
+	if (!helper_start(c->env->helpers, HELPER_CLOCK, "clock", &child, on_clock, c, &err)) {
+		c->due = true;
 		error_report(&err);
 	}
 }
 
-void clock_request(struct supervisor *v, struct control *c, int slot, const char *arg)
+void clock_request(struct clock_sync *c, int slot, const char *arg)
 {
 	char line[80];
 	int n = 0;
 
-	if (strcmp(arg, "set") == 0 && v->clock.due) {
-		is_set(v);
-	} else if (!arg[0] && v->clock.due) {
-		command_for(v, 0, line);
+	if (strcmp(arg, "set") == 0 && c->due) {
+		is_set(c);
+	} else if (!arg[0] && c->due) {
+		command_for(c, 0, line);
 		n = (int)strlen(line);
 		line[n++] = '\n';
 		/* The line is its own for now. */
-		timers_set(&v->timers, TIMER_CLOCK, clock_now() + AGAIN_NS);
+		env_timer(c->env, TIMER_CLOCK, clock_now() + AGAIN_NS);
 	}
-	control_answer(c, slot, EXIT_CLEAN, line, (size_t)n);
+	control_answer(c->env->control, slot, EXIT_CLEAN, line, (size_t)n);
 }

@@ -11,21 +11,23 @@
 
 #include <stdbool.h>
 
-struct supervisor;
-struct control;
+struct env;
 
-struct guest_clock {
+struct clock_sync {
+	const struct env *env;
 	bool due; /* it stands where the state was saved */
 	int tries;
 };
 
+void clock_init(struct clock_sync *c, const struct env *env);
+
 /* The guest is ready; after a boot there is nothing to do. */
-void clock_ready(struct supervisor *v);
+void clock_ready(struct clock_sync *c);
 /* TIMER_CLOCK: nobody else has set it. */
-void clock_timer(struct supervisor *v);
+void clock_timer(struct clock_sync *c);
 
 /* On the control socket. `clock`: the command to be run, with the time of now, or nothing; `clock
  * set`: it was run. */
-void clock_request(struct supervisor *v, struct control *c, int slot, const char *arg);
+void clock_request(struct clock_sync *c, int slot, const char *arg);
 
 #endif

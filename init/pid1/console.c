@@ -20,7 +20,7 @@
 #include "host/child.h"
 #include "host/listen.h"
 #include "host/terminal.h"
-#include "pid1/supervisor.h"
+#include "pid1/guard.h"
 
 #define CONSOLE_CLIENTS	   64
 #define RING_LEAST	   4096
@@ -33,17 +33,17 @@
 
 static void on_serial(const uint8_t *buf, size_t n, void *arg)
 {
-	struct supervisor *v = arg;
+	struct consoles *c = arg;
 
-	console_log_write(&v->consoles.log, buf, n, v->spawned_ns);
-	supervisor_on_serial(v, buf, n);
+	console_log_write(&c->log, buf, n, c->env->life->spawned_ns);
+	post(c->env, NOTICE_SERIAL, .data = buf, .size = n);
 }
 
 static void on_typed(const uint8_t *buf, size_t n, void *arg)
 {
-	struct supervisor *v = arg;
+	struct consoles *c = arg;
 
-	prompt_input(&v->prompt, buf, n, clock_now());
+	prompt_input(c->env->prompt, buf, n, clock_now());
 }
 
 static void on_break(void *arg)
@@ -51,9 +51,9 @@ static void on_break(void *arg)
 	consoles_break(arg);
 }
 
-bool consoles_break(struct supervisor *v)
+bool consoles_break(const struct consoles *c)
 {
-	return qmp_send(&v->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
+	return qmp_send(c->env->qmp, "chardev-send-break", "{\"id\":\"serial\"}", NULL, NULL);
 }
 
 /* ---- listeners --------------------------------------------------------------------------- */
@@ -69,9 +69,9 @@ static bool listen_on(const struct settings *s, long port, const char *setting, 
 	return *fd >= 0;
 }
 
-static bool open_serial(struct supervisor *v, struct error *err)
+static bool open_serial(struct consoles *c, struct guard *guard, struct error *err)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &c->env->plan->s;
 	char path[RUN_PATH_MAX];
 	_cleanup_fd_ int telnet = -1;
 	_cleanup_fd_ int raw = -1;
@@ -91,7 +91,7 @@ static bool open_serial(struct supervisor *v, struct error *err)
 		.name = "serial console",
 		.ref_type = REF_RELAY,
 		.ref_index = RELAY_SERIAL,
-		.epoll = v->epoll,
+		.epoll = c->env->epoll,
 		.ring_size = replay ? ring : RING_NO_REPLAY,
 		.replay_size = replay,
 		.clients_max = CONSOLE_CLIENTS,
@@ -107,21 +107,22 @@ static bool open_serial(struct supervisor *v, struct error *err)
 		.log_clients = s->log_clients,
 		.unix_listener = fd_take(&local),
 		.read_only = s->serial_readonly,
-		.password = v->plan->serial_password,
+		.password = c->env->plan->serial_password,
 		.observe = on_serial,
 		.typed = on_typed,
 		.on_break = on_break,
 		.admit = guard_admits_to_relay,
-		.arg = v,
+		.admit_arg = guard,
+		.arg = c,
 	};
 
-	v->relays[RELAY_SERIAL] = relay_new(&config, err);
-	return v->relays[RELAY_SERIAL] != NULL;
+	c->relays[RELAY_SERIAL] = relay_new(&config, err);
+	return c->relays[RELAY_SERIAL] != NULL;
 }
 
-static bool open_monitor(struct supervisor *v, struct error *err)
+static bool open_monitor(struct consoles *c, struct guard *guard, struct error *err)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &c->env->plan->s;
 	int telnet;
 
 	if (!listen_on(s, s->monitor_port, "MONITOR_PORT", &telnet, err))
@@ -130,7 +131,7 @@ static bool open_monitor(struct supervisor *v, struct error *err)
 		.name = "monitor",
 		.ref_type = REF_RELAY,
 		.ref_index = RELAY_MONITOR,
-		.epoll = v->epoll,
+		.epoll = c->env->epoll,
 		.ring_size = MONITOR_SCROLLBACK,
 		.replay_size = MONITOR_SCROLLBACK,
 		.replay_last_line = true,
@@ -143,13 +144,14 @@ static bool open_monitor(struct supervisor *v, struct error *err)
 		.unix_listener = -1,
 		.log_clients = s->log_clients,
 		.clear_line = true,
-		.password = v->plan->monitor_password,
+		.password = c->env->plan->monitor_password,
 		.admit = guard_admits_to_relay,
-		.arg = v,
+		.admit_arg = guard,
+		.arg = c,
 	};
 
-	v->relays[RELAY_MONITOR] = relay_new(&config, err);
-	return v->relays[RELAY_MONITOR] != NULL;
+	c->relays[RELAY_MONITOR] = relay_new(&config, err);
+	return c->relays[RELAY_MONITOR] != NULL;
 }
 
 /* ---- the own terminal -------------------------------------------------------------------- */
@@ -161,7 +163,7 @@ static bool terminal_wanted(const struct settings *s)
 }
 
 /* Log lines for the terminal go through the child from now on, if there is a pipe for them. */
-static void divert_log(struct supervisor *v)
+static void divert_log(struct consoles *c)
 {
 	int fds[2];
 
@@ -169,64 +171,64 @@ static void divert_log(struct supervisor *v)
 	    pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
 		return;
 	log_through(fds[1]);
-	v->consoles.log_lines = fds[0];
+	c->log_lines = fds[0];
 }
 
 /* The child is gone: the terminal is as it was, and log lines go there directly, first those that
  * it has not printed. */
-static void take_terminal_back(struct supervisor *v)
+static void take_terminal_back(struct consoles *c)
 {
 	char buf[1024];
 	ssize_t n;
 
-	v->consoles.terminal = 0;
+	c->terminal = 0;
 	terminal_restore();
 	log_through(-1);
-	while (v->consoles.log_lines >= 0 && (n = read(v->consoles.log_lines, buf, sizeof buf)) > 0)
+	while (c->log_lines >= 0 && (n = read(c->log_lines, buf, sizeof buf)) > 0)
 		(void)write_all(STDERR_FILENO, buf, (size_t)n);
-	fd_close(&v->consoles.log_lines);
+	fd_close(&c->log_lines);
 }
 
-static void start_terminal(struct supervisor *v)
+static void start_terminal(struct consoles *c)
 {
 	char run_dir[RUN_PATH_MAX];
 	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL, NULL};
 	char *envp[] = {run_dir, NULL};
-	struct child c = {.path = "/proc/self/exe",
-			  .argv = argv,
-			  .envp = envp,
-			  .fds = {{0, 0}, {1, 1}, {2, 2}},
-			  .fd_count = 3};
+	struct child child = {.path = "/proc/self/exe",
+			      .argv = argv,
+			      .envp = envp,
+			      .fds = {{0, 0}, {1, 1}, {2, 2}},
+			      .fd_count = 3};
 	struct error err = {0};
 
-	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", v->plan->s.run_dir);
+	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", c->env->plan->s.run_dir);
 	if (terminal_remember(STDIN_FILENO)) {
-		divert_log(v);
+		divert_log(c);
 		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
 	}
-	if (v->consoles.log_lines >= 0) {
+	if (c->log_lines >= 0) {
 		argv[3] = (char *)"--log";
-		c.fds[c.fd_count++] = (struct child_fd){v->consoles.log_lines, CONSOLE_LOG_FD};
+		child.fds[child.fd_count++] = (struct child_fd){c->log_lines, CONSOLE_LOG_FD};
 	}
-	v->consoles.terminal = child_start(&c, NULL, &err);
-	if (v->consoles.terminal > 0)
+	c->terminal = child_start(&child, NULL, &err);
+	if (c->terminal > 0)
 		return;
-	take_terminal_back(v);
+	take_terminal_back(c);
 	log_warning("this terminal does not become the serial console: %s", err.message);
 }
 
-bool consoles_reaped(struct supervisor *v, pid_t pid)
+bool consoles_reaped(struct consoles *c, pid_t pid)
 {
-	if (v->consoles.terminal != pid)
+	if (c->terminal != pid)
 		return false;
-	take_terminal_back(v);
+	take_terminal_back(c);
 	return true;
 }
 
 /* The child has seen the end of the console: it prints what it has and goes. */
-static void wait_for_terminal(struct supervisor *v)
+static void wait_for_terminal(struct consoles *c)
 {
-	pid_t pid = v->consoles.terminal;
+	pid_t pid = c->terminal;
 
 	if (pid <= 0)
 		return;
@@ -235,51 +237,57 @@ static void wait_for_terminal(struct supervisor *v)
 
 	if (fd < 0 || poll(&p, 1, LAST_WORDS_MS) <= 0)
 		(void)kill(pid, SIGKILL);
-	take_terminal_back(v);
+	take_terminal_back(c);
 }
 
 /* ---- all of them ------------------------------------------------------------------------- */
 
-bool consoles_open(struct supervisor *v, struct error *err)
+void consoles_init(struct consoles *c, struct env *env)
 {
-	const struct settings *s = &v->plan->s;
+	*c = (struct consoles){.env = env};
+	env->relays = c->relays;
+}
+
+bool consoles_open(struct consoles *c, struct guard *guard, struct error *err)
+{
+	const struct settings *s = &c->env->plan->s;
 	bool terminal = terminal_wanted(s);
 
-	v->consoles.log_lines = -1;
-	console_log_open(&v->consoles.log, s, !terminal);
-	if (!open_serial(v, err) || !open_monitor(v, err))
+	c->log_lines = -1;
+	console_log_open(&c->log, s, !terminal);
+	if (!open_serial(c, guard, err) || !open_monitor(c, guard, err))
 		return false;
 	if (terminal)
-		start_terminal(v);
+		start_terminal(c);
 	return true;
 }
 
-void consoles_reopen_logs(struct supervisor *v)
+void consoles_reopen_logs(struct consoles *c)
 {
-	console_log_reopen(&v->consoles.log);
+	console_log_reopen(&c->log);
 }
 
-void consoles_close(struct supervisor *v)
+void consoles_close(struct consoles *c)
 {
 	char path[RUN_PATH_MAX];
 
 	for (int i = 0; i < RELAY_COUNT; i++) {
-		relay_free(v->relays[i]);
-		v->relays[i] = NULL;
+		relay_free(c->relays[i]);
+		c->relays[i] = NULL;
 	}
-	console_log_close(&v->consoles.log);
-	(void)unlink(run_path(&v->plan->s, "console.sock", path));
-	wait_for_terminal(v);
+	console_log_close(&c->log);
+	(void)unlink(run_path(&c->env->plan->s, "console.sock", path));
+	wait_for_terminal(c);
 }
 
-const char *consoles_json(const struct supervisor *v, char *buf, size_t size)
+const char *consoles_json(const struct consoles *c, char *buf, size_t size)
 {
-	const struct console_log *l = &v->consoles.log;
+	const struct console_log *l = &c->log;
 	struct relay_stats serial;
 	struct relay_stats monitor;
 
-	relay_stats(v->relays[RELAY_SERIAL], &serial);
-	relay_stats(v->relays[RELAY_MONITOR], &monitor);
+	relay_stats(c->relays[RELAY_SERIAL], &serial);
+	relay_stats(c->relays[RELAY_MONITOR], &monitor);
 	(void)snprintf(buf, size,
 		       "{\"bytes\":%llu,\"clients\":%zu,\"half_closed\":%zu,\"accepted\":%llu,"
 		       "\"dropped\":%llu,\"evicted\":%llu,"

@@ -9,10 +9,13 @@
 
 #include "base/error.h"
 #include "console/console_log.h"
+#include "pid1/env.h"
 
-struct supervisor;
+struct guard;
 
 struct consoles {
+	const struct env *env;
+	struct relay *relays[RELAY_COUNT];
 	struct console_log log;
 	pid_t terminal; /* `vm console` on our own terminal; 0: none */
 	int log_lines;	/* what of our log it has not read; -1: none */
@@ -21,25 +24,29 @@ struct consoles {
 /* Where `vm console --own --log` finds our log lines: it alone knows where the guest's end. */
 #define CONSOLE_LOG_FD 3
 
-/* Set up both relays with their listeners, the logs, and the own terminal. */
-bool consoles_open(struct supervisor *v, struct error *err);
+/* ENV gets the relays, all of them NULL as yet. */
+void consoles_init(struct consoles *c, struct env *env);
+
+/* Set up both relays with their listeners, whose clients GUARD admits, the logs, and the own
+ * terminal. What comes on the serial line is posted as NOTICE_SERIAL. */
+bool consoles_open(struct consoles *c, struct guard *guard, struct error *err);
 
 /* SIGHUP: open the logs again. */
-void consoles_reopen_logs(struct supervisor *v);
+void consoles_reopen_logs(struct consoles *c);
 
 /* PID has ended. Returns whether it was of ours. */
-bool consoles_reaped(struct supervisor *v, pid_t pid);
+bool consoles_reaped(struct consoles *c, pid_t pid);
 
 /* A break on the serial line. False when QEMU does not answer. */
-bool consoles_break(struct supervisor *v);
+bool consoles_break(const struct consoles *c);
 
 /* What `vm status --json` says of the serial console and, as a second member, of the monitor, into
  * BUF:
  * `{...},"monitor":{...}`. Returns BUF. */
 #define CONSOLES_JSON 600
-const char *consoles_json(const struct supervisor *v, char *buf, size_t size);
+const char *consoles_json(const struct consoles *c, char *buf, size_t size);
 
 /* The end: last words out, everybody off, the terminal as it was. */
-void consoles_close(struct supervisor *v);
+void consoles_close(struct consoles *c);
 
 #endif

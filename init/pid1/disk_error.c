@@ -11,7 +11,7 @@
 #include <sys/statvfs.h>
 
 #include "base/log.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
 
 #define SECOND	   UINT64_C(1000000000)
 #define LOOK_NS	   SECOND
@@ -21,9 +21,9 @@
 #define STUCK_NS   (2 * SECOND) /* while a load is at work QEMU may answer, too */
 
 /* Bytes that QEMU's user may still write where the guest's disk is; 0 when that cannot be told. */
-static uint64_t room(const struct supervisor *v)
+static uint64_t room(const struct disk_error *d)
 {
-	const struct disk *disk = &v->plan->disk;
+	const struct disk *disk = &d->env->plan->disk;
 	struct statvfs fs;
 
 	if (disk->count == 0 || fstatvfs(disk->layers[0].fd, &fs) != 0)
@@ -32,39 +32,52 @@ static uint64_t room(const struct supervisor *v)
 }
 
 /* Where the guest's writes go: its image, or the directory of the nameless overlay. */
-static const char *place(const struct supervisor *v)
+static const char *place(const struct disk_error *d)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &d->env->plan->s;
 
 	return s->disk_mode == DISK_MODE_THROWAWAY ? s->tmp_dir
-	       : v->plan->disk.overlay[0]	   ? v->plan->disk.overlay
-						   : v->plan->disk.path;
+	       : d->env->plan->disk.overlay[0]	   ? d->env->plan->disk.overlay
+						   : d->env->plan->disk.path;
 }
 
-static void on_full(struct supervisor *v)
+static void set_paused(struct disk_error *d, bool paused)
 {
-	struct trouble *t = &v->trouble;
+	if (d->paused == paused)
+		return;
+	d->paused = paused;
+	post(d->env, NOTICE_CONDITION, .value = COND_DISK_ERROR, .on = paused);
+}
+
+static void set_full(struct disk_error *d, bool full)
+{
+	d->full = full;
+	post(d->env, NOTICE_CONDITION, .value = COND_DISK_FULL, .on = full);
+}
+
+static void on_full(struct disk_error *d)
+{
 	uint64_t now = clock_now();
 
-	v->io_error = true;
-	t->room = room(v);
-	timers_set(&v->timers, TIMER_DISK, now + LOOK_NS);
-	if (t->full)
+	set_paused(d, true);
+	d->room = room(d);
+	env_timer(d->env, TIMER_DISK, now + LOOK_NS);
+	if (d->full)
 		return;
-	t->full = true;
-	t->since_ns = now;
-	t->retry_ns = now + RETRY_NS;
-	event("disk-full", "\"free\":%llu", (unsigned long long)t->room);
+	set_full(d, true);
+	d->since_ns = now;
+	d->retry_ns = now + RETRY_NS;
+	event("disk-full", "\"free\":%llu", (unsigned long long)d->room);
 	log_error("no space left on the host for the guest's disk (%s): the guest is paused, "
 		  "nothing is lost",
-		  place(v));
+		  place(d));
 	log_line(LOG_ERROR, "  fix: ", "make room there; the guest then runs on by itself");
 }
 
 /* Does the next `cont` have a purpose: nobody is past asking the guest to end? */
-static bool may_run(const struct supervisor *v)
+static bool may_run(const struct disk_error *d)
 {
-	return v->ladder.rung == RUNG_NONE || rung_is_gentle(v->ladder.rung);
+	return d->env->life->rung == RUNG_NONE || rung_is_gentle(d->env->life->rung);
 }
 
 /* ---- stopped by QEMU ---------------------------------------------------------------------- */
@@ -73,124 +86,136 @@ static bool may_run(const struct supervisor *v)
 struct stuck {
 	const char *status;
 	bool passes; /* it is also the state while it is being worked at */
-	const char *health, *log, *fix;
+	enum condition condition;
+	const char *log, *fix;
 };
 
 static const struct stuck stuck_states[] = {
-	{"restore-vm", true, "paused: a snapshot is being loaded at the monitor, or could not be",
+	{"restore-vm", true, COND_LOAD_FAILED,
 	 "a snapshot could not be loaded (loadvm at the monitor): the guest is paused, its memory "
 	 "may "
 	 "be half the snapshot's",
 	 "vm reset starts it anew from its disk; or load one that can be loaded"},
-	{"internal-error", false, "stopped: QEMU has an internal error and cannot run the guest",
+	{"internal-error", false, COND_INTERNAL_ERROR,
 	 "QEMU has stopped the guest for an internal error: its processor is in a state that the "
 	 "accelerator cannot run",
 	 "qemu.log says more; vm reset starts it anew, QEMU_ACCEL=tcg runs it without KVM"},
-	{"watchdog", false, "paused: by the machine's watchdog",
-	 "the machine's watchdog has stopped the guest", "vm reset starts it anew"},
+	{"watchdog", false, COND_WATCHDOG, "the machine's watchdog has stopped the guest",
+	 "vm reset starts it anew"},
 };
 
-static void say_stuck(struct supervisor *v)
+static void say_stuck(struct disk_error *d)
 {
-	struct trouble *t = &v->trouble;
 
-	if (t->stuck_said)
+	if (d->stuck_said)
 		return;
-	t->stuck_said = true;
-	log_error("%s", t->stuck->log);
-	log_line(LOG_ERROR, "  fix: ", "%s", t->stuck->fix);
-	event("stuck", "\"status\":\"%s\"", t->stuck->status);
-	requests_trouble(v);
+	d->stuck_said = true;
+	log_error("%s", d->stuck->log);
+	log_line(LOG_ERROR, "  fix: ", "%s", d->stuck->fix);
+	event("stuck", "\"status\":\"%s\"", d->stuck->status);
+	post(d->env, NOTICE_TROUBLE);
+}
+
+static void set_stuck(struct disk_error *d, const struct stuck *stuck)
+{
+	const struct stuck *before = d->stuck;
+
+	if (before == stuck)
+		return;
+	d->stuck = stuck;
+	if (before)
+		post(d->env, NOTICE_CONDITION, .value = (int)before->condition);
+	if (stuck)
+		post(d->env, NOTICE_CONDITION, .value = (int)stuck->condition, .on = true);
 }
 
 static void on_status(struct qmp *q, const struct json *doc, const struct json_value *result,
 		      const char *error, void *arg)
 {
-	struct supervisor *v = arg;
-	struct trouble *t = &v->trouble;
+	struct disk_error *d = arg;
 	const char *status = json_string(doc, result, "status");
-	const struct stuck *before = t->stuck;
+	const struct stuck *before = d->stuck;
 
 	(void)q, (void)error;
-	t->stuck = NULL;
+	const struct stuck *now = NULL;
+
 	for (size_t i = 0; status && i < sizeof stuck_states / sizeof *stuck_states; i++)
 		if (strcmp(status, stuck_states[i].status) == 0)
-			t->stuck = &stuck_states[i];
-	if (!t->stuck)
+			now = &stuck_states[i];
+	set_stuck(d, now);
+	if (!d->stuck)
 		return;
-	if (t->stuck->passes && t->stuck != before)
-		timers_set(&v->timers, TIMER_STUCK, clock_now() + STUCK_NS);
+	if (d->stuck->passes && d->stuck != before)
+		env_timer(d->env, TIMER_STUCK, clock_now() + STUCK_NS);
 	else
-		say_stuck(v);
+		say_stuck(d);
 }
 
-void trouble_on_stop(struct supervisor *v)
+void disk_error_paused(struct disk_error *d)
 {
-	if (v->snapshot.action == SNAPSHOT_NONE && v->save.saving == SAVING_NOTHING && !v->held &&
-	    !v->weighing)
-		(void)qmp_send(&v->qmp, "query-status", NULL, on_status, v);
+	if (!lifecycle_any(d->env->life, COND_ANY_SNAPSHOT | COND_ANY_SAVE | 1u << COND_HELD |
+						 1u << COND_CHECKING_WRITES))
+		(void)qmp_send(d->env->qmp, "query-status", NULL, on_status, d);
 }
 
-void trouble_still_stuck(struct supervisor *v)
+void disk_error_stuck_timer(struct disk_error *d)
 {
-	if (v->trouble.stuck)
-		(void)qmp_send(&v->qmp, "query-status", NULL, on_status, v);
+	if (d->stuck)
+		(void)qmp_send(d->env->qmp, "query-status", NULL, on_status, d);
 }
 
-void trouble_on_resume(struct supervisor *v)
+void disk_error_resumed(struct disk_error *d)
 {
-	v->io_error = false;
-	v->trouble.stuck = NULL;
-	v->trouble.stuck_said = false;
-	timers_set(&v->timers, TIMER_STUCK, 0);
+	set_paused(d, false);
+	set_stuck(d, NULL);
+	d->stuck_said = false;
+	env_timer(d->env, TIMER_STUCK, 0);
 	/* Writes that fail again are told within this time, or are an episode of their own. */
-	if (v->trouble.full)
-		timers_set(&v->timers, TIMER_DISK, clock_now() + LOOK_NS);
+	if (d->full)
+		env_timer(d->env, TIMER_DISK, clock_now() + LOOK_NS);
 }
 
-void trouble_look(struct supervisor *v)
+void disk_error_timer(struct disk_error *d)
 {
-	struct trouble *t = &v->trouble;
 	uint64_t now = clock_now();
 
-	if (!t->full)
+	if (!d->full)
 		return;
-	if (!v->io_error) {
-		t->full = false;
-		event("disk-room", "\"free\":%llu", (unsigned long long)room(v));
+	if (!d->paused) {
+		set_full(d, false);
+		event("disk-room", "\"free\":%llu", (unsigned long long)room(d));
 		log_info("there is room for the guest's disk again: it runs on, after %llu s",
-			 (unsigned long long)((now - t->since_ns) / SECOND));
+			 (unsigned long long)((now - d->since_ns) / SECOND));
 		return;
 	}
-	uint64_t free = room(v);
+	uint64_t free = room(d);
 
-	if (may_run(v) && ((free > t->room && free >= ROOM_LEAST) || now >= t->retry_ns)) {
-		t->retry_ns = now + RETRY_NS;
-		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
+	if (may_run(d) && ((free > d->room && free >= ROOM_LEAST) || now >= d->retry_ns)) {
+		d->retry_ns = now + RETRY_NS;
+		(void)env_qmp(d->env, "cont");
 	}
-	timers_set(&v->timers, TIMER_DISK, now + LOOK_NS);
+	env_timer(d->env, TIMER_DISK, now + LOOK_NS);
 }
 
 /* An error that is not for want of space: the guest has got it, or is paused (werror=stop). */
-static void on_failure(struct supervisor *v, const struct json *doc, const struct json_value *data,
+static void on_failure(struct disk_error *d, const struct json *doc, const struct json_value *data,
 		       bool stop)
 {
-	struct trouble *t = &v->trouble;
 	const char *operation = json_string(doc, data, "operation");
 	const char *reason = json_string(doc, data, "reason");
-	bool burst = v->timers.at[TIMER_DISK_ERRORS] != 0;
-	bool told = burst && (v->io_error || !stop);
+	bool burst = d->env->timers->at[TIMER_DISK_ERRORS] != 0;
+	bool told = burst && (d->paused || !stop);
 
-	v->io_error = v->io_error || stop;
+	set_paused(d, d->paused || stop);
 	if (told) {
-		t->unsaid++;
+		d->unsaid++;
 		return;
 	}
-	timers_set(&v->timers, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
+	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
 	operation = operation && strcmp(operation, "read") == 0 ? "read" : "write";
 	event("disk-error", "\"operation\":\"%s\",\"paused\":%s", operation,
 	      stop ? "true" : "false");
-	log_error("the host cannot %s the guest's disk (%s): %s; %s", operation, place(v),
+	log_error("the host cannot %s the guest's disk (%s): %s; %s", operation, place(d),
 		  reason ? reason : "no reason given",
 		  stop ? "the guest is paused, nothing is lost" : "the guest gets the error");
 	log_line(LOG_ERROR, "  fix: ",
@@ -199,19 +224,17 @@ static void on_failure(struct supervisor *v, const struct json *doc, const struc
 			"guest");
 }
 
-void trouble_sum_up(struct supervisor *v)
+void disk_error_count_timer(struct disk_error *d)
 {
-	struct trouble *t = &v->trouble;
-
-	if (t->unsaid == 0)
+	if (d->unsaid == 0)
 		return;
-	log_error("%llu more errors of the guest's disk", (unsigned long long)t->unsaid);
-	event("disk-errors", "\"count\":%llu", (unsigned long long)t->unsaid);
-	t->unsaid = 0;
-	timers_set(&v->timers, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
+	log_error("%llu more errors of the guest's disk", (unsigned long long)d->unsaid);
+	event("disk-errors", "\"count\":%llu", (unsigned long long)d->unsaid);
+	d->unsaid = 0;
+	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
 }
 
-void trouble_on_error(struct supervisor *v, const struct json *doc, const struct json_value *data)
+void disk_error_event(struct disk_error *d, const struct json *doc, const struct json_value *data)
 {
 	const char *action = json_string(doc, data, "action");
 
@@ -219,20 +242,19 @@ void trouble_on_error(struct supervisor *v, const struct json *doc, const struct
 		return;
 	bool stop = strcmp(action, "stop") == 0;
 
-	v->trouble.errors++;
+	d->errors++;
 	if (stop && json_bool(doc, data, "nospace", false))
-		on_full(v);
+		on_full(d);
 	else
-		on_failure(v, doc, data, stop);
+		on_failure(d, doc, data, stop);
 }
 
-const char *trouble_text(const struct supervisor *v)
+void disk_error_init(struct disk_error *d, const struct env *env)
 {
-	if (v->trouble.stuck)
-		return v->trouble.stuck->health;
-	if (v->trouble.full)
-		return "paused: no space left on the host for the guest's disk";
-	if (v->io_error)
-		return "paused: the host could not read or write the disk";
-	return NULL;
+	*d = (struct disk_error){.env = env};
+}
+
+void disk_error_restart(struct disk_error *d)
+{
+	*d = (struct disk_error){.env = d->env, .errors = d->errors};
 }

@@ -19,9 +19,11 @@
 
 #include "format/json.h"
 
-struct supervisor;
+struct env;
 
-struct trouble {
+struct disk_error {
+	const struct env *env;
+	bool paused;	   /* the guest, by an error of the host's disk */
 	bool full;	   /* no space: from the first failed write to the proof that it is over */
 	uint64_t since_ns; /* CLOCK_MONOTONIC, of that first write */
 	uint64_t room;	   /* bytes that were free at the last failed write */
@@ -32,19 +34,20 @@ struct trouble {
 	bool stuck_said;
 };
 
+void disk_error_init(struct disk_error *d, const struct env *env);
+/* Another QEMU starts; ERRORS are counted over all of them. */
+void disk_error_restart(struct disk_error *d);
 /* QEMU tells of an error: DATA of BLOCK_IO_ERROR. */
-void trouble_on_error(struct supervisor *v, const struct json *doc, const struct json_value *data);
+void disk_error_event(struct disk_error *d, const struct json *doc, const struct json_value *data);
 /* QEMU has stopped the guest, and nothing of ours asked for it: find out why. */
-void trouble_on_stop(struct supervisor *v);
+void disk_error_paused(struct disk_error *d);
 /* TIMER_STUCK: is that still so? */
-void trouble_still_stuck(struct supervisor *v);
+void disk_error_stuck_timer(struct disk_error *d);
 /* The guest runs again, by us or by somebody's `cont`. */
-void trouble_on_resume(struct supervisor *v);
+void disk_error_resumed(struct disk_error *d);
 /* TIMER_DISK: is there room, or is it all over? TIMER_DISK_ERRORS: tell how many more there were.
  */
-void trouble_look(struct supervisor *v);
-void trouble_sum_up(struct supervisor *v);
-/* What is wrong, as one line for `vm health`; NULL when nothing is. */
-const char *trouble_text(const struct supervisor *v);
+void disk_error_timer(struct disk_error *d);
+void disk_error_count_timer(struct disk_error *d);
 
 #endif

@@ -12,7 +12,7 @@
 /* Fetch the image if VM_FETCH says so and there is none. True: go on with the start (there was
  * nothing to fetch, it is there now, or what is wrong with the settings is told by plan_make()).
  * False: exit with *STATUS, said already: 0 after a stop, else the program's (sysexits(3)).
- * Signals must be blocked (supervisor_block_signals()). */
+ * Signals must be blocked (signals_block()). */
 bool fetch_image(char *const envp[], int *status);
 
 #endif

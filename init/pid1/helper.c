@@ -11,12 +11,24 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
 
-bool helper_start(struct supervisor *v, enum helper_id which, const char *name, struct child *c,
-		  helper_done *done, struct error *err)
+void helpers_init(struct helpers *h, int epoll)
 {
-	struct helper *h = &v->helpers[which];
+	*h = (struct helpers){.epoll = epoll};
+	for (int i = 0; i < HELPER_COUNT; i++)
+		h->list[i].output = -1;
+}
+
+pid_t helper_pid(const struct helpers *h, enum helper_id which)
+{
+	return h->list[which].pid;
+}
+
+bool helper_start(struct helpers *all, enum helper_id which, const char *name, struct child *c,
+		  helper_done *done, void *arg, struct error *err)
+{
+	struct helper *h = &all->list[which];
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
@@ -34,8 +46,9 @@ bool helper_start(struct supervisor *v, enum helper_id which, const char *name, 
 
 	if (pid < 0)
 		return false;
-	*h = (struct helper){.pid = pid, .name = name, .done = done, .output = fd_take(&output)};
-	(void)loop_add(v->epoll, h->output, EPOLLIN,
+	*h = (struct helper){
+		.pid = pid, .name = name, .done = done, .arg = arg, .output = fd_take(&output)};
+	(void)loop_add(all->epoll, h->output, EPOLLIN,
 		       (struct loop_ref){.type = REF_HELPER, .index = (uint8_t)which});
 	return true;
 }
@@ -49,55 +62,65 @@ static void on_line(void *arg, const char *text)
 }
 
 /* Nothing more is read from it. */
-static void end_output(struct supervisor *v, struct helper *h)
+static void end_output(const struct helpers *all, struct helper *h)
 {
 	line_end(&h->line, on_line, h);
-	loop_remove(v->epoll, h->output);
+	loop_remove(all->epoll, h->output);
 	fd_close(&h->output);
 }
 
-void helper_output(struct supervisor *v, enum helper_id which)
+static void take_output(const struct helpers *all, struct helper *h)
 {
-	struct helper *h = &v->helpers[which];
 	char buf[512];
 	ssize_t got;
 
 	while ((got = read(h->output, buf, sizeof buf)) > 0)
 		line_feed(&h->line, buf, (size_t)got, on_line, h);
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
-		end_output(v, h);
+		end_output(all, h);
 }
 
-bool helper_reaped(struct supervisor *v, pid_t pid, int status)
+void helper_output(struct helpers *all, enum helper_id which, int fd)
+{
+	if (fd == all->list[which].output)
+		take_output(all, &all->list[which]);
+}
+
+bool helper_reaped(struct helpers *all, pid_t pid, int status)
 {
 	for (int i = 0; i < HELPER_COUNT; i++) {
-		struct helper *h = &v->helpers[i];
+		struct helper *h = &all->list[i];
 
 		if (h->pid != pid)
 			continue;
 		h->pid = 0;
 		if (h->output >= 0)
-			helper_output(v, (enum helper_id)i);
+			take_output(all, h);
 		/* Something it started may still hold the pipe: nobody waits for that. */
 		if (h->output >= 0)
-			end_output(v, h);
+			end_output(all, h);
 		if (h->done)
-			h->done(v, status, h->last);
+			h->done(h->arg, status, h->last);
 		return true;
 	}
 	return false;
 }
 
-void helper_kill(struct supervisor *v, enum helper_id which)
+void helper_end(struct helpers *all, enum helper_id which)
 {
-	struct helper *h = &v->helpers[which];
+	if (all->list[which].pid > 0)
+		(void)kill(-all->list[which].pid, SIGKILL);
+}
+
+void helper_kill(struct helpers *all, enum helper_id which)
+{
+	struct helper *h = &all->list[which];
 
 	h->done = NULL;
-	if (h->pid > 0)
-		(void)kill(-h->pid, SIGKILL);
+	helper_end(all, which);
 	/* The next one may take its place before it is reaped. */
 	if (h->output >= 0)
-		helper_output(v, which);
+		take_output(all, h);
 	if (h->output >= 0)
-		end_output(v, h);
+		end_output(all, h);
 }

@@ -14,16 +14,15 @@
 #include "base/lines.h"
 #include "host/child.h"
 
-struct supervisor;
-
 /* It has ended with STATUS (waitpid(2)); LINE is the last one it said, "" for none. */
-typedef void helper_done(struct supervisor *v, int status, const char *line);
+typedef void helper_done(void *arg, int status, const char *line);
 
 struct helper {
 	pid_t pid;  /* 0: none runs */
 	int output; /* what it says; -1: none */
 	const char *name;
 	helper_done *done;
+	void *arg; /* DONE's */
 	struct line line;
 	char last[sizeof(struct line)]; /* the last one it said */
 };
@@ -39,17 +38,31 @@ enum helper_id {
 	HELPER_COUNT
 };
 
-/* Start C under NAME as helper WHICH, which must be free. C's descriptors 1 and 2 are set here. */
-bool helper_start(struct supervisor *v, enum helper_id which, const char *name, struct child *c,
-		  helper_done *done, struct error *err);
+struct helpers {
+	int epoll;
+	struct helper list[HELPER_COUNT];
+};
 
-/* The descriptor of WHICH is readable. */
-void helper_output(struct supervisor *v, enum helper_id which);
+/* None runs yet; what they say is read when EPOLL tells of it (REF_HELPER). */
+void helpers_init(struct helpers *h, int epoll);
+
+/* Start C under NAME as helper WHICH, which must be free; DONE hears of its end, with ARG. C's
+ * descriptors 1 and 2 are set here. */
+bool helper_start(struct helpers *h, enum helper_id which, const char *name, struct child *c,
+		  helper_done *done, void *arg, struct error *err);
+
+/* Does WHICH run? Its process, 0 for none. */
+pid_t helper_pid(const struct helpers *h, enum helper_id which);
+
+/* FD, the descriptor of WHICH, is readable. */
+void helper_output(struct helpers *h, enum helper_id which, int fd);
 
 /* PID, not QEMU's, has ended. Returns whether it was a helper's. */
-bool helper_reaped(struct supervisor *v, pid_t pid, int status);
+bool helper_reaped(struct helpers *h, pid_t pid, int status);
 
-/* SIGKILL to it and what it has started; DONE is not called any more. */
-void helper_kill(struct supervisor *v, enum helper_id which);
+/* SIGKILL to it and what it has started; DONE hears of its end. */
+void helper_end(struct helpers *h, enum helper_id which);
+/* The same, and DONE is not called any more. */
+void helper_kill(struct helpers *h, enum helper_id which);
 
 #endif

@@ -1,14 +1,14 @@
-/* hostfwd.c - VM_PORTS=ready: the forwards are open to PID 1's own probes from the start, on the
- * loopback address, and to everybody else when the guest is ready. (readiness.h)
- */
+/* hostfwd.c - see hostfwd.h. */
+#include "pid1/hostfwd.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/netaddr.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
 
-static void open_next(struct supervisor *v);
+static void open_next(struct hostfwd *h);
 
 /* The monitor's command says nothing when it has worked (QEMU: net/slirp.c, hmp_hostfwd_add()). */
 static void on_added(struct qmp *q, const struct json *doc, const struct json_value *result,
@@ -24,45 +24,57 @@ static void on_added(struct qmp *q, const struct json *doc, const struct json_va
 		open_next(arg);
 }
 
-static bool command(struct supervisor *v, qmp_reply *reply, const char *text)
+static bool command(struct hostfwd *h, qmp_reply *reply, const char *text)
 {
 	char arguments[256];
 
 	(void)snprintf(arguments, sizeof arguments, "{\"command-line\":\"%s\"}", text);
-	return qmp_send(&v->qmp, "human-monitor-command", arguments, reply, v);
+	return qmp_send(h->env->qmp, "human-monitor-command", arguments, reply, h);
 }
 
 /* One after the other: the queue of commands is short. */
-static void open_next(struct supervisor *v)
+static void open_next(struct hostfwd *h)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &h->env->plan->s;
 	struct forward f[FORWARDS_MAX];
 	char text[128];
 	int n = settings_forwards(s, f);
-	int i = v->ports_open - 1;
+	int i = h->next - 1;
 
 	if (i >= n) {
 		log_info("the forwarded ports are open");
 		return;
 	}
-	v->ports_open++;
+	h->next++;
 	const char *proto = f[i].udp ? "udp" : "tcp";
 
 	(void)snprintf(text, sizeof text, "hostfwd_remove net0 %s:127.0.0.1:%u", proto,
 		       (unsigned)f[i].port);
-	(void)command(v, NULL, text);
+	(void)command(h, NULL, text);
 	(void)snprintf(text, sizeof text, "hostfwd_add net0 %s:%s:%u-:%u", proto, s->bind,
 		       (unsigned)f[i].port, (unsigned)f[i].guest);
-	(void)command(v, on_added, text);
+	(void)command(h, on_added, text);
 }
 
-void ports_open(struct supervisor *v)
+void hostfwd_init(struct hostfwd *h, const struct env *env, struct port_probes *probes)
 {
-	const struct settings *s = &v->plan->s;
+	*h = (struct hostfwd){.env = env, .probes = probes};
+}
 
-	if (s->ports != PORTS_READY || v->ports_open || s->net != NET_USER ||
+void hostfwd_restart(struct hostfwd *h)
+{
+	h->next = 0;
+	probes_published(h->probes, false);
+}
+
+void hostfwd_publish(struct hostfwd *h)
+{
+	const struct settings *s = env_settings(h->env);
+
+	if (s->ports != PORTS_READY || h->next || s->net != NET_USER ||
 	    strcmp(s->bind, "127.0.0.1") == 0)
 		return;
-	v->ports_open = 1;
-	open_next(v);
+	h->next = 1;
+	probes_published(h->probes, true);
+	open_next(h);
 }

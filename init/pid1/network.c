@@ -13,8 +13,9 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "host/tap.h"
+#include "pid1/env.h"
+#include "pid1/helper.h"
 #include "pid1/start_cause.h"
-#include "pid1/supervisor.h"
 
 /* passt gets its end under this number. */
 #define PASST_FD 3
@@ -31,29 +32,29 @@ bool network_prepare(struct plan *plan, struct error *err)
 }
 
 /* While QEMU runs, passt ends only because something is wrong. */
-static void on_passt_ended(struct supervisor *v, int status, const char *line)
+static void on_passt_ended(void *arg, int status, const char *line)
 {
+	struct network *n = arg;
 	char how[64];
 	char fix[512];
 
-	if (v->qemu_ended || v->state == VM_DOWN)
+	if (n->env->life->qemu_ended || n->env->life->phase == LIFE_DOWN)
 		return;
 	(void)snprintf(how, sizeof how, WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	log_error("passt has ended %s%s%s: the guest has no network", how, line[0] ? ": " : "",
 		  line);
-	v->net_lost = true;
+	post(n->env, NOTICE_CONDITION, .value = COND_NO_NETWORK, .on = true);
 	event("network-lost", "\"status\":%d", status);
-	if (!v->ran) {
-		bool known = cause_port(v->plan, fix, sizeof fix) ||
-			     cause_namespace(&v->plan->identity, fix, sizeof fix);
+	if (!n->env->life->ran) {
+		bool known = cause_port(n->env->plan, fix, sizeof fix) ||
+			     cause_namespace(&n->env->plan->identity, fix, sizeof fix);
 
 		log_line(LOG_ERROR, "  fix: ",
 			 known ? fix : "see passt's own words above, or use QEMU_NET=user");
-		v->given_up = true;
-		supervisor_climb(v, LADDER_NOW);
+		post(n->env, NOTICE_GAVE_UP);
 	}
-	requests_trouble(v);
+	post(n->env, NOTICE_TROUBLE);
 }
 
 /* One option a forward: passt's -t and -u take ADDRESS/PORT:GUESTPORT. */
@@ -85,10 +86,10 @@ static bool resolver_is_local(void)
 	return false;
 }
 
-static bool start_passt(struct supervisor *v, struct error *err)
+static bool start_passt(struct network *n, struct error *err)
 {
 	static struct args args;
-	struct plan *plan = v->plan;
+	struct plan *plan = n->env->plan;
 	char path[4096];
 	char *envp[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 	struct child c = {.path = path, .envp = envp, .identity = &plan->identity, .no_core = true};
@@ -112,27 +113,29 @@ static bool start_passt(struct supervisor *v, struct error *err)
 	add_forwards(&plan->s, &args);
 	c.argv = args.argv;
 	c.fds[c.fd_count++] = (struct child_fd){.from = theirs, .to = PASST_FD};
-	return helper_start(v, HELPER_PASST, "passt", &c, on_passt_ended, err);
+	return helper_start(n->env->helpers, HELPER_PASST, "passt", &c, on_passt_ended, n, err);
 }
 
-bool network_start(struct supervisor *v, struct error *err)
+bool network_start(struct network *n, struct error *err)
 {
-	v->net_lost = false;
-	return v->plan->s.net != NET_PASST || start_passt(v, err);
+	post(n->env, NOTICE_CONDITION, .value = COND_NO_NETWORK);
+	return n->env->plan->s.net != NET_PASST || start_passt(n, err);
 }
 
-void network_handed_over(struct plan *plan)
+void network_handed_over(struct network *n)
 {
+	struct plan *plan = n->env->plan;
+
 	if (plan->s.net == NET_PASST) /* else passt would not see QEMU's end */
 		fd_close(&plan->net_fd);
 }
 
-void network_end(struct supervisor *v)
+void network_end(struct network *n)
 {
-	helper_kill(v, HELPER_PASST);
+	helper_kill(n->env->helpers, HELPER_PASST);
 }
 
-const char *network_trouble(const struct supervisor *v)
+void network_init(struct network *n, const struct env *env)
 {
-	return v->net_lost ? "passt has ended: the guest has no network" : NULL;
+	n->env = env;
 }

@@ -13,20 +13,23 @@
 #include "base/error.h"
 #include "config/settings.h"
 
+struct env;
 struct plan;
-struct supervisor;
+
+struct network {
+	const struct env *env;
+};
+
+void network_init(struct network *n, const struct env *env);
 
 /* Before PID 1 gives up its privileges. */
 bool network_prepare(struct plan *plan, struct error *err);
 
 /* Before QEMU starts, and when it has got its descriptors (or has not started). */
-bool network_start(struct supervisor *v, struct error *err);
-void network_handed_over(struct plan *plan);
+bool network_start(struct network *n, struct error *err);
+void network_handed_over(struct network *n);
 
 /* QEMU has ended. */
-void network_end(struct supervisor *v);
-
-/* What is wrong with it, NULL for nothing. */
-const char *network_trouble(const struct supervisor *v);
+void network_end(struct network *n);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/netaddr.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
 
 /* An attempt may take as long as a slow sshd needs to say its name; a guest that is not there yet
  * resets the connection at once or lets it hang (slirp sends the SYN again). */
@@ -28,58 +28,59 @@ static const struct {
 	[PROBE_HTTP] = {80, PROBE_HTTP_REQUEST, "HTTP/"},
 };
 
-void probes_init(struct supervisor *v)
+void probes_init(struct port_probes *all, const struct env *env)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = env_settings(env);
 	struct forward f[FORWARDS_MAX];
 	int n = settings_forwards(s, f);
 
+	*all = (struct port_probes){.env = env};
 	for (int p = 0; p < PROBE_COUNT; p++) {
-		v->probes[p].fd = -1;
+		all->list[p].fd = -1;
 		for (int i = 0; i < n; i++)
 			if (!f[i].udp && f[i].guest == kinds[p].guest_port)
-				v->probes[p].port = f[i].port;
+				all->list[p].port = f[i].port;
 	}
 }
 
 /* One timer for all: the earliest of their ends. */
-static void arm(struct supervisor *v)
+static void arm(struct port_probes *all)
 {
 	uint64_t first = 0;
 
 	for (int p = 0; p < PROBE_COUNT; p++) {
-		uint64_t at = v->probes[p].end_ns;
+		uint64_t at = all->list[p].end_ns;
 
 		if (at && (first == 0 || at < first))
 			first = at;
 	}
-	timers_set(&v->timers, TIMER_PROBES, first);
+	env_timer(all->env, TIMER_PROBES, first);
 }
 
-static void hang_up(struct supervisor *v, struct probe *p)
+static void hang_up(struct port_probes *all, struct probe *p)
 {
 	if (p->fd >= 0)
-		loop_remove(v->epoll, p->fd);
+		loop_remove(all->env->epoll, p->fd);
 	fd_close(&p->fd);
 	p->end_ns = 0;
 }
 
 /* This attempt brought nothing. */
-static void pause_it(struct supervisor *v, struct probe *p)
+static void pause_it(struct port_probes *all, struct probe *p)
 {
-	hang_up(v, p);
+	hang_up(all, p);
 	p->end_ns = clock_now() + PROBE_AGAIN_NS;
-	arm(v);
+	arm(all);
 }
 
-static bool connect_to(const struct supervisor *v, struct probe *p)
+static bool connect_to(const struct port_probes *all, struct probe *p)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(p->port)};
 	uint32_t address;
 
 	/* All addresses of ours include the loopback one. */
-	if (!ipv4_parse(v->plan->s.bind, &address) || address == INADDR_ANY ||
-	    (v->plan->s.ports == PORTS_READY && !v->ports_open))
+	if (!ipv4_parse(all->env->plan->s.bind, &address) || address == INADDR_ANY ||
+	    (all->env->plan->s.ports == PORTS_READY && !all->published))
 		address = INADDR_LOOPBACK;
 	to.sin_addr.s_addr = htonl(address);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -87,63 +88,63 @@ static bool connect_to(const struct supervisor *v, struct probe *p)
 	       (connect(p->fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS);
 }
 
-static void attempt(struct supervisor *v, enum probe_id which)
+static void attempt(struct port_probes *all, enum probe_id which)
 {
-	struct probe *p = &v->probes[which];
+	struct probe *p = &all->list[which];
 
 	p->len = 0;
 	p->writing = true;
-	if (!connect_to(v, p) ||
-	    !loop_add(v->epoll, p->fd, EPOLLOUT,
+	if (!connect_to(all, p) ||
+	    !loop_add(all->env->epoll, p->fd, EPOLLOUT,
 		      (struct loop_ref){.type = REF_PROBE, .index = (uint8_t)which})) {
-		pause_it(v, p);
+		pause_it(all, p);
 		return;
 	}
 	p->end_ns = clock_now() + PROBE_TAKES_NS;
-	arm(v);
+	arm(all);
 }
 
-void probe_want(struct supervisor *v, enum probe_id which)
+void probe_want(struct port_probes *all, enum probe_id which)
 {
-	struct probe *p = &v->probes[which];
+	struct probe *p = &all->list[which];
 
 	if (p->port == 0)
 		return;
 	p->wanted = true;
 	if (p->fd < 0 && p->end_ns == 0)
-		attempt(v, which);
+		attempt(all, which);
 }
 
-void probes_reset(struct supervisor *v)
+void probes_reset(struct port_probes *all)
 {
 	for (int i = 0; i < PROBE_COUNT; i++) {
-		hang_up(v, &v->probes[i]);
-		v->probes[i].wanted = v->probes[i].answered = false;
+		hang_up(all, &all->list[i]);
+		all->list[i].wanted = all->list[i].answered = false;
 	}
-	arm(v);
+	arm(all);
 }
 
-static void on_line(struct supervisor *v, enum probe_id which)
+static void on_line(struct port_probes *all, enum probe_id which)
 {
-	struct probe *p = &v->probes[which];
+	struct probe *p = &all->list[which];
 	size_t n = strlen(kinds[which].answer);
 
 	if (p->len < n)
 		return;
 	if (memcmp(p->line, kinds[which].answer, n) != 0) {
-		pause_it(v, p);
+		pause_it(all, p);
 		return;
 	}
-	hang_up(v, p);
-	arm(v);
+	hang_up(all, p);
+	arm(all);
 	p->wanted = false;
 	p->answered = true;
-	supervisor_on_probe(v, which);
+	post(all->env, NOTICE_PORT_ANSWERED, .value = (int)which);
 }
 
-void probe_event(struct supervisor *v, enum probe_id which, int fd, uint32_t events)
+void probe_event(struct port_probes *all, enum probe_id which, int fd, uint32_t events)
 {
-	struct probe *p = &v->probes[which];
+	struct probe *p = &all->list[which];
 	const char *request = kinds[which].request;
 	size_t n = strlen(request);
 
@@ -152,9 +153,9 @@ void probe_event(struct supervisor *v, enum probe_id which, int fd, uint32_t eve
 	if (p->writing && !(events & (EPOLLERR | EPOLLHUP))) {
 		p->writing = false;
 		if (send(fd, request, n, MSG_NOSIGNAL) != (ssize_t)n ||
-		    !loop_modify(v->epoll, fd, EPOLLIN,
+		    !loop_modify(all->env->epoll, fd, EPOLLIN,
 				 (struct loop_ref){.type = REF_PROBE, .index = (uint8_t)which}))
-			pause_it(v, p);
+			pause_it(all, p);
 		return;
 	}
 	ssize_t got = recv(fd, p->line + p->len, sizeof p->line - p->len, 0);
@@ -162,25 +163,40 @@ void probe_event(struct supervisor *v, enum probe_id which, int fd, uint32_t eve
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		pause_it(v, p);
+		pause_it(all, p);
 		return;
 	}
 	p->len += (size_t)got;
-	on_line(v, which);
+	on_line(all, which);
 }
 
-void probes_timer(struct supervisor *v)
+void probes_timer(struct port_probes *all)
 {
 	uint64_t now = clock_now();
 
 	for (int i = 0; i < PROBE_COUNT; i++) {
-		struct probe *p = &v->probes[i];
+		struct probe *p = &all->list[i];
 
 		if (p->end_ns == 0 || p->end_ns > now)
 			continue;
-		hang_up(v, p);
+		hang_up(all, p);
 		if (p->wanted)
-			attempt(v, (enum probe_id)i);
+			attempt(all, (enum probe_id)i);
 	}
-	arm(v);
+	arm(all);
+}
+
+bool probe_possible(const struct port_probes *all, enum probe_id which)
+{
+	return all->list[which].port != 0;
+}
+
+bool probe_answered(const struct port_probes *all, enum probe_id which)
+{
+	return all->list[which].answered;
+}
+
+void probes_published(struct port_probes *all, bool yes)
+{
+	all->published = yes;
 }

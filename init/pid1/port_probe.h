@@ -17,7 +17,7 @@
 #define PROBE_SSH_REQUEST  "SSH-2.0-vm\r\n"
 #define PROBE_HTTP_REQUEST "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
-struct supervisor;
+struct env;
 
 /* loop_ref.index */
 enum probe_id { PROBE_SSH, PROBE_HTTP, PROBE_COUNT };
@@ -33,17 +33,31 @@ struct probe {
 	char line[64]; /* what came */
 };
 
-/* Find the forwards of ports 22 and 80. */
-void probes_init(struct supervisor *v);
+struct port_probes {
+	const struct env *env;
+	bool published; /* VM_PORTS=ready: the forwards are on VM_BIND by now */
+	struct probe list[PROBE_COUNT];
+};
 
-/* Try now, and again until there is an answer; then supervisor_on_probe() is called. */
-void probe_want(struct supervisor *v, enum probe_id which);
+/* Find the forwards of ports 22 and 80. */
+void probes_init(struct port_probes *p, const struct env *env);
+
+/* Is WHICH forwarded? Has it answered since the guest's last start? */
+bool probe_possible(const struct port_probes *p, enum probe_id which);
+bool probe_answered(const struct port_probes *p, enum probe_id which);
+
+/* Try now, and again until there is an answer; then NOTICE_PORT_ANSWERED is posted. */
+void probe_want(struct port_probes *p, enum probe_id which);
 
 /* Forget what is known: the guest starts again, or is gone. */
-void probes_reset(struct supervisor *v);
+void probes_reset(struct port_probes *p);
 
 /* The descriptor of WHICH has EVENTS; the probes' timer went off. */
-void probe_event(struct supervisor *v, enum probe_id which, int fd, uint32_t events);
-void probes_timer(struct supervisor *v);
+void probe_event(struct port_probes *p, enum probe_id which, int fd, uint32_t events);
+void probes_timer(struct port_probes *p);
+
+/* VM_PORTS=ready: the forwards move from the loopback address to VM_BIND now; or, with another
+ * QEMU, are not there yet. */
+void probes_published(struct port_probes *p, bool yes);
 
 #endif

@@ -1,18 +1,26 @@
-/* qemu_process.c - the supervisor starts QEMU and listens to it. */
+/* qemu_process.c - see qemu_process.h. */
+#include "pid1/qemu_process.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "host/listen.h"
-#include "pid1/supervisor.h"
-#include "plan/launch.h"
+#include "pid1/env.h"
 
-/* The sockets on which QEMU itself listens: the user's own QMP and, with GDB, the stub's. QEMU
- * unlinks them when it ends, so each QEMU gets new ones. */
-static bool open_listeners(const struct supervisor *v, struct wires *w, struct error *err)
+void qemu_process_init(struct qemu_process *p, const struct env *env)
 {
-	const struct settings *s = &v->plan->s;
+	*p = (struct qemu_process){.env = env, .output = -1};
+}
+
+/* ---- its start --------------------------------------------------------------------------- */
+
+static bool open_listeners(const struct env *env, struct wires *w, struct error *err)
+{
+	const struct settings *s = env_settings(env);
 	char path[RUN_PATH_MAX];
 
 	w->user_qmp.theirs = listen_unix(run_path(s, "qmp.sock", path), 0600, err);
@@ -21,37 +29,66 @@ static bool open_listeners(const struct supervisor *v, struct wires *w, struct e
 	return w->user_qmp.theirs >= 0 && (!s->gdb || w->gdb.theirs >= 0);
 }
 
-bool supervisor_spawn(struct supervisor *v, struct error *err)
+pid_t qemu_process_start(struct qemu_process *p, struct wires *w, struct error *err)
 {
-	struct wires w;
-	struct relay_stats stats;
-	bool ok = wires_make(&w, true, err) && open_listeners(v, &w, err);
+	const struct env *env = p->env;
+	bool ok = wires_make(w, true, err) && open_listeners(env, w, err);
+	pid_t pid = ok ? qemu_start(env->plan, w, err) : -1;
 
-	v->spawned_ns = clock_now();
-	relay_stats(v->relays[RELAY_SERIAL], &stats);
-	v->life.console_start = stats.bytes;
-	pid_t pid = ok && network_start(v, err) ? qemu_start(v->plan, &w, err) : -1;
-
-	wires_close(&w, false);
-	network_handed_over(v->plan);
+	wires_close(w, false);
 	if (pid < 0) {
-		wires_close(&w, true);
-		network_end(v);
-		return false;
+		wires_close(w, true);
+		return -1;
 	}
-	v->qemu = pid;
-	v->qemu_ended = false;
-	v->output = w.output.ours;
-	v->tail = (struct tail){0};
-	attach_reset(v);
-	v->qmp_armed = false;
-	qmp_init(&v->qmp, w.qmp.ours, v->qmp.on_event, v->qmp.event_arg);
-	(void)loop_add(v->epoll, w.qmp.ours, EPOLLIN, (struct loop_ref){.type = REF_QMP});
-	(void)loop_add(v->epoll, w.output.ours, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
-	debug_log_attach(&v->debug_log, w.log.ours);
-	(void)relay_attach(v->relays[RELAY_SERIAL], w.serial_out.ours, w.serial_in.ours);
-	(void)relay_attach(v->relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
-	failure_await_greeting(v);
-	event("spawn", "\"pid\":%d", (int)pid);
-	return true;
+	p->output = w->output.ours;
+	p->tail = (struct tail){0};
+	(void)loop_add(env->epoll, p->output, EPOLLIN, (struct loop_ref){.type = REF_OUTPUT});
+	return pid;
+}
+
+/* ---- what it says ------------------------------------------------------------------------ */
+
+static void on_line(void *arg, const char *text)
+{
+	(void)arg;
+	log_output("qemu", text);
+}
+
+static void take_output(struct qemu_process *p)
+{
+	char buf[1024];
+	ssize_t got;
+
+	while ((got = read(p->output, buf, sizeof buf)) > 0) {
+		line_feed(&p->line, buf, (size_t)got, on_line, NULL);
+		tail_feed(&p->tail, buf, (size_t)got);
+	}
+	if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+		line_end(&p->line, on_line, NULL);
+		loop_remove(p->env->epoll, p->output);
+		fd_close(&p->output);
+	}
+}
+
+void qemu_process_output(struct qemu_process *p, int fd)
+{
+	if (fd == p->output)
+		take_output(p);
+}
+
+void qemu_process_drain(struct qemu_process *p)
+{
+	if (p->output >= 0)
+		take_output(p);
+	line_end(&p->line, on_line, NULL);
+	fd_close(&p->output);
+}
+
+const char *qemu_process_words(const struct qemu_process *p, char *buf, size_t size)
+{
+	size_t len;
+	const char *line = tail_line(&p->tail, &len);
+
+	(void)snprintf(buf, size, "%.*s", (int)len, line);
+	return buf;
 }

@@ -1,18 +1,15 @@
-/* reset.c - the guest's machine is reset, or its guest has ended: by itself, by a fault, by us.
- *
- * QEMU is told to stand still at the end of its guest (-action shutdown=pause), which keeps the
- * processor as it was: where a triple fault was can be asked before QEMU is told to quit, and
- * VM_ON_PANIC can leave it for a debugger. Under VM_ON_REBOOT=restart the machine has been reset by
- * the time we hear of it; QEMU's log has the processor's state (format/fault_text.h), but for QEMU
- * 11. Where that does not say where the faults are, the last one before they are called a loop is
- * made to stop the machine, as under VM_ON_REBOOT=exit, and is looked at there.
- */
+/* reset.c - see reset.h. */
+#include "pid1/reset.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "pid1/supervisor.h"
+#include "console/debug_log.h"
+#include "pid1/cpu_query.h"
+#include "pid1/env.h"
+#include "pid1/panic_check.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -23,50 +20,74 @@
 
 #define FATAL_TEXT 256
 
+void reset_init(struct reset *r, const struct env *env, struct debug_log *debug_log,
+		const struct panic_check *panic)
+{
+	*r = (struct reset){.env = env, .debug_log = debug_log, .panic = panic};
+}
+
+void reset_restart(struct reset *r)
+{
+	reset_init(r, r->env, r->debug_log, r->panic);
+}
+
+static void set_button(struct reset *r, int button)
+{
+	r->button = button;
+	post(r->env, NOTICE_CONDITION, .value = COND_RESETTING, .on = button != RESET_NONE);
+}
+
+static void set_held(struct reset *r, bool held)
+{
+	r->held = held;
+	post(r->env, NOTICE_CONDITION, .value = COND_HELD, .on = held);
+}
+
 /* ---- what a reset means ------------------------------------------------------------------ */
 
 /* Has the guest come to a phase since it was started or reset? */
-static bool got_anywhere(const struct supervisor *v)
+static bool got_anywhere(const struct reset *r)
 {
-	return v->phases.current >= 0;
+	return r->env->phases->current >= 0;
 }
 
-static bool is_loop(struct supervisor *v)
+static bool is_loop(struct reset *r)
 {
-	struct life *l = &v->life;
 	uint64_t now = clock_now();
 
-	if (got_anywhere(v) || l->resets == 0 || now - l->resets_since_ns > LOOP_NS) {
-		l->resets = 0;
-		l->resets_since_ns = now;
-		l->fault = (struct fault_text){0};
+	if (got_anywhere(r) || r->resets == 0 || now - r->since_ns > LOOP_NS) {
+		r->resets = 0;
+		r->since_ns = now;
+		r->fault = (struct fault_text){0};
 	}
-	if (v->debug_log.fault.triple)
-		l->fault = v->debug_log.fault;
-	l->resets += !got_anywhere(v);
-	return l->resets >= LOOP_RESETS;
+	if (r->debug_log->fault.triple)
+		r->fault = r->debug_log->fault;
+	r->resets += !got_anywhere(r);
+	return r->resets >= LOOP_RESETS;
 }
 
 /* SeaBIOS, when it finds that it has run before, resets once more, by the keyboard's controller,
  * the chip set and a fault, each of which may be a reset of its own. Before the guest was seen they
  * are part of the reset before them. */
-static bool is_firmwares(const struct supervisor *v)
+static bool is_firmwares(const struct reset *r)
 {
-	return v->life.was_reset && v->phases.first_byte_ns == 0 && !v->life.ready;
+	return r->was_reset && r->env->phases->first_byte_ns == 0 && !r->env->life->ready;
 }
 
 /* Before anything was printed a fault is no one's mistake, unless it is the end. */
-static bool is_triple_fault(const struct supervisor *v)
+static bool is_triple_fault(const struct reset *r)
 {
-	return v->debug_log.fault.triple && (v->cause != CAUSE_NONE || v->phases.first_byte_ns) &&
-	       !phases_have(&v->phases, "stopping") && !phases_have(&v->phases, "restarting");
+	return r->debug_log->fault.triple &&
+	       (r->env->life->cause != CAUSE_NONE || r->env->phases->first_byte_ns) &&
+	       !phases_have(r->env->phases, "stopping") &&
+	       !phases_have(r->env->phases, "restarting");
 }
 
 /* Of several processors the log does not say which one it was. */
-static const char *triple_fault_text(const struct supervisor *v, const struct fault_text *f,
-				     char *buf, size_t size)
+static const char *triple_fault_text(const struct reset *r, const struct fault_text *f, char *buf,
+				     size_t size)
 {
-	const char *where = v->plan->s.cpus == 1 ? f->where : "";
+	const char *where = r->env->plan->s.cpus == 1 ? f->where : "";
 
 	(void)snprintf(buf, size,
 		       "triple fault%s%s: its processor could not handle a fault and was reset",
@@ -75,64 +96,61 @@ static const char *triple_fault_text(const struct supervisor *v, const struct fa
 }
 
 /* What came before the reset is on its way in pipes of their own. */
-static void drain(struct supervisor *v)
+static void drain(struct reset *r)
 {
-	relay_flush(v->relays[RELAY_SERIAL]);
-	debug_log_drain(&v->debug_log);
+	relay_flush(r->env->relays[RELAY_SERIAL]);
+	debug_log_drain(r->debug_log);
 }
 
-static void loop_text(const struct supervisor *v, char *what, size_t size)
+static void loop_text(const struct reset *r, char *what, size_t size)
 {
 	char fault[120] = "";
 
-	if (v->life.fault.triple)
-		(void)triple_fault_text(v, &v->life.fault, fault, sizeof fault);
+	if (r->fault.triple)
+		(void)triple_fault_text(r, &r->fault, fault, sizeof fault);
 	(void)snprintf(what, size,
 		       "its machine was reset %u times in %" PRIu64
 		       " s without coming to any phase%s%s",
-		       v->life.resets, (clock_now() - v->life.resets_since_ns) / SECOND,
+		       r->resets, (clock_now() - r->since_ns) / SECOND,
 		       fault[0] ? "; last by a " : "", fault);
 }
 
 /* A reset that no guest asks for, into WHAT: after a panic, because it cannot even handle its
  * faults, or one of many. */
-static bool is_fatal(struct supervisor *v, char *what, size_t size)
+static bool is_fatal(struct reset *r, char *what, size_t size)
 {
-	const struct marker *m = v->life.suspicion.marker;
-	bool loop = is_loop(v);
+	bool loop = is_loop(r);
 
-	if (is_triple_fault(v)) {
-		(void)triple_fault_text(v, &v->debug_log.fault, what, size);
+	if (is_triple_fault(r)) {
+		(void)triple_fault_text(r, &r->debug_log->fault, what, size);
 		return true;
 	}
-	if (m && m->kind == MARKER_PANIC) {
+	if (panic_check_suspects(r->panic)) {
 		(void)snprintf(what, size, "it said so and reset the machine");
 		return true;
 	}
 	if (loop)
-		loop_text(v, what, size);
+		loop_text(r, what, size);
 	return loop;
 }
 
 /* ---- the end of the guest ---------------------------------------------------------------- */
 
-void resets_end(struct supervisor *v)
+void reset_end(struct reset *r)
 {
-	if (!v->life.panicked || v->plan->s.on_panic == PANIC_EXIT || v->ladder.rung != RUNG_NONE) {
-		(void)qmp_send(&v->qmp, "quit", NULL, NULL, NULL);
+	if (!lifecycle_panicked(r->env->life) || r->env->plan->s.on_panic == PANIC_EXIT ||
+	    r->env->life->rung != RUNG_NONE) {
+		(void)env_qmp(r->env, "quit");
 		return;
 	}
-	supervisor_set_state(v, VM_PAUSED);
+	post(r->env, NOTICE_KEPT);
 	log_info("the guest stands still as it was (VM_ON_PANIC); vm monitor and GDB see it, vm "
 		 "stop ends it");
 }
 
-static void say(struct supervisor *v, const char *what)
+static void say(struct reset *r, const char *what)
 {
-	log_error("the guest panicked: %s", what);
-	event("panic", "\"action\":\"reset\"");
-	life_log_console(v);
-	requests_trouble(v);
+	post(r->env, NOTICE_FATAL_RESET, .text = what);
 }
 
 /* The general, segment and control registers: the rest says little of a kernel's first fault. */
@@ -152,39 +170,40 @@ static void log_registers(const char *text)
 static void on_registers(struct qmp *q, const struct json *doc, const struct json_value *result,
 			 const char *error, void *arg)
 {
-	struct supervisor *v = arg;
+	struct reset *r = arg;
+	struct fault_text fault = r->debug_log->fault;
 	char what[FATAL_TEXT];
 
 	(void)q, (void)doc, (void)error;
-	if (result && result->text && v->plan->s.cpus == 1)
-		(void)fault_where(result->text, strlen(result->text), v->debug_log.fault.where);
-	say(v, triple_fault_text(v, &v->debug_log.fault, what, sizeof what));
+	if (result && result->text && r->env->plan->s.cpus == 1)
+		(void)fault_where(result->text, strlen(result->text), fault.where);
+	say(r, triple_fault_text(r, &fault, what, sizeof what));
 	if (result && result->text)
 		log_registers(result->text);
-	resets_end(v);
+	reset_end(r);
 }
 
-bool resets_last(struct supervisor *v)
+bool reset_was_fatal(struct reset *r)
 {
 	char what[FATAL_TEXT];
 
-	drain(v);
-	if (v->life.panicked || !is_fatal(v, what, sizeof what))
+	drain(r);
+	if (lifecycle_panicked(r->env->life) || !is_fatal(r, what, sizeof what))
 		return false;
-	v->life.panicked = true;
-	if (v->debug_log.fault.triple && cpus_ask(v, on_registers))
+	post(r->env, NOTICE_VERDICT, .value = VERDICT_PANIC);
+	if (r->debug_log->fault.triple && cpu_query(r->env, on_registers, r))
 		return true;
-	say(v, what);
+	say(r, what);
 	return false;
 }
 
 /* ---- resets ------------------------------------------------------------------------------ */
 
 /* The guest may be held while it is reset; a debugger would take that for an interruption. */
-static bool may_hold(const struct supervisor *v)
+static bool may_hold(const struct reset *r)
 {
-	return v->state == VM_RUNNING && !v->plan->s.gdb && v->snapshot.action == SNAPSHOT_NONE &&
-	       v->save.saving == SAVING_NOTHING;
+	return r->env->life->phase == LIFE_RUNNING && !env_settings(r->env)->gdb &&
+	       !lifecycle_any(r->env->life, COND_ANY_SNAPSHOT | COND_ANY_SAVE);
 }
 
 /* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
@@ -193,54 +212,61 @@ static bool may_hold(const struct supervisor *v)
  *
  * What the guest prints and the word of its reset come on two ways: the processors stand still
  * until the old bytes are told from the new ones. */
-bool supervisor_reset(struct supervisor *v)
+bool reset_press(struct reset *r, enum reset_then then)
 {
-	if (v->qmp.state != QMP_READY)
+	const struct env *env = r->env;
+
+	if (env->qmp->state != QMP_READY)
 		return false;
-	v->resetting = RESET_ASKED;
-	/* Who begins to wait for the guest now waits for the new one. */
-	v->life.ready = v->login_seen = false;
-	if (may_hold(v))
-		v->held = qmp_send(&v->qmp, "stop", NULL, NULL, NULL);
-	else if (v->trouble.stuck) /* it was not stopped by anybody's wish */
-		v->held = true;
-	return qmp_send(&v->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
-	       qmp_send(&v->qmp, "system_reset", NULL, NULL, NULL);
+	set_button(r, RESET_ASKED);
+	post(env, NOTICE_RESET_PRESSED);
+	if (may_hold(r))
+		set_held(r, env_qmp(env, "stop"));
+	else if (lifecycle_any(env->life, COND_ANY_STUCK)) /* not stopped by anybody's wish */
+		set_held(r, true);
+	bool sent = qmp_send(env->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
+		    env_qmp(env, "system_reset");
+
+	if (sent && then != THEN_AS_BEFORE)
+		set_held(r, then == THEN_RUNS);
+	return sent;
 }
 
-void supervisor_reset_done(struct supervisor *v)
+void reset_on_serial(struct reset *r)
 {
-	v->resetting = RESET_NONE;
-	if (v->plan->s.on_reboot == REBOOT_EXIT)
-		(void)qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+	if (r->button != RESET_SEEN)
+		return;
+	set_button(r, RESET_NONE);
+	if (env_settings(r->env)->on_reboot == REBOOT_EXIT)
+		(void)qmp_send(r->env->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
 }
 
-static void let_run(struct supervisor *v)
+static void let_run(struct reset *r)
 {
-	if (v->held && v->save.saving == SAVING_NOTHING)
-		(void)qmp_send(&v->qmp, "cont", NULL, NULL, NULL);
-	v->held = false;
+	if (r->held && !lifecycle_any(r->env->life, COND_ANY_SAVE))
+		(void)env_qmp(r->env, "cont");
+	set_held(r, false);
 }
 
 /* ---- the last of a loop ------------------------------------------------------------------- */
 
 /* The firmware resets the machine behind every reset of the guest's, so the one after next is its
  * own: it is the guest's that is to be caught. */
-static void watch(struct supervisor *v)
+static void watch(struct reset *r)
 {
-	struct life *l = &v->life;
 
-	if (v->plan->s.on_reboot == REBOOT_RESTART && !v->plan->s.gdb && v->plan->s.cpus == 1 &&
-	    l->resets == LOOP_RESETS - 2 && l->fault.triple && !l->fault.where[0])
-		l->watching =
-			qmp_send(&v->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
+	if (r->env->plan->s.on_reboot == REBOOT_RESTART && !r->env->plan->s.gdb &&
+	    r->env->plan->s.cpus == 1 && r->resets == LOOP_RESETS - 2 && r->fault.triple &&
+	    !r->fault.where[0])
+		r->watching = qmp_send(r->env->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL,
+				       NULL);
 }
 
 static void on_last_registers(struct qmp *q, const struct json *doc,
 			      const struct json_value *result, const char *error, void *arg)
 {
-	struct supervisor *v = arg;
-	struct fault_text *fault = &v->life.fault;
+	struct reset *r = arg;
+	struct fault_text *fault = &r->fault;
 	char what[FATAL_TEXT];
 
 	(void)q, (void)doc, (void)error;
@@ -248,60 +274,59 @@ static void on_last_registers(struct qmp *q, const struct json *doc,
 	    fault_where(result->text, strlen(result->text), fault->where) &&
 	    fault_in_firmware(fault))
 		fault->where[0] = '\0';
-	loop_text(v, what, sizeof what);
-	proof_panicked(v, what);
-	if (v->plan->s.on_panic == PANIC_KEEP)
-		(void)supervisor_reset(v);
+	loop_text(r, what, sizeof what);
+	post(r->env, NOTICE_PANIC, .text = what, .value = VERDICT_PANIC);
+	if (env_settings(r->env)->on_panic == PANIC_KEEP)
+		(void)reset_press(r, THEN_AS_BEFORE);
 }
 
-bool resets_caught(struct supervisor *v, const char *reason)
+bool reset_caught(struct reset *r, const char *reason)
 {
-	struct life *l = &v->life;
 
-	if (!l->watching ||
+	if (!r->watching ||
 	    (strcmp(reason, "guest-reset") != 0 && strcmp(reason, "host-qmp-system-reset") != 0))
 		return false;
-	l->watching = false;
-	drain(v);
-	if (v->debug_log.fault.triple && !got_anywhere(v) && !l->panicked &&
-	    v->ladder.rung == RUNG_NONE) {
-		l->resets++;
+	r->watching = false;
+	drain(r);
+	if (r->debug_log->fault.triple && !got_anywhere(r) && !lifecycle_panicked(r->env->life) &&
+	    r->env->life->rung == RUNG_NONE) {
+		r->resets++;
 		event("reset", "\"guest\":true");
-		if (cpus_ask(v, on_last_registers))
+		if (cpu_query(r->env, on_last_registers, r))
 			return true;
 	}
-	return supervisor_reset(v);
+	return reset_press(r, THEN_AS_BEFORE);
 }
 
-void resets_on_event(struct supervisor *v, bool guest)
+void reset_on_event(struct reset *r, bool guest)
 {
 	char what[FATAL_TEXT];
-	bool firmwares = guest && is_firmwares(v);
+	bool firmwares = guest && is_firmwares(r);
 
 	if (firmwares) /* what is on its way may have come behind it already */
-		debug_log_drain(&v->debug_log);
+		debug_log_drain(r->debug_log);
 	else
-		drain(v);
+		drain(r);
 	if (!guest) {
-		v->resetting = v->resetting == RESET_ASKED ? RESET_SEEN : v->resetting;
-		v->life.resets = 0; /* whatever the guest was at, this one is not its */
+		if (r->button == RESET_ASKED)
+			set_button(r, RESET_SEEN);
+		r->resets = 0; /* whatever the guest was at, this one is not its */
 	}
-	bool fatal = guest && is_fatal(v, what, sizeof what);
+	bool fatal = guest && is_fatal(r, what, sizeof what);
 
 	event("reset", "\"guest\":%s", guest ? "true" : "false");
-	v->debug_log.fault = (struct fault_text){0};
-	v->life.was_reset = true;
-	if (v->cause != CAUSE_NONE) /* it is its end here */
+	debug_log_forget_fault(r->debug_log);
+	r->was_reset = true;
+	if (r->env->life->cause != CAUSE_NONE) /* it is its end here */
 		return;
 	if (!firmwares) {
 		log_info(guest ? "the guest rebooted" : "the machine was reset");
-		life_restart(v);
-		prompt_reset(&v->prompt);
+		post(r->env, NOTICE_RESTARTED);
 	}
 	if (!guest)
-		let_run(v);
-	if (fatal && !v->life.panicked)
-		proof_panicked(v, what);
+		let_run(r);
+	if (fatal && !lifecycle_panicked(r->env->life))
+		post(r->env, NOTICE_PANIC, .text = what, .value = VERDICT_PANIC);
 	else if (guest)
-		watch(v);
+		watch(r);
 }

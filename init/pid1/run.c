@@ -2,6 +2,7 @@
 #include "pid1/run.h"
 #include "base/log.h"
 #include "pid1/fetch.h"
+#include "pid1/signals.h"
 #include "pid1/supervisor.h"
 #include "plan/plan.h"
 
@@ -19,7 +20,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 
 	if (!cmd_only_option(self, argc, argv, NULL, &given, &status))
 		return status;
-	supervisor_block_signals();
+	signals_block();
 	if (!fetch_image(envp, &status))
 		return status;
 	bool ok = plan_make(&plan, envp);

@@ -19,56 +19,46 @@
 /* The helper `vm commit-state PART DIR N` finds the N overlays from this descriptor on. */
 #define STATE_COMMIT_FD 3
 
-struct supervisor;
+struct env;
 struct json;
 struct json_value;
 
 enum saving { SAVING_NOTHING, SAVING_WARM, SAVING_SUSPENDED };
 
-struct state {
+struct savestate {
+	const struct env *env;
 	enum saving saving;
 	bool migrating; /* QEMU writes, and will say how it ended */
 	bool mapped_ram;
 	bool fdset; /* QEMU has its file in a set of descriptors, not by a name of its own */
 	bool was_running;
-	bool resuming;	 /* QEMU reads */
-	bool refused;	 /* it did not take the state */
-	bool resumed;	 /* the guest runs from a saved state */
-	bool suspended;	 /* its state is saved, and QEMU may go */
-	bool warm_asked; /* by vm warm, before the guest was ready */
-	bool awaits_ssh; /* it is ready: saved when ssh answers, too */
+	bool resuming; /* QEMU reads */
+	bool refused;  /* it did not take the state */
 	uint64_t since_ns;
 	char dir[STATE_PATH_MAX], part[STATE_PATH_MAX];
 };
 
+void savestate_init(struct savestate *s, const struct env *env);
+
 /* Can this guest's state be saved at all, now or later? */
-bool state_possible(const struct supervisor *v, enum saving what, struct error *err);
-/* Begin to save. False, with the reason, when that cannot be. */
-bool state_save(struct supervisor *v, enum saving what, struct error *err);
+bool savestate_possible(const struct savestate *s, enum saving what, struct error *err);
+/* Begin to save. False, with the reason, when that cannot be. A warm state ends in
+ * NOTICE_WARM_ENDS; a suspended one in NOTICE_VERDICT and NOTICE_RUNG_ENDS. */
+bool savestate_begin(struct savestate *s, enum saving what, struct error *err);
 /* Give up what is being saved, and let the guest run on. */
-void state_abort(struct supervisor *v);
+void savestate_abort(struct savestate *s);
 
-/* QMP is ready. True: the machine's state is being read, and state_on_migration() goes on. */
-bool state_resume(struct supervisor *v);
+/* QMP is ready. True: the machine's state is being read; NOTICE_STATE_RESUMED comes, or QEMU ends.
+ */
+bool savestate_resume(struct savestate *s);
 /* Event MIGRATION: DATA. */
-void state_on_migration(struct supervisor *v, const struct json *doc,
-			const struct json_value *data);
-/* QEMU has ended: did it not take a state? Starts a cold one; true until that cannot be. */
-bool state_retry_cold(struct supervisor *v);
-
-/* warm_start.c. The guest is ready: save it if VM_WARM=1 or `vm warm` wants that. */
-void state_ready(struct supervisor *v);
-/* The guest's ssh server has answered; or TIMER_WARM: it has not. */
-void state_ssh_answered(struct supervisor *v);
-void state_no_ssh(struct supervisor *v);
-/* The guest starts again, or is stopped. */
-void state_await_no_ssh(struct supervisor *v);
-
-/* `vm warm`, on the control socket. */
-struct control;
-void state_request(struct supervisor *v, struct control *c, int slot, const char *arg);
+void savestate_event(struct savestate *s, const struct json *doc, const struct json_value *data);
+/* QEMU has ended, and its last WORDS were these: did it not take a state? Then the plan is that of
+ * a cold start now, and another QEMU is to be started. False: ERR says why not, if there was one.
+ */
+bool savestate_cold(struct savestate *s, const char *words, struct error *err);
 
 /* QEMU has ended and its disks are closed: remove what could not be removed before. */
-void state_sweep(void);
+void savestate_sweep(void);
 
 #endif

@@ -1,4 +1,6 @@
-/* screenshot.c - the display as a PNG, by QMP's screendump (QEMU >= 7.1: ui/ui-qmp-cmds.c). */
+/* screenshot.c - see screenshot.h. */
+#include "pid1/screenshot.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,48 +10,51 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "pid1/supervisor.h"
-
-static struct {
-	screenshot_done *done; /* NULL: none is being taken */
-	char path[4200];
-} shot;
+#include "pid1/env.h"
 
 static void on_dumped(struct qmp *q, const struct json *doc, const struct json_value *result,
 		      const char *error, void *arg)
 {
-	screenshot_done *done = shot.done;
+	struct screenshot *s = arg;
+	screenshot_done *done = s->done;
 
 	(void)q, (void)doc, (void)result;
-	shot.done = NULL;
+	s->done = NULL;
 	if (error)
-		(void)unlink(shot.path);
-	done(arg, error, shot.path);
+		(void)unlink(s->path);
+	done(s->arg, error, s->path);
 }
 
-bool screenshot(struct supervisor *v, const char *path, screenshot_done *done)
+void screenshot_init(struct screenshot *s, const struct env *env)
+{
+	s->env = env;
+	s->done = NULL;
+}
+
+bool screenshot_take(struct screenshot *s, const char *path, screenshot_done *done, void *arg)
 {
 	char quoted[8400];
 	char arguments[8500];
 
-	if (shot.done)
+	if (s->done)
 		return false;
 	/* QEMU opens it by name: it has to be there, and to be QEMU's. */
 	(void)unlink(path);
 	_cleanup_fd_ int fd =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 
-	if (fd < 0 || (!identity_own(&v->plan->identity, fd) && fchmod(fd, 0666) != 0)) {
+	if (fd < 0 || (!identity_own(&s->env->plan->identity, fd) && fchmod(fd, 0666) != 0)) {
 		log_warning("%s cannot be written: %s", path, strerror(errno));
 		return false;
 	}
-	(void)snprintf(shot.path, sizeof shot.path, "%s", path);
+	(void)snprintf(s->path, sizeof s->path, "%s", path);
 	(void)snprintf(arguments, sizeof arguments, "{\"filename\":%s,\"format\":\"png\"}",
 		       json_quote(path, quoted, sizeof quoted));
-	if (!qmp_send(&v->qmp, "screendump", arguments, on_dumped, v)) {
+	if (!qmp_send(s->env->qmp, "screendump", arguments, on_dumped, s)) {
 		(void)unlink(path);
 		return false;
 	}
-	shot.done = done;
+	s->done = done;
+	s->arg = arg;
 	return true;
 }

@@ -1,10 +1,6 @@
-/* share_disk.c - VM_SHARE=disk: what is in SHARE_DIR, as a CD-ROM for guests that have no 9p.
- *
- * Before QEMU starts, xorriso makes an ISO 9660 file system of it, as QEMU's user, into a file
- * without a name in VM_TMP_DIR, no larger than VM_SHARE_SIZE (ulimit -f). The loop goes on
- * meanwhile; QEMU, which is not there yet, counts as ended and about to be started again
- * (supervisor.h, retrying).
- */
+/* share_disk.c - see share_disk.h. */
+#include "pid1/share_disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,22 +13,18 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
+#include "pid1/helper.h"
 
 /* Where xorriso writes. */
 #define OUT_FD 3
 /* What `ulimit -f` counts in (POSIX). */
 #define BLOCKS_PER_MIB 2048
 
-static void give_up(struct supervisor *v, const struct error *err)
+static void on_made(void *arg, int status, const char *line)
 {
-	error_report(err);
-	v->share_failed = err->status;
-}
-
-static void on_made(struct supervisor *v, int status, const char *line)
-{
-	struct plan *plan = v->plan;
+	struct share_disk *d = arg;
+	struct plan *plan = d->env->plan;
 	const struct settings *s = &plan->s;
 	struct error err = {0};
 	struct stat st = {0};
@@ -40,15 +32,13 @@ static void on_made(struct supervisor *v, int status, const char *line)
 
 	(void)fstat(plan->share_out, &st);
 	fd_close(&plan->share_out);
-	v->retrying = false;
-	if (v->signalled)
+	d->making = false;
+	if (d->env->life->signalled)
 		return;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		log_info("SHARE_DIR=%s is a read-only disk of %.1f MiB for the guest", s->share_dir,
 			 (double)st.st_size / (1 << 20));
-		v->qemu_ended = false;
-		if (!supervisor_spawn(v, &err))
-			give_up(v, &err);
+		post(d->env, NOTICE_SHARE_MADE);
 		return;
 	}
 	if (st.st_size >= most)
@@ -60,7 +50,8 @@ static void on_made(struct supervisor *v, int status, const char *line)
 				"its files must be readable for VM_UID, and VM_TMP_DIR needs room",
 				"SHARE_DIR=%s cannot be made a disk in VM_TMP_DIR=%s%s%s",
 				s->share_dir, s->tmp_dir, line[0] ? ": " : "", line);
-	give_up(v, &err);
+	error_report(&err);
+	post(d->env, NOTICE_SHARE_FAILED, .value = err.status);
 }
 
 /* The file, once for the writer and once read-only, as QEMU wants it for a read-only drive. */
@@ -80,9 +71,19 @@ static bool open_file(struct plan *plan, struct error *err)
 			 plan->s.tmp_dir, strerror(errno));
 }
 
-bool share_make(struct supervisor *v, struct error *err)
+void share_disk_init(struct share_disk *d, const struct env *env)
 {
-	struct plan *plan = v->plan;
+	*d = (struct share_disk){.env = env};
+}
+
+bool share_disk_wanted(const struct share_disk *d)
+{
+	return env_settings(d->env)->share == SHARE_DISK;
+}
+
+bool share_disk_make(struct share_disk *d, struct error *err)
+{
+	struct plan *plan = d->env->plan;
 	char blocks[24];
 	char sh[4096];
 	/* -R keeps owners and modes, -J is for systems without Rock Ridge. */
@@ -102,20 +103,12 @@ bool share_make(struct supervisor *v, struct error *err)
 			  .identity = &plan->identity,
 			  .no_core = true};
 
-	if (plan->s.share != SHARE_DISK)
-		return supervisor_spawn(v, err);
 	(void)snprintf(blocks, sizeof blocks, "%ld", plan->s.share_size * BLOCKS_PER_MIB);
 	if (!find_program(getenv("PATH"), "sh", sh, sizeof sh))
 		return error_set(err, EXIT_INTERNAL, "", "there is no sh on PATH");
 	if (!open_file(plan, err))
 		return false;
 	c.fds[c.fd_count++] = (struct child_fd){.from = plan->share_out, .to = OUT_FD};
-	v->qemu_ended = v->retrying = true;
-	return helper_start(v, HELPER_SHARE, "xorriso", &c, on_made, err);
-}
-
-void share_cancel(struct supervisor *v)
-{
-	if (v->helpers[HELPER_SHARE].pid > 0)
-		(void)kill(-v->helpers[HELPER_SHARE].pid, SIGKILL);
+	d->making = helper_start(d->env->helpers, HELPER_SHARE, "xorriso", &c, on_made, d, err);
+	return d->making;
 }

@@ -4,30 +4,35 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "pid1/status.h"
 #include "pid1/supervisor.h"
+#include "pid1/waiters.h"
 
 enum reach { REACH_NOW, REACH_LATER, REACH_NOT };
 
 /* A pause that is over by itself: a snapshot, a warm state, the reset button. */
-static bool pauses_for_us(const struct supervisor *v)
+static bool pauses_for_us(const struct lifecycle *l)
 {
-	return snapshots_pausing(v) || v->save.saving == SAVING_WARM || v->held ||
-	       v->resetting != RESET_NONE;
+	return lifecycle_any(l, 1u << COND_SNAPSHOT_SAVE | 1u << COND_SNAPSHOT_LOAD |
+					1u << COND_SAVING_WARM | 1u << COND_HELD |
+					1u << COND_RESETTING);
 }
 
 /* Can a shell be reached? WHY gets one line either way. */
 static enum reach reach(const struct supervisor *v, char *why, size_t size)
 {
-	bool over = v->life.panicked || v->life.halted || v->life.dead || v->life.late ||
-		    v->save.saving == SAVING_SUSPENDED;
-	bool ready = supervisor_ready(v, why, size);
+	const struct lifecycle *l = &v->life;
+	bool over = lifecycle_over(l) || l->verdict == VERDICT_DEAD || l->verdict == VERDICT_LATE ||
+		    lifecycle_any(l, 1u << COND_SUSPENDING | 1u << COND_DISK_ERROR |
+					     1u << COND_CHECKING_WRITES);
+	bool ready = status_why(v, why, size);
 
-	if (over || v->io_error || v->weighing || v->state == VM_STOPPING || v->state == VM_DOWN)
+	if (over || l->phase == LIFE_STOPPING || l->phase == LIFE_DOWN)
 		return REACH_NOT;
-	if (v->state == VM_PAUSED)
-		return pauses_for_us(v) ? REACH_LATER : REACH_NOT;
-	return v->state == VM_RUNNING && (ready || v->life.ready || v->login_seen) ? REACH_NOW
-										   : REACH_LATER;
+	if (l->phase == LIFE_PAUSED)
+		return pauses_for_us(l) ? REACH_LATER : REACH_NOT;
+	return l->phase == LIFE_RUNNING && (ready || l->ready || l->login) ? REACH_NOW
+									   : REACH_LATER;
 }
 
 static void answer(struct control *c, int slot, bool yes, const char *why)
@@ -55,7 +60,7 @@ bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, cons
 	return true;
 }
 
-void requests_shell(struct supervisor *v)
+void waiters_shell(struct supervisor *v)
 {
 	char why[300];
 	enum reach r = reach(v, why, sizeof why);

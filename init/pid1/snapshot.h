@@ -12,8 +12,7 @@
 
 #include "host/snapshot_table.h"
 
-struct supervisor;
-struct control;
+struct env;
 struct json;
 struct json_value;
 
@@ -21,6 +20,7 @@ enum snapshot_action { SNAPSHOT_NONE, SNAPSHOT_SAVE, SNAPSHOT_LOAD, SNAPSHOT_DEL
 
 /* What is under way. */
 struct snapshot_work {
+	const struct env *env;
 	enum snapshot_action action;
 	bool replacing;	  /* the old one is being deleted before its successor is saved */
 	bool was_running; /* the guest, before it is loaded */
@@ -34,20 +34,20 @@ struct snapshot_work {
 	char error[400]; /* QEMU's, of a load that failed */
 };
 
+void snapshot_init(struct snapshot_work *w, const struct env *env);
+
 /* `snapshot save NAME [--force]`, `load NAME`, `delete NAME`, `list [--json]` on the control
  * socket. */
-void snapshots_request(struct supervisor *v, struct control *c, int slot, const char *arg);
+void snapshot_request(struct snapshot_work *w, int slot, const char *arg);
 
 /* Event JOB_STATUS_CHANGE: DATA. */
-void snapshots_on_job(struct supervisor *v, const struct json *doc, const struct json_value *data);
+void snapshot_on_job(struct snapshot_work *w, const struct json *doc,
+		     const struct json_value *data);
 
 /* Event STOP. */
-void snapshots_on_stop(struct supervisor *v);
+void snapshot_paused(struct snapshot_work *w);
 
 /* QEMU has ended. */
-void snapshots_lost(struct supervisor *v);
-
-/* What the guest stands still for; NULL for nothing. */
-const char *snapshots_pausing(const struct supervisor *v);
+void snapshot_lost(struct snapshot_work *w);
 
 #endif

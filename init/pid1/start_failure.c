@@ -1,44 +1,34 @@
-/* start_failure.c - a QEMU that does not start, cannot be talked to, or dies: what it was and what
- * helps.
- */
+/* start_failure.c - see start_failure.h. */
+#include "pid1/start_failure.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "pid1/env.h"
 #include "pid1/start_cause.h"
-#include "pid1/supervisor.h"
 
 #define SECOND UINT64_C(1000000000)
 /* From its start to its greeting QEMU takes tenths of a second; this is for a host that swaps. */
 #define GREETING_S	 120
 #define GREETING_LEAST_S 15 /* also with a short VM_BOOT_TIMEOUT: a busy host takes seconds */
 
-/* QEMU's last line, which is what it died of, into BUF; "" when it said nothing. */
-static const char *last_words(const struct supervisor *v, char *buf, size_t size)
-{
-	size_t len;
-	const char *line = tail_line(&v->tail, &len);
-
-	(void)snprintf(buf, size, "%s%.*s", len ? ": " : "", (int)len, line);
-	return buf;
-}
-
 /* What helps, into BUF: the causes that can be asked for, not what QEMU calls them. */
-static const char *fix_for(const struct supervisor *v, char *buf, size_t size)
+static const char *fix_for(const struct env *env, char *buf, size_t size)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &env->plan->s;
 	char path[4096];
 
-	if (!v->ran && (cause_port(v->plan, buf, size) || cause_memory(s, buf, size) ||
-			cause_display(s, buf, size)))
+	if (!env->life->ran && (cause_port(env->plan, buf, size) || cause_memory(s, buf, size) ||
+				cause_display(s, buf, size)))
 		return buf;
-	if (!v->ran && plan_extra_unreadable(v->plan, path, sizeof path))
+	if (!env->life->ran && plan_extra_unreadable(env->plan, path, sizeof path))
 		(void)snprintf(buf, size,
 			       "QEMU runs as user %u:%u (VM_UID, VM_GID), who may not read and "
 			       "write %.200s, which QEMU_EXTRA_ARGS names: chmod a+rw, or for a "
 			       "second disk QEMU_DRIVE2",
-			       (unsigned)v->plan->identity.uid, (unsigned)v->plan->identity.gid,
+			       (unsigned)env->plan->identity.uid, (unsigned)env->plan->identity.gid,
 			       path);
 	else
 		(void)snprintf(buf, size,
@@ -47,73 +37,71 @@ static const char *fix_for(const struct supervisor *v, char *buf, size_t size)
 	return buf;
 }
 
-int failure_status(const struct supervisor *v)
+int start_failure_report(const struct env *env, const char *words)
 {
 	char fix[512];
 	struct error err = {0};
-	int st = v->qemu_status;
+	int st = env->life->qemu_status;
 
-	(void)fix_for(v, fix, sizeof fix);
+	(void)fix_for(env, fix, sizeof fix);
 	if (WIFSIGNALED(st))
-		(void)error_set(&err, EXIT_QEMU_FAILED,
-				v->ran ? "if it was SIGKILL, memory may have run out: lower "
+		(void)error_set(
+			&err, EXIT_QEMU_FAILED,
+			env->life->ran ? "if it was SIGKILL, memory may have run out: lower "
 					 "QEMU_RAM or raise the container's limit"
 				       : fix,
-				"QEMU was killed by signal %d (%s)%s", WTERMSIG(st),
-				strsignal(WTERMSIG(st)),
-				v->ran ? " while the guest ran: what it had not written is lost"
+			"QEMU was killed by signal %d (%s)%s", WTERMSIG(st),
+			strsignal(WTERMSIG(st)),
+			env->life->ran ? " while the guest ran: what it had not written is lost"
 				       : "");
-	else {
-		char words[300];
-
+	else
 		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
-				"QEMU ended with status %d before the guest %s%s", WEXITSTATUS(st),
-				v->ran ? "did" : "ran", last_words(v, words, sizeof words));
-	}
+				"QEMU ended with status %d before the guest %s%s%s",
+				WEXITSTATUS(st), env->life->ran ? "did" : "ran",
+				words[0] ? ": " : "", words);
 	error_report(&err);
 	return err.status;
 }
 
 /* A guest that has not run cannot be made to without QMP. */
-static void give_up(struct supervisor *v, const char *what)
+static void give_up(const struct env *env, const char *what)
 {
-	log_error("%s: %s", v->plan->args.argv[0], what);
+	log_error("%s: %s", env->plan->args.argv[0], what);
 	log_line(LOG_ERROR, "  fix: ",
 		 "if VM_QEMU is set, it has to name a QEMU that talks QMP on the descriptor it is "
 		 "given (vm args); else read qemu.log");
-	v->given_up = true;
-	supervisor_climb(v, LADDER_NOW);
+	post(env, NOTICE_GAVE_UP);
 }
 
-void failure_await_greeting(struct supervisor *v)
+void start_failure_await_greeting(const struct env *env)
 {
-	long limit = v->plan->s.boot_timeout;
+	long limit = env->plan->s.boot_timeout;
 
 	if (limit == 0 || limit > GREETING_S)
 		limit = GREETING_S;
 	if (limit < GREETING_LEAST_S)
 		limit = GREETING_LEAST_S;
-	timers_set(&v->timers, TIMER_GREETING, clock_now() + (uint64_t)limit * SECOND);
+	env_timer(env, TIMER_GREETING, clock_now() + (uint64_t)limit * SECOND);
 }
 
-void failure_no_greeting(struct supervisor *v)
+void start_failure_timer(const struct env *env)
 {
-	if (v->qmp.state != QMP_READY && !v->qemu_ended && v->ladder.rung == RUNG_NONE)
-		give_up(v, "it does not answer on QMP");
+	if (env->qmp->state != QMP_READY && !env->life->qemu_ended && env->life->rung == RUNG_NONE)
+		give_up(env, "it does not answer on QMP");
 }
 
-void failure_qmp_lost(struct supervisor *v)
+void start_failure_qmp_lost(const struct env *env)
 {
 	char what[200];
 
-	if (v->state == VM_DOWN || v->ladder.rung != RUNG_NONE)
+	if (env->life->phase == LIFE_DOWN || env->life->rung != RUNG_NONE)
 		return;
-	(void)snprintf(what, sizeof what, "QMP: %s", v->qmp.why_closed);
-	if (v->qmp.eof) /* most often QEMU ends, and why is still to be seen */
+	(void)snprintf(what, sizeof what, "QMP: %s", env->qmp->why_closed);
+	if (env->qmp->eof) /* most often QEMU ends, and why is still to be seen */
 		log_warning("%s", what);
-	else if (v->ran)
+	else if (env->life->ran)
 		log_warning("%s; the guest runs on, and can only be stopped by a signal to QEMU",
 			    what);
 	else
-		give_up(v, what);
+		give_up(env, what);
 }

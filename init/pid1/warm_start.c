@@ -1,25 +1,29 @@
-/* warm_start.c - when a state is saved: VM_WARM=1, `vm warm`. (savestate.h) */
+/* warm_start.c - see warm_start.h. */
+#include "pid1/warm_start.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
+#include "pid1/savestate.h"
 
-static void save_warm(struct supervisor *v)
+#define SECOND UINT64_C(1000000000)
+
+static void save_warm(struct warm_start *w)
 {
 	struct error err = {0};
 	char line[1400];
 
-	v->save.warm_asked = false;
-	state_await_no_ssh(v);
-	if (state_save(v, SAVING_WARM, &err))
+	w->asked = false;
+	warm_start_cancel(w);
+	if (savestate_begin(w->save, SAVING_WARM, &err))
 		return;
 	(void)snprintf(line, sizeof line, "the warm state cannot be saved: %s\n", err.message);
 	log_warning("%.*s", (int)strlen(line) - 1, line);
-	requests_warm(v, err.status, line);
+	post(w->env, NOTICE_WARM_ENDS, .value = err.status, .text = line);
 }
 
-#define SECOND UINT64_C(1000000000)
 /* How long the guest's ssh server may come after the guest is ready. */
 #define SSH_S 60
 
@@ -27,58 +31,58 @@ static void save_warm(struct supervisor *v)
  * knocks at once waits for 6 s: QEMU's NAT sends a SYN that was lost again after that time
  * (libslirp: tcp_newtcpcb(), TCPTV_SRTTDFLT). So the ssh server is in the state too, where it can
  * be. */
-static bool await_ssh(struct supervisor *v)
+static bool await_ssh(struct warm_start *w)
 {
-	const struct probe *p = &v->probes[PROBE_SSH];
-
-	if (p->port == 0 || p->answered)
+	if (!probe_possible(w->probes, PROBE_SSH) || probe_answered(w->probes, PROBE_SSH))
 		return false;
-	v->save.awaits_ssh = true;
-	probe_want(v, PROBE_SSH);
-	timers_set(&v->timers, TIMER_WARM, clock_now() + SSH_S * SECOND);
+	w->awaits_ssh = true;
+	probe_want(w->probes, PROBE_SSH);
+	env_timer(w->env, TIMER_WARM, clock_now() + SSH_S * SECOND);
 	log_info("the state is saved when the guest's ssh server answers, or in %d s", SSH_S);
 	return true;
 }
 
-void state_ssh_answered(struct supervisor *v)
+void warm_start_ssh_answered(struct warm_start *w)
 {
-	if (v->save.awaits_ssh)
-		save_warm(v);
+	if (w->awaits_ssh)
+		save_warm(w);
 }
 
-void state_await_no_ssh(struct supervisor *v)
+void warm_start_cancel(struct warm_start *w)
 {
-	v->save.awaits_ssh = false;
-	timers_set(&v->timers, TIMER_WARM, 0);
+	w->awaits_ssh = false;
+	env_timer(w->env, TIMER_WARM, 0);
 }
 
-void state_no_ssh(struct supervisor *v)
+void warm_start_timer(struct warm_start *w)
 {
-	if (!v->save.awaits_ssh)
+	if (!w->awaits_ssh)
 		return;
 	log_info("no ssh server has answered for %d s", SSH_S);
-	save_warm(v);
+	save_warm(w);
 }
 
-void state_ready(struct supervisor *v)
+void warm_start_ready(struct warm_start *w)
 {
-	clock_ready(v);
-	if ((v->save.warm_asked || (v->plan->s.warm && !v->save.resumed)) && !await_ssh(v))
-		save_warm(v);
+	bool wanted = env_settings(w->env)->warm && !w->env->life->resumed;
+
+	if ((w->asked || wanted) && !await_ssh(w))
+		save_warm(w);
 }
 
-void state_request(struct supervisor *v, struct control *c, int slot, const char *arg)
+bool warm_start_ask(struct warm_start *w, struct error *err)
 {
-	struct error err = {0};
-	char line[1400];
+	bool ready = w->env->life->ready;
 
-	(void)arg;
-	if (v->life.ready ? state_save(v, SAVING_WARM, &err)
-			  : state_possible(v, SAVING_WARM, &err)) {
-		v->save.warm_asked = !v->life.ready;
-		requests_await_warm(c, slot);
-		return;
-	}
-	(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
-	control_answer(c, slot, err.status, line, strlen(line));
+	if (ready ? !savestate_begin(w->save, SAVING_WARM, err)
+		  : !savestate_possible(w->save, SAVING_WARM, err))
+		return false;
+	w->asked = !ready;
+	return true;
+}
+
+void warm_start_init(struct warm_start *w, const struct env *env, struct savestate *save,
+		     struct port_probes *probes)
+{
+	*w = (struct warm_start){.env = env, .save = save, .probes = probes};
 }

@@ -6,15 +6,16 @@
  * debugger waits a moment for the first one's end, which QEMU may not have seen yet. What the two
  * say to each other does not pass through PID 1.
  */
-#ifndef VM_CONSOLE_ATTACH_H
-#define VM_CONSOLE_ATTACH_H
+#ifndef VM_PID1_ATTACH_H
+#define VM_PID1_ATTACH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
-struct supervisor;
+struct env;
+struct guard;
 
 enum attach_id { ATTACH_GDB, ATTACH_VNC, ATTACH_COUNT };
 
@@ -22,6 +23,8 @@ enum attach_id { ATTACH_GDB, ATTACH_VNC, ATTACH_COUNT };
 #define ATTACH_WAITING 16
 
 struct attach {
+	const struct env *env;
+	struct guard *guard;
 	int listeners[ATTACH_COUNT]; /* -1: none */
 	struct attach_client {
 		int fd;
@@ -33,19 +36,21 @@ struct attach {
 	bool under_way;
 };
 
+void attach_init(struct attach *a, const struct env *env, struct guard *guard);
+
 /* Listen as GDB and ENABLE_VNC say. */
-bool attach_open(struct supervisor *v, struct error *err);
-void attach_close(struct supervisor *v);
+bool attach_open(struct attach *a, struct error *err);
+void attach_close(struct attach *a);
 
 /* Somebody connects. */
-void attach_accept(struct supervisor *v, enum attach_id to);
+void attach_accept(struct attach *a, enum attach_id to);
 
 /* QEMU is ready for clients, and has been told to run the guest if it is to; another QEMU starts.
  */
-void attach_allow(struct supervisor *v);
-void attach_reset(struct supervisor *v);
+void attach_allow(struct attach *a);
+void attach_reset(struct attach *a);
 
 /* TIMER_ATTACH. */
-void attach_retry(struct supervisor *v);
+void attach_retry(struct attach *a);
 
 #endif

@@ -1,7 +1,7 @@
 /* attach.c - see attach.h. QEMU: monitor/qmp-cmds.c (qmp_add_client), chardev/char-socket.c
  * (tcp_chr_add_client: refused while another client is connected).
  */
-#include "console/attach.h"
+#include "pid1/attach.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "host/listen.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
+#include "pid1/guard.h"
 #include "qemu/args.h"
 
 #define RETRY_NS  UINT64_C(100000000)
@@ -27,7 +28,7 @@ static const struct {
 	[ATTACH_VNC] = {GUARD_VNC, "VNC_PORT", "vnc"},
 };
 
-static void pump(struct supervisor *v);
+static void pump(struct attach *a);
 
 static void drop_first(struct attach *a)
 {
@@ -38,8 +39,7 @@ static void drop_first(struct attach *a)
 static void on_added(struct qmp *q, const struct json *doc, const struct json_value *result,
 		     const char *error, void *arg)
 {
-	struct supervisor *v = arg;
-	struct attach *a = &v->attach;
+	struct attach *a = arg;
 	struct attach_client *first = a->waiting;
 
 	(void)q;
@@ -52,9 +52,9 @@ static void on_added(struct qmp *q, const struct json *doc, const struct json_va
 				    "debugger at a time: %s",
 				    guard_port_name(kinds[first->to].port), error);
 		drop_first(a);
-		pump(v);
+		pump(a);
 	} else {
-		timers_set(&v->timers, TIMER_ATTACH, clock_now() + RETRY_NS);
+		env_timer(a->env, TIMER_ATTACH, clock_now() + RETRY_NS);
 	}
 }
 
@@ -67,49 +67,48 @@ static bool has_left(int fd)
 }
 
 /* Hand over the first one that waits. */
-static void pump(struct supervisor *v)
+static void pump(struct attach *a)
 {
-	struct attach *a = &v->attach;
 	char arguments[96];
 
 	while (a->count > 0 && has_left(a->waiting[0].fd) && !a->under_way)
 		drop_first(a);
-	if (!a->allowed || a->under_way || a->count == 0 || v->qmp.state != QMP_READY)
+	if (!a->allowed || a->under_way || a->count == 0 || a->env->qmp->state != QMP_READY)
 		return;
 	int fd = fcntl(a->waiting[0].fd, F_DUPFD_CLOEXEC, 0);
 
 	(void)snprintf(arguments, sizeof arguments, "{\"protocol\":\"%s\",\"fdname\":\"client\"}",
 		       kinds[a->waiting[0].to].protocol);
-	a->under_way = fd >= 0 &&
-		       qmp_send_fd(&v->qmp, "getfd", "{\"fdname\":\"client\"}", fd, NULL, NULL) &&
-		       qmp_send(&v->qmp, "add_client", arguments, on_added, v);
+	a->under_way =
+		fd >= 0 &&
+		qmp_send_fd(a->env->qmp, "getfd", "{\"fdname\":\"client\"}", fd, NULL, NULL) &&
+		qmp_send(a->env->qmp, "add_client", arguments, on_added, a);
 	if (!a->under_way) /* its queue is full */
-		timers_set(&v->timers, TIMER_ATTACH, clock_now() + RETRY_NS);
+		env_timer(a->env, TIMER_ATTACH, clock_now() + RETRY_NS);
 }
 
-void attach_retry(struct supervisor *v)
+void attach_retry(struct attach *a)
 {
-	timers_set(&v->timers, TIMER_ATTACH, 0);
-	pump(v);
+	env_timer(a->env, TIMER_ATTACH, 0);
+	pump(a);
 }
 
-void attach_allow(struct supervisor *v)
+void attach_allow(struct attach *a)
 {
-	v->attach.allowed = true;
-	pump(v);
+	a->allowed = true;
+	pump(a);
 }
 
-void attach_reset(struct supervisor *v)
+void attach_reset(struct attach *a)
 {
-	v->attach.allowed = v->attach.under_way = false;
+	a->allowed = a->under_way = false;
 }
 
-void attach_accept(struct supervisor *v, enum attach_id to)
+void attach_accept(struct attach *a, enum attach_id to)
 {
-	struct attach *a = &v->attach;
 	_cleanup_fd_ int fd = accept4(a->listeners[to], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0 || !guard_admits(v, kinds[to].port, fd))
+	if (fd < 0 || !guard_admits(a->guard, kinds[to].port, fd))
 		return;
 	if (a->count == ATTACH_WAITING) {
 		log_warning("%s: refused a client, since %d others wait for QEMU already",
@@ -118,25 +117,29 @@ void attach_accept(struct supervisor *v, enum attach_id to)
 	}
 	tcp_prepare(fd);
 	a->waiting[a->count++] = (struct attach_client){.fd = fd_take(&fd), .to = to};
-	pump(v);
+	pump(a);
 }
 
-bool attach_open(struct supervisor *v, struct error *err)
+void attach_init(struct attach *a, const struct env *env, struct guard *guard)
 {
-	const struct settings *s = &v->plan->s;
-	struct attach *a = &v->attach;
+	*a = (struct attach){.env = env, .guard = guard};
+	for (int i = 0; i < ATTACH_COUNT; i++)
+		a->listeners[i] = -1;
+}
+
+bool attach_open(struct attach *a, struct error *err)
+{
+	const struct settings *s = &a->env->plan->s;
 	const long ports[ATTACH_COUNT] = {
 		[ATTACH_GDB] = s->gdb ? s->gdb_port : 0, [ATTACH_VNC] = s->vnc ? s->vnc_port : 0};
 
-	for (int i = 0; i < ATTACH_COUNT; i++)
-		a->listeners[i] = -1;
 	for (int i = 0; i < ATTACH_COUNT; i++) {
 		if (ports[i] == 0)
 			continue;
 		a->listeners[i] = listen_tcp(s->bind, (uint16_t)ports[i], kinds[i].setting, err);
 		if (a->listeners[i] < 0)
 			return false;
-		if (!loop_add(v->epoll, a->listeners[i], EPOLLIN,
+		if (!loop_add(a->env->epoll, a->listeners[i], EPOLLIN,
 			      (struct loop_ref){.type = REF_ATTACH, .index = (uint8_t)i}))
 			return error_set(err, EXIT_INTERNAL, "", "%s: no event loop",
 					 kinds[i].setting);
@@ -144,10 +147,8 @@ bool attach_open(struct supervisor *v, struct error *err)
 	return true;
 }
 
-void attach_close(struct supervisor *v)
+void attach_close(struct attach *a)
 {
-	struct attach *a = &v->attach;
-
 	while (a->count > 0)
 		drop_first(a);
 	for (int i = 0; i < ATTACH_COUNT; i++)

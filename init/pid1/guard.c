@@ -1,5 +1,5 @@
 /* guard.c - see guard.h. */
-#include "console/guard.h"
+#include "pid1/guard.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "host/netlink.h"
 #include "host/peer.h"
-#include "pid1/supervisor.h"
+#include "pid1/env.h"
+#include "pid1/helper.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -67,11 +68,11 @@ static bool may_say(struct guard *g, enum guard_refusal why, char *more, size_t 
 	return true;
 }
 
-static void refuse_guest(struct supervisor *v, enum guard_port port, const char *peer)
+static void refuse_guest(struct guard *g, enum guard_port port, const char *peer)
 {
 	char more[48];
 
-	if (!may_say(&v->guard, REFUSED_GUEST, more, sizeof more))
+	if (!may_say(g, REFUSED_GUEST, more, sizeof more))
 		return;
 	log_warning("%s: refused a connection of the guest's own (%s)%s", ports[port].name, peer,
 		    more);
@@ -100,7 +101,7 @@ static void tell(enum guard_port port, int fd, const char *text)
 	(void)recv(fd, message, sizeof message, MSG_DONTWAIT);
 }
 
-static void refuse_address(struct supervisor *v, enum guard_port port, int fd, const char *peer)
+static void refuse_address(struct guard *g, enum guard_port port, int fd, const char *peer)
 {
 	char text[200];
 	char way[64];
@@ -110,7 +111,7 @@ static void refuse_address(struct supervisor *v, enum guard_port port, int fd, c
 	(void)snprintf(text, sizeof text, "connections from %.*s are refused; %s accepts them",
 		       (int)(strrchr(peer, ':') ? strrchr(peer, ':') - peer : 0), peer, way);
 	tell(port, fd, text);
-	if (!may_say(&v->guard, REFUSED_ADDRESS, more, sizeof more))
+	if (!may_say(g, REFUSED_ADDRESS, more, sizeof more))
 		return;
 	log_warning("%s: refused a connection from %s%s", ports[port].name, peer, more);
 	log_line(LOG_WARNING, "  fix: ",
@@ -120,12 +121,12 @@ static void refuse_address(struct supervisor *v, enum guard_port port, int fd, c
 	event("refused", "\"port\":\"%s\",\"peer\":\"%s\"", ports[port].name, peer);
 }
 
-bool guard_admits(struct supervisor *v, enum guard_port port, int fd)
+bool guard_admits(struct guard *g, enum guard_port port, int fd)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &g->env->plan->s;
 	const struct emulator_peers e = {
-		.uid = v->plan->identity.uid,
-		.pids = {v->qemu, v->helpers[HELPER_PASST].pid},
+		.uid = g->env->plan->identity.uid,
+		.pids = {g->env->life->qemu, helper_pid(g->env->helpers, HELPER_PASST)},
 		.nat = s->net == NET_USER || s->net == NET_PASST || s->extra_args,
 		.tap = s->net == NET_TAP ? s->tap : NULL,
 	};
@@ -134,13 +135,18 @@ bool guard_admits(struct supervisor *v, enum guard_port port, int fd)
 	switch (peer_kind(fd, &e, peer)) {
 	case PEER_LOCAL:
 	case PEER_GATEWAY: return true;
-	case PEER_EMULATOR: refuse_guest(v, port, peer); return false;
+	case PEER_EMULATOR: refuse_guest(g, port, peer); return false;
 	case PEER_REMOTE: break;
 	}
-	if (s->open || has_password(v->plan, port))
+	if (s->open || has_password(g->env->plan, port))
 		return true;
-	refuse_address(v, port, fd, peer);
+	refuse_address(g, port, fd, peer);
 	return false;
+}
+
+void guard_init(struct guard *g, const struct env *env)
+{
+	*g = (struct guard){.env = env};
 }
 
 bool guard_admits_to_relay(uint8_t index, int fd, void *arg)
@@ -150,9 +156,9 @@ bool guard_admits_to_relay(uint8_t index, int fd, void *arg)
 
 /* ---- what is said of it ------------------------------------------------------------------ */
 
-void guard_describe(const struct supervisor *v)
+void guard_describe(const struct guard *g)
 {
-	const struct settings *s = &v->plan->s;
+	const struct settings *s = &g->env->plan->s;
 	const bool on[GUARD_PORTS] = {[GUARD_SERIAL] = s->serial_port || s->serial_raw_port ||
 						       s->serial_rfc2217_port,
 				      [GUARD_MONITOR] = s->monitor_port,
@@ -164,7 +170,7 @@ void guard_describe(const struct supervisor *v)
 
 	for (int i = 0; i < GUARD_PORTS; i++) {
 		any |= on[i];
-		if (on[i] && !has_password(v->plan, (enum guard_port)i))
+		if (on[i] && !has_password(g->env->plan, (enum guard_port)i))
 			(void)snprintf(open + strlen(open), sizeof open - strlen(open), "%s%s",
 				       open[0] ? ", " : "", ports[i].name);
 	}
@@ -178,10 +184,8 @@ void guard_describe(const struct supervisor *v)
 			    interface, s->bind);
 }
 
-const char *guard_text(const struct supervisor *v, char buf[GUARD_TEXT])
+const char *guard_text(const struct guard *g, char buf[GUARD_TEXT])
 {
-	const struct guard *g = &v->guard;
-
 	buf[0] = '\0';
 	if (g->refused[REFUSED_GUEST] || g->refused[REFUSED_ADDRESS])
 		(void)snprintf(buf, GUARD_TEXT,
@@ -192,10 +196,8 @@ const char *guard_text(const struct supervisor *v, char buf[GUARD_TEXT])
 	return buf;
 }
 
-const char *guard_json(const struct supervisor *v, char buf[GUARD_TEXT])
+const char *guard_json(const struct guard *g, char buf[GUARD_TEXT])
 {
-	const struct guard *g = &v->guard;
-
 	(void)snprintf(buf, GUARD_TEXT, "\"refused\":{\"guest\":%llu,\"address\":%llu}",
 		       (unsigned long long)g->refused[REFUSED_GUEST],
 		       (unsigned long long)g->refused[REFUSED_ADDRESS]);

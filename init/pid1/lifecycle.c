@@ -1,0 +1,234 @@
+/* lifecycle.c - see lifecycle.h. */
+#include "pid1/lifecycle.h"
+
+#include <stddef.h>
+#include <sys/wait.h>
+
+#include "base/error.h"
+
+/* phase x event -> phase. A guest that has ended stays so until another QEMU starts, or QEMU keeps
+ * it to be looked at. */
+static const enum life_phase table[LIFE_PHASES][LIFE_EVENTS] = {
+	/* SPAWNED, WAITS, RUNS, PAUSES, STOPS, ENDS, KEPT */
+	[LIFE_STARTING] = {LIFE_STARTING, LIFE_PAUSED, LIFE_RUNNING, LIFE_STARTING, LIFE_STOPPING,
+			   LIFE_DOWN, LIFE_PAUSED},
+	[LIFE_PAUSED] = {LIFE_STARTING, LIFE_PAUSED, LIFE_RUNNING, LIFE_PAUSED, LIFE_STOPPING,
+			 LIFE_DOWN, LIFE_PAUSED},
+	[LIFE_RUNNING] = {LIFE_STARTING, LIFE_PAUSED, LIFE_RUNNING, LIFE_PAUSED, LIFE_STOPPING,
+			  LIFE_DOWN, LIFE_PAUSED},
+	[LIFE_STOPPING] = {LIFE_STARTING, LIFE_STOPPING, LIFE_STOPPING, LIFE_STOPPING,
+			   LIFE_STOPPING, LIFE_DOWN, LIFE_PAUSED},
+	[LIFE_DOWN] = {LIFE_STARTING, LIFE_DOWN, LIFE_DOWN, LIFE_DOWN, LIFE_DOWN, LIFE_DOWN,
+		       LIFE_PAUSED},
+};
+
+bool lifecycle_event(struct lifecycle *l, enum life_event event)
+{
+	enum life_phase before = l->phase;
+
+	/* A stop came while `cont` was under way: the guest has had no time to do anything, and is
+	 * ended as one that never ran. */
+	if (event == LIFE_EVENT_RUNS && !l->ran && l->rung != RUNG_NONE)
+		return false;
+	l->phase = table[before][event];
+	if (event == LIFE_EVENT_RUNS)
+		l->ran = true;
+	return l->phase != before;
+}
+
+void lifecycle_restart(struct lifecycle *l)
+{
+	*l = (struct lifecycle){.phase = l->phase,
+				.signalled = l->signalled,
+				.qemu = l->qemu,
+				.qemu_ended = l->qemu_ended,
+				.qemu_status = l->qemu_status};
+	(void)lifecycle_event(l, LIFE_EVENT_SPAWNED);
+}
+
+void lifecycle_judge(struct lifecycle *l, enum verdict v)
+{
+	if (v > l->verdict)
+		l->verdict = v;
+}
+
+void lifecycle_reset(struct lifecycle *l)
+{
+	l->ready = l->login = false;
+	l->ready_ns = 0;
+	if (l->verdict == VERDICT_DEAD)
+		l->verdict = VERDICT_NONE;
+}
+
+void lifecycle_loaded(struct lifecycle *l)
+{
+	lifecycle_reset(l);
+	if (lifecycle_over(l))
+		l->verdict = VERDICT_NONE;
+}
+
+void lifecycle_ready(struct lifecycle *l, uint64_t now)
+{
+	l->ready = true;
+	l->ready_ns = now;
+}
+
+void lifecycle_set(struct lifecycle *l, enum condition c, bool on)
+{
+	l->conditions = on ? l->conditions | 1u << c : l->conditions & ~(1u << c);
+}
+
+bool lifecycle_panicked(const struct lifecycle *l)
+{
+	return l->verdict == VERDICT_PANIC || l->verdict == VERDICT_BOOT_FAILED;
+}
+
+bool lifecycle_over(const struct lifecycle *l)
+{
+	return lifecycle_panicked(l) || l->verdict == VERDICT_HALTED;
+}
+
+bool lifecycle_hopeless(const struct lifecycle *l)
+{
+	return !l->ran || lifecycle_over(l) || l->verdict == VERDICT_LATE ||
+	       l->verdict == VERDICT_DEAD;
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+const char *lifecycle_phase_name(enum life_phase phase)
+{
+	static const char *const names[LIFE_PHASES] = {[LIFE_STARTING] = "starting",
+						       [LIFE_PAUSED] = "paused",
+						       [LIFE_RUNNING] = "running",
+						       [LIFE_STOPPING] = "stopping",
+						       [LIFE_DOWN] = "down"};
+
+	return names[phase];
+}
+
+const char *lifecycle_text(const struct lifecycle *l)
+{
+	switch (l->phase) {
+	case LIFE_STARTING: return "QEMU is starting, the guest does not run yet";
+	case LIFE_PAUSED:
+		if (lifecycle_is(l, COND_CHECKING_WRITES))
+			return "the guest is being stopped";
+		return l->ran ? "the guest is paused, until the monitor says cont"
+			      : "the guest is paused before its first instruction, until the "
+				"monitor says cont";
+	case LIFE_STOPPING: return "the guest is being stopped";
+	case LIFE_DOWN: return "the guest has ended, and QEMU is ending";
+	default: return "the guest runs";
+	}
+}
+
+const char *lifecycle_snapshot_text(const struct lifecycle *l)
+{
+	if (lifecycle_is(l, COND_SNAPSHOT_SAVE))
+		return "paused: a snapshot is being saved";
+	if (lifecycle_is(l, COND_SNAPSHOT_LOAD))
+		return "paused: a snapshot is being loaded";
+	return NULL;
+}
+
+const char *lifecycle_trouble(const struct lifecycle *l)
+{
+	/* The first that is true. */
+	static const struct {
+		enum condition condition;
+		const char *text;
+	} rows[] = {
+		{COND_LOAD_FAILED,
+		 "paused: a snapshot is being loaded at the monitor, or could not be"},
+		{COND_INTERNAL_ERROR,
+		 "stopped: QEMU has an internal error and cannot run the guest"},
+		{COND_WATCHDOG, "paused: by the machine's watchdog"},
+		{COND_DISK_FULL, "paused: no space left on the host for the guest's disk"},
+		{COND_DISK_ERROR, "paused: the host could not read or write the disk"},
+		{COND_NO_NETWORK, "passt has ended: the guest has no network"},
+	};
+
+	switch (l->verdict) {
+	case VERDICT_BOOT_FAILED: return "the guest's boot failed";
+	case VERDICT_PANIC: return "the guest panicked";
+	case VERDICT_HALTED: return "the guest has shut down";
+	case VERDICT_LATE: return "the guest was not ready in time";
+	default: break;
+	}
+	if (lifecycle_is(l, COND_SUSPENDING))
+		return "the guest is being suspended";
+	if (l->verdict == VERDICT_DEAD)
+		return "the guest is dead: every processor is halted with interrupts off";
+	if (l->phase == LIFE_PAUSED && lifecycle_snapshot_text(l))
+		return lifecycle_snapshot_text(l);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (lifecycle_is(l, rows[i].condition))
+			return rows[i].text;
+	return NULL;
+}
+
+bool lifecycle_well(const struct lifecycle *l)
+{
+	return l->phase == LIFE_RUNNING && l->ready && !lifecycle_trouble(l);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static bool ended_cleanly(const struct lifecycle *l)
+{
+	return WIFEXITED(l->qemu_status) && WEXITSTATUS(l->qemu_status) == 0;
+}
+
+/* gdb's kill: before QEMU 10 it ends at once, of a guest that stands still, without an event. */
+static bool by_debugger(const struct lifecycle *l, bool gdb)
+{
+	return l->cause == CAUSE_DEBUGGER || (l->cause == CAUSE_NONE && l->rung == RUNG_NONE &&
+					      l->phase == LIFE_PAUSED && gdb && ended_cleanly(l));
+}
+
+enum life_outcome lifecycle_outcome(const struct lifecycle *l, bool gdb)
+{
+	switch (l->verdict) {
+	case VERDICT_GAVE_UP: return OUTCOME_GAVE_UP;
+	case VERDICT_PANIC:
+	case VERDICT_BOOT_FAILED: return OUTCOME_PANIC;
+	case VERDICT_LATE: return OUTCOME_LATE;
+	case VERDICT_SUSPENDED: return OUTCOME_SUSPENDED;
+	case VERDICT_HALTED: return OUTCOME_CLEAN;
+	case VERDICT_UNWRITTEN:
+		if (l->cause == CAUSE_QUIT)
+			return OUTCOME_CLEAN;
+		break;
+	default: break;
+	}
+	switch (l->cause) {
+	case CAUSE_GUEST_OFF:
+		return WIFEXITED(l->qemu_status) && WEXITSTATUS(l->qemu_status) ? OUTCOME_OWN_STATUS
+										: OUTCOME_CLEAN;
+	case CAUSE_GUEST_RESET: return OUTCOME_CLEAN;
+	case CAUSE_GUEST_PANIC: return OUTCOME_PANIC;
+	default: break;
+	}
+	bool lost = l->ran || l->resumed;
+
+	if (by_debugger(l, gdb))
+		return lost ? OUTCOME_CUT_OFF_BY_DEBUGGER : OUTCOME_DEBUGGER;
+	if (l->cause == CAUSE_NONE && l->rung == RUNG_NONE)
+		return OUTCOME_QEMU_FAILED;
+	return lost ? OUTCOME_CUT_OFF : OUTCOME_CLEAN;
+}
+
+int lifecycle_status(const struct lifecycle *l, enum life_outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_PANIC: return EXIT_PANIC;
+	case OUTCOME_LATE: return EXIT_BOOT_DEADLINE;
+	case OUTCOME_GAVE_UP:
+	case OUTCOME_QEMU_FAILED: return EXIT_QEMU_FAILED;
+	case OUTCOME_OWN_STATUS: return WEXITSTATUS(l->qemu_status);
+	case OUTCOME_CUT_OFF:
+	case OUTCOME_CUT_OFF_BY_DEBUGGER: return EXIT_CUT_OFF;
+	default: return EXIT_CLEAN;
+	}
+}

@@ -1,0 +1,11 @@
+/* requests.h - what the control socket can be asked (control.h): status, health, wait, stop, reset,
+ * monitor, and what the rooms do for it. */
+#ifndef VM_PID1_REQUESTS_H
+#define VM_PID1_REQUESTS_H
+
+struct control;
+
+/* A control_request: ARG is the struct supervisor. */
+void requests_handle(struct control *c, int slot, char *request, void *arg);
+
+#endif

@@ -1,0 +1,42 @@
+/* signals.c - see signals.h; signal(7), signalfd(2). */
+#include "pid1/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a fault of our own raises cannot wait for the loop. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+
+/* Bytes of the kernel's signal set: 64 signals. */
+#define KERNEL_SIGSET 8
+
+static void leave_faults(sigset_t *set)
+{
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		(void)sigdelset(set, faults[i]);
+}
+
+/* The kernel's call, since libc keeps a few real-time signals to itself and leaves them open: to a
+ * process that is not PID 1 they would be the end. */
+void signals_block(void)
+{
+	sigset_t set;
+
+	memset(&set, 0xff, KERNEL_SIGSET);
+	leave_faults(&set);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, KERNEL_SIGSET);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+int signals_open(void)
+{
+	sigset_t set;
+
+	(void)sigfillset(&set);
+	leave_faults(&set);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}

@@ -1,0 +1,12 @@
+/* signals.h - PID 1 gets its signals by signalfd(2). */
+#ifndef VM_PID1_SIGNALS_H
+#define VM_PID1_SIGNALS_H
+
+/* To be called first of all: a signal that comes from now on waits for the loop, also while the
+ * plan is made. */
+void signals_block(void);
+
+/* A descriptor that is readable when one has come; -1 with errno. */
+int signals_open(void);
+
+#endif

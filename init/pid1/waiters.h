@@ -1,0 +1,54 @@
+/* waiters.h - who waits on the control socket for something to happen to the guest, and is answered
+ * when it has. */
+#ifndef VM_PID1_WAITERS_H
+#define VM_PID1_WAITERS_H
+
+#include <stdbool.h>
+
+#include "pid1/port_probe.h"
+
+struct control;
+struct supervisor;
+
+/* control_client.waits_for */
+enum {
+	WAITS_NOT,
+	WAITS_READY,
+	WAITS_LOGIN,
+	WAITS_SSH,
+	WAITS_HTTP,
+	WAITS_GONE,
+	WAITS_MONITOR,
+	WAITS_HEALTH,
+	WAITS_SCREEN,
+	WAITS_WARM,
+	WAITS_SHELL
+};
+
+/* Client SLOT is told whether the guest is ready; WRONG is what a look at its health found, NULL
+ * for nothing. */
+void waiters_answer_health(struct supervisor *v, int slot, const char *wrong);
+
+/* The guest is ready; its login prompt has come; it answers through a forward; a look at its health
+ * is over; something is wrong with it. */
+void waiters_ready(struct supervisor *v);
+void waiters_login(struct supervisor *v);
+void waiters_answered(struct supervisor *v, enum probe_id which);
+void waiters_checked(struct supervisor *v, const char *wrong);
+void waiters_trouble(struct supervisor *v);
+/* The warm state is there, or will not be: STATUS and LINE. A screenshot, as well. */
+void waiters_warm(struct supervisor *v, int status, const char *line);
+void waiters_screen(struct supervisor *v, int status, const char *line);
+/* Start the probes that somebody waits for. */
+void waiters_probe(struct supervisor *v);
+/* All is over, with STATUS. */
+void waiters_gone(struct supervisor *v, int status);
+
+/* shell_requests.c. What may be true of the guest by now: is somebody answered who waits for its
+ * shell? */
+void waiters_shell(struct supervisor *v);
+/* `wait ARG` for who wants a shell; false when it is none. `prompt ARG`. */
+bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, const char *arg);
+void requests_prompt(struct supervisor *v, struct control *c, int slot, const char *arg);
+
+#endif
