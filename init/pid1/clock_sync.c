@@ -102,19 +102,23 @@ void clock_timer(struct clock_sync *c)
 	}
 }
 
+bool clock_command(struct clock_sync *c, char command[64])
+{
+	if (!c->due)
+		return false;
+	command_for(c, 0, command);
+	/* The line is its own for now. */
+	env_timer(c->env, TIMER_CLOCK, clock_now() + AGAIN_NS);
+	return true;
+}
+
 void clock_request(struct clock_sync *c, int slot, const char *arg)
 {
-	char line[80];
-	int n = 0;
+	char line[80] = "";
 
-	if (strcmp(arg, "set") == 0 && c->due) {
+	if (strcmp(arg, "set") == 0 && c->due)
 		is_set(c);
-	} else if (!arg[0] && c->due) {
-		command_for(c, 0, line);
-		n = (int)strlen(line);
-		line[n++] = '\n';
-		/* The line is its own for now. */
-		env_timer(c->env, TIMER_CLOCK, clock_now() + AGAIN_NS);
-	}
-	control_answer(c->env->control, slot, EXIT_CLEAN, line, (size_t)n);
+	else if (!arg[0] && clock_command(c, line))
+		(void)strcat(line, "\n");
+	control_answer(c->env->control, slot, EXIT_CLEAN, line, strlen(line));
 }

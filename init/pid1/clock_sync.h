@@ -26,6 +26,10 @@ void clock_ready(struct clock_sync *c);
 /* TIMER_CLOCK: nobody else has set it. */
 void clock_timer(struct clock_sync *c);
 
+/* Is it due? The command that sets it, with the time of now, into COMMAND: whoever asked runs it.
+ */
+bool clock_command(struct clock_sync *c, char command[64]);
+
 /* On the control socket. `clock`: the command to be run, with the time of now, or nothing; `clock
  * set`: it was run. */
 void clock_request(struct clock_sync *c, int slot, const char *arg);

@@ -160,13 +160,13 @@ void control_farewell(struct control *c, int (*status_of)(const struct control_c
 	}
 }
 
-int control_take(struct control *c, int slot)
+int control_take(struct control *c, int slot, const char *text)
 {
 	int fd = c->clients[slot].fd;
 
-	char line[32];
-	int n = snprintf(line, sizeof line, "0 %llu\n",
-			 (unsigned long long)c->clients[slot].number);
+	char line[32 + CONTROL_TAKE];
+	int n = snprintf(line, sizeof line, "0 %llu\n%.*s",
+			 (unsigned long long)c->clients[slot].number, CONTROL_TAKE, text);
 
 	/* Its first answer: there is room. */
 	(void)send(fd, line, (size_t)n, MSG_NOSIGNAL);

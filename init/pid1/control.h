@@ -4,6 +4,13 @@
  * line with the exit status the client should end with, then text, then the end of the stream.
  * A request that has to wait (wait login, stop) is answered when what it waits for has happened.
  *
+ * `shell WHEN CLOCK [PROMPT]` is for who wants the guest's shell: the answer is a stream as that of
+ * `console live`, with three lines behind `0 NUMBER`: the name of the guest's profile; a command
+ * that sets its clock, if CLOCK is `clock` and that is due, else nothing; and prompt, busy or
+ * silent with the last line of the console behind it, as `prompt` says it. WHEN: `wait`, it comes
+ * when a shell can be reached; `now`, at once or not at all; `stop`, whatever the guest is at. A
+ * shell's prompt is known to end in PROMPT.
+ *
  * `console live|all [readonly|terminal]` turns the connection into one to the serial console: after
  * the line `0 NUMBER` everything that comes is the guest's (live: from now on; all: the scrollback
  * first), and what is sent is typed. What was sent before that line has come is lost. `terminal`:
@@ -61,8 +68,9 @@ bool control_init(struct control *c, int epoll, int listener, uint8_t ref_type,
 void control_event(struct control *c, struct loop_ref ref, uint32_t events);
 
 /* Client SLOT is no longer the control's: its connection, after the line `0 NUMBER` (that of the
- * client), is the caller's. */
-int control_take(struct control *c, int slot);
+ * client) and the TEXT (at most CONTROL_TAKE bytes), is the caller's. */
+#define CONTROL_TAKE 512
+int control_take(struct control *c, int slot, const char *text);
 
 /* Client SLOT waits for WHAT, which becomes its waits_for, for as long as that takes. When
  * CONTROL_WAITING do so already, it is told, and let go: false. */

@@ -209,7 +209,7 @@ static void on_request(struct control *c, int slot, char *request, void *arg)
 	char quoted[2 * sizeof f->last];
 	bool fine = strncmp(request, "status", 6) == 0 || strncmp(request, "stop", 4) == 0;
 
-	if (strncmp(request, "wait", 4) == 0) {
+	if (strncmp(request, "wait", 4) == 0 || strncmp(request, "shell wait", 10) == 0) {
 		(void)control_wait(c, slot, 1);
 		return;
 	}

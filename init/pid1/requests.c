@@ -129,10 +129,9 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 		answer(c, slot, EXIT_BAD_USAGE,
 		       "console takes live or all, and readonly and terminal behind it\n");
 	else if (!relay_has_place(r, how))
-		answer(c, slot, EXIT_NO_PLACE,
-		       "all places that commands of the container have on the console are taken\n");
+		answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
 	else
-		(void)relay_adopt(r, control_take(c, slot), how, number);
+		(void)relay_adopt(r, control_take(c, slot, ""), how, number);
 }
 
 /* Why the connection to the console with the number ARG was closed. */
@@ -274,7 +273,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"profile", request_profile}, {"break", request_break},
 		{"warm", request_warm},	      {"snapshot", request_snapshot},
 		{"clock", request_clock},     {"console-end", request_console_end},
-		{"prompt", requests_prompt},
+		{"prompt", requests_prompt},  {"shell", requests_shell},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";

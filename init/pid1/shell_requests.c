@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/guest_profile.h"
 #include "pid1/status.h"
 #include "pid1/supervisor.h"
 #include "pid1/waiters.h"
@@ -60,31 +61,98 @@ bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, cons
 	return true;
 }
 
+/* What `prompt` and `shell` say of the serial line. */
+struct line_state {
+	int status;
+	const char *name, *last;
+};
+
+static struct line_state line_state(struct prompt *p)
+{
+	bool stands = prompt_stands(p, clock_now());
+	const char *last = p->placed ? "" : p->line;
+
+	if (stands)
+		return (struct line_state){EXIT_CLEAN, "prompt", last};
+	return p->ever ? (struct line_state){EXIT_NOT_READY, "busy", last}
+		       : (struct line_state){EXIT_ASK_AGAIN, "silent", last};
+}
+
+/* Client SLOT gets the serial line, with what it has to know for a shell on it. */
+static void open_shell(struct supervisor *v, int slot, bool clock)
+{
+	struct control *c = &v->control;
+	struct relay *r = v->env.relays[RELAY_SERIAL];
+	struct line_state line = line_state(&v->prompt);
+	uint64_t number = c->clients[slot].number;
+	char command[64] = "";
+	char text[CONTROL_TAKE + 1];
+
+	if (!relay_has_place(r, RELAY_LIVE)) {
+		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE,
+			       strlen(REQUESTS_NO_PLACE));
+		return;
+	}
+	if (clock)
+		(void)clock_command(&v->clock, command);
+	(void)snprintf(text, sizeof text, "%s\n%s\n%s %s\n",
+		       profile_of((enum guest)v->env.plan->s.guest)->name, command, line.name,
+		       line.last);
+	(void)relay_adopt(r, control_take(c, slot, text), RELAY_LIVE, number);
+}
+
+/* "WHEN CLOCK [PROMPT]" (control.h). */
+void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	char why[300];
+	size_t when = strcspn(arg, " ");
+	const char *rest = arg + when + (arg[when] == ' ');
+	size_t n = strcspn(rest, " ");
+	bool clock = n == 5 && memcmp(rest, "clock", n) == 0;
+	enum reach r = reach(v, why, sizeof why);
+
+	if (rest[n] == ' ' && rest[n + 1])
+		prompt_learn(&v->prompt, rest + n + 1);
+	if (when == 4 && memcmp(arg, "stop", when) == 0)
+		open_shell(v, slot, false);
+	else if (r == REACH_NOW)
+		open_shell(v, slot, clock);
+	else if (r == REACH_NOT || when != 4 || memcmp(arg, "wait", when) != 0)
+		answer(c, slot, false, why);
+	else
+		(void)control_wait(c, slot, clock ? WAITS_SHELL_CLOCK : WAITS_SHELL_STREAM);
+}
+
+static void answer_shell(struct supervisor *v, int slot, bool yes, const char *why)
+{
+	int what = v->control.clients[slot].waits_for;
+
+	if (what == WAITS_SHELL || (!yes && what > WAITS_SHELL))
+		answer(&v->control, slot, yes, why);
+	else if (what > WAITS_SHELL)
+		open_shell(v, slot, what == WAITS_SHELL_CLOCK);
+}
+
 void waiters_shell(struct supervisor *v)
 {
 	char why[300];
 	enum reach r = reach(v, why, sizeof why);
 
 	for (int i = 0; i < CONTROL_CLIENTS && r != REACH_LATER; i++)
-		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == WAITS_SHELL)
-			answer(&v->control, i, r == REACH_NOW, why);
+		if (v->control.clients[i].fd >= 0)
+			answer_shell(v, i, r == REACH_NOW, why);
 }
 
 /* `prompt`: does one stand on the serial line? If not, the last line; EXIT_ASK_AGAIN when nothing
  * that could have been one has come yet. `prompt TEXT`: a shell's prompt ends in TEXT. */
 void requests_prompt(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
-	struct prompt *p = &v->prompt;
 	char line[PROMPT_LINE + 1];
 
 	if (*arg)
-		prompt_learn(p, arg);
-	bool stands = prompt_stands(p, clock_now());
-	int n = snprintf(line, sizeof line, "%s\n", p->placed ? "" : p->line);
+		prompt_learn(&v->prompt, arg);
+	struct line_state state = line_state(&v->prompt);
+	int n = snprintf(line, sizeof line, "%s\n", state.last);
 
-	control_answer(c, slot,
-		       stands	 ? EXIT_CLEAN
-		       : p->ever ? EXIT_NOT_READY
-				 : EXIT_ASK_AGAIN,
-		       line, (size_t)n);
+	control_answer(c, slot, state.status, line, (size_t)n);
 }

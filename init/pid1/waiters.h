@@ -22,7 +22,9 @@ enum {
 	WAITS_HEALTH,
 	WAITS_SCREEN,
 	WAITS_WARM,
-	WAITS_SHELL
+	WAITS_SHELL,	    /* `wait shell` */
+	WAITS_SHELL_STREAM, /* `shell wait -`, `shell wait clock` */
+	WAITS_SHELL_CLOCK
 };
 
 /* Client SLOT is told whether the guest is ready; WRONG is what a look at its health found, NULL
@@ -47,8 +49,11 @@ void waiters_gone(struct supervisor *v, int status);
 /* shell_requests.c. What may be true of the guest by now: is somebody answered who waits for its
  * shell? */
 void waiters_shell(struct supervisor *v);
-/* `wait ARG` for who wants a shell; false when it is none. `prompt ARG`. */
+#define REQUESTS_NO_PLACE                                                                          \
+	"all places that commands of the container have on the console are taken\n"
+/* `wait ARG` for who wants a shell; false when it is none. `prompt ARG`, `shell ARG`. */
 bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, const char *arg);
 void requests_prompt(struct supervisor *v, struct control *c, int slot, const char *arg);
+void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg);
 
 #endif

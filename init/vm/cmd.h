@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "config/settings.h"
 #include "proto/command.h"
 
 /* Every command gets its own arguments (argv[0] is its name) and returns the exit status. --help
@@ -45,6 +47,12 @@ int cmd_fail(const struct error *err);
  * False when it does not fit into SIZE bytes. */
 bool cmd_quote(char *out, size_t size, const char *text);
 
+/* The settings in ENVP, as far as they are right (PID 1 has reported the others); read once. */
+const struct settings *client_settings(char **envp);
+
+/* Connect to PID 1, trying for PATIENCE_MS. -1 with errno; PATH (RUN_PATH_MAX) is its socket. */
+int client_knock(char **envp, long patience_ms, char *path);
+
 /* Connect to PID 1 and send REQUEST (one line without its end). Returns the connection, on which
  * the answer comes (pid1/control.h), or -1 with an error printed. */
 int client_connect(char **envp, const char *request);
@@ -54,6 +62,15 @@ int client_connect(char **envp, const char *request);
 int client_stream(char **envp, const char *request, int *status);
 /* The same for who may be slow to take what comes: another process goes on reading (vm/pump.h). */
 int client_stream_patient(char **envp, const char *request, int *status);
+/* The same for the guest's shell: REQUEST is `shell ...`, and HEAD gets what PID 1 says of the
+ * line. PID 1 may take PATIENCE_MS to be there, the answer until END_NS (0: as long as it takes).
+ * *STATUS as of client_await(), with the answer's text in WHY (SIZE bytes). */
+struct shell_head {
+	char profile[32], clock[80], line[192];
+	enum { HEAD_PROMPT, HEAD_BUSY, HEAD_SILENT } state;
+};
+int client_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
+		 struct shell_head *head, int *status, char *why, size_t size);
 /* The last stream has ended: ERR gets why, by what PID 1 says. Returns the status in it:
  * EXIT_FELL_BEHIND, EXIT_NO_PLACE, or EXIT_QEMU_FAILED for the guest's end. */
 int client_stream_ended(char **envp, struct error *err);

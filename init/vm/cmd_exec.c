@@ -228,8 +228,9 @@ static bool ssh_line(const struct wish *w, const struct profile *profile, char *
 	return cmd_quote(out, size, w->poweroff ? inner : w->command);
 }
 
-static int exec_ssh(struct settings *s, const struct wish *w, char **envp)
+static int exec_ssh(const struct settings *given, const struct wish *w, char **envp)
 {
+	static struct settings as_user;
 	static struct ssh ssh;
 	static char line[5 * SESSION_COMMAND_MAX];
 	int status;
@@ -237,17 +238,19 @@ static int exec_ssh(struct settings *s, const struct wish *w, char **envp)
 	uint64_t end = after(w->timeout_s);
 	const struct profile *profile = NULL;
 
+	as_user = *given;
 	if (w->user)
-		s->login_user = w->user;
-	if (!guest_wait(s, w->poweroff || w->no_wait ? NULL : "ssh", end, envp, &err) ||
-	    !(profile = guest_profile(s, envp, &err)))
+		as_user.login_user = w->user;
+	if (!guest_wait(given, w->poweroff || w->no_wait ? NULL : "ssh", end, envp, &err) ||
+	    !(profile = guest_profile(given, envp, &err)))
 		return cmd_fail(&err);
 	if (!ssh_line(w, profile, line, sizeof line))
 		return cmd_usage(&(struct command){.name = "exec"}, "the command is too long",
 				 NULL);
 	long left = guest_left_s(end);
 
-	if (!ssh_prepare(s, line, left > 0 && left < GUEST_SSH_S ? left : GUEST_SSH_S, &ssh, &err))
+	if (!ssh_prepare(&as_user, line, left > 0 && left < GUEST_SSH_S ? left : GUEST_SSH_S, &ssh,
+			 &err))
 		return cmd_fail(&err);
 	status = guest_ssh_run(&ssh, left);
 	if (w->poweroff)
@@ -259,8 +262,6 @@ static int exec_ssh(struct settings *s, const struct wish *w, char **envp)
 
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 {
-	static struct settings s;
-	static struct errors ignored; /* PID 1 has reported them */
 	static struct wish w = {.timeout_s = -1};
 	const char *bad = NULL;
 	int i = 1;
@@ -282,6 +283,7 @@ int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 		return cmd_usage(self, "the command is too long", NULL);
 	if (!w.poweroff && !surround(&w))
 		return cmd_usage(self, "the command is too long with --env and --dir", NULL);
-	(void)settings_parse(envp, &s, &ignored);
-	return w.ssh ? exec_ssh(&s, &w, envp) : exec_serial(&s, &w, envp);
+	const struct settings *s = client_settings(envp);
+
+	return w.ssh ? exec_ssh(s, &w, envp) : exec_serial(s, &w, envp);
 }

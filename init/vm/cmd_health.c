@@ -60,16 +60,14 @@ static bool is_newer(const struct stat *a, const struct stat *b)
 
 static struct last_answer last_answer(char **envp)
 {
-	static struct settings s;
-	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
+	const struct settings *s = client_settings(envp);
 	struct last_answer last = {.status = -1, .longest = HOLD_MAX_S};
 	char text[32];
 	struct stat file, socket;
 
-	(void)settings_parse(envp, &s, &ignored);
-	(void)run_path(&s, "health", last.path);
-	(void)run_path(&s, "health.hold", last.holding);
-	(void)run_path(&s, "control.sock", last.control);
+	(void)run_path(s, "health", last.path);
+	(void)run_path(s, "health.hold", last.holding);
+	(void)run_path(s, "control.sock", last.control);
 	_cleanup_fd_ int fd = open(last.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &file) != 0 || stat(last.control, &socket) != 0 ||

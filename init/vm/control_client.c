@@ -96,11 +96,24 @@ static int read_answer(int fd, uint64_t end, struct sink *to)
 	}
 }
 
-/* Connect to PATH, trying until END: whoever starts a container and waits for it may be here
- * before PID 1 has made its socket, which it does a few milliseconds after its start. */
-static int connect_patiently(const char *path, uint64_t end)
+const struct settings *client_settings(char **envp)
 {
-	int fd = connect_unix(path);
+	static struct settings s;
+	static struct errors ignored;
+	static bool read;
+
+	if (!read)
+		(void)settings_parse(envp, &s, &ignored);
+	read = true;
+	return &s;
+}
+
+/* Whoever starts a container and waits for it may be here before PID 1 has made its socket, which
+ * it does a few milliseconds after its start. */
+int client_knock(char **envp, long patience_ms, char *path)
+{
+	uint64_t end = clock_now() + (uint64_t)patience_ms * 1000000u;
+	int fd = connect_unix(run_path(client_settings(envp), "control.sock", path));
 
 	while (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && clock_now() < end) {
 		clock_nap(10000000);
@@ -148,12 +161,7 @@ static void __attribute__((format(printf, 2, 3))) tell(struct sink *to, const ch
 
 static int ask(char **envp, const char *request, long timeout_s, long patience_ms, struct sink *to)
 {
-	static struct settings s;
-	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
 	char path[RUN_PATH_MAX];
-
-	(void)settings_parse(envp, &s, &ignored);
-	(void)run_path(&s, "control.sock", path);
 	uint64_t patience = clock_now() + (uint64_t)patience_ms * 1000000u;
 	uint64_t end = timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u;
 	int status = -1;
@@ -161,7 +169,9 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 	/* Between two of its tasks, an image and a guest, PID 1 has another socket: who stood at
 	 * the first one's door stands at the second's then. */
 	do {
-		int fd = connect_patiently(path, patience);
+		uint64_t now = clock_now();
+		int fd = client_knock(envp, now < patience ? (long)((patience - now) / 1000000) : 0,
+				      path);
 
 		if (fd < 0) {
 			tell(to, "no guest runs here: %s: %s\n", path, strerror(errno));

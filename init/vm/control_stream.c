@@ -14,13 +14,8 @@
 
 int client_connect(char **envp, const char *request)
 {
-	static struct settings s;
-	static struct errors ignored; /* PID 1 has reported them; VM_RUN_DIR is all we need */
 	char path[RUN_PATH_MAX];
-
-	(void)settings_parse(envp, &s, &ignored);
-	(void)run_path(&s, "control.sock", path);
-	_cleanup_fd_ int fd = connect_unix(path);
+	_cleanup_fd_ int fd = client_knock(envp, 0, path);
 
 	if (fd < 0) {
 		log_error("no guest runs here: %s: %s", path, strerror(errno));
@@ -36,23 +31,34 @@ int client_connect(char **envp, const char *request)
 /* The stream's number, by which PID 1 knows why it ended. */
 static unsigned long number;
 
-/* The status line, byte by byte, as what stands behind it is the stream's. -1: it did not come. */
-static int read_status(int fd)
+/* A line without its end, byte by byte, as what stands behind it may be the stream's. -1 with errno
+ * (ETIMEDOUT), or when it did not come whole. */
+static int read_line(int fd, uint64_t end_ns, char *line, size_t size)
+{
+	size_t len = 0;
+	char c;
+
+	line[0] = '\0';
+	for (;;) {
+		errno = 0;
+		if (read_until(fd, -1, end_ns, &c, 1) <= 0)
+			return -1;
+		if (c == '\n')
+			return (int)len;
+		if (len < size - 1)
+			line[len++] = c;
+		line[len] = '\0';
+	}
+}
+
+/* -1: it did not come. */
+static int read_status(int fd, uint64_t end_ns)
 {
 	char line[32];
 	char *end;
-	size_t len = 0;
 
-	while (len < sizeof line - 1 && (len == 0 || line[len - 1] != '\n')) {
-		ssize_t got = read(fd, line + len, 1);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return -1;
-		len++;
-	}
-	line[len] = '\0';
+	if (read_line(fd, end_ns, line, sizeof line) < 0)
+		return -1;
 	int status = (int)strtol(line, &end, 10);
 
 	number = strtoul(end, NULL, 10);
@@ -67,7 +73,7 @@ int client_stream(char **envp, const char *request, int *status)
 	*status = EXIT_NOT_READY;
 	if (fd < 0)
 		return -1;
-	int answered = read_status(fd);
+	int answered = read_status(fd, 0);
 
 	if (answered == EXIT_CLEAN) {
 		*status = EXIT_CLEAN;
@@ -95,37 +101,86 @@ int client_stream(char **envp, const char *request, int *status)
 	return -1;
 }
 
+static int pump(char **envp, int fd)
+{
+	const struct settings *s = client_settings(envp);
+	static const char *dirs[4];
+
+	dirs[0] = s->tmp_dir;
+	dirs[1] = "/tmp";
+	dirs[2] = s->run_dir;
+	return fd < 0 ? fd : pump_start(fd, dirs);
+}
+
 int client_stream_patient(char **envp, const char *request, int *status)
 {
-	static struct settings s;
-	static struct errors ignored;
-	static const char *dirs[4];
-	int fd = client_stream(envp, request, status);
+	return pump(envp, client_stream(envp, request, status));
+}
 
-	if (fd < 0)
-		return fd;
-	(void)settings_parse(envp, &s, &ignored);
-	dirs[0] = s.tmp_dir;
-	dirs[1] = "/tmp";
-	dirs[2] = s.run_dir;
-	return pump_start(fd, dirs);
+static bool read_head(int fd, uint64_t end_ns, struct shell_head *head)
+{
+	static const char *const states[] = {
+		[HEAD_PROMPT] = "prompt ", [HEAD_BUSY] = "busy ", [HEAD_SILENT] = "silent "};
+	char line[sizeof head->line + 16];
+
+	if (read_line(fd, end_ns, head->profile, sizeof head->profile) < 0 ||
+	    read_line(fd, end_ns, head->clock, sizeof head->clock) < 0 ||
+	    read_line(fd, end_ns, line, sizeof line) < 0)
+		return false;
+	for (int i = HEAD_PROMPT; i <= HEAD_SILENT; i++) {
+		size_t n = strlen(states[i]);
+
+		if (strncmp(line, states[i], n) != 0)
+			continue;
+		head->state = i;
+		(void)snprintf(head->line, sizeof head->line, "%s", line + n);
+		return true;
+	}
+	return false;
+}
+
+int client_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
+		 struct shell_head *head, int *status, char *why, size_t size)
+{
+	char path[RUN_PATH_MAX];
+	_cleanup_fd_ int fd = client_knock(envp, patience_ms, path);
+	int answered = -1;
+
+	*status = EXIT_NOT_READY;
+	why[0] = '\0';
+	if (fd < 0) {
+		(void)snprintf(why, size, "no guest runs here: %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (client_send(fd, request))
+		answered = read_status(fd, end_ns);
+	if (answered == EXIT_CLEAN && read_head(fd, end_ns, head)) {
+		*status = EXIT_CLEAN;
+		return pump(envp, fd_take(&fd));
+	}
+	if (answered < 0 && errno == ETIMEDOUT) {
+		(void)snprintf(why, size, "not within the time");
+	} else if (answered > 0) {
+		*status = answered;
+		(void)read_line(fd, end_ns, why, size);
+	} else {
+		(void)snprintf(why, size, "PID 1 went away without an answer");
+	}
+	return -1;
 }
 
 /* What PID 1 says of the stream's end, into BUF; "" when it says nothing. */
 static void ask_why(char **envp, char *buf, size_t size)
 {
-	static struct settings s;
-	static struct errors ignored;
 	char path[RUN_PATH_MAX];
 	char request[48];
 	char answer[64];
 
 	buf[0] = '\0';
-	(void)settings_parse(envp, &s, &ignored);
 	(void)snprintf(request, sizeof request, "console-end %lu", number);
-	_cleanup_fd_ int fd = connect_unix(run_path(&s, "control.sock", path));
+	_cleanup_fd_ int fd = client_knock(envp, 0, path);
 
-	if (fd < 0 || !client_send(fd, request) || read_status(fd) != EXIT_CLEAN)
+	if (fd < 0 || !client_send(fd, request) || read_status(fd, 0) != EXIT_CLEAN)
 		return;
 	ssize_t n = read_full(fd, answer, sizeof answer - 1);
 

@@ -20,16 +20,25 @@
 #define SECOND	     UINT64_C(1000000000)
 #define FIND_SHELL_S 60
 
+static const struct profile *profile_named(const char *name)
+{
+	for (int g = GUEST_HURD; g <= GUEST_GENERIC; g++)
+		if (strcmp(profile_of((enum guest)g)->name, name) == 0)
+			return profile_of((enum guest)g);
+	return NULL;
+}
+
 const struct profile *guest_profile(const struct settings *s, char **envp, struct error *err)
 {
 	char name[32];
+	const struct profile *p = NULL;
 
 	if (client_ask(envp, "profile", 5, name, sizeof name) == EXIT_CLEAN)
-		for (int g = GUEST_HURD; g <= GUEST_GENERIC; g++)
-			if (strcmp(profile_of((enum guest)g)->name, name) == 0)
-				return profile_of((enum guest)g);
-	(void)error_set(err, EXIT_NOT_READY, "", "no guest runs here (VM_RUN_DIR=%s)", s->run_dir);
-	return NULL;
+		p = profile_named(name);
+	if (!p)
+		(void)error_set(err, EXIT_NOT_READY, "", "no guest runs here (VM_RUN_DIR=%s)",
+				s->run_dir);
+	return p;
 }
 
 long guest_left_s(uint64_t end_ns)
@@ -49,6 +58,26 @@ static bool not_ready(const char *why, struct error *err)
 	return error_set(err, EXIT_NOT_READY, fix, "%s", why);
 }
 
+/* PID 1 has answered STATUS and WHY to who wanted WHAT. */
+static bool unreachable(const struct settings *s, const char *what, int status, const char *why,
+			char **envp, struct error *err)
+{
+	if (status == EXIT_BAD_SETTING)
+		return error_set(err, EXIT_BAD_SETTING, "add tcp:2222:22 to QEMU_HOSTFWDS", "%s",
+				 why);
+	if (strncmp(why, "no guest runs here", 18) == 0)
+		return error_set(err, EXIT_NOT_READY, "", "no guest runs here (VM_RUN_DIR=%s)",
+				 s->run_dir);
+	if (strncmp(why, "not within", 10) != 0)
+		return not_ready(why, err);
+	/* Why it is not ready. */
+	char now[300];
+
+	(void)client_ask(envp, "health", 5, now, sizeof now);
+	return error_set(err, EXIT_NOT_READY, "vm wait waits for it, vm status tells more",
+			 "the guest's %s cannot be reached in time: %s", what, now);
+}
+
 bool guest_wait(const struct settings *s, const char *what, uint64_t end_ns, char **envp,
 		struct error *err)
 {
@@ -66,34 +95,29 @@ bool guest_wait(const struct settings *s, const char *what, uint64_t end_ns, cha
 	(void)snprintf(request, sizeof request, "wait %s", what);
 	if (status == EXIT_CLEAN)
 		status = client_await(envp, request, guest_left_s(end_ns), 0, why, sizeof why);
-	if (status == EXIT_CLEAN)
-		return true;
-	if (status == EXIT_BAD_SETTING)
-		return error_set(err, EXIT_BAD_SETTING, "add tcp:2222:22 to QEMU_HOSTFWDS", "%s",
-				 why);
-	if (strncmp(why, "no guest runs here", 18) == 0)
-		return error_set(err, EXIT_NOT_READY, "", "no guest runs here (VM_RUN_DIR=%s)",
-				 s->run_dir);
-	if (strncmp(why, "not within", 10) != 0)
-		return not_ready(why, err);
-	/* Why it is not ready. */
-	char now[300];
-
-	(void)client_ask(envp, "health", 5, now, sizeof now);
-	return error_set(err, EXIT_NOT_READY, "vm wait waits for it, vm status tells more",
-			 "the guest's %s cannot be reached in time: %s", what, now);
+	return status == EXIT_CLEAN || unreachable(s, what, status, why, envp, err);
 }
 
 /* One at a time on the line, but for a stop, which has no time to wait. */
-static int lock_line(const struct settings *s)
+static int open_lock(const struct settings *s)
 {
 	char path[RUN_PATH_MAX];
-	int fd = open(run_path(s, "exec.lock", path),
-		      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	return open(run_path(s, "exec.lock", path),
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+}
 
-	while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+/* Who is not the first waits for the guest before it waits for the line: so the guest's time is
+ * bounded by END_NS, and one that cannot be reached is told at once. */
+static bool take_turn(int lock, const struct settings *s, const char *what, uint64_t end_ns,
+		      char **envp, struct error *err)
+{
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (!guest_wait(s, what, end_ns, envp, err))
+		return false;
+	while (flock(lock, LOCK_EX) != 0 && errno == EINTR)
 		;
-	return fd;
+	return true;
 }
 
 static const char *read_password(const struct settings *s, char *buf, size_t size)
@@ -146,58 +170,83 @@ static void learned(void *arg, const char *prompt)
 	(void)ask_line(&a, nothing, sizeof nothing);
 }
 
-/* A resumed guest's clock, which only root can set, before the first command. */
-static void wish_clock(struct session_wishes *w, char **envp, char *buf, size_t size)
+/* The serial line, by one request to PID 1. */
+static int open_stream(const struct settings *s, const struct guest_wish *w, const char *user,
+		       char **envp, struct shell_head *head, struct error *err)
 {
-	char set[64];
+	char request[PROMPT_LINE + 32];
+	char why[300];
+	int status;
+	int fd;
 
-	if (w->profile->shell != SHELL_SH || strcmp(w->user, "root") != 0 ||
-	    client_ask(envp, "clock", 5, set, sizeof set) != EXIT_CLEAN || !set[0])
-		return;
-	(void)snprintf(buf, size, "%s >/dev/null 2>&1", set);
-	w->first = buf;
-	w->first_ran = clock_was_set;
+	(void)snprintf(request, sizeof request, "shell %s %s%s%s",
+		       w->going_down ? "stop"
+		       : w->no_wait  ? "now"
+				     : "wait",
+		       strcmp(user, "root") == 0 ? "clock" : "-", w->prompt ? " " : "",
+		       w->prompt ? w->prompt : "");
+	/* PID 1 may only just have started; and while it fetches an image, it says so when the
+	 * guest is there. */
+	do
+		fd = client_shell(envp, request, w->end_ns, GUEST_START_MS, head, &status, why,
+				  sizeof why);
+	while (fd < 0 && status == EXIT_ASK_AGAIN && why[0] == '\0');
+	if (fd >= 0)
+		return fd;
+	if (status == EXIT_NO_PLACE)
+		(void)error_set(err, EXIT_NOT_READY,
+				"end vm exec, expect, script, send or pull of this container that "
+				"nobody needs any more",
+				"%s", why);
+	else
+		(void)unreachable(s, "shell", status, why, envp, err);
+	return -1;
 }
 
 bool guest_line_open(const struct settings *s, const struct guest_wish *w, char **envp,
 		     struct guest_line *out, struct error *err)
 {
-	char password[256];
-	static char clock[81]; /* the session keeps it, and this */
+	/* The session keeps the clock's command, and these. */
+	static char clock[128];
 	static struct asking asking;
-	int status;
+	static struct shell_head head;
+	const char *user = w->user ? w->user : s->login_user;
+	char password[256];
 
 	*out = (struct guest_line){.lock = -1};
-	if (!guest_wait(s,
-			w->going_down ? NULL
-			: w->no_wait  ? "shell now"
-				      : "shell",
-			w->end_ns, envp, err) ||
-	    !(out->profile = guest_profile(s, envp, err)))
+	_cleanup_fd_ int lock = w->going_down ? -1 : open_lock(s);
+
+	if (!take_turn(lock, s, w->no_wait ? "shell now" : "shell", w->end_ns, envp, err))
+		return false;
+	int fd = open_stream(s, w, user, envp, &head, err);
+
+	if (fd < 0)
 		return false;
 	asking = (struct asking){envp, w->prompt};
-	_cleanup_fd_ int lock = w->going_down ? -1 : lock_line(s);
-	int fd = client_stream_patient(envp, "console live", &status);
-
-	if (fd < 0) {
-		*err = (struct error){.status = (enum exit_status)status};
-		return false;
-	}
+	out->profile = profile_named(head.profile);
 	struct session_wishes wishes = {.profile = out->profile,
-					.user = w->user ? w->user : s->login_user,
+					.user = user,
 					.password = read_password(s, password, sizeof password),
 					.interrupt = w->interrupt || w->going_down,
 					.going_down = w->going_down,
 					.end_ns = w->end_ns ? w->end_ns
 							    : clock_now() + FIND_SHELL_S * SECOND,
 					.stop = w->stop,
+					.stands = head.state == HEAD_PROMPT ? head.line : NULL,
 					.line = ask_line,
 					.learned = learned,
 					.arg = &asking};
 
-	if (!w->going_down)
-		wish_clock(&wishes, envp, clock, sizeof clock);
-	out->session = session_open(fd, &wishes, err);
+	if (head.clock[0] && out->profile && out->profile->shell == SHELL_SH) {
+		(void)snprintf(clock, sizeof clock, "%s >/dev/null 2>&1", head.clock);
+		wishes.first = clock;
+		wishes.first_ran = clock_was_set;
+	}
+	if (out->profile)
+		out->session = session_open(fd, &wishes, err);
+	else
+		(void)error_set(err, EXIT_INTERNAL, "",
+				"PID 1 says of a guest that is not known: %s", head.profile);
 	explicit_bzero(password, sizeof password);
 	if (!out->session)
 		return false;

@@ -43,6 +43,8 @@ struct session_wishes {
 	/* sh: run in the line of the first command, before it; then FIRST_RAN is called. */
 	const char *first; /* at most 80 bytes, without output; NULL: nothing */
 	void (*first_ran)(void *arg);
+	/* The prompt of a login or a shell that stands on the line now; NULL: that is not known. */
+	const char *stands;
 	/* Asked before anything is typed; LINE gets the line's last line. NULL: a prompt stands. */
 	enum session_line (*line)(void *arg, char *line, size_t size);
 	void (*learned)(void *arg, const char *prompt); /* of a shell that answers; may be NULL */

@@ -23,18 +23,21 @@ static void without_blanks(const char *text, char *out, size_t size)
 		out[--n] = '\0';
 }
 
-enum seen session_look(const struct session *s)
+static enum seen look_at(const char *text)
 {
 	char line[PROMPT_MAX];
 
-	if (s->len == 0)
-		return SEEN_NOTHING;
-	without_blanks(session_last_line(s), line, sizeof line);
+	without_blanks(text, line, sizeof line);
 	if (session_ends_with(line, "login:"))
 		return SEEN_LOGIN;
 	if (session_ends_with(line, "assword:"))
 		return SEEN_PASSWORD;
 	return SEEN_TEXT;
+}
+
+enum seen session_look(const struct session *s)
+{
+	return s->len == 0 ? SEEN_NOTHING : look_at(session_last_line(s));
 }
 
 /* The same where a prompt does not stay the last line: in what has come since a line was typed. */
@@ -81,12 +84,29 @@ bool session_refusal(const struct session *s, struct error *err)
 			 s->said[0] ? ", it says: " : "", s->said);
 }
 
+/* The shell is back at the prompt that stood BEFORE it was asked: nothing else is to be waited for.
+ * False: that has not come, or there was none. */
+static bool is_back(struct session *s, const char *before)
+{
+	uint64_t end = clock_now() + PROMPT_NS;
+
+	while (before[0] && strcmp(session_last_line(s), before) != 0)
+		if (session_over(s) || clock_now() >= end || !session_take(s, end))
+			return false;
+	return before[0];
+}
+
 /* What stands behind the answer, in the end, is the shell's prompt. */
-static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], uint64_t end)
+static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], const char *before,
+			 uint64_t end)
 {
 	bool machsh = s->w.profile->shell == SHELL_MACHSH;
 
 	prompt[0] = '\0';
+	if (!machsh && prompt_looks(before) && is_back(s, before)) {
+		(void)snprintf(prompt, PROMPT_MAX, "%s", before);
+		return;
+	}
 	do {
 		(void)session_settle_prompt(s, machsh ? NOISE_NS : LEARN_NS);
 		(void)snprintf(prompt, PROMPT_MAX, "%s", session_last_line(s));
@@ -95,15 +115,15 @@ static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], uint64_t en
 		s->w.learned(s->w.arg, prompt);
 }
 
-/* Is a shell there? It is asked. */
-static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
+/* Is a shell there, whose prompt stands BEFORE it is asked ("" when that is not known)? */
+static bool ask_shell(struct session *s, char prompt[PROMPT_MAX], const char *stands)
 {
 	char line[160];
 	char before[PROMPT_MAX];
 	uint64_t end = clock_now() + ANSWER_NS;
 	const char *at = NULL;
 
-	(void)snprintf(before, sizeof before, "%s", session_last_line(s));
+	(void)snprintf(before, sizeof before, "%s", stands);
 	session_mark_command(s, 'P', "", line, sizeof line);
 	session_type_line(s, line);
 	while (!session_over(s) && clock_now() < end &&
@@ -119,7 +139,7 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX])
 			return false;
 	}
 	if (at)
-		learn_prompt(s, prompt, end);
+		learn_prompt(s, prompt, before, end);
 	return at != NULL;
 }
 
@@ -128,7 +148,7 @@ bool session_prove_shell(struct session *s)
 	char before[PROMPT_MAX] = "";
 
 	for (int i = 0; i < PROBES; i++) {
-		if (!ask_shell(s, s->prompt))
+		if (!ask_shell(s, s->prompt, session_last_line(s)))
 			return false;
 		if (s->w.profile->shell != SHELL_MACHSH ||
 		    (s->prompt[0] && strcmp(s->prompt, before) == 0))
@@ -264,19 +284,47 @@ static bool get_line(struct session *s, bool *interrupted, struct error *err)
 	return true;
 }
 
+/* ^U: a half-typed line of somebody's is not to be run by our return. */
+#define ERASE "\025"
+
+enum found { FOUND_SHELL, FOUND_ERROR, FOUND_NOTHING };
+
+/* A prompt stands on the line, as PID 1 has seen it: it need not be asked for. */
+static enum found use_prompt(struct session *s, struct error *err)
+{
+	enum seen seen = s->w.stands ? look_at(s->w.stands) : SEEN_NOTHING;
+
+	if (seen == SEEN_LOGIN) {
+		session_press(s, ERASE, 1);
+		return log_in(s, err) ? FOUND_SHELL : FOUND_ERROR;
+	}
+	/* machsh is asked until it gives the same prompt twice. */
+	if (seen != SEEN_TEXT || s->w.profile->shell != SHELL_SH)
+		return FOUND_NOTHING;
+	session_press(s, ERASE, 1);
+	if (ask_shell(s, s->prompt, s->w.stands))
+		return FOUND_SHELL;
+	if (!s->refused)
+		return FOUND_NOTHING;
+	(void)session_refusal(s, err);
+	return FOUND_ERROR;
+}
+
 bool session_find_shell(struct session *s, struct error *err)
 {
+	enum found found = use_prompt(s, err);
 	bool interrupted;
 	unsigned silent = 0;
 	unsigned noisy = 0;
 
+	if (found != FOUND_NOTHING)
+		return found == FOUND_SHELL;
 	if (!get_line(s, &interrupted, err))
 		return false;
 	interrupted = interrupted && s->w.going_down;
 	while (!session_over(s)) {
 		session_forget(s);
-		/* ^U: a half-typed line of somebody's is not to be run by our return. */
-		session_press(s, interrupted ? "\003\r" : "\025\r", 2);
+		session_press(s, interrupted ? "\003\r" : ERASE "\r", 2);
 		(void)session_take(s, clock_now() + SILENCE_NS);
 		bool quiet;
 		enum seen seen = await_prompt(s, &quiet);
