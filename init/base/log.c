@@ -142,30 +142,31 @@ void log_output(const char *who, const char *text)
 	write_line(head, text);
 }
 
-void event(const char *name, const char *fmt, ...)
+void event_write(const char *name, const struct json_member *members)
 {
 	char line[4096];
 	char when[CLOCK_UTC];
-	va_list ap;
+	struct json_member all[EVENT_MEMBERS + 4] = {
+		J_TEXT_N("time", CLOCK_UTC, when),
+		J_NUMBER("ms", 3, (double)clock_since_start() / 1e6),
+		J_TEXT("event", name),
+	};
+	size_t n = 0;
 
 	if (event_fd < 0)
 		return;
 	clock_utc(when);
-	size_t n = (size_t)snprintf(line, sizeof line,
-				    "{\"time\":\"%.24s\",\"ms\":%.3f,\"event\":\"%s\"", when,
-				    (double)clock_since_start() / 1e6, name);
-	if (fmt[0]) {
-		line[n++] = ',';
-		va_start(ap, fmt);
-		int body = vsnprintf(line + n, sizeof line - n - 2, fmt, ap);
-		va_end(ap);
-		/* Half an object would break the reader's next line: drop the members. */
-		if (body < 0 || (size_t)body >= sizeof line - n - 2)
-			n--;
-		else
-			n += (size_t)body;
+	while (n < EVENT_MEMBERS && members[n].key) {
+		all[3 + n] = members[n];
+		n++;
 	}
-	line[n++] = '}';
+	all[3 + n].key = NULL;
+	/* Half an object would break the reader's next line: the members are dropped. */
+	n = json_write(line, sizeof line - 1, all);
+	if (n == 0) {
+		all[3].key = NULL;
+		n = json_write(line, sizeof line - 1, all);
+	}
 	line[n++] = '\n';
 	if (!write_all(event_fd, line, n))
 		lost++;

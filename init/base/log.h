@@ -12,6 +12,8 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+
+#include "base/json_write.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,9 +43,11 @@ unsigned long log_lost(void);
 /* One line TEXT of the output of the program WHO. */
 void log_output(const char *who, const char *text);
 
-/* Write one event: {"time":RFC 3339 UTC,"ms":milliseconds since /init started,"event":NAME,...}.
- * FMT makes the remaining members, which must be JSON (`"\"key\":%d"`) or "" for none. */
-void event(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Write one event: {"time":RFC 3339 UTC,"ms":milliseconds since /init started,"event":NAME,...},
+ * with the members that follow, at most EVENT_MEMBERS: event("spawn", J_INT("pid", pid)). */
+#define EVENT_MEMBERS	 8
+#define event(name, ...) event_write(name, JSON_LIST(__VA_ARGS__))
+void event_write(const char *name, const struct json_member *members);
 
 /* The time of day as in qemu.log: RFC 3339, UTC, milliseconds, CLOCK_UTC characters without an end
  * (2026-01-31T23:59:59.999Z). */

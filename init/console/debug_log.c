@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/loop.h"
 #include "base/log.h"
+#include "base/loop.h"
 
 /* What a pipe holds at most (/proc/sys/fs/pipe-max-size), in pieces of our buffer. */
 #define DRAIN_READS 16

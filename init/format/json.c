@@ -408,64 +408,6 @@ bool json_bool(const struct json *doc, const struct json_value *object, const ch
 	return v && (v->type == JSON_TRUE || v->type == JSON_FALSE) ? v->type == JSON_TRUE : dflt;
 }
 
-/* \uXXXX of the 16 bits C. */
-static size_t quote_unit(uint32_t c, char *out)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	out[0] = '\\';
-	out[1] = 'u';
-	for (int i = 0; i < 4; i++)
-		out[2 + i] = hex[c >> (12 - 4 * i) & 15];
-	return 6;
-}
-
-/* The JSON text of the sequence of LEN bytes at P (0: no UTF-8) to OUT (at least 12 bytes). What
- * would steer a terminal that the JSON is shown on is escaped, too. */
-static size_t quote_one(const unsigned char *p, size_t len, char *out)
-{
-	uint32_t c = len ? utf8_get(p, len) : 0xfffd;
-
-	if (len == 0)
-		return utf8_put(c, out);
-	if (c == '"' || c == '\\') {
-		out[0] = '\\';
-		out[1] = (char)c;
-		return 2;
-	}
-	if (!escape_needed(c)) {
-		memcpy(out, p, len);
-		return len;
-	}
-	if (c < 0x10000)
-		return quote_unit(c, out);
-	c -= 0x10000;
-	return quote_unit(0xd800 + (c >> 10), out) + quote_unit(0xdc00 + (c & 0x3ff), out + 6);
-}
-
-const char *json_quote(const char *text, char *buf, size_t size)
-{
-	size_t left = strlen(text);
-	size_t at = 0;
-
-	buf[at++] = '"';
-	for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
-		char one[12];
-		size_t len = utf8_length(p, left);
-		size_t put = quote_one(p, len, one);
-
-		if (at + put + 2 > size)
-			break;
-		memcpy(buf + at, one, put);
-		at += put;
-		p += len ? len : 1;
-		left -= len ? len : 1;
-	}
-	buf[at++] = '"';
-	buf[at] = '\0';
-	return buf;
-}
-
 size_t json_scan(struct json_scan *state, const char *buf, size_t n)
 {
 	for (; state->at < n; state->at++) {

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json_write.h"
+
 /* Room that is enough for what QEMU says. */
 #define JSON_VALUES 8192
 #define JSON_DEPTH  32
@@ -62,10 +64,6 @@ bool json_number(const struct json *doc, const struct json_value *object, const 
 /* A boolean member, DEFAULT where there is none. */
 bool json_bool(const struct json *doc, const struct json_value *object, const char *name,
 	       bool dflt);
-
-/* Write TEXT as a JSON string with its quotes into BUF; bytes that are no UTF-8 become U+FFFD.
- * Returns BUF; cut (still a valid string) when SIZE (at least 8) is too small. */
-const char *json_quote(const char *text, char *buf, size_t size);
 
 /* The length of the first whole JSON object or array in the N bytes at BUF, as a stream reader
  * needs it (strings and escapes respected), 0 when it is not complete yet. White space before it

@@ -279,28 +279,3 @@ void consoles_close(struct consoles *c)
 	(void)unlink(run_path(&c->env->plan->s, "console.sock", path));
 	wait_for_terminal(c);
 }
-
-const char *consoles_json(const struct consoles *c, char *buf, size_t size)
-{
-	const struct console_log *l = &c->log;
-	struct relay_stats serial;
-	struct relay_stats monitor;
-
-	relay_stats(c->relays[RELAY_SERIAL], &serial);
-	relay_stats(c->relays[RELAY_MONITOR], &monitor);
-	(void)snprintf(buf, size,
-		       "{\"bytes\":%llu,\"clients\":%zu,\"half_closed\":%zu,\"accepted\":%llu,"
-		       "\"dropped\":%llu,\"evicted\":%llu,"
-		       "\"refused\":%llu,\"wrong_passwords\":%llu,\"log_lost\":%llu,"
-		       "\"stdout_lost\":%llu},\"monitor\":{\"clients\":%zu,\"accepted\":%llu,"
-		       "\"dropped\":%llu,\"refused\":%llu,\"wrong_passwords\":%llu}",
-		       (unsigned long long)serial.bytes, serial.clients, serial.half_closed,
-		       (unsigned long long)serial.accepted, (unsigned long long)serial.dropped,
-		       (unsigned long long)serial.evicted, (unsigned long long)serial.refused,
-		       (unsigned long long)serial.wrong,
-		       (unsigned long long)l->whole.lost + l->timed.lost,
-		       (unsigned long long)l->out_lost, monitor.clients,
-		       (unsigned long long)monitor.accepted, (unsigned long long)monitor.dropped,
-		       (unsigned long long)monitor.refused, (unsigned long long)monitor.wrong);
-	return buf;
-}

@@ -40,12 +40,6 @@ bool consoles_reaped(struct consoles *c, pid_t pid);
 /* A break on the serial line. False when QEMU does not answer. */
 bool consoles_break(const struct consoles *c);
 
-/* What `vm status --json` says of the serial console and, as a second member, of the monitor, into
- * BUF:
- * `{...},"monitor":{...}`. Returns BUF. */
-#define CONSOLES_JSON 600
-const char *consoles_json(const struct consoles *c, char *buf, size_t size);
-
 /* The end: last words out, everybody off, the terminal as it was. */
 void consoles_close(struct consoles *c);
 

@@ -67,7 +67,7 @@ static void on_full(struct disk_error *d)
 	set_full(d, true);
 	d->since_ns = now;
 	d->retry_ns = now + RETRY_NS;
-	event("disk-full", "\"free\":%llu", (unsigned long long)d->room);
+	event("disk-full", J_INT("free", d->room));
 	log_error("no space left on the host for the guest's disk (%s): the guest is paused, "
 		  "nothing is lost",
 		  place(d));
@@ -112,7 +112,7 @@ static void say_stuck(struct disk_error *d)
 	d->stuck_said = true;
 	log_error("%s", d->stuck->log);
 	log_line(LOG_ERROR, "  fix: ", "%s", d->stuck->fix);
-	event("stuck", "\"status\":\"%s\"", d->stuck->status);
+	event("stuck", J_TEXT("status", d->stuck->status));
 	post(d->env, NOTICE_TROUBLE);
 }
 
@@ -183,7 +183,7 @@ void disk_error_timer(struct disk_error *d)
 		return;
 	if (!d->paused) {
 		set_full(d, false);
-		event("disk-room", "\"free\":%llu", (unsigned long long)room(d));
+		event("disk-room", J_INT("free", room(d)));
 		log_info("there is room for the guest's disk again: it runs on, after %llu s",
 			 (unsigned long long)((now - d->since_ns) / SECOND));
 		return;
@@ -213,8 +213,7 @@ static void on_failure(struct disk_error *d, const struct json *doc, const struc
 	}
 	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
 	operation = operation && strcmp(operation, "read") == 0 ? "read" : "write";
-	event("disk-error", "\"operation\":\"%s\",\"paused\":%s", operation,
-	      stop ? "true" : "false");
+	event("disk-error", J_TEXT("operation", operation), J_BOOL("paused", stop));
 	log_error("the host cannot %s the guest's disk (%s): %s; %s", operation, place(d),
 		  reason ? reason : "no reason given",
 		  stop ? "the guest is paused, nothing is lost" : "the guest gets the error");
@@ -229,7 +228,7 @@ void disk_error_count_timer(struct disk_error *d)
 	if (d->unsaid == 0)
 		return;
 	log_error("%llu more errors of the guest's disk", (unsigned long long)d->unsaid);
-	event("disk-errors", "\"count\":%llu", (unsigned long long)d->unsaid);
+	event("disk-errors", J_INT("count", d->unsaid));
 	d->unsaid = 0;
 	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
 }

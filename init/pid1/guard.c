@@ -76,7 +76,7 @@ static void refuse_guest(struct guard *g, enum guard_port port, const char *peer
 		return;
 	log_warning("%s: refused a connection of the guest's own (%s)%s", ports[port].name, peer,
 		    more);
-	event("refused", "\"port\":\"%s\",\"peer\":\"guest\"", ports[port].name);
+	event("refused", J_TEXT("port", ports[port].name), J_TEXT("peer", "guest"));
 }
 
 /* FD's client is told why, in the protocol that it talks, as far as there is a way. */
@@ -118,7 +118,7 @@ static void refuse_address(struct guard *g, enum guard_port port, int fd, const 
 		 "publish the port on 127.0.0.1 and connect there, or set %s to accept every "
 		 "address (docs/console.md)",
 		 way);
-	event("refused", "\"port\":\"%s\",\"peer\":\"%s\"", ports[port].name, peer);
+	event("refused", J_TEXT("port", ports[port].name), J_TEXT("peer", peer));
 }
 
 bool guard_admits(struct guard *g, enum guard_port port, int fd)
@@ -193,13 +193,5 @@ const char *guard_text(const struct guard *g, char buf[GUARD_TEXT])
 			       "addresses\n",
 			       (unsigned long long)g->refused[REFUSED_GUEST],
 			       (unsigned long long)g->refused[REFUSED_ADDRESS]);
-	return buf;
-}
-
-const char *guard_json(const struct guard *g, char buf[GUARD_TEXT])
-{
-	(void)snprintf(buf, GUARD_TEXT, "\"refused\":{\"guest\":%llu,\"address\":%llu}",
-		       (unsigned long long)g->refused[REFUSED_GUEST],
-		       (unsigned long long)g->refused[REFUSED_ADDRESS]);
 	return buf;
 }

@@ -43,9 +43,8 @@ const char *guard_port_name(enum guard_port port);
 /* At the start: say what is open to whom where that is not as usual. */
 void guard_describe(const struct guard *g);
 
-/* Lines of `vm status` (each with its end, or ""), and members of its JSON object. */
+/* Lines of `vm status` (each with its end, or ""). */
 #define GUARD_TEXT 256
 const char *guard_text(const struct guard *g, char buf[GUARD_TEXT]);
-const char *guard_json(const struct guard *g, char buf[GUARD_TEXT]);
 
 #endif

@@ -63,7 +63,7 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	}
 	post(h->env, NOTICE_VERDICT, .value = VERDICT_DEAD);
 	log_error("the guest is dead: every processor is halted with interrupts off");
-	event("dead", "\"cpus\":%d", cpus.count);
+	event("dead", J_INT("cpus", cpus.count));
 	finish(h, NULL); /* the verdict says it */
 }
 

@@ -45,7 +45,7 @@ static void on_passt_ended(void *arg, int status, const char *line)
 	log_error("passt has ended %s%s%s: the guest has no network", how, line[0] ? ": " : "",
 		  line);
 	post(n->env, NOTICE_CONDITION, .value = COND_NO_NETWORK, .on = true);
-	event("network-lost", "\"status\":%d", status);
+	event("network-lost", J_INT("status", status));
 	if (!n->env->life->ran) {
 		bool known = cause_port(n->env->plan, fix, sizeof fix) ||
 			     cause_namespace(&n->env->plan->identity, fix, sizeof fix);

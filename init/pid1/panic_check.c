@@ -86,7 +86,7 @@ static void disbelieve(struct panic_check *p, const char *why)
 	const struct marker *m = p->marker;
 
 	log_warning("%.*s on the console, but %s: taken for text", (int)m->name_len, m->name, why);
-	event("false_alarm", "\"name\":\"%.*s\"", (int)m->name_len, m->name);
+	event("false_alarm", J_TEXT_N("name", (int)m->name_len, m->name));
 	panic_check_drop(p);
 }
 

@@ -16,7 +16,7 @@ static void life_event(struct supervisor *v, enum life_event what)
 {
 	if (!lifecycle_event(&v->life, what))
 		return;
-	event("state", "\"state\":\"%s\"", lifecycle_phase_name(v->life.phase));
+	event("state", J_TEXT("state", lifecycle_phase_name(v->life.phase)));
 	waiters_shell(v);
 }
 
@@ -85,9 +85,9 @@ static void on_ready(struct supervisor *v, const struct notice *n)
 	readiness_reached(&v->readiness);
 	log_info("ready: %s, %.2f s after QEMU's start", readiness_text(&v->env),
 		 since_qemu_ms(v, v->life.ready_ns) / 1e3);
-	event("ready", "\"by\":\"%s\",\"since_qemu_ms\":%.1f",
-	      setting_choice(SETTING_VM_READY, v->env.plan->s.ready, by, sizeof by),
-	      since_qemu_ms(v, v->life.ready_ns));
+	event("ready",
+	      J_TEXT("by", setting_choice(SETTING_VM_READY, v->env.plan->s.ready, by, sizeof by)),
+	      J_NUMBER("since_qemu_ms", 1, since_qemu_ms(v, v->life.ready_ns)));
 	panic_check_ready(&v->panic);
 	boot_retry_forget_disk(&v->retry);
 	hostfwd_publish(&v->hostfwd);
@@ -101,8 +101,8 @@ static void on_port_answered(struct supervisor *v, const struct notice *n)
 {
 	enum probe_id which = (enum probe_id)n->value;
 
-	event("answer", "\"from\":\"%s\",\"since_qemu_ms\":%.1f",
-	      which == PROBE_SSH ? "ssh" : "http", since_qemu_ms(v, clock_now()));
+	event("answer", J_TEXT("from", which == PROBE_SSH ? "ssh" : "http"),
+	      J_NUMBER("since_qemu_ms", 1, since_qemu_ms(v, clock_now())));
 	readiness_answered(&v->readiness, which);
 	health_answered(&v->health, which);
 	if (which == PROBE_SSH)
@@ -116,8 +116,8 @@ static void tell_marker(const struct supervisor *v, const struct marker *m, uint
 {
 	double ms = since_qemu_ms(v, at);
 
-	event("phase", "\"name\":\"%.*s\",\"kind\":\"%s\",\"since_qemu_ms\":%.3f", (int)m->name_len,
-	      m->name, marker_kind_name(m->kind), ms);
+	event("phase", J_TEXT_N("name", (int)m->name_len, m->name),
+	      J_TEXT("kind", marker_kind_name(m->kind)), J_NUMBER("since_qemu_ms", 3, ms));
 	if (m->kind == MARKER_PROGRESS)
 		log_info("phase %.*s, %.3f s after QEMU's start", (int)m->name_len, m->name,
 			 ms / 1000);
@@ -201,7 +201,7 @@ static void on_qmp_ready(struct supervisor *v, const struct notice *n)
 	env_timer(&v->env, TIMER_GREETING, 0);
 	send_vnc_password(v);
 	v->life.qmp_ns = clock_now();
-	event("qmp", "\"qemu\":\"%s\"", v->qmp.version);
+	event("qmp", J_TEXT("qemu", v->qmp.version));
 	if (!savestate_resume(&v->save))
 		boot_retry_keep_disk(&v->retry);
 }
@@ -364,7 +364,7 @@ static void on_shutdown(struct supervisor *v, const struct notice *n)
 	life_event(v, LIFE_EVENT_ENDS);
 	if (!lifecycle_panicked(&v->life))
 		log_info("%s", text);
-	event("shutdown", "\"reason\":\"%s\"", text == reason ? "other" : reason);
+	event("shutdown", J_TEXT("reason", text == reason ? "other" : reason));
 	if (!fatal)
 		reset_end(&v->reset);
 }
@@ -422,7 +422,7 @@ static void on_verdict(struct supervisor *v, const struct notice *n)
 static void say_panic(struct supervisor *v, const char *why, const char *action)
 {
 	log_error("the guest panicked: %s", why);
-	event("panic", "\"action\":\"%s\"", action);
+	event("panic", J_TEXT("action", action));
 	log_console(v);
 	waiters_trouble(v);
 }
@@ -458,7 +458,7 @@ static void on_halted(struct supervisor *v, const struct notice *n)
 {
 	lifecycle_judge(&v->life, VERDICT_HALTED);
 	log_info("the guest has shut down (%s); ending QEMU", n->text);
-	event("down", "\"name\":\"%s\"", n->text);
+	event("down", J_TEXT("name", n->text));
 	stop_ask(&v->stop, LADDER_NOW);
 }
 
@@ -522,8 +522,8 @@ static void on_late(struct supervisor *v, const struct notice *n)
 		"VM_BOOT_TIMEOUT=%ld: the guest is not ready (%s) after %ld s; it got to the phase "
 		"%.*s",
 		s->boot_timeout, readiness_text(&v->env), s->boot_timeout, PHASE_TEXT(&v->phases));
-	event("boot_deadline", "\"phase\":\"%.*s\",\"attempt\":%ld", PHASE_TEXT(&v->phases),
-	      v->retry.attempts);
+	event("boot_deadline", J_TEXT_N("phase", PHASE_TEXT(&v->phases)),
+	      J_INT("attempt", v->retry.attempts));
 	log_console(v);
 	(void)snprintf(path, sizeof path, "%s/boot-deadline.png", s->log_dir);
 	if (s->vga != VGA_NONE && screenshot_take(&v->screenshot, path, on_screen, v)) {

@@ -130,7 +130,7 @@ void readiness_silence_timer(struct readiness *r)
 		 "there "
 		 "(README, Your own guest); or see it with ENABLE_VNC=1, and say what ready means "
 		 "with VM_READY");
-	event("silence", "\"s\":%d", (int)(SILENCE_NS / SECOND));
+	event("silence", J_INT("s", (SILENCE_NS / SECOND)));
 }
 
 void readiness_boot_timer(struct readiness *r)

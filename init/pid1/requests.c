@@ -21,7 +21,7 @@ static void request_status(struct supervisor *v, struct control *c, int slot, co
 	static char text[MARKERS_MAX * 128 + 16384];
 
 	if (strcmp(arg, "--json") == 0)
-		status_json(v, text, sizeof text);
+		(void)status_json(v, text, sizeof text);
 	else
 		status_text(v, text, sizeof text);
 	answer(c, slot, EXIT_CLEAN, text);

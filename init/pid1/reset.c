@@ -291,7 +291,7 @@ bool reset_caught(struct reset *r, const char *reason)
 	if (r->debug_log->fault.triple && !got_anywhere(r) && !lifecycle_panicked(r->env->life) &&
 	    r->env->life->rung == RUNG_NONE) {
 		r->resets++;
-		event("reset", "\"guest\":true");
+		event("reset", J_BOOL("guest", true));
 		if (cpu_query(r->env, on_last_registers, r))
 			return true;
 	}
@@ -314,7 +314,7 @@ void reset_on_event(struct reset *r, bool guest)
 	}
 	bool fatal = guest && is_fatal(r, what, sizeof what);
 
-	event("reset", "\"guest\":%s", guest ? "true" : "false");
+	event("reset", J_BOOL("guest", guest));
 	debug_log_forget_fault(r->debug_log);
 	r->was_reset = true;
 	if (r->env->life->cause != CAUSE_NONE) /* it is its end here */

@@ -157,7 +157,7 @@ static void failed(struct savestate *s, const char *why)
 	(void)snprintf(line, sizeof line, "the %s state cannot be saved: %.300s\n", kind_of(what),
 		       why);
 	log_warning("%.*s", (int)strlen(line) - 1, line);
-	event("state", "\"saved\":false");
+	event("state", J_BOOL("saved", false));
 	if (what == SAVING_WARM)
 		post(s->env, NOTICE_WARM_ENDS, .value = EXIT_QEMU_FAILED, .text = line);
 	else
@@ -221,8 +221,8 @@ static void saved(struct savestate *s)
 		       kind_of(s->saving), took, (double)memory / 1048576, (double)disk / 1048576,
 		       s->dir);
 	log_info("%.*s", (int)strlen(line) - 1, line);
-	event("state", "\"saved\":true,\"ms\":%.1f,\"memory\":%llu,\"disk\":%llu", took * 1e3,
-	      memory, disk);
+	event("state", J_BOOL("saved", true), J_NUMBER("ms", 1, took * 1e3),
+	      J_INT("memory", memory), J_INT("disk", disk));
 	if (s->saving == SAVING_WARM) {
 		set_saving(s, SAVING_NOTHING);
 		go_on(s);
@@ -433,8 +433,8 @@ static void on_read(struct savestate *s)
 	if (r->ready || r->login)
 		prompt_loaded(s->env->prompt, r->console, clock_now());
 	log_info("resumed from %s, saved %" PRId64 " s ago", r->dir, age);
-	event("resume", "\"kind\":\"%s\",\"age_s\":%" PRId64,
-	      r->kind == RESUME_WARM ? "warm" : "suspended", age);
+	event("resume", J_TEXT("kind", r->kind == RESUME_WARM ? "warm" : "suspended"),
+	      J_INT("age_s", age));
 	post(s->env, NOTICE_STATE_RESUMED, .on = r->login);
 }
 

@@ -68,8 +68,8 @@ static void fail(struct snapshot_work *w, int status, const char *why, const cha
 	(void)snprintf(line, sizeof line, "snapshot %s is not %s: %.400s%s%s\n", w->name,
 		       verb(w->action), why, fix[0] ? "; " : "", fix);
 	log_warning("%.*s", (int)strlen(line) - 1, line);
-	event("snapshot", "\"action\":\"%s\",\"name\":\"%s\",\"ok\":false", verb(w->action),
-	      w->name);
+	event("snapshot", J_TEXT("action", verb(w->action)), J_TEXT("name", w->name),
+	      J_BOOL("ok", false));
 	answer(w, status, line);
 }
 
@@ -101,8 +101,8 @@ static void succeed(struct snapshot_work *w)
 			       ? "; it is on the throwaway disk and goes with it"
 			       : "");
 	log_info("%.*s", (int)strlen(line) - 1, line);
-	event("snapshot", "\"action\":\"%s\",\"name\":\"%s\",\"ok\":true,\"ms\":%.1f",
-	      verb(w->action), w->name, s * 1e3);
+	event("snapshot", J_TEXT("action", verb(w->action)), J_TEXT("name", w->name),
+	      J_BOOL("ok", true), J_NUMBER("ms", 1, s * 1e3));
 	answer(w, EXIT_CLEAN, line);
 }
 

@@ -26,7 +26,7 @@ bool start_qemu(struct supervisor *v, struct error *err)
 	(void)relay_attach(v->env.relays[RELAY_SERIAL], w.serial_out.ours, w.serial_in.ours);
 	(void)relay_attach(v->env.relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
 	start_failure_await_greeting(&v->env);
-	event("spawn", "\"pid\":%d", (int)pid);
+	event("spawn", J_INT("pid", pid));
 	return true;
 }
 
@@ -44,6 +44,6 @@ bool start_qemu_again(struct supervisor *v, struct error *err)
 	prompt_reset(&v->prompt);
 	stop_restart(&v->stop);
 	if (v->life.phase != before)
-		event("state", "\"state\":\"%s\"", lifecycle_phase_name(v->life.phase));
+		event("state", J_TEXT("state", lifecycle_phase_name(v->life.phase)));
 	return start_qemu(v, err);
 }

@@ -47,87 +47,100 @@ static void phases_json(const struct supervisor *v, char *buf, size_t size)
 {
 	size_t used = 0;
 
-	buf[0] = '\0';
-	for (size_t i = 0; i < v->phases.seen && used + 1 < size; i++) {
+	buf[used++] = '[';
+	for (size_t i = 0; i < v->phases.seen; i++) {
 		const struct marker *m = &v->phases.markers.list[v->phases.order[i]];
 		uint64_t at = v->phases.seen_ns[v->phases.order[i]];
-		int n = snprintf(buf + used, size - used,
-				 "%s{\"name\":\"%.*s\",\"kind\":\"%s\",\"ms\":%.3f,"
-				 "\"qemu_ms\":%.3f}",
-				 i ? "," : "", (int)m->name_len, m->name, marker_kind_name(m->kind),
-				 ms_since(v->started_ns, at), ms_since(v->life.spawned_ns, at));
 
-		if ((size_t)n >= size - used)
-			buf[used] = '\0';
-		used += (size_t)n;
+		used -= used > 1 && buf[used - 1] == ','; /* of one that did not fit */
+		if (i > 0)
+			buf[used++] = ',';
+		used += json_write(
+			buf + used, size - used - 2,
+			JSON_LIST(J_TEXT_N("name", (int)m->name_len, m->name),
+				  J_TEXT("kind", marker_kind_name(m->kind)),
+				  J_NUMBER("ms", 3, ms_since(v->started_ns, at)),
+				  J_NUMBER("qemu_ms", 3, ms_since(v->life.spawned_ns, at))));
 	}
+	used -= used > 1 && buf[used - 1] == ',';
+	buf[used++] = ']';
+	buf[used] = '\0';
 }
 
-/* Member "ports" of the status: those of ours, 0 where one is off. */
-#define PORTS_JSON 224
-static const char *ports_json(const struct settings *s, char buf[PORTS_JSON])
+static const char *known(const char *text)
 {
-	(void)snprintf(buf, PORTS_JSON,
-		       "\"ports\":{\"bind\":\"%s\",\"serial\":%ld,\"serial_raw\":%ld,\"serial_"
-		       "rfc2217\":%ld,"
-		       "\"monitor\":%ld,\"vnc\":%ld,\"gdb\":%ld}",
-		       s->bind, s->serial_port, s->serial_raw_port, s->serial_rfc2217_port,
-		       s->monitor_port, s->vnc ? s->vnc_port : 0, s->gdb ? s->gdb_port : 0);
-	return buf;
+	return text[0] ? text : NULL;
 }
 
-void status_json(const struct supervisor *v, char *buf, size_t size)
+size_t status_json(const struct supervisor *v, char *buf, size_t size)
 {
 	const struct plan *plan = v->env.plan;
+	const struct settings *s = &plan->s;
+	const struct lifecycle *l = &v->life;
+	uint64_t since = l->spawned_ns;
 	char why[160];
-	char quoted_why[200];
-	char consoles[CONSOLES_JSON];
-	char reason[2 * sizeof plan->accel.reason];
-	char landlock[2 * sizeof plan->landlock];
-	char disk[4400];
-	char kernel[4400];
 	char network[NETWORK_TEXT];
-	char quoted_network[2 * NETWORK_TEXT];
-	char ports[PORTS_JSON];
-	char refused[GUARD_TEXT];
-	static char phases[MARKERS_MAX * 128];
+	struct relay_stats serial;
+	struct relay_stats monitor;
+	static char phases[MARKERS_MAX * 160];
 	bool ready = status_why(v, why, sizeof why);
 
 	phases_json(v, phases, sizeof phases);
-	(void)snprintf(
-		buf, size,
-		"{\"state\":\"%s\",\"ready\":%s,\"why\":%s,\"guest\":\"%s\",\"disk\":%s,"
-		"\"kernel\":%s,\"network\":%s,%s,%s,"
-		"\"ram_mb\":%ld,\"cpus\":%ld,\"accelerator\":\"%s\",\"accelerator_reason\":%s,"
-		"\"qemu\":{\"pid\":%d,\"version\":\"%s\"},"
-		"\"sandbox\":{\"seccomp\":%s,\"landlock\":%d,\"landlock_text\":%s},"
-		"\"phase\":\"%.*s\",\"phases\":[%s],"
-		"\"ms\":{\"up\":%.1f,\"qmp\":%.1f,\"running\":%.1f,\"first_byte\":%.1f,\"ready\":%."
-		"1f},"
-		"\"console\":%s,"
-		"\"debug_log\":{\"bytes\":%llu,\"lost\":%llu,\"files_dropped\":%u},"
-		"\"log_lines_lost\":%lu}\n",
-		lifecycle_phase_name(v->life.phase), ready ? "true" : "false",
-		json_quote(why, quoted_why, sizeof quoted_why),
-		profile_of((enum guest)plan->s.guest)->name,
-		plan->disk.count ? json_quote(plan->disk.path, disk, sizeof disk) : "null",
-		plan->kernel.about[0] ? json_quote(plan->kernel.about, kernel, sizeof kernel)
-				      : "null",
-		json_quote(network_describe(&plan->s, network), quoted_network,
-			   sizeof quoted_network),
-		ports_json(&plan->s, ports), guard_json(&v->guard, refused), plan->s.ram_mb,
-		plan->s.cpus, plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg",
-		json_quote(plan->accel.reason, reason, sizeof reason), (int)v->life.qemu,
-		v->qmp.version, plan->s.sandbox ? "true" : "false", plan->landlock_abi,
-		json_quote(plan->landlock, landlock, sizeof landlock), PHASE_TEXT(&v->phases),
-		phases, ms_since(v->life.spawned_ns, clock_now()),
-		ms_since(v->life.spawned_ns, v->life.qmp_ns),
-		ms_since(v->life.spawned_ns, v->life.running_ns),
-		ms_since(v->life.spawned_ns, v->phases.first_byte_ns),
-		ms_since(v->life.spawned_ns, v->life.ready_ns),
-		consoles_json(&v->consoles, consoles, sizeof consoles),
-		(unsigned long long)v->debug_log.bytes, (unsigned long long)v->debug_log.file.lost,
-		v->debug_log.file.dropped, log_lost());
+	relay_stats(v->env.relays[RELAY_SERIAL], &serial);
+	relay_stats(v->env.relays[RELAY_MONITOR], &monitor);
+	size_t n = json_write(
+		buf, size - 1,
+		JSON_LIST(
+			J_TEXT("state", lifecycle_phase_name(l->phase)), J_BOOL("ready", ready),
+			J_TEXT("why", why), J_TEXT("guest", profile_of((enum guest)s->guest)->name),
+			J_TEXT("disk", plan->disk.count ? plan->disk.path : NULL),
+			J_TEXT("kernel", known(plan->kernel.about)),
+			J_TEXT("network", network_describe(s, network)),
+			J_OBJECT("ports", J_TEXT("bind", s->bind), J_INT("serial", s->serial_port),
+				 J_INT("serial_raw", s->serial_raw_port),
+				 J_INT("serial_rfc2217", s->serial_rfc2217_port),
+				 J_INT("monitor", s->monitor_port),
+				 J_INT("vnc", s->vnc ? s->vnc_port : 0),
+				 J_INT("gdb", s->gdb ? s->gdb_port : 0)),
+			J_OBJECT("refused", J_INT("guest", v->guard.refused[REFUSED_GUEST]),
+				 J_INT("address", v->guard.refused[REFUSED_ADDRESS])),
+			J_INT("ram_mb", s->ram_mb), J_INT("cpus", s->cpus),
+			J_TEXT("accelerator", plan->accel.accel == ACCEL_KVM ? "kvm" : "tcg"),
+			J_TEXT("accelerator_reason", plan->accel.reason),
+			J_OBJECT("qemu", J_INT("pid", l->qemu), J_TEXT("version", v->qmp.version)),
+			J_OBJECT("sandbox", J_BOOL("seccomp", s->sandbox),
+				 J_INT("landlock", plan->landlock_abi),
+				 J_TEXT("landlock_text", plan->landlock)),
+			J_TEXT_N("phase", PHASE_TEXT(&v->phases)), J_RAW("phases", phases),
+			J_OBJECT(
+				"ms", J_NUMBER("up", 1, ms_since(since, clock_now())),
+				J_NUMBER("qmp", 1, ms_since(since, l->qmp_ns)),
+				J_NUMBER("running", 1, ms_since(since, l->running_ns)),
+				J_NUMBER("first_byte", 1, ms_since(since, v->phases.first_byte_ns)),
+				J_NUMBER("ready", 1, ms_since(since, l->ready_ns))),
+			J_OBJECT("console", J_INT("bytes", serial.bytes),
+				 J_INT("clients", serial.clients),
+				 J_INT("half_closed", serial.half_closed),
+				 J_INT("accepted", serial.accepted),
+				 J_INT("dropped", serial.dropped), J_INT("evicted", serial.evicted),
+				 J_INT("refused", serial.refused),
+				 J_INT("wrong_passwords", serial.wrong),
+				 J_INT("log_lost",
+				       v->consoles.log.whole.lost + v->consoles.log.timed.lost),
+				 J_INT("stdout_lost", v->consoles.log.out_lost)),
+			J_OBJECT("monitor", J_INT("clients", monitor.clients),
+				 J_INT("accepted", monitor.accepted),
+				 J_INT("dropped", monitor.dropped),
+				 J_INT("refused", monitor.refused),
+				 J_INT("wrong_passwords", monitor.wrong)),
+			J_OBJECT("debug_log", J_INT("bytes", v->debug_log.bytes),
+				 J_INT("lost", v->debug_log.file.lost),
+				 J_INT("files_dropped", v->debug_log.file.dropped)),
+			J_INT("log_lines_lost", log_lost())));
+
+	buf[n++] = '\n';
+	buf[n] = '\0';
+	return n;
 }
 
 void status_text(const struct supervisor *v, char *buf, size_t size)

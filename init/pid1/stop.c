@@ -237,7 +237,7 @@ void stop_event(struct guest_stop *s, enum ladder_event what)
 	savestate_abort(s->save);
 	post(s->env, NOTICE_RUNG, .value = (int)rung);
 	log_info("stopping: %s", rung_name(rung));
-	event("stop", "\"rung\":\"%s\"", rung_name(rung));
+	event("stop", J_TEXT("rung", rung_name(rung)));
 	carry_out(s, rung, paused);
 }
 

@@ -216,7 +216,7 @@ static void say_standstill(uint64_t ns)
 	log_info("everything here stood still for %.1f s (docker pause, or a busy host): no "
 		 "deadline counts that",
 		 (double)ns / 1e9);
-	event("standstill", "\"ms\":%.0f", (double)ns / 1e6);
+	event("standstill", J_NUMBER("ms", 0, (double)ns / 1e6));
 }
 
 /* Has QEMU ended, with nothing under way that would start another one? */
@@ -338,7 +338,7 @@ int supervise(struct plan *plan)
 	confine_self(&plan->s);
 	int status = run_loop(&v);
 
-	event("exit", "\"status\":%d", status);
+	event("exit", J_INT("status", status));
 	log_info("exit status %d", status);
 	waiters_gone(&v, status);
 	tear_down(&v);

@@ -1,0 +1,160 @@
+/* json_write.c - see json_write.h. */
+#include "base/json_write.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+
+/* \uXXXX of the 16 bits C. */
+static size_t quote_unit(uint32_t c, char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	out[0] = '\\';
+	out[1] = 'u';
+	for (int i = 0; i < 4; i++)
+		out[2 + i] = hex[c >> (12 - 4 * i) & 15];
+	return 6;
+}
+
+/* The JSON text of the sequence of LEN bytes at P (0: no UTF-8) to OUT (at least 12 bytes). What
+ * would steer a terminal that the JSON is shown on is escaped, too. */
+static size_t quote_one(const unsigned char *p, size_t len, char *out)
+{
+	uint32_t c = len ? utf8_get(p, len) : 0;
+
+	if (len == 0) {
+		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+		return 3;
+	}
+	if (c == '"' || c == '\\') {
+		out[0] = '\\';
+		out[1] = (char)c;
+		return 2;
+	}
+	if (!escape_needed(c)) {
+		memcpy(out, p, len);
+		return len;
+	}
+	if (c < 0x10000)
+		return quote_unit(c, out);
+	c -= 0x10000;
+	return quote_unit(0xd800 + (c >> 10), out) + quote_unit(0xdc00 + (c & 0x3ff), out + 6);
+}
+
+static size_t quote(const char *text, size_t left, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[at++] = '"';
+	for (const unsigned char *p = (const unsigned char *)text; left > 0;) {
+		char one[12];
+		size_t len = utf8_length(p, left);
+		size_t put = quote_one(p, len, one);
+
+		if (at + put + 2 > size)
+			break;
+		memcpy(buf + at, one, put);
+		at += put;
+		p += len ? len : 1;
+		left -= len ? len : 1;
+	}
+	buf[at++] = '"';
+	buf[at] = '\0';
+	return at;
+}
+
+const char *json_quote(const char *text, char *buf, size_t size)
+{
+	(void)quote(text, strlen(text), buf, size);
+	return buf;
+}
+
+/* Where the text goes, as far as it fits. */
+struct out {
+	char *buf;
+	size_t size, used;
+	bool full;
+};
+
+static void put(struct out *o, const char *text, size_t n)
+{
+	if (o->full || n >= o->size - o->used) {
+		o->full = true;
+		return;
+	}
+	memcpy(o->buf + o->used, text, n);
+	o->used += n;
+}
+
+static void put_text(struct out *o, const char *text, int length)
+{
+	size_t n = length < 0 ? strlen(text) : (size_t)length;
+	char piece[512];
+
+	put(o, "\"", 1);
+	/* In pieces that surely fit, none of which ends within a character. */
+	while (n > 0) {
+		size_t take = 0;
+
+		while (take < n && take + 4 <= sizeof piece / 12) {
+			size_t one = utf8_length((const unsigned char *)text + take, n - take);
+
+			take += one ? one : 1;
+		}
+		put(o, piece + 1, quote(text, take, piece, sizeof piece) - 2);
+		text += take;
+		n -= take;
+	}
+	put(o, "\"", 1);
+}
+
+static void put_object(struct out *o, const struct json_member *m);
+
+static void put_value(struct out *o, const struct json_member *m)
+{
+	char text[64];
+	int n = 0;
+
+	switch (m->type) {
+	case JSON_OUT_TEXT:
+		if (m->text)
+			put_text(o, m->text, m->length);
+		else
+			put(o, "null", 4);
+		return;
+	case JSON_OUT_OBJECT: put_object(o, m->members); return;
+	case JSON_OUT_RAW: put(o, m->text, strlen(m->text)); return;
+	case JSON_OUT_BOOL:
+		n = snprintf(text, sizeof text, "%s", m->integer ? "true" : "false");
+		break;
+	case JSON_OUT_INT: n = snprintf(text, sizeof text, "%lld", m->integer); break;
+	case JSON_OUT_NUMBER: n = snprintf(text, sizeof text, "%.*f", m->length, m->number); break;
+	}
+	put(o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static void put_object(struct out *o, const struct json_member *m)
+{
+	put(o, "{", 1);
+	for (bool first = true; m->key; m++, first = false) {
+		put(o, ",", first ? 0 : 1);
+		put_text(o, m->key, -1);
+		put(o, ":", 1);
+		put_value(o, m);
+	}
+	put(o, "}", 1);
+}
+
+size_t json_write(char *buf, size_t size, const struct json_member *members)
+{
+	struct out o = {.buf = buf, .size = size};
+
+	put_object(&o, members);
+	if (o.full)
+		o.used = 0;
+	buf[o.used] = '\0';
+	return o.used;
+}

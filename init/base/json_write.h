@@ -1,0 +1,52 @@
+/* json_write.h - the one writer of JSON: an object from a list of its members (RFC 8259).
+ *
+ * Texts are escaped here: what is no UTF-8 in them becomes U+FFFD. A list is made with the macros
+ * below and ends by itself:
+ *
+ *	json_write(buf, size, JSON_LIST(J_TEXT("name", name), J_INT("pid", pid)));
+ */
+#ifndef VM_BASE_JSON_WRITE_H
+#define VM_BASE_JSON_WRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_member {
+	const char *key; /* NULL: the end of the list */
+	enum {
+		JSON_OUT_TEXT,
+		JSON_OUT_INT,
+		JSON_OUT_NUMBER,
+		JSON_OUT_BOOL,
+		JSON_OUT_OBJECT,
+		JSON_OUT_RAW
+	} type;
+	const char *text; /* NULL: null */
+	int length;	  /* of the text, -1: to its NUL; of a number, its decimals */
+	long long integer;
+	double number;
+	const struct json_member *members;
+};
+
+/* clang-format off */
+#define J_TEXT(k, t)        {.key = (k), .type = JSON_OUT_TEXT, .text = (t), .length = -1}
+#define J_TEXT_N(k, ...)    J_TEXT_LEN(k, __VA_ARGS__) /* length, text: may be one macro's */
+#define J_TEXT_LEN(k, n, t) {.key = (k), .type = JSON_OUT_TEXT, .text = (t), .length = (n)}
+#define J_INT(k, i)         {.key = (k), .type = JSON_OUT_INT, .integer = (long long)(i)}
+#define J_NUMBER(k, d, n)   {.key = (k), .type = JSON_OUT_NUMBER, .number = (n), .length = (d)}
+#define J_BOOL(k, b)        {.key = (k), .type = JSON_OUT_BOOL, .integer = (b)}
+/* TEXT is JSON already: a list that json_write() has written for each of its elements. */
+#define J_RAW(k, t)         {.key = (k), .type = JSON_OUT_RAW, .text = (t)}
+#define J_OBJECT(k, ...)    {.key = (k), .type = JSON_OUT_OBJECT, .members = JSON_LIST(__VA_ARGS__)}
+#define JSON_LIST(...)      ((const struct json_member[]){__VA_ARGS__, {.key = NULL}})
+/* clang-format on */
+
+/* The object of MEMBERS into BUF. Returns its length; 0 when SIZE is too small for all of it, and
+ * BUF is "" then. */
+size_t json_write(char *buf, size_t size, const struct json_member *members);
+
+/* Write TEXT as a JSON string with its quotes into BUF; bytes that are no UTF-8 become U+FFFD.
+ * Returns BUF; cut (still a valid string) when SIZE (at least 8) is too small. */
+const char *json_quote(const char *text, char *buf, size_t size);
+
+#endif
