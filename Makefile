@@ -118,13 +118,16 @@ down: ## stop the guest and remove its container
 
 # --- checks ----------------------------------------------------------------------------------
 
+TEST_FILES = $(foreach t,$(T),tests/$(t:.bats=).bats)
+
 test: ## everything: unit tests, fuzzing, containers; T=36-stop: one bats file (sets up what is missing)
+	@tests/run --exist $(TEST_FILES)
 	scripts/setup-host test
 	$(MAKE) vm image guests
-	tests/run $(foreach t,$(T),tests/$(t:.bats=).bats)
+	tests/run $(TEST_FILES)
 
 # Files whose tests depend on what QEMU does and says.
-QEMU_TESTS := 31-args 57-snapshot 58-warm 59-ci 61-faults-qemu 68-debug
+QEMU_TESTS := 14-qemu-args 60-snapshot 61-saved-states 63-qemu-faults 74-debug 94-ci-service
 
 test-qemu11: ## the tests that depend on QEMU, on QEMU 11, and the image built on a base that has it
 	scripts/setup-host test

@@ -145,7 +145,7 @@ host_env() {
 host_vm() {
     host_env "$@"
     : >"$T/out" # before anybody looks for what it says: the last one's is there otherwise
-    # shellcheck disable=SC2086 # names of system calls (63-old-kernel.bats)
+    # shellcheck disable=SC2086 # names of system calls (39-old-kernel.bats)
     "${ENV[@]}" ${WITHOUT:+"$ROOT/tests/without" $WITHOUT --} "$VM" run >"$T/out" 2>&1 3>&- &
     VM_PID=$!
     PIDS+=("$VM_PID")

@@ -126,7 +126,7 @@ fetch() {
         apt-get -qq -o APT::Sandbox::User=root download "$package" >&2 ||
             die "cannot get $package (see above). If Debian has a newer one by now, set" \
                 "DEBIAN_MIRROR to a snapshot (https://snapshot.debian.org) that has this one, or" \
-                "change versions and checksums here and run tests/21-machsh.bats"
+                "change versions and checksums here and run tests/25-mach-mini.bats"
         mv "${package%%=*}"_*.deb "$debs/${package%%=*}.deb"
     done
     have_debs || die "a package in $debs is not the one whose checksum is pinned here: $(

@@ -1,7 +1,7 @@
 /* args.c - what QEMU is started with, from the settings and from what was found.
  *
  * One function for each part of the machine, in the order in which they appear. Every spelling was
- * accepted by QEMU 7.2, 10.0 and 11.1 without a warning; tests/31-args.bats starts the
+ * accepted by QEMU 7.2, 10.0 and 11.1 without a warning; tests/14-qemu-args.bats starts the
  * QEMU at hand with each vector of tests/golden and asks it what it understood.
  */
 #include "qemu/args.h"

@@ -1,7 +1,7 @@
 /* test_kvm.c - the proof of KVM and the accelerator that follows from it: every verdict that
  * can be had on any machine is brought about (device nodes of other kinds, mounts, seccomp, another
  * user), the lines for all of them are compared, and what this machine's own /dev/kvm says must be
- * consistent. That a working KVM is found to work is shown by tests/42-kvm.bats.
+ * consistent. That a working KVM is found to work is shown by tests/48-kvm.bats.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,7 +185,7 @@ static void a_node_that_is_closed_to_us_is_told(void **state)
 	assert_true(in_child(look_denied));
 }
 
-/* What a device cgroup does (tests/42-kvm.bats has a real one). */
+/* What a device cgroup does (tests/48-kvm.bats has a real one). */
 static void look_without_permission(void)
 {
 	own_dev(0);

@@ -1,7 +1,7 @@
 /* test_qcow2.c - the readers of qcow2: every field at and beyond its bounds with the exact message,
  * the tables, the recognition of other formats; and the writer, which qemu-img must find clean.
  *
- * tests/40-qcow2.bats asks QEMU whether it agrees; here is what we say.
+ * tests/40-qcow2-compare.bats asks QEMU whether it agrees; here is what we say.
  */
 #include <fcntl.h>
 #include <setjmp.h>

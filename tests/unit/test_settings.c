@@ -1,6 +1,6 @@
 /* test_settings.c - settings_parse() and settings_resolve(): every type with its bounds, what each
  * guest's auto becomes, memory under a limit, processors, and what VM_FORCE lets pass. The words of
- * the errors as a user sees them are tests/12-settings.bats's.
+ * the errors as a user sees them are tests/11-settings.bats's.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 # The disk policy as a user meets it: each bad image by its exact line, fix and exit status, each good
-# one accepted, and no image ever changed by being looked at. (40-qcow2.bats holds the verdicts on
+# one accepted, and no image ever changed by being looked at. (40-qcow2-compare.bats holds the verdicts on
 # qcow2 to QEMU's own.)
 load helpers
 

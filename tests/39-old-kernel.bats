@@ -26,8 +26,8 @@ print(libc.syscall(436, 100, 200, 0), os.strerror(ctypes.get_errno()))'
 }
 
 @test "stops, kills, resets, orphans and descriptors: all the same" {
-    again 33-life.bats '^(SIGTERM: the power button|a QEMU that hangs|QEMU that is killed|vm reset and SIGUSR2|QEMU does not outlive|docker stop)' 6
-    again 32-pid1.bats '^(the program has default|100 orphans|while a guest runs)' 3
+    again 33-lifecycle.bats '^(SIGTERM: the power button|a QEMU that hangs|QEMU that is killed|vm reset and SIGUSR2|QEMU does not outlive|docker stop)' 6
+    again 30-pid1.bats '^(the program has default|100 orphans|while a guest runs)' 3
     again 34-privileges.bats '^(QEMU has the descriptors|without KILL a QEMU)' 2
 }
 

@@ -1,5 +1,5 @@
-# What a checkout needs before anything is built: line ends that a shell takes, and every external
-# command in scripts/tools.
+# What a checkout needs before anything is built: line ends that a shell takes, every external command
+# in scripts/tools, and an error for the name of a test that is not there.
 load helpers
 
 @test "a checkout with core.autocrlf=true has the bytes of the repository" {
@@ -69,4 +69,21 @@ END
     assert_line "scripts/tools: unzip needs 'unzip', which the Dockerfile's \`apk add\` does not name"
     assert_line "scripts/tools: xz needs 'xz-utils', which the Dockerfile's \`apt-get -qq install\` does not name"
     assert_equal "${#lines[@]}" 2
+}
+
+@test "a bats file that is not there: one error before anything is built, with the nearest names" {
+    local name=36-stpo
+    run env -u MAKEFLAGS make -s -C "$ROOT" test T="$name"
+    assert_failure 2
+    assert_line "tests/run: tests/$name.bats: no such file"
+    assert_line 'tests/run:   nearest: 36-stop'
+    refute_line --partial setup-host
+    # The reports of an earlier run stay.
+    mkdir "$T/out"
+    touch "$T/out/summary"
+    OUT=$T/out run -64 "$ROOT/tests/run" tests/36-stop.bats tests/bogus.bats
+    assert_line 'tests/run: tests/bogus.bats: no such file'
+    assert_line --regexp '^tests/run:   choose one of: 10-cli .* 36-stop '
+    assert_equal "${#lines[@]}" 2
+    [ -e "$T/out/summary" ]
 }
