@@ -7,16 +7,52 @@ load helpers
     assert_line --partial 'usage: vm COMMAND'
 }
 
-@test "every command has --help, and vm --help lists it" {
-    run -0 "$VM" --help
-    local listed
-    listed=$(printf '%s\n' "${lines[@]}" | sed -n 's/^  \([a-z]*\) .*/\1/p')
-    [ "$(echo "$listed" | wc -l)" -ge 12 ]
-    for c in run check args kvm settings status health wait monitor stop version init; do
-        grep -qx "$c" <<<"$listed"
-        run -0 "$VM" "$c" --help
-        assert_line --index 0 --regexp "^usage: vm $c"
+# What `vm --help` lists.
+listed_commands() { "$VM" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'; }
+
+@test "every command that vm --help lists has a help text, which vm help prints, too" {
+    local command count=0
+    for command in $(listed_commands); do
+        run -0 "$VM" "$command" --help
+        assert_line --index 0 --regexp "^usage: vm $command( |\$)"
+        # A line without a capital letter and a full stop is no sentence.
+        assert_line --index 1 --regexp '^([A-Z].*\.|    .*)$'
+        assert_equal "$("$VM" help "$command")" "$output"
+        count=$((count + 1))
     done
+    [ "$count" -ge 29 ]
+    refute_line --partial 'commit-state'
+}
+
+@test "vm --help --json has the same commands, with every option of their usage lines" {
+    run -0 "$VM" --help --json
+    assert_equal "$(jq -r '.[].name' <<<"$output")" "$(listed_commands)"
+    # shellcheck disable=SC2016 # jq's variables
+    run -0 jq -r '.[] | . as $c | .synopsis | [scan("--[a-z-]+")] | unique - [$c.options[].name] | .[] |
+        "\($c.name) \(.)"' <<<"$output"
+    assert_output ''
+}
+
+@test "every option that a command reads is in the table, and none is there that nothing reads" {
+    local table
+    table=$("$VM" --help --json | jq -r '.[].options[].name' | sort -u)
+    # --own and --log are PID 1's, for the container's own terminal.
+    assert_equal "$(sed 's/"--output=[a-z]*"//g' "$ROOT"/init/vm/cmd_*.c | grep -ohE '"--[a-z][a-z-]*"' |
+        tr -d '"' | grep -vxE -- '--(own|log)' | sort -u | comm -23 - <(echo "$table"))" ''
+    assert_equal "$(grep -ohE -e '--[a-z][a-z-]*' "$ROOT"/init/vm/cmd_*.c | sort -u |
+        comm -13 - <(echo "$table"))" ''
+}
+
+@test "help is as wide as the terminal" {
+    # shellcheck disable=SC2016 # for the inner shell
+    run -0 talk -t 10 sh -c 'stty cols 50; exec "$0" exec --help' "$VM" :: eof
+    assert_output --partial '--timeout'
+    while read -r line; do
+        line=${line%$'\r'}
+        [ "${#line}" -le 50 ]
+    done <<<"$output"
+    run -0 "$VM" exec --help
+    while read -r line; do [ "${#line}" -le 80 ]; done <<<"$output"
 }
 
 @test "an unknown command is named, with the way to run a program" {
@@ -46,7 +82,7 @@ load helpers
     assert_equal "$("$VM" --version)" "$output"
 }
 
-@test "the settings of README.md are those of the program" {
+@test "the generated documentation is what the program's tables give" {
     run -0 "$ROOT/scripts/docs" --check
 }
 

@@ -228,7 +228,8 @@ static bool ssh_line(const struct wish *w, const struct profile *profile, char *
 	return cmd_quote(out, size, w->poweroff ? inner : w->command);
 }
 
-static int exec_ssh(const struct settings *given, const struct wish *w, char **envp)
+static int exec_ssh(const struct command *self, const struct settings *given, const struct wish *w,
+		    char **envp)
 {
 	static struct settings as_user;
 	static struct ssh ssh;
@@ -245,8 +246,7 @@ static int exec_ssh(const struct settings *given, const struct wish *w, char **e
 	    !(profile = guest_profile(given, envp, &err)))
 		return cmd_fail(&err);
 	if (!ssh_line(w, profile, line, sizeof line))
-		return cmd_usage(&(struct command){.name = "exec"}, "the command is too long",
-				 NULL);
+		return cmd_usage(self, "the command is too long", NULL);
 	long left = guest_left_s(end);
 
 	if (!ssh_prepare(&as_user, line, left > 0 && left < GUEST_SSH_S ? left : GUEST_SSH_S, &ssh,
@@ -285,5 +285,5 @@ int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 		return cmd_usage(self, "the command is too long with --env and --dir", NULL);
 	const struct settings *s = client_settings(envp);
 
-	return w.ssh ? exec_ssh(s, &w, envp) : exec_serial(s, &w, envp);
+	return w.ssh ? exec_ssh(self, s, &w, envp) : exec_serial(s, &w, envp);
 }

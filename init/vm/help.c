@@ -1,0 +1,130 @@
+/* help.c - vm --help and vm COMMAND --help, for people and as JSON. */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "format/json.h"
+#include "vm/commands.h"
+
+enum { WIDTH = 80, WIDTH_MIN = 40, WIDTH_MAX = 100, OPTION_COLUMN = 26 };
+
+/* Columns to fill: the terminal's, within bounds, or WIDTH in a pipe. */
+static int width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return WIDTH;
+	if (size.ws_col < WIDTH_MIN)
+		return WIDTH_MIN;
+	return size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col;
+}
+
+/* The length of the word at TEXT. With BRACKETS, [--option VALUE] is one word. */
+static size_t word_length(const char *text, bool brackets)
+{
+	size_t n = 0;
+
+	for (int depth = 0; text[n] && text[n] != '\n' && (text[n] != ' ' || depth > 0); n++)
+		if (brackets)
+			depth += text[n] == '[' ? 1 : text[n] == ']' ? -1 : 0;
+	return n;
+}
+
+/* Print TEXT in lines that begin in column INDENT; the cursor is in column AT. */
+static void print_wrapped(const char *text, int at, int indent, bool brackets)
+{
+	int columns = width();
+	bool first = true;
+
+	while (*text) {
+		int n = (int)word_length(text, brackets);
+
+		if (!first && at + 1 + n > columns) {
+			(void)printf("\n%*s", indent, "");
+			at = indent;
+		} else if (!first) {
+			(void)putchar(' ');
+			at++;
+		}
+		(void)printf("%.*s", n, text);
+		at += n;
+		text += n;
+		first = *text == '\n';
+		if (first) {
+			(void)printf("\n\n%*s", indent, "");
+			at = indent;
+		}
+		text += *text ? 1 : 0;
+	}
+	(void)putchar('\n');
+}
+
+void help_usage(FILE *to)
+{
+	const char *group = "";
+
+	(void)fputs("usage: vm COMMAND [ARGUMENTS]\n", to);
+	for (const struct command *c = commands; c->name; c++) {
+		if (!c->about[0])
+			continue;
+		if (strcmp(group, c->group) != 0)
+			(void)fprintf(to, "\n%s\n", c->group);
+		group = c->group;
+		(void)fprintf(to, "  %-10s  %s\n", c->name, c->about);
+	}
+	(void)fputs("\n'vm COMMAND --help' explains a command, 'vm settings' the settings.\n", to);
+}
+
+void help_command(const struct command *c)
+{
+	char sentence[128];
+	int at = printf("usage: vm %s%s", c->name, c->synopsis[0] ? " " : "");
+
+	print_wrapped(c->synopsis, at, 4, true);
+	(void)putchar('\n');
+	(void)snprintf(sentence, sizeof sentence, "%s.", c->about);
+	print_wrapped(sentence, 0, 0, false);
+	if (c->help) {
+		(void)putchar('\n');
+		print_wrapped(c->help, 0, 0, false);
+	}
+	if (c->options)
+		(void)printf("\nOptions:\n");
+	for (const struct command_option *o = c->options; o && o->name; o++) {
+		at = printf("  %s%s%s", o->name, o->value[0] ? " " : "", o->value);
+		if (at + 2 > OPTION_COLUMN)
+			at = printf("\n") - 1;
+		(void)printf("%*s", OPTION_COLUMN - at, "");
+		print_wrapped(o->help, OPTION_COLUMN, OPTION_COLUMN, false);
+	}
+}
+
+static const char *quoted(const char *text)
+{
+	static char buf[8][4096];
+	static size_t next;
+
+	next = (next + 1) % (sizeof buf / sizeof *buf);
+	return json_quote(text ? text : "", buf[next], sizeof buf[next]);
+}
+
+void help_json(void)
+{
+	(void)printf("[");
+	for (const struct command *c = commands; c->name; c++) {
+		if (!c->about[0])
+			continue;
+		(void)printf("%s\n{\"group\":%s,\"name\":%s,\"synopsis\":%s,\"about\":%s,"
+			     "\"help\":%s,\"first\":%s,\"options\":[",
+			     c == commands ? "" : ",", quoted(c->group), quoted(c->name),
+			     quoted(c->synopsis), quoted(c->about), quoted(c->help),
+			     quoted(c->first));
+		for (const struct command_option *o = c->options; o && o->name; o++)
+			(void)printf("%s{\"name\":%s,\"value\":%s,\"help\":%s}",
+				     o == c->options ? "" : ",", quoted(o->name), quoted(o->value),
+				     quoted(o->help));
+		(void)printf("]}");
+	}
+	(void)printf("\n]\n");
+}
