@@ -89,6 +89,12 @@ COPY guest-tools /usr/lib/vm
 COPY --from=mach-mini /out/ /usr/share/vm/
 COPY --from=build /src/build/vm /init
 COPY LICENSE /usr/share/vm/LICENSE
+# Where both bases' man, bash, zsh and fish look for what belongs to /usr/local/bin.
+COPY man/vm.1 /usr/local/share/man/man1/vm.1
+COPY man/hurd-vm-init.8 /usr/local/share/man/man8/hurd-vm-init.8
+COPY completions/vm.bash /usr/local/share/bash-completion/completions/vm
+COPY completions/_vm /usr/local/share/zsh/site-functions/_vm
+COPY completions/vm.fish /usr/local/share/fish/vendor_completions.d/vm.fish
 
 ARG VERSION=
 LABEL org.opencontainers.image.title="hurd-vm" \

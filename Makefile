@@ -142,7 +142,7 @@ check: ## format, linters, static analysis
 format: ## apply .clang-format to every C file, with the version that `make check` uses
 	git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i
 
-docs: vm ## write the generated parts of README.md and docs/
+docs: vm ## write the generated documentation: tables in docs/, man/, completions/
 	scripts/docs
 
 clean: ## remove build/

@@ -1,4 +1,4 @@
-/* cmd_settings.c - vm settings: the table, for people, for programs and for the README. */
+/* cmd_settings.c - vm settings: the table, for people, for programs and for docs/settings.md. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,11 +20,13 @@ static void print_text(const struct settings *s)
 			(void)printf("%s%s\n", group[0] ? "\n" : "", row->group);
 		group = row->group;
 		(void)setting_text(s, (enum setting_id)i, value, sizeof value);
+		const char *values = row->type == SETTING_ENUM	? row->choices
+				     : row->type == SETTING_MEM ? "MiB, or with K, M, G, T"
+								: "";
+
 		(void)printf("  %s=%s%s\n      %s%s%s. Default: %s\n", row->name, value,
-			     s->given[i] ? "   (set)" : "",
-			     row->type == SETTING_ENUM ? row->choices : "",
-			     row->type == SETTING_ENUM ? ": " : "", row->help,
-			     row->dflt[0] ? row->dflt : "unset");
+			     s->given[i] ? "   (set)" : "", values, values[0] ? ": " : "",
+			     row->help, row->dflt[0] ? row->dflt : "unset");
 	}
 }
 
@@ -55,7 +57,7 @@ static void print_json(const struct settings *s)
 	(void)printf("]\n");
 }
 
-/* What separates columns in a table of the README must be escaped. */
+/* The separator of table columns must be escaped. */
 static void print_cell(const char *text)
 {
 	for (; *text; text++)
@@ -70,7 +72,7 @@ static void print_markdown(void)
 		const struct setting *row = &setting_table[i];
 
 		if (strcmp(group, row->group) != 0)
-			(void)printf("%s**%s**\n\n| setting | values | default | meaning "
+			(void)printf("%s## %s\n\n| setting | values | default | meaning "
 				     "|\n|---|---|---|---|\n",
 				     group[0] ? "\n" : "", row->group);
 		group = row->group;
