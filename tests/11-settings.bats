@@ -10,7 +10,7 @@ refused() {
     assert_failure 78
     assert_line "vm: error: $message"
     assert_line "vm:   fix: $fix"
-    refute_line --partial 'everything is right'
+    refute_line --partial 'all checks passed'
 }
 
 disk() {
@@ -45,16 +45,16 @@ disk() {
 }
 
 @test "an unknown name gets the nearest known one" {
-    refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all; VM_FORCE=1 passes it over' QEMU_RMA=1
+    refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all; VM_FORCE=1 ignores it' QEMU_RMA=1
     refused 'VM_STOPTIMEOUT is not a setting' \
-        'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 passes it over' VM_STOPTIMEOUT=1
+        'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 ignores it' VM_STOPTIMEOUT=1
 }
 
 @test "what Kubernetes and docker links announce is no mistake, nor is an empty value" {
     host_env VM_SERVICE_HOST=10.0.0.1 VM_SERVICE_PORT=5555 VM_PORT=tcp://10.0.0.1:5555 \
         VM_PORT_5555_TCP_ADDR=10.0.0.1 QEMU_RAM= QEMU_DRIVE= VM_STOP_TIMEOUT=
     run -0 vm check
-    assert_line 'vm: everything is right for a start'
+    assert_line 'vm: all checks passed'
 }
 
 @test "all errors of a start are told together" {
@@ -108,18 +108,18 @@ disk() {
     run -0 vm check
     host_env QEMU_MACHINE=pc QEMU_RAM=4096 VM_FORCE=1
     run -0 vm check
-    assert_line --regexp '^vm: warning: QEMU_MACHINE=pc with QEMU_DISK_BUS=ide .*VM_FORCE=1: going on'
+    assert_line --regexp '^vm: warning: QEMU_MACHINE=pc with QEMU_DISK_BUS=ide .*VM_FORCE=1: ignored'
     refused 'QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) without an HPET' \
         'leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE' QEMU_HPET=0
     refused 'QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) without an HPET' \
         'leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE' QEMU_MACHINE=q35,hpet=off
-    refused "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver knows AHCI and IDE only and finds no root device" \
+    refused "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver supports AHCI and IDE only and finds no root device" \
         'use QEMU_DISK_BUS=ahci (or ide)' QEMU_DISK_BUS=virtio
-    refused "QEMU_NET_MODEL: the Hurd's network driver knows e1000 and rtl8139, and not this card" \
+    refused "QEMU_NET_MODEL: the Hurd's network driver supports e1000 and rtl8139, but not this card" \
         'use QEMU_NET_MODEL=e1000 or rtl8139' QEMU_NET_MODEL=virtio-net-pci
     refused "QEMU_AIO=native needs a disk cache that bypasses the host's (O_DIRECT)" \
         'set QEMU_CACHE=none or directsync with it, or QEMU_AIO=threads' QEMU_AIO=native
-    refused 'ENABLE_VNC=1 without VNC_PASSWORD_FILE: whoever reaches the port has the guest'"'"'s screen and keyboard' \
+    refused 'ENABLE_VNC=1 without VNC_PASSWORD_FILE: every client of the port gets the guest'"'"'s screen and keyboard' \
         'put a password into a file and name it in VNC_PASSWORD_FILE' ENABLE_VNC=1
     refused 'QEMU_DISK_BUS=ide with QEMU_MACHINE=q35: that machine has no IDE controller' \
         'use QEMU_DISK_BUS=ahci, or QEMU_MACHINE=pc' QEMU_DISK_BUS=ide

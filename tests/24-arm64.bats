@@ -19,7 +19,7 @@ setup_file() {
     diff <("$ROOT/build/vm" settings) <("$VM" settings)
     host_env QEMU_ACCEL=tcg
     run -0 vm check
-    assert_output --partial 'everything is right for a start'
+    assert_output --partial 'all checks passed'
     host_env QEMU_RAM=lots QEMU_SMPP=2 QEMU_DRIVE="$T/none.qcow2"
     run -78 vm check
     diff <("${ENV[@]}" "$ROOT/build/vm" check 2>&1) <(vm check 2>&1)

@@ -72,7 +72,7 @@ accepted() {
     before=$(seen)
     host_env QEMU_ACCEL=tcg QEMU_DRIVE="$F" "$@"
     run -0 vm check
-    assert_line 'vm: everything is right for a start'
+    assert_line 'vm: all checks passed'
     assert_equal "$(seen)" "$before"
 }
 

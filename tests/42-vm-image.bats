@@ -26,7 +26,7 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
 @test "resize: grows, by a size or to one, says what the guest has to do, and never cuts" {
     image create "$T/only.qcow2" 40M
     run -0 image resize +24M
-    assert_output --partial 'in the guest nothing has grown yet'
+    assert_output --partial 'the guest does not use the new space yet'
     [ "$(member "$T/only.qcow2" '."virtual-size"')" = $((64 << 20)) ]
     run -0 image resize "$T/only.qcow2" 1G
     [ "$(member "$T/only.qcow2" '."virtual-size"')" = $((1 << 30)) ]
@@ -59,7 +59,7 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     l2=$(od -An -v -tx1 -j $((0x$l1)) -N 8 "$T/a.qcow2" | tr -d ' \n')
     printf '\0\0\0\0\0\0\0\0' | dd of="$T/a.qcow2" bs=1 seek=$((0x$l2 & 0xfffffffffffe00)) conv=notrunc status=none
     run -1 image check
-    assert_output --partial 'has lost room, and no data'
+    assert_output --partial 'has leaked clusters: space is lost, but no data'
     image check --repair
     image check
 }

@@ -91,7 +91,7 @@ sum() {
     run -0 vm overlay reset
     assert_output --partial "$F.test.overlay is removed"
     run -0 vm overlay
-    assert_output --partial "$F.test.overlay: not there yet"
+    assert_output --partial "$F.test.overlay: does not exist yet"
     run -66 vm overlay reset
     counted 1 QEMU_OVERLAY=test
     counted 3 QEMU_DISK_MODE=overlay

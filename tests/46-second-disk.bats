@@ -69,7 +69,7 @@ linux() {
     assert_line --partial 'data.qcow2 is no raw disk, but a qcow2 image'
     for setting in VM_STOP=suspend VM_WARM=1; do
         run -78 "${ENV[@]}" "$first" QEMU_DRIVE2="$T/images/data.qcow2" "$setting" "$VM" check
-        assert_line --partial "with $setting: a state that is saved has the first disk only"
+        assert_line --partial "with $setting: a saved state contains the first disk only"
     done
 }
 

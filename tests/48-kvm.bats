@@ -127,7 +127,7 @@ assert_verdict() {
 @test "QEMU_ACCEL=tcg tries nothing, not even to make the node" {
     container tcg -e QEMU_ACCEL=tcg "${SAFE[@]}"
     container_ready "$C"
-    wait_until 10 logs_have "$C" 'vm: accelerator TCG, as QEMU_ACCEL=tcg says'
+    wait_until 10 logs_have "$C" 'vm: accelerator TCG, because of QEMU_ACCEL=tcg'
     run docker exec "$C" ls /dev/kvm
     assert_failure
 }

@@ -120,7 +120,7 @@ END
 @test "vm console that loses its place says so, with a status of its own" {
     start_guest
     talk -t 60 "${ENV[@]}" "$VM" console :: 'expect:login: ' \
-        'expect:place on the console was given to another' eof >"$T/said" 3>&- &
+        'expect:in favour of another client' eof >"$T/said" 3>&- &
     PIDS+=("$!")
     first=$!
     wait_until 60 console_is clients 1

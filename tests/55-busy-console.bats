@@ -66,7 +66,7 @@ runs() {
     vm send "PS1='odd prompt: '" --enter
     run vm exec echo x
     assert_failure 1
-    assert_output --partial 'its last line is no prompt that is known: "odd prompt: "'
+    assert_output --partial 'its last line is not a known prompt: "odd prompt: "'
     run -0 vm exec --stay --prompt 'prompt: ' echo x
     assert_output x
     run -0 vm exec --stay echo x
@@ -230,7 +230,7 @@ END
     on_ssh 'chmod 755 /bin/cli; echo "cli::0:0::/root:/bin/cli" >>/etc/passwd'
     run vm exec --timeout 100 --login cli true
     assert_failure 1
-    assert_output --partial "the guest's shell does not take the command's line, it says: no such command: echo"
+    assert_output --partial "the guest's shell does not accept the command line, it says: no such command: echo"
     assert_output --partial '--via ssh'
     on_ssh 'touch /more'
     run vm exec --timeout 100 --login cli true
@@ -260,6 +260,6 @@ dash_and() {
     vm stop || :
     host_vm_exit
     assert_equal "$STATUS" 82
-    grep -q "the guest's shell takes none of: poweroff, halt -p, shutdown -P now, halt" "$T/out"
+    grep -q "the guest's shell has none of: poweroff, halt -p, shutdown -P now, halt" "$T/out"
     refute grep -q 'the guest has taken the command' "$T/out"
 }

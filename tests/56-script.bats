@@ -44,7 +44,7 @@ END
     run -42 vm script "$T/exit"
     printf 'line halt\nexpect never\n' >"$T/end"
     run -69 vm script --quiet "$T/end"
-    assert_output --partial 'the guest has ended meanwhile: expect never'
+    assert_output --partial 'the guest has ended: expect never'
 }
 
 @test "vm script: a wrong file is refused before its first step" {

@@ -212,7 +212,7 @@ same_in_guest() {
     assert_line --regexp '^-rw-r--r-- .* 0 +0 +0 .* nothing'
     for what in tree link; do
         run -1 vm push "$what" /root/
-        assert_output --partial "$what is no regular file, and nothing else can be pushed: the guest has no tar"
+        assert_output --partial "$what is not a regular file, and only those can be pushed: the guest has no tar"
     done
     run -1 vm push random /root/dir
     assert_output --partial 'random is a directory there'

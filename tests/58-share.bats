@@ -84,7 +84,7 @@ in_guest() {
     assert_output --partial "SHARE_DIR=$T/share cannot be made a disk in VM_TMP_DIR=$T"
     rm -f "$T/share/large"
     run -78 env "${ENV[@]:1}" ENABLE_9P=1 "$VM" check
-    assert_output --partial 'ENABLE_9P=1 and VM_SHARE=disk: the guest gets SHARE_DIR one way'
+    assert_output --partial 'ENABLE_9P=1 and VM_SHARE=disk: SHARE_DIR can be shared in one way only'
 
     # An xorriso that takes for ever.
     printf '#!/bin/sh\nexec sleep 1000\n' >"$T/xorriso"

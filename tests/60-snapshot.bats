@@ -200,7 +200,7 @@ is_paused() {
     run -0 vm exec acpi
     assert_output --partial 'power button: on'
     stop
-    refused 78 'QEMU_DISK_MODE=throwaway: of a guest that does not run there is no disk' list
+    refused 78 'QEMU_DISK_MODE=throwaway: a guest that is not running has no disk' list
 }
 
 @test "the stopped guest: its disk, in the image or in the overlay" {
@@ -238,7 +238,7 @@ is_paused() {
 
     sum=$(sha256sum <"$T/disk.qcow2")
     host_env VM_GUEST=mach QEMU_DRIVE="$T/disk.qcow2" QEMU_DISK_MODE=overlay
-    refused 66 "$T/disk.qcow2.overlay is not there yet" list
+    refused 66 "$T/disk.qcow2.overlay does not exist yet" list
     mach QEMU_DISK_MODE=overlay
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save inside

@@ -101,7 +101,7 @@ ends_with() {
     peer 'os.write(3, b"hello, this is not what you wanted\n")'
     ends_with "vm: error: $PEER: QMP: bad JSON from QEMU"
     peer 'os.write(3, b"{\"hello\": 1}\n")'
-    ends_with "vm: error: $PEER: QMP: QEMU's first words are no QMP greeting"
+    ends_with "vm: error: $PEER: QMP: QEMU sent no QMP greeting"
     peer 'os.write(3, os.urandom(100000))'
     ends_with "vm: error: $PEER: QMP: "
 }

@@ -59,7 +59,7 @@ refused() {
     assert_line --partial 'QEMU_DEBUG=in_asn'
     host_env QEMU_CPU=max,+sse3,-avx2,tsc_freq=2000000000
     run -0 vm check
-    assert_line 'vm: everything is right for a start'
+    assert_line 'vm: all checks passed'
 }
 
 # isapc's refusals: MESSAGE-END SETTING NAME=VALUE

@@ -73,7 +73,7 @@ no_qemu_of() {
     diff -r "$T/before" "$T/p"
     echo '{}' >"$T/p/results.json"
     run -65 vm profile report "$T/p"
-    assert_line --partial 'this is no report of the profiler'
+    assert_line --partial 'this is not a report of the profiler'
     run -66 vm profile report "$T/nowhere"
 }
 
@@ -179,7 +179,7 @@ no_qemu_of() {
     run -64 vm profile --cpus 1,x --out "$T/p"
     run -64 vm profile --samples 0 --out "$T/p"
     run -64 vm profile --cpus 1,1 --out "$T/p"
-    assert_line --partial 'two cells of the matrix are alike: cpu_1'
+    assert_line --partial 'two cells of the matrix are the same: cpu_1'
     run -78 vm profile --cpu-models no-such-cpu --out "$T/p"
     assert_line --partial "QEMU_CPU=no-such-cpu"
     run -78 vm profile --buses floppy --out "$T/p"

@@ -198,10 +198,9 @@ static void unknown_name(const char *name, size_t len, struct errors *errs)
 
 	if (!settings_near(name, len, near))
 		return; /* a warning (settings_warn_values()) */
-	(void)snprintf(
-		fix, sizeof fix,
-		"the nearest setting is %s; vm settings lists all; VM_FORCE=1 passes it over",
-		near);
+	(void)snprintf(fix, sizeof fix,
+		       "the nearest setting is %s; vm settings lists all; VM_FORCE=1 ignores it",
+		       near);
 	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%.*s is not a setting", (int)len, name);
 }
 

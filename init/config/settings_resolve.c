@@ -109,16 +109,15 @@ static void check_texts(struct settings *s, struct errors *errs)
 		bad(errs, "QEMU_OVERLAY", s->overlay, "is neither an absolute path nor a name",
 		    "set QEMU_OVERLAY to /path/file, or to letters, digits, - _ .");
 	if (s->warm && s->disk_mode != DISK_MODE_THROWAWAY)
-		(void)errors_add(
-			errs, EXIT_BAD_SETTING,
-			"use QEMU_DISK_MODE=throwaway, or, to go on where the guest was, "
-			"VM_STOP=suspend",
-			"VM_WARM=1 on a disk that is kept: every start would take it back to "
-			"the moment of the saved state");
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "use QEMU_DISK_MODE=throwaway, or, to go on where the guest was, "
+				 "VM_STOP=suspend",
+				 "VM_WARM=1 on a disk that is kept: every start would reset it to "
+				 "the saved state");
 	if (s->drive2 && (s->warm || s->stop == STOP_SUSPEND || s->boot_retries > 0))
 		(void)errors_add(
 			errs, EXIT_BAD_SETTING, "leave one of them unset",
-			"QEMU_DRIVE2=%.200s with %s: a state that is saved has the first disk only",
+			"QEMU_DRIVE2=%.200s with %s: a saved state contains the first disk only",
 			s->drive2,
 			s->warm			  ? "VM_WARM=1"
 			: s->stop == STOP_SUSPEND ? "VM_STOP=suspend"
@@ -151,7 +150,7 @@ static void known_to_fail(const struct settings *s, struct errors *errs, struct 
 			  const char *fix, const char *what)
 {
 	if (s->force)
-		(void)errors_add(warnings, EXIT_BAD_SETTING, "", "%s (VM_FORCE=1: going on)", what);
+		(void)errors_add(warnings, EXIT_BAD_SETTING, "", "%s (VM_FORCE=1: ignored)", what);
 	else
 		(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s", what);
 }
@@ -184,13 +183,13 @@ static void check_hurd(const struct settings *s, struct errors *errs, struct err
 			"not mounted");
 	if (s->disk_bus == BUS_VIRTIO || s->disk_bus == BUS_SCSI)
 		known_to_fail(s, errs, warnings, "use QEMU_DISK_BUS=ahci (or ide)",
-			      "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver knows AHCI and "
-			      "IDE only and finds no root device");
+			      "QEMU_DISK_BUS=virtio or scsi: the Hurd's disk driver supports AHCI "
+			      "and IDE only and finds no root device");
 	if (s->net != NET_NONE && s->net_model != NET_MODEL_E1000 &&
 	    s->net_model != NET_MODEL_RTL8139)
 		known_to_fail(s, errs, warnings, "use QEMU_NET_MODEL=e1000 or rtl8139",
-			      "QEMU_NET_MODEL: the Hurd's network driver knows e1000 and rtl8139, "
-			      "and not this card");
+			      "QEMU_NET_MODEL: the Hurd's network driver supports e1000 and "
+			      "rtl8139, but not this card");
 }
 
 /* A machine from before PCI. */
@@ -362,10 +361,10 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	if (s->share == SHARE_AUTO)
 		s->share = s->share_9p ? SHARE_9P : SHARE_NONE;
 	else if (s->share_9p && s->share != SHARE_9P)
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "leave ENABLE_9P unset, or set VM_SHARE=9p",
-				 "ENABLE_9P=1 and VM_SHARE=%s: the guest gets SHARE_DIR one way",
-				 s->share == SHARE_DISK ? "disk" : "none");
+		(void)errors_add(
+			errs, EXIT_BAD_SETTING, "leave ENABLE_9P unset, or set VM_SHARE=9p",
+			"ENABLE_9P=1 and VM_SHARE=%s: SHARE_DIR can be shared in one way only",
+			s->share == SHARE_DISK ? "disk" : "none");
 	if (s->serial_rfc2217_port && s->serial_password_file)
 		(void)errors_add(errs, EXIT_BAD_SETTING,
 				 "leave one of them out; SERIAL_RAW_PORT asks for the password",
@@ -379,12 +378,11 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 				 "vm pull",
 				 s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (s->share == SHARE_DISK && (s->warm || s->stop == STOP_SUSPEND))
-		(void)errors_add(
-			errs, EXIT_BAD_SETTING,
-			"leave VM_SHARE=disk out, and use vm push and vm pull",
-			"VM_SHARE=disk with %s: that disk is made anew at each start, and a "
-			"saved state belongs to the old one",
-			s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "leave VM_SHARE=disk out, and use vm push and vm pull",
+				 "VM_SHARE=disk with %s: that disk is created at each start, and a "
+				 "saved state belongs to an older one",
+				 s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (!s->stop_ladder) {
 		bool no_button =
 			machine_is(s->machine, "isapc") && strncmp(p->stop_ladder, "acpi,", 5) == 0;
@@ -407,7 +405,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	if (s->vnc && !s->vnc_password_file)
 		known_to_fail(s, errs, warnings,
 			      "put a password into a file and name it in VNC_PASSWORD_FILE",
-			      "ENABLE_VNC=1 without VNC_PASSWORD_FILE: whoever reaches the port "
-			      "has the guest's screen and keyboard");
+			      "ENABLE_VNC=1 without VNC_PASSWORD_FILE: every client of the port "
+			      "gets the guest's screen and keyboard");
 	return errs->count == before;
 }

@@ -153,7 +153,7 @@ static void warn_name(const char *name, size_t len, struct errors *warnings)
 
 	if (settings_near(name, len, near))
 		(void)errors_add(warnings, EXIT_BAD_SETTING, "",
-				 "%.*s is not a setting (the nearest is %s; VM_FORCE=1: going on)",
+				 "%.*s is not a setting (the nearest is %s; VM_FORCE=1: ignored)",
 				 (int)len, name, near);
 	else
 		(void)errors_add(warnings, EXIT_BAD_SETTING, "",

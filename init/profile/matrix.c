@@ -46,16 +46,16 @@ bool matrix_make(const struct profiler_options *o, struct report *r, struct choi
 		cells *= o->counts[a] ? o->counts[a] : 1;
 	if (cells > REPORT_CELLS || cells * (size_t)(o->samples + o->warm_up) > REPORT_SAMPLES)
 		return error_set(
-			err, EXIT_BAD_USAGE, "ask for less at once",
+			err, EXIT_BAD_USAGE, "use fewer values or samples",
 			"a matrix of %zu cells with %ld samples each: at most %d cells and "
-			"%d samples are taken",
+			"%d samples are possible",
 			cells, o->samples + o->warm_up, REPORT_CELLS, REPORT_SAMPLES);
 	for (size_t i = 0; i < cells; i++) {
 		make_cell(o, i, &r->cell[i], &choice[i]);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(r->cell[k].key, r->cell[i].key) == 0)
 				return error_set(err, EXIT_BAD_USAGE, "name each value once",
-						 "two cells of the matrix are alike: %s",
+						 "two cells of the matrix are the same: %s",
 						 r->cell[i].key);
 	}
 	r->cells = cells;

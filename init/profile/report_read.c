@@ -167,7 +167,7 @@ static bool read_all(const struct json *doc, struct report *r, struct error *err
 	int64_t version = 0;
 
 	if (!schema || strcmp(schema, REPORT_SCHEMA) != 0 || !cells || cells->type != JSON_ARRAY)
-		return error_set(err, EXIT_BAD_IMAGE, fix, "this is no report of the profiler");
+		return error_set(err, EXIT_BAD_IMAGE, fix, "this is not a report of the profiler");
 	if (!json_integer(doc, doc->values, "version", &version) || version != REPORT_VERSION)
 		return error_set(err, EXIT_BAD_IMAGE, "use the `vm` that wrote it",
 				 "a report of version %lld; this program reads version %d",

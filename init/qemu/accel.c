@@ -28,7 +28,7 @@ bool accel_choose(const struct settings *s, struct kvm_result *proof, struct acc
 {
 	out->automatic = s->accel == ACCEL_AUTO;
 	if (s->accel == ACCEL_TCG)
-		return choose(out, ACCEL_TCG, "TCG, as QEMU_ACCEL=tcg says");
+		return choose(out, ACCEL_TCG, "TCG, because of QEMU_ACCEL=tcg");
 	if (kvm_prove(DEVICE, BOUND_MS, proof))
 		return choose(out, ACCEL_KVM, "KVM: %s", proof->reason);
 	if (s->accel == ACCEL_AUTO)

@@ -237,11 +237,11 @@ bool emulator_ask(const struct emulator_query *query, struct emulator *out, stru
 		continue;
 	qsort(out->cpus, out->cpu_count, sizeof *out->cpus, by_cpu_name);
 	qsort(out->machines, out->machine_count, sizeof *out->machines, by_machine_name);
-	return ok ||
-	       error_set(err, EXIT_QEMU_FAILED,
-			 "VM_QEMU, if set, has to name a QEMU; else read what it says by hand",
-			 "%s does not tell what it offers: %s", query->path,
-			 a.error[0]	   ? a.error
-			 : q.why_closed[0] ? q.why_closed
-					   : "no answer in time");
+	return ok || error_set(err, EXIT_QEMU_FAILED,
+			       "if VM_QEMU is set, it must name a QEMU; otherwise run the emulator "
+			       "by hand to see its messages",
+			       "%s does not list its machines and processors: %s", query->path,
+			       a.error[0]	 ? a.error
+			       : q.why_closed[0] ? q.why_closed
+						 : "no answer in time");
 }

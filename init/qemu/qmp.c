@@ -146,7 +146,7 @@ static bool handle_greeting(struct qmp *q, const struct json_value *root)
 	if (!json_integer(&document, qemu, "major", &major) ||
 	    !json_integer(&document, qemu, "minor", &minor) ||
 	    !json_integer(&document, qemu, "micro", &micro))
-		return closed(q, "QEMU's first words are no QMP greeting");
+		return closed(q, "QEMU sent no QMP greeting");
 	(void)snprintf(q->version, sizeof q->version, "%" PRId64 ".%" PRId64 ".%" PRId64, major,
 		       minor, micro);
 	q->state = QMP_NEGOTIATING;

@@ -44,7 +44,7 @@ int cmd_check(const struct command *self, int argc, char **argv, char **envp)
 		log_warning("%s", plan.warnings.list[i].message);
 	if (ok) {
 		plan_describe(&plan);
-		log_info("everything is right for a start");
+		log_info("all checks passed");
 	} else {
 		errors_report(&plan.errors);
 	}

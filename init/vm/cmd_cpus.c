@@ -113,7 +113,7 @@ int cmd_cpus(const struct command *self, int argc, char **argv, char **envp)
 		(void)printf("{\"qemu\":\"%s\",\"accelerator\":\"%s\",\"%s\":[", emulator.version,
 			     accelerator(), model ? "features" : "cpus");
 	else if (!model)
-		(void)printf("CPU models of %s %s under %s; * is what this start takes\n",
+		(void)printf("CPU models of %s %s under %s; * marks what this start uses\n",
 			     plan.qemu, emulator.version, accelerator());
 	if (model)
 		print_features(json);
@@ -157,7 +157,7 @@ int cmd_machines(const struct command *self, int argc, char **argv, char **envp)
 	if (json)
 		(void)printf("{\"qemu\":\"%s\",\"machines\":[", emulator.version);
 	else
-		(void)printf("machine types of %s %s; * is what this start takes\n", plan.qemu,
+		(void)printf("machine types of %s %s; * marks what this start uses\n", plan.qemu,
 			     emulator.version);
 	for (size_t i = 0; i < emulator.machine_count; i++) {
 		(void)printf("%s", json && i ? ",\n" : "");

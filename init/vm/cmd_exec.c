@@ -272,8 +272,8 @@ int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 			break;
 		}
 		if (!option(&w, argc, argv, &i, &bad))
-			return cmd_usage(self,
-					 "unknown option, or a value is wrong or missing:", bad);
+			return cmd_usage(
+				self, "unknown option, or its value is missing or invalid:", bad);
 	}
 	if (w.poweroff ? i < argc : i == argc)
 		return cmd_usage(

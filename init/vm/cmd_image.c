@@ -86,7 +86,7 @@ static bool open_image(struct request *r, const char *word, bool writable, struc
 			       : error_set(err, EXIT_NO_IMAGE, "name an image", "no disk is set");
 	if (embedded && writable)
 		return error_set(err, EXIT_NO_IMAGE, "name an image, or set QEMU_DRIVE",
-				 "the built-in guest's disk stays as it is");
+				 "the built-in guest's disk cannot be changed");
 	struct stat st;
 	_cleanup_fd_ int fd =
 		open_regular(AT_FDCWD, r->path, writable ? O_RDWR : O_RDONLY, true, &st);
@@ -185,8 +185,8 @@ static bool cannot_make(const char *to, int why, struct error *err)
 	if (why == EEXIST)
 		return error_set(err, EXIT_NO_PERMISSION, "choose another name, or remove it",
 				 "%s is there already", to);
-	return error_set(err, EXIT_NO_PERMISSION, "see that its directory can be written", "%s: %s",
-			 to, strerror(why));
+	return error_set(err, EXIT_NO_PERMISSION, "make its directory writable", "%s: %s", to,
+			 strerror(why));
 }
 
 /* The file that is to become TO, and the name that it has until then. -1 with ERR. */
@@ -242,8 +242,8 @@ static bool do_check(struct request *r, struct error *err)
 	if (!open_free(r, r->count ? r->words[0] : NULL, r->repair, err))
 		return false;
 	if (r->format == FORMAT_RAW)
-		return error_set(err, EXIT_BAD_USAGE, "e2fsck looks at the file systems in it",
-				 "a raw image has nothing that could be checked");
+		return error_set(err, EXIT_BAD_USAGE, "e2fsck checks the file systems in it",
+				 "a raw image has no metadata to check");
 	qemu_img_begin(&q, "check", r->path);
 	if (r->repair) {
 		qemu_img_words(&q, (const char *const[]){"-r", "all", NULL});
@@ -255,8 +255,8 @@ static bool do_check(struct request *r, struct error *err)
 	int status = run(r, &q, err);
 
 	if (status == 3)
-		return error_set(err, EXIT_NOT_READY, "vm image check --repair gives it back",
-				 "%s has lost room, and no data (leaked clusters)", r->path);
+		return error_set(err, EXIT_NOT_READY, "vm image check --repair frees it",
+				 "%s has leaked clusters: space is lost, but no data", r->path);
 	if (status == 2)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "copy it, then vm image check --repair; the guest's file system "
@@ -303,10 +303,9 @@ static bool do_resize(struct request *r, struct error *err)
 		return false;
 	log_info("%s: %.2f GiB, and was %.2f", r->path, (double)size / (1 << 30),
 		 (double)old / (1 << 30));
-	log_info(
-		"in the guest nothing has grown yet: make a new partition in the free room (fdisk, "
-		"then mke2fs). Growing the root file system of a Hurd has broken its boot: keep a "
-		"copy if you try");
+	log_info("the guest does not use the new space yet: make a partition in it (fdisk, then "
+		 "mke2fs). Growing the root file system of a Hurd has broken its boot: keep a "
+		 "copy if you try");
 	return true;
 }
 
@@ -410,7 +409,7 @@ int cmd_image(const struct command *self, int argc, char **argv, char **envp)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			action = &actions[i];
 	if (!action)
-		return cmd_usage(self, argc > 1 ? "there is no" : "what is to be done?",
+		return cmd_usage(self, argc > 1 ? "there is no" : "an action is missing",
 				 argc > 1 ? argv[1] : NULL);
 	if (!settings_parse(envp, &r.s, &errs)) {
 		errors_report(&errs);

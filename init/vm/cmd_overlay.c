@@ -12,9 +12,9 @@ static int show(const char *overlay)
 	struct stat st;
 
 	if (stat(overlay, &st) != 0)
-		(void)printf(
-			"%s: not there yet; the next start with QEMU_DISK_MODE=overlay makes it\n",
-			overlay);
+		(void)printf("%s: does not exist yet; the next start with QEMU_DISK_MODE=overlay "
+			     "creates it\n",
+			     overlay);
 	else
 		(void)printf("%s: %.1f MiB\n", overlay, (double)st.st_blocks / 2048);
 	return EXIT_CLEAN;

@@ -182,7 +182,7 @@ int cmd_profile(const struct command *self, int argc, char **argv, char **envp)
 		if (taken > 0)
 			return cmd_usage(self, "unknown argument", argv[i]);
 		if (taken < 0)
-			return cmd_usage(self, "a value is missing or bad behind", argv[i]);
+			return cmd_usage(self, "a value is missing or invalid after", argv[i]);
 	}
 	const char *bad = bad_value(&o);
 

@@ -138,7 +138,7 @@ static int copy(const struct command *self, int argc, char **argv, char **envp, 
 			 parse_size(value, &t.max_size))
 			continue;
 		else
-			return cmd_usage(self, "unknown option, or a wrong value:", argv[i]);
+			return cmd_usage(self, "unknown option, or its value is invalid:", argv[i]);
 	}
 	i += i < argc && strcmp(argv[i], "--") == 0;
 	if (argc - i < 2)

@@ -32,8 +32,7 @@ static bool parse(const struct command *self, int argc, char **argv, struct wish
 	while (argc > 1 && row < 4 && strcmp(rows[row].action, argv[1]) != 0)
 		row++;
 	if (argc < 2 || row == 4) {
-		*status = cmd_usage(self,
-				    argc < 2 ? "what is to be done is missing" : "unknown action",
+		*status = cmd_usage(self, argc < 2 ? "an action is missing" : "unknown action",
 				    argv[1]);
 		return false;
 	}
@@ -99,7 +98,7 @@ static bool save(const struct offline *o, const struct snapshots *all, const str
 	if (!snapshots_free(all, wish->name, wish->option, err) ||
 	    (old && !qemu_img(o, "-d", old->name, err)) || !qemu_img(o, "-c", wish->name, err))
 		return false;
-	log_info("snapshot %s saved: the disk, as the guest does not run", wish->name);
+	log_info("snapshot %s saved: the disk only, because the guest is not running", wish->name);
 	return true;
 }
 
@@ -156,13 +155,13 @@ static bool open_disk(struct settings *s, struct disk *disk, struct errors *errs
 	if (s->disk_mode == DISK_MODE_THROWAWAY)
 		return errors_add(errs, EXIT_BAD_SETTING,
 				  "start the guest, or use QEMU_DISK_MODE=overlay",
-				  "QEMU_DISK_MODE=throwaway: of a guest that does not run there "
-				  "is no disk to keep a snapshot in");
+				  "QEMU_DISK_MODE=throwaway: a guest that is not running has no "
+				  "disk to store a snapshot in");
 	if (!disk_open(s, path, embedded, disk, errs))
 		return false;
 	if (disk->overlay_new)
 		return errors_add(errs, EXIT_NO_IMAGE, "start the guest once",
-				  "%s is not there yet: the guest has written nothing",
+				  "%s does not exist yet: the guest has written nothing",
 				  disk->overlay);
 	return true;
 }

@@ -54,7 +54,7 @@ static bool read_sum(struct job *j, struct error *err)
 		n++;
 	}
 	return error_set(err, EXIT_NOT_READY, "",
-			 n ? "what has come is no checksum" : "nothing has come");
+			 n ? "the received data is not a checksum" : "nothing has come");
 }
 
 static bool make_stage(struct job *j, struct error *err)
@@ -65,8 +65,8 @@ static bool make_stage(struct job *j, struct error *err)
 	(void)snprintf(j->stage, sizeof j->stage, ".vm-copy.%s", random);
 	if (mkdirat(UNPACK_STAGE_FD, j->stage, 0700) != 0)
 		return error_set(err, EXIT_NO_PERMISSION,
-				 "make it writable for its owner, who the files are for",
-				 "nothing can be made in the destination: %s", strerror(errno));
+				 "make it writable for its owner, to whom the files will belong",
+				 "cannot create files in the destination: %s", strerror(errno));
 	j->staged =
 		openat(UNPACK_STAGE_FD, j->stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return j->staged >= 0 || error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
@@ -153,8 +153,8 @@ static bool is_whole(struct job *j, struct error *err)
 	/* Behind it stand a blank and a name, or nothing. */
 	if (n > 0 && strncmp(sum, j->sum, n) == 0 && (j->sum[n] == ' ' || j->sum[n] == '\0'))
 		return true;
-	return error_set(err, EXIT_NOT_READY, "", "%s: what has come differs from what was sent",
-			 j->name);
+	return error_set(err, EXIT_NOT_READY, "",
+			 "%s: the received contents differ from the sent ones", j->name);
 }
 
 static bool place(struct job *j, struct error *err)
@@ -169,9 +169,9 @@ static bool place(struct job *j, struct error *err)
 	(void)syncfs(UNPACK_DEST_FD);
 	if (j->u.refused > 0)
 		return error_set(err, EXIT_NOT_READY,
-				 "pull what is wanted of it by name, or make an archive of it in "
-				 "the guest and pull that",
-				 "%llu of its members were refused, the others are there",
+				 "pull the files that you need by name, or pull an archive made in "
+				 "the guest",
+				 "%llu of its members were refused; the others were unpacked",
 				 (unsigned long long)j->u.refused);
 	return true;
 }

@@ -184,7 +184,7 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 	if (status == -2)
 		tell(to, "not within %ld s\n", timeout_s);
 	else if (status == -1)
-		tell(to, "PID 1 went away without an answer\n");
+		tell(to, "PID 1 ended without an answer\n");
 	return status < 0 ? EXIT_NOT_READY : status;
 }
 

@@ -87,17 +87,15 @@ int client_stream(char **envp, const char *request, int *status)
 		n--;
 	struct error err = {0};
 
-	(void)error_set(
-		&err, EXIT_NOT_READY,
-		answered == EXIT_NO_PLACE
-			? "end vm exec, expect, script, send or pull of this container that "
-			  "nobody needs any more"
-			: "",
-		"%.*s", n > 0 ? (int)n : 0, text);
+	(void)error_set(&err, EXIT_NOT_READY,
+			answered == EXIT_NO_PLACE ? "end vm exec, expect, script, send or pull of "
+						    "this container that are no longer needed"
+						  : "",
+			"%.*s", n > 0 ? (int)n : 0, text);
 	if (n > 0)
 		(void)cmd_fail(&err);
 	else
-		log_error("PID 1 went away without an answer");
+		log_error("PID 1 ended without an answer");
 	return -1;
 }
 
@@ -199,10 +197,11 @@ int client_stream_ended(char **envp, struct error *err)
 				"this program's connection to the console was closed, because it "
 				"fell too far behind; the guest runs on");
 	else if (strcmp(why, "evicted") == 0)
-		(void)error_set(err, EXIT_NO_PLACE, "start it again",
-				"this program's place on the console was given to another one, as "
-				"nothing was typed here for the longest time; the guest runs on");
+		(void)error_set(
+			err, EXIT_NO_PLACE, "start it again",
+			"disconnected from the console in favour of another client, because this "
+			"one was idle for the longest time; the guest runs on");
 	else
-		(void)error_set(err, EXIT_QEMU_FAILED, "", "the guest has ended meanwhile");
+		(void)error_set(err, EXIT_QEMU_FAILED, "", "the guest has ended");
 	return err->status;
 }

@@ -53,7 +53,7 @@ long guest_left_s(uint64_t end_ns)
 static bool not_ready(const char *why, struct error *err)
 {
 	const char *fix = strstr(why, "paused") ? "vm monitor cont lets it run"
-						: "vm wait waits for it, vm status tells more";
+						: "vm wait waits for it, vm status shows more";
 
 	return error_set(err, EXIT_NOT_READY, fix, "%s", why);
 }
@@ -74,7 +74,7 @@ static bool unreachable(const struct settings *s, const char *what, int status, 
 	char now[300];
 
 	(void)client_ask(envp, "health", 5, now, sizeof now);
-	return error_set(err, EXIT_NOT_READY, "vm wait waits for it, vm status tells more",
+	return error_set(err, EXIT_NOT_READY, "vm wait waits for it, vm status shows more",
 			 "the guest's %s cannot be reached in time: %s", what, now);
 }
 

@@ -97,7 +97,7 @@ static bool open_above(struct destination *d, const char *dest, struct error *er
 
 	if (!name[0] || strlen(name) >= sizeof d->name || n >= sizeof path || !strcmp(name, ".") ||
 	    !strcmp(name, ".."))
-		return error_set(err, EXIT_NOT_READY, "", "%s: no name for a file", dest);
+		return error_set(err, EXIT_NOT_READY, "", "%s: not a valid file name", dest);
 	memcpy(path, dest, n);
 	path[n] = '\0';
 	memcpy(d->name, name, strlen(name) + 1);

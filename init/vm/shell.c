@@ -372,6 +372,6 @@ enum session_result session_poweroff(struct session *s, const char *const *words
 	(void)close(null);
 	if (taken)
 		return SESSION_DONE;
-	(void)error_set(err, EXIT_NOT_READY, "", "the guest's shell takes none of: %s", all);
+	(void)error_set(err, EXIT_NOT_READY, "", "the guest's shell has none of: %s", all);
 	return SESSION_FAILED;
 }

@@ -78,9 +78,9 @@ bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns)
 bool session_refusal(const struct session *s, struct error *err)
 {
 	return error_set(err, EXIT_NOT_READY,
-			 "vm exec needs a shell like sh there: --login NAME takes another user's, "
+			 "vm exec needs a shell like sh: --login NAME takes another user's, "
 			 "--via ssh goes by sshd",
-			 "the guest's shell does not take the command's line%s%s",
+			 "the guest's shell does not accept the command line%s%s",
 			 s->said[0] ? ", it says: " : "", s->said);
 }
 
@@ -194,7 +194,7 @@ static bool log_in(struct session *s, struct error *err)
 					      "put it into a file and name it in "
 					      "VM_LOGIN_PASSWORD_FILE (or prepare the image for "
 					      "an empty one)",
-					      s->w.password ? "the guest does not take the password"
+					      s->w.password ? "the guest rejects the password"
 							    : "the guest asks for a password");
 			s->logged_in = true; /* tried, at least */
 			session_type_line(s, s->w.password);
@@ -203,7 +203,7 @@ static bool log_in(struct session *s, struct error *err)
 		case SEEN_LOGIN:
 			if (strstr(s->text, "ncorrect"))
 				return failed(err, "check VM_LOGIN_USER and VM_LOGIN_PASSWORD_FILE",
-					      "the guest refuses the login");
+					      "the guest rejects the login");
 			break;
 		case SEEN_TEXT:
 			if (quiet && !shell_waits(s, typed_ns))
@@ -217,7 +217,7 @@ static bool log_in(struct session *s, struct error *err)
 		default: break;
 		}
 	}
-	return failed(err, "vm console shows what it says", "no shell's prompt follows the login");
+	return failed(err, "vm console shows what it says", "no shell prompt follows the login");
 }
 
 /* Until a prompt stands on the line, as far as is known (session_wishes.line). False: for so long
@@ -248,7 +248,7 @@ void session_await_prompt(struct session *s)
 
 static bool no_shell(const struct session *s, struct error *err)
 {
-	return failed(err, "vm status says how far the guest is; vm console shows the line",
+	return failed(err, "vm status shows the progress of the guest; vm console shows the line",
 		      s->gone ? "the guest has ended"
 			      : "no login prompt and no shell on the serial console in time");
 }
@@ -260,7 +260,7 @@ static bool busy(const char *last, bool interrupted, struct error *err)
 		interrupted ? "vm console shows it; --prompt TEXT if that is a shell's prompt"
 			    : "wait until it is done, or use --interrupt, which ends it by "
 			      "^C; --prompt TEXT if that is a shell's prompt",
-		"the console is busy%s: its last line is no prompt that is known: \"%s\"",
+		"the console is busy%s: its last line is not a known prompt: \"%s\"",
 		interrupted ? ", and ^C does not end what runs there" : ", and was left alone",
 		last);
 }
@@ -352,7 +352,7 @@ bool session_find_shell(struct session *s, struct error *err)
 			continue;
 		if (!s->w.going_down && (s->len > 0 || silent >= SILENT_MAX))
 			return failed(err, "vm console shows what runs there",
-				      "no shell answers behind the prompt on the console");
+				      "no shell answers at the prompt on the console");
 		interrupted = s->w.going_down;
 	}
 	return no_shell(s, err);

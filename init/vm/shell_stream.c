@@ -272,7 +272,7 @@ static enum answer push_all(struct push *p, struct error *err)
 		if (says != ANSWER_CAME)
 			break;
 		if (taken == 0) {
-			(void)failed(err, "the serial console does not bring a line across whole");
+			(void)failed(err, "the serial console does not transfer a complete line");
 			return ANSWER_NONE;
 		}
 		p->sent += (long)taken;

@@ -130,7 +130,7 @@ static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 	}
 	if (!told)
 		return error_set(err, EXIT_NOT_READY, "use --via ssh, or wait until it is quiet",
-				 "the guest's kernel prints into everything on the serial console");
+				 "kernel messages disturb all transfers on the serial console");
 	if (t->push || (transfer_has(t->there, "dd") && transfer_has(t->there, "tr") &&
 			(transfer_has(t->there, "base64") || transfer_has(t->there, "od"))))
 		return true;
@@ -218,7 +218,7 @@ static bool failed(const struct transfer *t, const char *path, bool there, const
 {
 	return error_set(err, EXIT_NOT_READY, "", "%s was not %s: %s: %s", path,
 			 t->push ? "pushed" : "pulled", there ? "the guest" : "this side",
-			 said[0] ? said : "it failed without a word");
+			 said[0] ? said : "it failed without a message");
 }
 
 /* Carry what comes on FROM to TO. False when TO does not take it. */
@@ -309,8 +309,7 @@ static bool copy_serial(struct transfer *t, const char *path, char *const *argv,
 
 	switch (result) {
 	case SESSION_GONE:
-		return error_set(err, EXIT_QEMU_FAILED, "", "%s: the guest has ended meanwhile",
-				 path);
+		return error_set(err, EXIT_QEMU_FAILED, "", "%s: the guest has ended", path);
 	case SESSION_FAILED:
 		return stopped ? error_set(err, EXIT_NOT_READY, "", "%s: interrupted", path)
 			       : false;
@@ -359,7 +358,7 @@ static bool choose_scripts(const struct transfer *t, const char *path, const cha
 		return error_set(
 			err, EXIT_NOT_READY,
 			"install it; or VM_SHARE=disk gives the guest a disk with SHARE_DIR",
-			"%s is no regular file, and nothing else can be pushed: %s", path,
+			"%s is not a regular file, and only those can be pushed: %s", path,
 			t->no_archive.message);
 	flags[0][0] = '\0';
 	(void)snprintf(flags[1], sizeof flags[1], "%o", (unsigned)st.st_mode & 07777);

@@ -22,7 +22,7 @@
 	"trap 'rm -rf \"$t\"' EXIT; trap 'exit 1' HUP INT TERM; mkdir \"$t\" || exit; "
 #define COMPARE                                                                                    \
 	"[ \"$(cd \"$t\" && sums \"./$3\")\" = \"$s\" ] || "                                       \
-	"fail \"$1: what has come differs from what was sent\"; "
+	"fail \"$1: the received contents differ from the sent ones\"; "
 #define RENAME                                                                                     \
 	"[ ! -d \"./$n\" ] || fail \"$n is a directory there\"; mv -f \"$t/$3\" \"./$n\" || "      \
 	"exit; "

@@ -453,7 +453,7 @@ static void tcg_tries_nothing(void **state)
 	(void)state;
 	assert_true(accel_choose(&s, &untouched, &a, &err));
 	assert_true(a.accel == ACCEL_TCG && !a.automatic);
-	assert_string_equal(a.reason, "TCG, as QEMU_ACCEL=tcg says");
+	assert_string_equal(a.reason, "TCG, because of QEMU_ACCEL=tcg");
 	assert_string_equal(untouched.step, "untouched");
 }
 

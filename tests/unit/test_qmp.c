@@ -250,11 +250,11 @@ static void garbage_before_the_greeting_ends_it(void **state)
 {
 	static const char *const cases[][2] = {
 		{"SSH-2.0\r\n", "bad JSON from QEMU: a value is missing at byte 0 of 1"},
-		{"{\"QMP\": 1}", "QEMU's first words are no QMP greeting"},
-		{"[]", "QEMU's first words are no QMP greeting"},
-		{"{\"return\":{},\"id\":0}", "QEMU's first words are no QMP greeting"},
+		{"{\"QMP\": 1}", "QEMU sent no QMP greeting"},
+		{"[]", "QEMU sent no QMP greeting"},
+		{"{\"return\":{},\"id\":0}", "QEMU sent no QMP greeting"},
 		{"{\"QMP\":{\"version\":{\"qemu\":{\"major\":7,\"minor\":\"2\",\"micro\":0}}}}",
-		 "QEMU's first words are no QMP greeting"},
+		 "QEMU sent no QMP greeting"},
 	};
 
 	(void)state;

@@ -321,7 +321,7 @@ static void names_near_none_of_ours_are_warnings(void **state)
 	assert_int_equal(warnings.count, 1);
 	assert_string_equal(
 		warnings.list[0].message,
-		"VM_GEUST is not a setting (the nearest is VM_GUEST; VM_FORCE=1: going on)");
+		"VM_GEUST is not a setting (the nearest is VM_GUEST; VM_FORCE=1: ignored)");
 }
 
 /* docker-compose.yml says what it keeps back. */
@@ -506,7 +506,7 @@ static void a_memory_limit_refuses_what_was_asked_for(void **state)
 	assert_true(RESOLVE(1407 * MIB, "QEMU_RAM=1024", "VM_FORCE=1"));
 	assert_int_equal(s.ram_mb, 1024);
 	assert_int_equal(warnings.count, 1);
-	assert_non_null(strstr(warnings.list[0].message, "(VM_FORCE=1: going on)"));
+	assert_non_null(strstr(warnings.list[0].message, "(VM_FORCE=1: ignored)"));
 }
 
 static void processors(void **state)
