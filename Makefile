@@ -1,4 +1,4 @@
-# Makefile - what people type. `make` alone prints the targets.
+# Makefile - `make` alone prints the targets.
 #
 # The program is every init/**/*.c (and .S), compiled with musl and linked as one static-pie binary;
 # object files mirror the tree under build/obj. Tests, fuzzers, benchmarks and guests have their own
@@ -66,7 +66,7 @@ endif
 # What runs is shown in short; V=1 shows it whole.
 Q := $(if $(V),,@)
 
-vm: $(BUILD)/vm ## build/vm, the program of the image, static (musl); CROSS=aarch64-linux-gnu: build/aarch64/vm
+vm: $(BUILD)/vm ## build build/vm, the static program of the image (musl); CROSS=aarch64-linux-gnu: build/aarch64/vm
 
 $(BUILD)/vm: $(OBJ)
 	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ) $(LIBS_VM)
@@ -93,7 +93,7 @@ $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/
 
 -include $(OBJ:.o=.d)
 
-proof: $(BUILD)/vm ## show that build/vm is static-pie, stripped, and asks for no loader
+proof: $(BUILD)/vm ## verify that build/vm is static-pie, stripped, and needs no loader
 	@file $<
 	@file $< | grep -q 'static-pie linked.*stripped'
 	@! readelf -lW $< | grep -qE 'INTERP|GNU_STACK.*RWE'
@@ -106,11 +106,11 @@ proof: $(BUILD)/vm ## show that build/vm is static-pie, stripped, and asks for n
 # --- the container ---------------------------------------------------------------------------
 
 # GUEST is a qcow2 image or mach-mini, SETTINGS a list of NAME=VALUE (scripts/bake).
-image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…] bakes a guest into one; I386=1: with the 32-bit emulator
+image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…]: with a guest in it; I386=1: with the 32-bit emulator
 	@$(if $(GUEST),scripts/bake $(if $(WARM),--warm) $(if $(NAME),--name '$(NAME)') \
 		$(foreach s,$(SETTINGS),--env '$(s)') '$(GUEST)',scripts/image)
 
-up: ## set up what is missing, build, start, wait until ready, say how to connect
+up: ## set up what is missing, build, start, wait until ready, print how to connect
 	@scripts/up
 
 down: ## stop the guest and remove its container
@@ -120,7 +120,7 @@ down: ## stop the guest and remove its container
 
 TEST_FILES = $(foreach t,$(T),tests/$(t:.bats=).bats)
 
-test: ## everything: unit tests, fuzzing, containers; T=36-stop: one bats file (sets up what is missing)
+test: ## run all tests: unit tests, fuzzers, containers; T=36-stop: one bats file (sets up what is missing)
 	@tests/run --exist $(TEST_FILES)
 	scripts/setup-host test
 	$(MAKE) vm image guests
@@ -129,17 +129,17 @@ test: ## everything: unit tests, fuzzing, containers; T=36-stop: one bats file (
 # Files whose tests depend on what QEMU does and says.
 QEMU_TESTS := 14-qemu-args 60-snapshot 61-saved-states 63-qemu-faults 74-debug 94-ci-service
 
-test-qemu11: ## the tests that depend on QEMU, on QEMU 11, and the image built on a base that has it
+test-qemu11: ## run the tests that depend on QEMU with QEMU 11, in an image built on a base that has it
 	scripts/setup-host test
 	$(MAKE) vm guests
 	BASE=$$(scripts/base-image qemu11) && export BASE && I386=1 TAG=on-qemu11 scripts/image && \
 		OUT=build/test-qemu11 tests/run --qemu hurd-vm:on-qemu11 $(QEMU_TESTS:%=tests/%.bats)
 
-check: ## format, linters, static analysis
+check: ## check formatting, run linters and static analysis, compare generated files
 	scripts/setup-host check
 	scripts/check
 
-format: ## apply .clang-format to every C file, with the version that `make check` uses
+format: ## apply .clang-format to all C files, with the version that `make check` uses
 	git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i
 
 docs: vm ## write the generated documentation: tables in docs/, man/, completions/
@@ -148,7 +148,7 @@ docs: vm ## write the generated documentation: tables in docs/, man/, completion
 clean: ## remove build/
 	rm -rf build
 
-help: ## this list
+help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | sort -u | \
 		while read -r target text; do printf 'make %-10s %s\n' "$$target" "$$text"; done
 

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# in-container.sh - run a tool of the image (guest-tools/) for somebody on the host; read with `.`
-# behind lib.sh.
+# in-container.sh - run a tool of the image (guest-tools/) on files of the host; read with `.` after
+# lib.sh.
 #
-# The host needs nothing but Docker. Files and directories of the host that the tool is to see are
-# mounted (mount_path), the tool runs as whoever calls, so that what it makes is
-# his, and with no more rights than that. Cut off, it leaves nothing behind under a final name.
+# The host needs only Docker. Files and directories that the tool needs are mounted (mount_path). The
+# tool runs as the calling user, with that user's rights, so that its files belong to the user. If
+# interrupted, it leaves no file under its final name.
 
 image=hurd-vm:${TAG:-latest}
 # The arguments for docker, one a line.
