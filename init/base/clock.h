@@ -1,13 +1,13 @@
-/* clock.h - the time that deadlines are measured in: CLOCK_MONOTONIC without the time in which this
- * process stood still.
+/* clock.h - the time in which deadlines are measured: CLOCK_MONOTONIC without standstills of this
+ * process.
  *
  * docker pause, a cgroup freezer, SIGSTOP and a hypervisor that stops its machine take the
- * processor away without a word, and CLOCK_MONOTONIC goes on. (A suspended host stops that clock
- * itself.) The only sign is a sleep that lasted far longer than it was to last. So every wait for a
- * deadline is cut into sleeps of CLOCK_TICK_NS; one that ends more than CLOCK_LATE_NS too late was
- * a standstill, and its surplus is left out of clock_now() from then on. That moves every deadline
- * by as much, and no deadline has to know. A busy host may look the same now and then: then a
- * deadline comes later, but it does come, as each sleep counts for what it was to last.
+ * processor away silently, while CLOCK_MONOTONIC goes on. (A suspended host stops that clock
+ * itself.) The only sign is a sleep that lasted far too long. Therefore each wait for a deadline
+ * is divided into sleeps of CLOCK_TICK_NS; if one ends more than CLOCK_LATE_NS too late, that was
+ * a standstill, and its surplus is excluded from clock_now() from then on. This postpones every
+ * deadline by as much. A busy host may sometimes look the same: then a deadline comes later, but
+ * it comes, because each sleep counts for its intended length.
  */
 #ifndef VM_BASE_CLOCK_H
 #define VM_BASE_CLOCK_H

@@ -1,8 +1,8 @@
-/* error.h - what went wrong, what to do about it, and the exit status it ends in.
+/* error.h - a failure: what is wrong, the fix, and the exit status.
  *
- * The convention, for the whole program: a function that can fail returns bool (or a negative
- * value) and fills a `struct error`; on success it leaves the error alone. A start collects all
- * the errors it can find in a `struct errors`, so that a user mends everything at once.
+ * The convention of the whole program: a function that can fail returns bool (or a negative
+ * value) and fills a `struct error`; on success it does not touch the error. A start collects all
+ * errors in a `struct errors`, so that a user can fix all of them at once.
  */
 #ifndef VM_BASE_ERROR_H
 #define VM_BASE_ERROR_H

@@ -1,9 +1,9 @@
-/* escape.h - text of others, made harmless for a terminal and for one line of a log.
+/* escape.h - making untrusted text harmless for a terminal and for a line of a log.
  *
- * Names from images and manifests, values of the environment, what the guest and QEMU print: such
- * text can hold control characters that move a terminal's cursor, end a line and begin one that
- * looks like ours. The log (base/log.h) escapes every line whole; what else prints such text to a
- * terminal calls escape_text() or escape_print().
+ * Names from images and manifests, values of the environment, and output of the guest and QEMU
+ * can contain control characters that move a terminal's cursor, end a line and begin one that
+ * looks like ours. The log (base/log.h) escapes every line; other output of such text calls
+ * escape_text() or escape_print().
  */
 #ifndef VM_BASE_ESCAPE_H
 #define VM_BASE_ESCAPE_H

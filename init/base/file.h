@@ -1,4 +1,4 @@
-/* file.h - whole files: their names, their copies, and how one appears under its name. */
+/* file.h - whole files: names, copies, and atomic creation. */
 #ifndef VM_BASE_FILE_H
 #define VM_BASE_FILE_H
 

@@ -1,4 +1,4 @@
-/* io.h - small things around file descriptors that every floor needs. */
+/* io.h - small helpers for file descriptors. */
 #ifndef VM_BASE_IO_H
 #define VM_BASE_IO_H
 

@@ -1,4 +1,4 @@
-/* lines.h - what another program says: line by line, and its last words. */
+/* lines.h - reading another program's output line by line, and keeping its last lines. */
 #ifndef VM_BASE_LINES_H
 #define VM_BASE_LINES_H
 

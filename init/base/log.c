@@ -1,7 +1,7 @@
 /* log.c - see log.h.
  *
- * Each line is put together in one buffer and written with one write(2), so that lines of several
- * processes (PID 1, its forked checks) never mix.
+ * Each line is assembled in one buffer and written with one write(2), so that lines of several
+ * processes (PID 1 and its children) never mix.
  */
 #include "base/log.h"
 

@@ -1,11 +1,11 @@
-/* log.h - what the program says, and the journal of what happened.
+/* log.h - log lines and the journal of events.
  *
  * Lines for people go to standard error, as `vm: text`, `vm: warning: text`, `vm: error: text`,
- * and, once log_files() has run, to qemu.log as well, with a time. What another program prints is
- * marked by its name instead (`qemu: text`), so that no text but ours begins a line with `vm: `;
- * control characters in a line are escaped (base/escape.h), whatever it is put together from.
- * Events for programs go to events.jsonl, one JSON object a line. A full or missing log directory
- * never stops anything: the line is lost there, a counter says so, and standard error still has it.
+ * and, after log_files(), also to qemu.log with a time. Output of another program is marked by
+ * its name (`qemu: text`), so only our lines begin with `vm: `. Control characters in a line are
+ * escaped (base/escape.h), wherever they come from. Events for programs go to events.jsonl, one
+ * JSON object per line. A full or missing log directory never stops anything: the line is lost
+ * there and counted, but is still on standard error.
  */
 #ifndef VM_BASE_LOG_H
 #define VM_BASE_LOG_H

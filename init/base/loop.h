@@ -1,7 +1,6 @@
-/* loop.h - epoll(7) with typed references: what is registered is not a pointer but a small value
- * that says what kind of descriptor this is and which one, so that nothing dangles when an event
- * comes for something that was closed in the same round.
- */
+/* loop.h - epoll(7) with typed references: a registration is not a pointer but a small value that
+ * names the kind of descriptor and its index, so that nothing dangles if an event comes for
+ * something that was closed in the same round. */
 #ifndef VM_BASE_LOOP_H
 #define VM_BASE_LOOP_H
 

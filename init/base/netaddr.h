@@ -1,4 +1,4 @@
-/* netaddr.h - the network notations that settings use: forwards, addresses, networks. */
+/* netaddr.h - the network notations of settings: forwarded ports, addresses, networks. */
 #ifndef VM_BASE_NETADDR_H
 #define VM_BASE_NETADDR_H
 

@@ -1,6 +1,6 @@
-/* timers.h - several deadlines over one timerfd(2), in the time of clock_now(): a jump of the wall
- * clock moves none of them, a standstill of the whole container (clock.h) moves all of them by as
- * much. While there is a deadline the descriptor goes off at every tick of that clock; without one
+/* timers.h - several deadlines on one timerfd(2), in the time of clock_now(): a jump of the wall
+ * clock moves none of them, a standstill of the whole container (clock.h) moves all by as much.
+ * While there is a deadline, the descriptor expires at every tick of that clock; without one
  * nothing wakes up.
  */
 #ifndef VM_BASE_TIMERS_H

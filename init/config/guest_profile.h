@@ -1,6 +1,5 @@
-/* guest_profile.h - what is known of each kind of guest, as one table; the defaults marked auto
- * come from here. Where the facts come from: docs/guests.md.
- */
+/* guest_profile.h - the properties of each kind of guest, as one table; it supplies the defaults
+ * marked auto. docs/guests.md says where the facts come from. */
 #ifndef VM_CONFIG_GUEST_PROFILE_H
 #define VM_CONFIG_GUEST_PROFILE_H
 

@@ -1,6 +1,6 @@
-/* settings.c - the parsing of single values, and names that are not in the table.
+/* settings.c - parsing of single values, and of names that are not in the table.
  *
- * What a value means together with others is settled in settings_resolve.c.
+ * settings_resolve.c decides what values mean in combination.
  */
 #include "config/settings.h"
 

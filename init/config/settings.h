@@ -1,8 +1,8 @@
-/* settings.h - the settings: environment variables in, one struct out, every error reported.
+/* settings.h - the settings: an environment becomes a struct, and all errors are reported.
  *
  * settings.def declares each setting once. settings_parse() reads them from an environment,
- * settings_resolve() replaces what is `auto` by what the guest needs (guest_profile.h) and refuses
- * combinations that are known to fail. Both are pure: no file is looked at.
+ * settings_resolve() replaces `auto` by what the guest needs (guest_profile.h) and refuses
+ * combinations that are known to fail. Both are pure: they do not look at files.
  */
 #ifndef VM_CONFIG_SETTINGS_H
 #define VM_CONFIG_SETTINGS_H

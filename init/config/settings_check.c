@@ -1,4 +1,4 @@
-/* settings_check.c - what the checks of several settings share. */
+/* settings_check.c - helpers for the checks of settings. */
 #include <stdio.h>
 #include <string.h>
 

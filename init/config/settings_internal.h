@@ -1,4 +1,4 @@
-/* settings_internal.h - what the files behind settings_resolve() share. */
+/* settings_internal.h - shared by the files behind settings_resolve(). */
 #ifndef VM_CONFIG_SETTINGS_INTERNAL_H
 #define VM_CONFIG_SETTINGS_INTERNAL_H
 

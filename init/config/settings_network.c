@@ -1,5 +1,4 @@
-/* settings_network.c - the settings of the group Network: which go together, and how they read.
- */
+/* settings_network.c - the settings of the group Network: syntax and combinations. */
 #include <stdio.h>
 #include <string.h>
 

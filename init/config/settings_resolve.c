@@ -1,8 +1,8 @@
-/* settings_resolve.c - what the settings mean together.
+/* settings_resolve.c - the meaning of settings in combination.
  *
- * First the guest's profile fills in what is auto; then texts with a syntax of their own are
- * checked; then the combinations that are known to fail are refused, each with
- * the reason. VM_FORCE=1 turns the last kind into warnings: somebody may know better.
+ * First the guest's profile replaces `auto`; then texts with their own syntax are checked; then
+ * combinations that are known to fail are refused, each with the reason. VM_FORCE=1 turns only
+ * the last into warnings, for users who know better.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* settings_table.c - the table of settings, and a value as text. */
+/* settings_table.c - the table of settings, and values as text. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
-/* settings_text.c - what surrounds a value, and names that are not ours (settings_internal.h).
+/* settings_text.c - quotes and blanks around a value, and unknown names (settings_internal.h).
  *
- * `docker run --env-file` hands over a line behind its = as it is: quotes, blanks at the end, a
- * comment and a carriage return are part of the value. CI systems and Kubernetes hand every
- * container variables of their own, some of which begin as ours do.
+ * `docker run --env-file` passes everything after = unchanged: quotes, trailing blanks, a comment
+ * and a carriage return become part of the value. CI systems and Kubernetes set variables of
+ * their own in every container, some with our prefixes.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* ssh.h - a command in the guest by ssh(1), through the forward to its port 22. */
+/* ssh.h - running a command in the guest with ssh(1), through the port forwarded to its port 22.
+ */
 #ifndef VM_VM_SSH_H
 #define VM_VM_SSH_H
 

@@ -1,4 +1,4 @@
-/* stop_rungs.h - the ways to end a guest, in the order in which they are tried. */
+/* stop_rungs.h - the steps of a stop, in order. */
 #ifndef VM_PROTO_STOP_RUNGS_H
 #define VM_PROTO_STOP_RUNGS_H
 

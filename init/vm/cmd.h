@@ -1,4 +1,4 @@
-/* cmd.h - the sub-commands: one file each, thin, over the floors below. */
+/* cmd.h - the sub-commands, one file each. */
 #ifndef VM_VM_CMD_H
 #define VM_VM_CMD_H
 

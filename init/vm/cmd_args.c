@@ -1,4 +1,4 @@
-/* cmd_args.c - vm args: the vector that vm run would start QEMU with. */
+/* cmd_args.c - vm args: the argument vector with which vm run would start QEMU. */
 #include <stdio.h>
 
 #include "plan/plan.h"

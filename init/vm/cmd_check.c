@@ -1,4 +1,4 @@
-/* cmd_check.c - vm check: the plan's errors, warnings and decisions, and nothing started. */
+/* cmd_check.c - vm check: errors, warnings and decisions of a start, without starting anything. */
 #include <stdio.h>
 
 #include "base/log.h"

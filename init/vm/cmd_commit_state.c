@@ -1,5 +1,5 @@
-/* cmd_commit_state.c - vm commit-state: PID 1's helper, which takes the time to put a saved state
- * on the disk (pid1/savestate.c). Not for people. */
+/* cmd_commit_state.c - vm commit-state: internal helper of PID 1 that writes a saved state to the
+ * disk (pid1/savestate.c). */
 #include <stdlib.h>
 
 #include "host/state_dir.h"

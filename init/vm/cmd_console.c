@@ -1,9 +1,9 @@
-/* cmd_console.c - vm console: the serial console on this terminal (or pipe).
+/* cmd_console.c - vm console: the serial console on this terminal or pipe.
  *
- * A client of PID 1's like any other (pid1/control.h, `console`), so that nothing that happens to
- * this terminal concerns PID 1. Ctrl-] opens a menu, every other key goes to the guest. PID 1
- * itself starts `vm console --own` when its standard input is a terminal (pid1/console.c):
- * leaving is a pause there, because there is nothing else on that terminal to go back to.
+ * It is a client of PID 1 like any other (pid1/control.h, `console`), so nothing that happens to
+ * this terminal affects PID 1. Ctrl-] opens a menu; every other key goes to the guest. PID 1
+ * starts `vm console --own` itself if its standard input is a terminal (pid1/console.c). There,
+ * disconnecting is a pause, because the terminal has nothing else to return to.
  */
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-/* cmd_cpus.c - vm cpus, vm machines: what the emulator of this start offers. */
+/* cmd_cpus.c - vm cpus, vm machines: what the emulator of this start supports. */
 #include <stdio.h>
 #include <string.h>
 

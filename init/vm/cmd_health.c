@@ -1,21 +1,20 @@
 /* cmd_health.c - vm health: is the guest ready and well? With --hold, the image's health check.
  *
- * An engine starts a process for each check, which costs some 100 ms of processor time, and it
- * learns of a change at the next check only. So a check with --hold answers at once when its answer
- * is new, and the next ANSWERS - 1 times, for engines that count failures (--retries). After that
- * it stays, asks PID 1 itself (some 100 us), and answers when that changes or the time is over.
- * With one second between checks a guest is then seen to be ready at once, and idle costs nothing,
- * on every engine:
- * --start-interval (Engine 25) is not needed.
+ * An engine starts a process for each check, which costs about 100 ms of processor time, and
+ * learns of a change only at the next check. So a check with --hold answers at once if its answer
+ * is new, and for the next ANSWERS - 1 checks, because engines count failures (--retries). Later
+ * checks stay, ask PID 1 themselves (about 100 us), and answer when the answer changes or the
+ * time is over. With one second between checks, readiness is then seen at once and an idle guest
+ * costs nothing, on every engine: --start-interval (Engine 25) is not needed.
  *
- * The last answer, its count and the longest hold are in the file `health` in VM_RUN_DIR; older
- * than the control socket, it is about an earlier start.
+ * The last answer, its count and the longest hold are in the file `health` in VM_RUN_DIR. If it
+ * is older than the control socket, it belongs to an earlier start.
  *
- * An engine whose timeout is shorter than the hold (a healthcheck.timeout of the user's own) kills
- * the check and counts a failure. A check that holds therefore leaves the file `health.hold`,
- * locked and touched every second; the next one that finds it without its lock knows how long it
- * was held. `docker pause` kills a check as well: only when two were killed after the same time,
- * that is what the engine waits, and no check holds for that long any more.
+ * An engine whose timeout is shorter than the hold (a healthcheck.timeout set by the user) kills
+ * the check and counts a failure. Therefore a check that holds keeps the file `health.hold`
+ * locked and touches it every second; a later check that finds the file unlocked knows how long
+ * it was held. `docker pause` also kills a check. Only if two were killed after the same time is
+ * that taken for the engine's timeout, and later checks hold for less.
  */
 #include <fcntl.h>
 #include <stdio.h>

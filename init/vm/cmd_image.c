@@ -1,8 +1,8 @@
-/* cmd_image.c - vm image: look at, check, grow, make and convert disk images with qemu-img(1).
+/* cmd_image.c - vm image: inspect, check, grow, create and convert disk images with qemu-img(1).
  *
- * What qemu-img opens (host/qemu_img.h) has passed the checks of a start first (host/image.h), and
- * is not in use: its locks are asked for here, because what qemu-img says of them names neither
- * guest nor way out. New images get the papers' options, and their name when they are whole.
+ * What qemu-img opens (host/qemu_img.h) has passed the checks of a start (host/image.h) and is
+ * not in use. The locks are tested here, because qemu-img's message names neither the guest nor a
+ * fix. New images get their name when they are complete.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* cmd_kvm.c - vm kvm: the proof of host/kvm.h, told. */
+/* cmd_kvm.c - vm kvm: the result of the KVM test (host/kvm.h). */
 #include <stdio.h>
 
 #include "base/error.h"

@@ -1,6 +1,4 @@
-/* cmd_markers.c - vm markers: the marker files of the program, and help for people who write their
- * own.
- */
+/* cmd_markers.c - vm markers: print the built-in marker files; check and test others. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

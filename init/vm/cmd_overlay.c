@@ -1,5 +1,4 @@
-/* cmd_overlay.c - vm overlay: where the overlay is that QEMU_DISK_MODE=overlay keeps, and its end.
- */
+/* cmd_overlay.c - vm overlay: path and removal of the overlay of QEMU_DISK_MODE=overlay. */
 #include <stdio.h>
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-/* cmd_profile.c - vm profile: the arguments of the boot profiler, and its two ways to look back. */
+/* cmd_profile.c - vm profile: arguments of the boot profiler; compare and report. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

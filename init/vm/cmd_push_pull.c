@@ -1,5 +1,5 @@
-/* cmd_push_pull.c - vm push and vm pull: their arguments and their progress (transfer.h does the
- * work). */
+/* cmd_push_pull.c - vm push and vm pull: arguments and progress (the work is done in transfer.h).
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

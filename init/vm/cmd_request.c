@@ -1,4 +1,4 @@
-/* cmd_request.c - vm status, monitor, stop, reset: sent to PID 1 as they are typed. */
+/* cmd_request.c - vm status, monitor, stop, reset, warm: sent to PID 1 as typed. */
 #include <stdio.h>
 #include <string.h>
 

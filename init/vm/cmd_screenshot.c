@@ -1,4 +1,5 @@
-/* cmd_screenshot.c - vm screenshot: QEMU writes the PNG into VM_RUN_DIR, we take it from there. */
+/* cmd_screenshot.c - vm screenshot: QEMU writes the PNG into VM_RUN_DIR, and it is copied from
+ * there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

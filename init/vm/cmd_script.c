@@ -1,13 +1,13 @@
-/* cmd_script.c - vm script: a file of what to type on the guest's console and what to wait for.
+/* cmd_script.c - vm script: a file of console input and expected output.
  *
- * The whole file is read and checked before its first step. One connection stays for all of them,
- * so that nothing that comes between two steps is missed: each expect looks at what came behind the
- * match of the one before.
+ * The whole file is read and checked before its first step. One connection is used for all steps,
+ * so nothing between two steps is missed: each expect searches after the match of the previous
+ * one.
  *
  *   send TEXT     type TEXT, with the escapes of vm send      line TEXT     the same and a return
- *   key KEY       one of vm send's keys                       timeout S     for every expect below
+ *   key KEY       a key of vm send                            timeout S     for each later expect
  *   expect REGEX  wait for it                                 exit STATUS   end here
- *   fail REGEX    for every expect below: it ends the script
+ *   fail REGEX    for each later expect: a match ends the script
  */
 #include <errno.h>
 #include <fcntl.h>

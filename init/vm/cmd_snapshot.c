@@ -1,5 +1,5 @@
-/* cmd_snapshot.c - vm snapshot: asked of PID 1 when a guest runs; else done here, by qemu-img, on
- * the disk that the next start would write to. */
+/* cmd_snapshot.c - vm snapshot: PID 1 does it if a guest runs; else qemu-img does it here, on the
+ * disk that the next start would write to. */
 #include <stdio.h>
 #include <string.h>
 

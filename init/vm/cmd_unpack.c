@@ -1,9 +1,9 @@
-/* cmd_unpack.c - vm unpack: what vm pull starts to place what a guest sends (vm/transfer.h), as the
- * owner of the destination and without capabilities. Not for people.
+/* cmd_unpack.c - vm unpack: internal helper of vm pull that writes the received files
+ * (vm/transfer.h), as the owner of the destination and without capabilities.
  *
- * On standard input come a line with the checksum of all files, and a tar archive, perhaps
- * compressed by gzip. It is unpacked into a directory with a random name beside its destination and
- * renamed when it is whole.
+ * Standard input is a line with the checksum of all files, and a tar archive, possibly compressed
+ * with gzip. It is unpacked into a directory with a random name beside its destination and
+ * renamed when it is complete.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* cmd_wait.c - vm wait: PID 1 answers when it has happened; nothing is polled. */
+/* cmd_wait.c - vm wait: PID 1 answers when the event happens; nothing is polled. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* commands.c - the table of sub-commands: what each is called, takes and does. */
+/* commands.c - the table of sub-commands: name, arguments, help, options. */
 #include "vm/commands.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* expect_match.h - look for regular expressions in what the guest's console shows, piece by piece;
- * and what is typed there: what vm expect, vm send and vm script share. */
+/* expect_match.h - matching regular expressions against console output as it comes, and typing:
+ * shared by vm expect, vm send and vm script. */
 #ifndef VM_VM_EXPECT_MATCH_H
 #define VM_VM_EXPECT_MATCH_H
 

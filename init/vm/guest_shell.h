@@ -1,4 +1,4 @@
-/* guest_shell.h - how sub-commands reach the guest's shell: on its serial console, or by ssh. */
+/* guest_shell.h - how sub-commands reach the guest's shell: on its serial console, or over ssh. */
 #ifndef VM_VM_GUEST_SHELL_H
 #define VM_VM_GUEST_SHELL_H
 

@@ -1,4 +1,4 @@
-/* help.c - vm --help and vm COMMAND --help, for people and as JSON. */
+/* help.c - vm --help and vm COMMAND --help, as text and as JSON. */
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>

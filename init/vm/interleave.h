@@ -1,9 +1,8 @@
-/* interleave.h - two writers, one terminal: what the guest prints, and our own log lines between
- * its lines.
+/* interleave.h - writing guest output and log lines to one terminal.
  *
- * A log line that comes while the guest's line is not complete waits for that line's end, or until
- * the guest has been quiet for a moment (a prompt, at which nothing more will come), or at most for
- * WEAVE_MOST_NS.
+ * A log line that comes within a line of the guest waits for the end of that line, or until the
+ * guest has been quiet for a moment (at a prompt nothing more comes), or for WEAVE_MOST_NS at
+ * most.
  */
 #ifndef VM_VM_INTERLEAVE_H
 #define VM_VM_INTERLEAVE_H

@@ -1,7 +1,7 @@
-/* main.c - finds the sub-command.
+/* main.c - selects the sub-command.
  *
- * The same program is /init, the container's entry point, and `vm` on PATH. Called as init without
- * arguments it runs the guest; everything else is a sub-command (commands.c).
+ * The same program is /init, the container's entry point, and `vm` on PATH. If it is called as
+ * init without arguments it runs the guest; everything else is a sub-command (commands.c).
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* peer.h - the programs of this side that vm push and vm pull carry bytes from and to. */
+/* peer.h - the local programs that vm push and vm pull read from and write to. */
 #ifndef VM_VM_PEER_H
 #define VM_VM_PEER_H
 

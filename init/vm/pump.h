@@ -1,7 +1,6 @@
-/* pump.h - a process between PID 1 and a sub-command that reads the console: it goes on reading
- * while the sub-command does something else (its own output waits, or it is stopped), so that it
- * is not dropped as a client that does not keep up (console/mux.h).
- */
+/* pump.h - a process between PID 1 and a sub-command that reads the console. It goes on reading
+ * while the sub-command is busy (its output waits, or it is stopped), so that PID 1 does not
+ * disconnect it as too slow (console/mux.h). */
 #ifndef VM_VM_PUMP_H
 #define VM_VM_PUMP_H
 

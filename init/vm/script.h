@@ -1,4 +1,4 @@
-/* script.h - vm script's own guest (script_boot.c). */
+/* script.h - the guest of vm script --boot (script_boot.c). */
 #ifndef VM_VM_SCRIPT_H
 #define VM_VM_SCRIPT_H
 

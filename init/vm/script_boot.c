@@ -1,8 +1,8 @@
-/* script_boot.c - vm script --boot: a guest of its own for the script, gone when that has ended.
+/* script_boot.c - vm script --boot: a guest for one script, which ends with it.
  *
- * `vm run` is a child with the same settings, whose log goes to standard error. One command line is
- * then a test of a kernel, as `git bisect run` wants it: 0 good, 1 bad, and 125, "this one cannot
- * be tested", when the guest could not even be started.
+ * `vm run` is a child with the same settings, whose log goes to standard error. One command line
+ * thus tests a kernel as `git bisect run` expects: 0 good, 1 bad, and 125, "cannot be tested", if
+ * the guest could not be started.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,11 +1,11 @@
-/* shell.h - a shell of the guest's on its serial console, from the outside: log in, run a
- * command, get its output and its status.
+/* shell.h - a session in the guest's shell on its serial console: log in, run a command, get its
+ * output and its status.
  *
- * A client of PID 1's (control.h, `console live`), one of the many on that line. What it reads is
- * told apart by private marks: random words that the shell joins from quoted parts, so that the
- * echo of what is typed never looks like what is printed. How a shell is asked is its kind's
- * (config/guest_profile.h): sh runs the command as `sh -c` with its standard input from /dev/null;
- * machsh, the shell on GNU Mach (images/mach-mini), has neither, and runs it as it is.
+ * It is a client of PID 1 (control.h, `console live`), one of many on that line. Its input and
+ * output are separated by private marks: random words that the shell joins from quoted parts, so
+ * that the echo of input never looks like output. The kind of shell (config/guest_profile.h) says
+ * how a command is run: sh runs it as `sh -c` with standard input from /dev/null; machsh, the
+ * shell on GNU Mach (images/mach-mini), has neither and runs it directly.
  */
 #ifndef VM_VM_SHELL_H
 #define VM_VM_SHELL_H

@@ -1,4 +1,4 @@
-/* shell_line.c - the serial line from the outside: what comes, what is typed, marks. */
+/* shell_line.c - the serial line of a session: output, input, marks. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

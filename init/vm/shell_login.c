@@ -1,4 +1,4 @@
-/* shell_login.c - a shell on the serial line: is there one, and if not, a login to one. */
+/* shell_login.c - find a shell on the serial line, or log in to get one. */
 #include <stdio.h>
 #include <string.h>
 

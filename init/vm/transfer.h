@@ -1,4 +1,4 @@
-/* transfer.h - carry files between this side and the guest; what vm push and vm pull stand on. */
+/* transfer.h - copying files between this side and the guest, for vm push and vm pull. */
 #ifndef VM_VM_TRANSFER_H
 #define VM_VM_TRANSFER_H
 

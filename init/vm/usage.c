@@ -1,4 +1,4 @@
-/* usage.c - what several sub-commands need for their arguments. */
+/* usage.c - helpers for the arguments of sub-commands. */
 #include <stdio.h>
 #include <string.h>
 
