@@ -19,12 +19,11 @@ struct profile {
 	enum ready ready;	 /* what ready means */
 	const char *stop_ladder; /* as of VM_STOP_LADDER. The Hurd ignores the power button, so no
 				    time is spent on it; serial where the guest's shell is known */
-	enum shell shell;	 /* how it is asked for a status */
-	const char *const *poweroff; /* its own commands to shut down, the likeliest first */
-	const char
-		*set_clock; /* its own command to set the clock, before @SECONDS; NULL for none */
-	bool pvpanic;	    /* it has a driver for the device that tells of a panic */
-	const char *about;  /* one line for people */
+	enum shell shell;	 /* how an exit status is read */
+	const char *const *poweroff; /* its shutdown commands, most likely first */
+	const char *set_clock;	     /* its command to set the clock, before @SECONDS; NULL: none */
+	bool pvpanic;		     /* it has a driver for the device that reports a panic */
+	const char *about;	     /* one line for people */
 };
 
 /* The profile of G, which must not be GUEST_AUTO. */

@@ -90,13 +90,13 @@ struct settings {
 #include "config/settings.def"
 #undef X
 	bool given[SETTINGS_COUNT]; /* set to something other than the empty text */
-	bool embedded_guest;	    /* no disk, kernel or CD of the user's: the built-in guest */
+	bool embedded_guest;	    /* no disk, kernel or CD given: the built-in guest */
 	int kernel_guest;	  /* of VM_GUEST, whose QEMU_KERNEL is; GUEST_AUTO: there is none */
-	bool guest_runs;	  /* in this VM_RUN_DIR already: it is what locks its image */
+	bool guest_runs;	  /* in this VM_RUN_DIR already, so its image is locked by it */
 	long cpus;		  /* processors that QEMU_SMP amounts to */
 	char *const *environment; /* that they were read from */
 	size_t cleaned_used;
-	char cleaned[8192]; /* values that were not taken as they are (settings_clean()) */
+	char cleaned[8192]; /* values that settings_clean() changed */
 };
 
 struct setting {
@@ -111,7 +111,7 @@ struct setting {
 
 extern const struct setting setting_table[SETTINGS_COUNT];
 
-/* The setting NAME, of LEN bytes; NULL: there is none. */
+/* The setting NAME of LEN bytes, or NULL. */
 const struct setting *setting_find(const char *name, size_t len);
 
 /* Read ENVP (NAME=VALUE, ends with NULL) into OUT, which is whole afterwards in any case: what was

@@ -5,10 +5,9 @@
 #include <stdbool.h>
 
 struct command_option {
-	const char *name; /* "--timeout" */
-	const char *
-		value; /* what follows: a placeholder (S, FILE, DIR), choices (ssh|serial), or "" */
-	const char *help; /* a phrase without a full stop */
+	const char *name;  /* "--timeout" */
+	const char *value; /* a placeholder (S, FILE, DIR), choices (ssh|serial), or "" */
+	const char *help;  /* a phrase without a full stop */
 };
 
 /* --help, the manual page and the shell completions come from these. Texts are broken into lines

@@ -14,24 +14,23 @@
 struct ssh {
 	char *argv[SSH_ARGV_MAX];
 	char program[256];
-	char key[64]; /* -i: a private copy of the key, by our descriptor of it */
+	char key[64]; /* -i: a private copy of the key, named by our descriptor */
 	char port[8];
 	char user[64];
 	char host[32];
 	char connect[32];
 	int key_fd;
-	char **command; /* where it stands in argv */
+	char **command; /* position in argv */
 };
 
-/* Is there a forward to the guest's port 22, and a key? */
+/* Is a port forwarded to the guest's port 22, and is there a key? */
 bool ssh_possible(const struct settings *s);
 
 /* Fill OUT to run COMMAND (one line for the guest's shell; NULL: a login) with the key of
  * VM_SSH_KEY. The key is copied into memory that only this process and its children can read,
- * because ssh refuses one that others can read, and cannot read one that is not its user's.
- * TIMEOUT_S bounds the time
- * until the connection stands. This process has to be there while ssh runs. False with ERR: no ssh,
- * no key, no forward. */
+ * because ssh refuses one that others can read, and cannot read one of another user. TIMEOUT_S
+ * limits the time to connect. This process must exist while ssh runs. False with ERR: no ssh, no
+ * key, no forwarded port. */
 bool ssh_prepare(const struct settings *s, const char *command, long timeout_s, struct ssh *out,
 		 struct error *err);
 

@@ -17,14 +17,14 @@ enum rung {
 	RUNG_COUNT
 };
 
-/* Does RUNG ask the guest, so that its end afterwards is its own? */
+/* Does RUNG ask the guest, so that a following end is a clean shutdown? */
 bool rung_is_gentle(enum rung rung);
 
 /* "ACPI power button", ... */
 const char *rung_name(enum rung rung);
 
-/* The rungs that TEXT names, "acpi,ssh,serial" or "none" for no gentle one, as bits, with those
- * that every guest has (quit, SIGTERM, SIGKILL). 0 with *BAD at the word that is no rung. */
+/* The rungs in TEXT ("acpi,ssh,serial" or "none") as bits, with those that every guest has (quit,
+ * SIGTERM, SIGKILL). 0 with *BAD at an unknown word. */
 unsigned rungs_parse(const char *text, const char **bad);
 
 #endif

@@ -16,28 +16,28 @@ enum { WATCH_TIMEOUT = -1, WATCH_ENDED = -2 };
 
 struct watch {
 	int fd;	   /* a stream of the console (cmd.h, client_stream) */
-	bool show; /* print what comes on standard output */
+	bool show; /* copy the output to standard output */
 	struct console_text strip;
-	size_t at, filled; /* what of BUF is still to be looked at */
+	size_t at, filled; /* the unread part of BUF */
 	size_t len;
-	char line[WATCH_LINE]; /* the present one, or what of it fits */
-	char last[WATCH_LINE]; /* the one before, if it was not empty */
+	char line[WATCH_LINE]; /* the current line, as far as it fits */
+	char last[WATCH_LINE]; /* the previous line that was not empty */
 	uint8_t buf[4096];
 };
 
-/* Wait until one of SET's expressions matches behind what was looked at before, but no longer than
- * END (CLOCK_MONOTONIC ns; 0: any time). Returns the first one's number, WATCH_TIMEOUT, or
- * WATCH_ENDED when the guest has ended. */
+/* Wait until an expression of SET matches new output, at most until END (CLOCK_MONOTONIC ns; 0: no
+ * limit). Returns the number of the first match, WATCH_TIMEOUT, or WATCH_ENDED if the guest has
+ * ended. */
 int watch_wait(struct watch *w, struct pattern_set *set, uint64_t end);
 
-/* The line in which it matched, as far as it has come; or the last one. */
+/* The line of the match, as far as it has come; otherwise the last line. */
 const char *watch_line(const struct watch *w);
 
-/* Append TEXT with its escapes undone (\r \n \t \e \\ \xHH) to OUT. Returns the bytes, or -1 at an
- * unknown escape or when it does not fit. */
+/* Append TEXT to OUT with its escapes (\r \n \t \e \\ \xHH) replaced. Returns the number of bytes,
+ * or -1 for an unknown escape or if it does not fit. */
 int send_unescape(const char *text, char *out, size_t size);
 
-/* The byte of a key: ctrl-c, ctrl-], enter, tab, escape, backspace. -1: none such. */
+/* The byte of a key: ctrl-c, ctrl-], enter, tab, escape, backspace. -1: unknown. */
 int send_key(const char *name);
 
 #endif

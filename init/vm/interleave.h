@@ -17,23 +17,23 @@
 
 struct weave {
 	int out;
-	bool mid_line;	   /* the cursor stands behind something */
+	bool mid_line;	   /* the cursor is not at the start of a line */
 	uint64_t guest_ns; /* when the guest last printed (CLOCK_MONOTONIC) */
-	uint64_t held_ns;  /* since when the first of `held` waits */
+	uint64_t held_ns;  /* time of the oldest line in `held` */
 	size_t held_len;
 	char held[4096];
 };
 
-/* N bytes at BUF came from the guest. False with errno set: the terminal takes nothing more. */
+/* Write N bytes of guest output at BUF. False with errno if the terminal accepts no more. */
 bool weave_guest(struct weave *w, const char *buf, size_t n, uint64_t now_ns);
 
-/* N bytes at BUF are log lines, each with its '\n'. False as above. */
+/* Write N bytes of log lines at BUF, each with its '\n'. False as above. */
 bool weave_log(struct weave *w, const char *buf, size_t n, uint64_t now_ns);
 
-/* When (CLOCK_MONOTONIC) the lines that wait do so no longer; 0: none waits. */
+/* Time (CLOCK_MONOTONIC) at which the held lines are due; 0: there are none. */
 uint64_t weave_due(const struct weave *w);
 
-/* Print what waits, on lines of its own. False as above. */
+/* Print the held lines, each on its own line. False as above. */
 bool weave_flush(struct weave *w);
 
 #endif

@@ -10,19 +10,19 @@
 #include "base/error.h"
 #include "host/child.h"
 
-/* A child with one end of its input or output in our hands, and its words in a file. */
+/* A child process whose input or output is ours, with its messages in a file. */
 struct peer {
 	pid_t pid;
 	int fd; /* reads what it writes, or writes what it reads */
 	int words;
 };
 
-/* Start C, of which all but the descriptors below is filled in: its words are its standard error,
- * or, with WORDS_FD > 0, what it writes to that descriptor. READS: we write what it reads. */
+/* Start C, which is complete except for descriptors. Its messages are its standard error or, if
+ * WORDS_FD > 0, what it writes to that descriptor. READS: we write to its standard input. */
 bool peer_start(struct peer *p, struct child *c, bool reads, int words_fd, struct error *err);
 
-/* Its exit status, 128 + n for a signal; the last line that it said is put into SAID. *STOPPED not
- * 0: it is ended by SIGTERM. */
+/* Wait for its end. Returns its exit status, 128 + n for a signal; its last message goes to SAID.
+ * If *STOPPED becomes non-zero, it is ended by SIGTERM. */
 int peer_end(struct peer *p, char *said, size_t size, const volatile int *stopped);
 
 /* What `vm unpack SUMS MEMBER NAME z|- MAX` (vm/cmd_unpack.c) has open: the directory in which
@@ -31,16 +31,16 @@ int peer_end(struct peer *p, char *said, size_t size, const volatile int *stoppe
 #define UNPACK_STAGE_FD 4
 #define UNPACK_WORDS_FD 5
 
-/* Where something that is pulled goes. */
+/* The destination of a pull. */
 struct destination {
-	int dir;   /* NAME will be in it */
-	int stage; /* DIR, or the directory NAME that is there already */
+	int dir;   /* directory of NAME */
+	int stage; /* DIR, or the existing directory NAME */
 	char name[256];
 	struct identity identity; /* the directory's owner */
 };
 
-/* Open DEST (INTO: it must be a directory), where what is called MEMBER is to go. DEST itself is
- * not followed if it is a symbolic link. False with ERR. */
+/* Open DEST (INTO: it must be a directory) for MEMBER. DEST itself is not followed if it is a
+ * symbolic link. False with ERR. */
 bool destination_open(struct destination *d, const char *dest, const char *member, bool into,
 		      struct error *err);
 void destination_close(struct destination *d);

@@ -4,11 +4,10 @@
 #ifndef VM_VM_PUMP_H
 #define VM_VM_PUMP_H
 
-/* Put such a process before CONSOLE, a stream of the console, which becomes its own. What nobody
- * has taken yet waits in memory (PUMP_MEMORY) and then in a file without a name in the first of
- * DIRS (ends with NULL) that takes one. Returns our end of the stream; where there can be no such
- * process, CONSOLE itself. Before this process ends, it waits for what was typed to be handed on.
- */
+/* Start such a process for CONSOLE, a stream of the console, which then belongs to it. Unread bytes
+ * are kept in memory (PUMP_MEMORY) and then in an unnamed file in the first of DIRS (ends with
+ * NULL) that permits one. Returns our end of the stream, or CONSOLE itself if the process cannot be
+ * started. Before this process ends, it waits until the input has been passed on. */
 int pump_start(int console, const char *const *dirs);
 
 #define PUMP_MEMORY (1024 * 1024)

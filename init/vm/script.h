@@ -15,11 +15,11 @@ struct script_guest {
 	int status; /* of waitpid(2) */
 };
 
-/* Start the guest of ENVP's settings and wait until it can be asked. False with ERR: its status is
- * SCRIPT_NOT_STARTED, or EXIT_BAD_USAGE where a guest runs already. */
+/* Start a guest with ENVP's settings and wait until PID 1 answers. False with ERR, whose status is
+ * SCRIPT_NOT_STARTED, or EXIT_BAD_USAGE if a guest runs already. */
 bool script_boot(struct script_guest *g, char **envp, struct error *err);
 
-/* Cut its power. Returns STATUS, the script's, or SCRIPT_NOT_STARTED when it never ran. */
+/* Cut its power. Returns STATUS, the script's, or SCRIPT_NOT_STARTED if the guest never ran. */
 int script_boot_end(struct script_guest *g, char **envp, int status);
 
 #endif

@@ -22,11 +22,11 @@ struct session {
 	int fd;
 	struct session_wishes w;
 	bool logged_in, gone;
-	char mark[24];		 /* hexadecimal digits: no shell minds them, no guest prints them */
-	char prompt[PROMPT_MAX]; /* of the shell, learned */
-	bool refused; /* the shell is back at its prompt and has not done what it was told */
-	char said[PROMPT_MAX]; /* what it said to that */
-	uint64_t last_ns;      /* when something came last */
+	char mark[24];		 /* random hexadecimal digits, which need no quoting */
+	char prompt[PROMPT_MAX]; /* the shell's prompt, as seen */
+	bool refused;		 /* the shell is at its prompt again and has not run the command */
+	char said[PROMPT_MAX];	 /* what it said to that */
+	uint64_t last_ns;	 /* when something came last */
 	struct console_text strip;
 	size_t len, size;
 	char *text; /* what came since the last line was typed, without escape sequences */
@@ -36,42 +36,41 @@ struct session {
 
 /* Make room for MORE bytes. */
 bool session_grow(struct session *s, size_t more);
-/* Take what comes until END. False when nothing came by then, or the stream has ended. */
+/* Read output until END. False if there was none, or the stream has ended. */
 bool session_take(struct session *s, uint64_t end);
-/* Is the time over, or the stream? */
+/* Is the time up, or has the stream ended? */
 bool session_over(const struct session *s);
 /* Drop the text. */
 void session_forget(struct session *s);
 /* Type the N bytes at TEXT, in pieces that the guest's echo confirms where it echoes. */
 void session_press(struct session *s, const char *text, size_t n);
 void session_type_line(struct session *s, const char *line);
-/* Until NS nothing has come, or it is over. */
+/* Wait until there was no output for NS, or the end. */
 void session_settle(struct session *s, uint64_t ns);
 /* The last line, which may be empty. */
 const char *session_last_line(const struct session *s);
 bool session_ends_with(const char *text, const char *end);
-/* Nothing has come for as long as a prompt needs to be one. False: not WITHIN_NS, as the kernel
- * prints all the time. */
+/* Wait until the line has been quiet long enough to recognise a prompt. False: not WITHIN_NS,
+ * because the kernel prints all the time. */
 bool session_settle_prompt(struct session *s, uint64_t within_ns);
 
 /* ---- marks (shell_line.c) ---- */
 
-/* Another random word, for each command: the marks come more than once (below), and a late one is
- * not to end the next command. */
+/* Choose a new random word, for each command: marks are printed more than once (below), and a late
+ * one must not end the next command. */
 void session_new_mark(struct session *s);
 /* `echo "WHAT""mark"TAIL...`, three times over in one line of output: what the kernel prints in
  * between can break one of them. Typed it is never what it prints. */
 void session_mark_command(const struct session *s, char what, const char *tail, char *out,
 			  size_t size);
-/* The first mark WHAT in the text from FROM on, as it is printed; NULL when it has not come. */
+/* The first printed mark WHAT in the text from FROM on; NULL if there is none yet. */
 const char *session_find_mark(const struct session *s, const char *from, char what);
-/* The first mark E with a whole number behind it. Returns where it begins, *STATUS gets the number.
- */
+/* The first mark E with a complete number after it, which goes to *STATUS. */
 const char *session_find_end(const struct session *s, const char *from, int *status);
 
 /* ---- a shell (shell_login.c) ---- */
 
-/* What the last line looks like. */
+/* Kind of the last line. */
 enum seen { SEEN_NOTHING, SEEN_LOGIN, SEEN_PASSWORD, SEEN_TEXT };
 enum seen session_look(const struct session *s);
 /* machsh's end of a command is seen by its prompt, and the kernel may print into that: it is known
@@ -80,16 +79,16 @@ bool session_prove_shell(struct session *s);
 /* The shell is back at its prompt PROMPT, and nothing comes any more: it does not go on with the
  * line that was typed last. What it said goes to S->said. */
 bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns);
-/* The error for that. */
+/* Its error. */
 bool session_refusal(const struct session *s, struct error *err);
-/* Log in, if need be. */
+/* Find a shell; log in if necessary. */
 bool session_find_shell(struct session *s, struct error *err);
 
 /* ---- a command (shell.c) ---- */
 
 /* Type COMMAND as `sh -c` would get it, with REDIRECT behind, between the marks B and E. */
 void session_start_sh(struct session *s, const char *command, const char *redirect);
-/* ^C, and what is said to it; then back to the prompt, so that the line is left usable. */
+/* Send ^C and wait for the prompt, so that the line can be used again. */
 void session_interrupt(struct session *s);
 void session_recover(struct session *s);
 

@@ -17,10 +17,11 @@
 #include "vm/shell.h"
 
 struct session_stream {
-	int fd;		       /* push: read to its end; pull: written to. It may block */
-	enum serial_code code; /* what the guest knows */
-	enum serial_sum sum;   /* the same; SUM_SHELL only for a push of CODE_DIGITS */
-	void (*progress)(void *arg, size_t n); /* N more bytes have come through */
+	int fd;		       /* push: read to its end; pull: written to. May block */
+	enum serial_code code; /* encoding that the guest supports */
+	enum serial_sum
+		sum; /* checksum that it supports; SUM_SHELL only for a push with CODE_DIGITS */
+	void (*progress)(void *arg, size_t n); /* N more bytes were transferred */
 	void *arg;
 	char said[512]; /* result: the last lines of COMMAND's standard error */
 };

@@ -16,29 +16,29 @@ struct transfer {
 	bool push; /* into the guest */
 	enum via via;
 	const char *user;		       /* NULL: VM_LOGIN_USER */
-	uint64_t max_size;		       /* of what is pulled, bytes of all files */
-	void (*progress)(void *arg, size_t n); /* N more bytes have come through */
+	uint64_t max_size;		       /* of a pull, bytes of all files */
+	void (*progress)(void *arg, size_t n); /* N more bytes were transferred */
 	void *progress_arg;
-	/* The rest is the transfer's own. */
+	/* The rest is private. */
 	bool serial;
 	bool file; /* single files, without an archive, because of: */
 	struct error no_archive;
 	struct ssh ssh;
 	struct guest_line line;
-	struct destination to; /* of what is pulled, which is called MEMBER in the guest */
+	struct destination to; /* of a pull; MEMBER is its name in the guest */
 	const char *member;
 	char sh[256];
-	char here[160], there[160]; /* the programs that are there, each with a blank behind it */
+	char here[160], there[160]; /* available programs, each followed by a blank */
 };
 
-/* Reach the guest: by ssh, else (VIA_AUTO only) on its serial console, which is said. SIGINT and
- * SIGTERM end what follows with an error from now on. False with ERR: no guest, one without files,
- * no way to it, a program that is missing. */
+/* Connect to the guest: over ssh, else (VIA_AUTO only) on its serial console, with a message. From
+ * now on SIGINT and SIGTERM end the transfer with an error. False with ERR: no guest, a guest
+ * without files, no connection, a missing program. */
 bool transfer_open(struct transfer *t, char **envp, struct error *err);
 
-/* Copy PATH (a file or a directory; without a slash behind it) to DEST: into it when that is a
- * directory (INTO: it has to be one), else DEST is its new name. A directory that is there already
- * gets what is new, a file is replaced at once. False with ERR; nothing half-written is left. */
+/* Copy PATH (a file or a directory, without a trailing slash) to DEST: into DEST if that is a
+ * directory (INTO: it must be), else DEST is the new name. An existing directory is merged, a file
+ * is replaced atomically. False with ERR; nothing incomplete is left. */
 bool transfer_path(struct transfer *t, const char *path, const char *dest, bool into,
 		   struct error *err);
 

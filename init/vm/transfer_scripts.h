@@ -12,22 +12,23 @@
 #include "base/error.h"
 #include "format/serial_text.h"
 
-/* A program for checksums, $1 and $2 of the scripts. */
+/* A checksum program, $1 and $2 of the scripts. */
 struct sums {
 	const char *program; /* with its options */
-	const char *sed;     /* leaves of its lines the sum alone */
+	const char *sed;     /* reduces its lines to the sum */
 	enum serial_sum kind;
 };
 
-/* Prints the programs that are there in parentheses, three times: on the serial line the kernel may
- * print into one. */
+/* Prints the available programs in parentheses, three times, because kernel messages on the serial
+ * line can break one. */
 extern const char transfer_probe[];
 
-/* Arguments behind $1 and $2: the path, options for tar. A line with a checksum, then the archive.
+/* Arguments after $1 and $2: path, options for tar. Prints a line with a checksum, then the
+ * archive.
  */
 extern const char transfer_send[];
-/* The destination, options for tar, what is sent is called, not empty: into a directory that is
- * there. */
+/* Arguments: destination, options for tar, name of the member, non-empty to unpack into an existing
+ * directory. */
 extern const char transfer_place[];
 /* The same for one regular file: the path; the destination, its mode (octal), its name, into. */
 extern const char transfer_send_file[];
@@ -35,21 +36,19 @@ extern const char transfer_place_file[];
 
 #define TRANSFER_PLACE_MAX 1400 /* bytes of the longest of them */
 
-/* The first list of programs in TEXT that is whole, into OUT: each has a blank on either side. */
+/* Copy the first complete list of programs in TEXT to OUT, each with a blank on either side. */
 bool transfer_find_tools(const char *text, char *out, size_t size);
 bool transfer_has(const char *tools, const char *name);
 
-/* Can TOOLS send or place an archive, checksums aside? False with ERR, which names what WHERE
- * lacks.
- */
+/* Can TOOLS send or unpack an archive, apart from checksums? False with ERR, which names what WHERE
+ * lacks. */
 bool transfer_has_tar(const char *tools, const char *where, struct error *err);
-/* Can the guest with TOOLS take one file? */
+/* Can the guest with TOOLS receive single files? */
 bool transfer_has_file(const char *tools, struct error *err);
 
-/* The program for checksums that HERE and THERE have, in this order: sha256sum, cksum. NULL: none.
- */
+/* The first checksum program that HERE and THERE both have: sha256sum, cksum. NULL: none. */
 const struct sums *transfer_sums(const char *here, const char *there);
-/* For one file: these, else the file's size, else nothing (SUM_SHELL). */
+/* For single files: the same, else the file's size, else nothing (SUM_SHELL). */
 const struct sums *transfer_file_sums(const char *here, const char *there);
 
 #endif
