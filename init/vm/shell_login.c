@@ -298,8 +298,8 @@ static enum found use_prompt(struct session *s, struct error *err)
 		session_press(s, ERASE, 1);
 		return log_in(s, err) ? FOUND_SHELL : FOUND_ERROR;
 	}
-	/* Behind a state that was loaded one is known to stand, but not which. machsh is asked until
-	 * it gives the same prompt twice. */
+	/* Behind a state that was loaded one is known to stand, but not which. machsh is asked
+	 * until it gives the same prompt twice. */
 	if (seen != SEEN_TEXT || !s->w.stands[0] || s->w.profile->shell != SHELL_SH)
 		return FOUND_NOTHING;
 	session_press(s, ERASE, 1);
