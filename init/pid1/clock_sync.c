@@ -114,11 +114,12 @@ bool clock_command(struct clock_sync *c, char command[64])
 
 void clock_request(struct clock_sync *c, int slot, const char *arg)
 {
+	char command[64];
 	char line[80] = "";
 
 	if (strcmp(arg, "set") == 0 && c->due)
 		is_set(c);
-	else if (!arg[0] && clock_command(c, line))
-		(void)strcat(line, "\n");
+	else if (!arg[0] && clock_command(c, command))
+		(void)snprintf(line, sizeof line, "%s\n", command);
 	control_answer(c->env->control, slot, EXIT_CLEAN, line, strlen(line));
 }

@@ -48,21 +48,21 @@ void helpers_init(struct helpers *h, int epoll);
 
 /* Start C under NAME as helper WHICH, which must be free; DONE hears of its end, with ARG. C's
  * descriptors 1 and 2 are set here. */
-bool helper_start(struct helpers *h, enum helper_id which, const char *name, struct child *c,
+bool helper_start(struct helpers *all, enum helper_id which, const char *name, struct child *c,
 		  helper_done *done, void *arg, struct error *err);
 
 /* Does WHICH run? Its process, 0 for none. */
 pid_t helper_pid(const struct helpers *h, enum helper_id which);
 
 /* FD, the descriptor of WHICH, is readable. */
-void helper_output(struct helpers *h, enum helper_id which, int fd);
+void helper_output(struct helpers *all, enum helper_id which, int fd);
 
 /* PID, not QEMU's, has ended. Returns whether it was a helper's. */
-bool helper_reaped(struct helpers *h, pid_t pid, int status);
+bool helper_reaped(struct helpers *all, pid_t pid, int status);
 
 /* SIGKILL to it and what it has started; DONE hears of its end. */
-void helper_end(struct helpers *h, enum helper_id which);
+void helper_end(struct helpers *all, enum helper_id which);
 /* The same, and DONE is not called any more. */
-void helper_kill(struct helpers *h, enum helper_id which);
+void helper_kill(struct helpers *all, enum helper_id which);
 
 #endif

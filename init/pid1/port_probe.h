@@ -40,24 +40,24 @@ struct port_probes {
 };
 
 /* Find the forwards of ports 22 and 80. */
-void probes_init(struct port_probes *p, const struct env *env);
+void probes_init(struct port_probes *all, const struct env *env);
 
 /* Is WHICH forwarded? Has it answered since the guest's last start? */
-bool probe_possible(const struct port_probes *p, enum probe_id which);
-bool probe_answered(const struct port_probes *p, enum probe_id which);
+bool probe_possible(const struct port_probes *all, enum probe_id which);
+bool probe_answered(const struct port_probes *all, enum probe_id which);
 
 /* Try now, and again until there is an answer; then NOTICE_PORT_ANSWERED is posted. */
-void probe_want(struct port_probes *p, enum probe_id which);
+void probe_want(struct port_probes *all, enum probe_id which);
 
 /* Forget what is known: the guest starts again, or is gone. */
-void probes_reset(struct port_probes *p);
+void probes_reset(struct port_probes *all);
 
 /* The descriptor of WHICH has EVENTS; the probes' timer went off. */
-void probe_event(struct port_probes *p, enum probe_id which, int fd, uint32_t events);
-void probes_timer(struct port_probes *p);
+void probe_event(struct port_probes *all, enum probe_id which, int fd, uint32_t events);
+void probes_timer(struct port_probes *all);
 
 /* VM_PORTS=ready: the forwards move from the loopback address to VM_BIND now; or, with another
  * QEMU, are not there yet. */
-void probes_published(struct port_probes *p, bool yes);
+void probes_published(struct port_probes *all, bool yes);
 
 #endif
