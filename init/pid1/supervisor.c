@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "console/log_dir.h"
 #include "host/listen.h"
+#include "pid1/reactions.h"
 #include "pid1/requests.h"
 #include "pid1/signals.h"
 #include "pid1/start_failure.h"

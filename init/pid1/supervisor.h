@@ -87,16 +87,7 @@ struct supervisor {
  * be blocked (signals.h). */
 int supervise(struct plan *plan);
 
-/* reactions.c: all rooms as they are before the first QEMU. The notices of V's rooms then come to
- * react(). */
-void reactions_init(struct supervisor *v, struct plan *plan);
-void react(const struct notice *n, void *supervisor);
-
 /* start.c: start QEMU, at the beginning or, as a cold one, again. False with ERR. */
 bool start_qemu(struct supervisor *v, struct error *err);
 bool start_qemu_again(struct supervisor *v, struct error *err);
-/* TIMER_PAUSED, TIMER_SCREEN. */
-void react_pause_timer(struct supervisor *v);
-void react_screen_timer(struct supervisor *v);
-
 #endif
