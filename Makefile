@@ -66,10 +66,16 @@ endif
 # What runs is shown in short; V=1 shows it whole.
 Q := $(if $(V),,@)
 
-vm: $(BUILD)/vm ## build build/vm, the static program of the image (musl); CROSS=aarch64-linux-gnu: build/aarch64/vm
+# Two programs of one tree. init has nothing of the commands, the planner and the parsers of settings.
+OBJ_OF_VM := $(filter-out $(BUILD)/obj/pid1/%,$(OBJ))
+OBJ_OF_INIT := $(filter-out $(addprefix $(BUILD)/obj/,vm/% profile/% plan/%),$(OBJ))
 
-$(BUILD)/vm: $(OBJ)
-	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $(OBJ) $(LIBS_VM)
+vm: $(BUILD)/vm $(BUILD)/init ## build build/vm and build/init, the static programs of the image (musl); CROSS=aarch64-linux-gnu: build/aarch64/vm
+
+$(BUILD)/vm: $(OBJ_OF_VM)
+$(BUILD)/init: $(OBJ_OF_INIT)
+$(BUILD)/vm $(BUILD)/init:
+	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $^ $(LIBS_VM)
 
 # Only ordered before the objects: new headers are no reason to compile everything again.
 ifneq ($(CROSS),)

@@ -40,6 +40,16 @@ void clock_start(void)
 		started = monotonic();
 }
 
+uint64_t clock_started(void)
+{
+	return started;
+}
+
+void clock_started_at(uint64_t ns)
+{
+	started = ns;
+}
+
 uint64_t clock_since_start(void)
 {
 	return started ? monotonic() - started : 0;

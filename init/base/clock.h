@@ -27,6 +27,9 @@ uint64_t clock_monotonic(uint64_t at_ns);
 /* Nanoseconds of CLOCK_MONOTONIC, standstills included, since clock_start() was first called. */
 uint64_t clock_since_start(void);
 void clock_start(void);
+/* When that was (CLOCK_MONOTONIC); it was then, in a program that has executed this one. */
+uint64_t clock_started(void);
+void clock_started_at(uint64_t ns);
 
 /* A sleep begins that ends at DUE_NS (CLOCK_MONOTONIC) at the latest; 0: it may last any time. */
 void clock_sleeps(uint64_t due_ns);

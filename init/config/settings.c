@@ -239,9 +239,3 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
 	}
 	return errs->count == before;
 }
-
-const char *run_path(const struct settings *s, const char *name, char buf[RUN_PATH_MAX])
-{
-	(void)snprintf(buf, RUN_PATH_MAX, "%s/%s", s->run_dir, name);
-	return buf;
-}

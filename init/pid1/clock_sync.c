@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "config/guest_profile.h"
-#include "pid1/control.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
+#include "proto/control.h"
 #include "proto/ssh.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -83,7 +83,7 @@ void clock_timer(struct clock_sync *c)
 		(char *)"vm",	(char *)"exec", (char *)"--via", (char *)"ssh", (char *)"--timeout",
 		(char *)BUSY_S, (char *)"--",	command,	 NULL};
 	struct child child = {
-		.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+		.path = c->env->plan->vm, .argv = argv, .envp = environ, .no_core = true};
 
 	if (c->env->life->phase != LIFE_RUNNING || !c->due)
 		return;

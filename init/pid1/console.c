@@ -194,7 +194,7 @@ static void start_terminal(struct consoles *c)
 	char run_dir[RUN_PATH_MAX];
 	char *argv[] = {(char *)"vm", (char *)"console", (char *)"--own", NULL, NULL};
 	char *envp[] = {run_dir, NULL};
-	struct child child = {.path = "/proc/self/exe",
+	struct child child = {.path = c->env->plan->vm,
 			      .argv = argv,
 			      .envp = envp,
 			      .fds = {{0, 0}, {1, 1}, {2, 2}},

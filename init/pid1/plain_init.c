@@ -70,9 +70,9 @@ static int pass_signals(pid_t pid, const sigset_t *set)
 	}
 }
 
-int cmd_init(const struct command *self, int argc, char **argv, char **envp)
+int plain_init(char **argv, char **envp)
 {
-	struct child c = {.argv = argv + 1,
+	struct child c = {.argv = argv,
 			  .envp = envp,
 			  .fds = {{0, 0}, {1, 1}, {2, 2}},
 			  .fd_count = 3,
@@ -81,16 +81,14 @@ int cmd_init(const struct command *self, int argc, char **argv, char **envp)
 	sigset_t set;
 	int exec_errno = 0;
 
-	if (argc < 2)
-		return cmd_usage(self, "a command is missing", NULL);
 	memset(&set, 0xff, sizeof set);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, KERNEL_SIGSET);
 	if (getpid() != 1)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	c.path = find(argv[1]);
+	c.path = find(argv[0]);
 	if (!c.path) {
 		exec_errno = errno;
-		log_error("%s: %s", argv[1], strerror(exec_errno));
+		log_error("%s: %s", argv[0], strerror(exec_errno));
 		return exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	}
 	pid_t pid = child_start(&c, &exec_errno, &err);

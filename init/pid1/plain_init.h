@@ -2,8 +2,8 @@
 #ifndef VM_PID1_PLAIN_INIT_H
 #define VM_PID1_PLAIN_INIT_H
 
-#include "proto/command.h"
-
-int cmd_init(const struct command *self, int argc, char **argv, char **envp);
+/* Run ARGV[0] with its arguments, as the child of this process, to its end. Returns its exit
+ * status, 128 + n for a signal, 126 or 127 when it could not be run. */
+int plain_init(char **argv, char **envp);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/lines.h"
-#include "plan/launch.h"
+#include "qemu/launch.h"
 
 struct env;
 

@@ -73,15 +73,12 @@ void react_snapshot_loaded(struct supervisor *v, const struct notice *n)
 
 void react_ready(struct supervisor *v, const struct notice *n)
 {
-	char by[16];
-
 	(void)n;
 	lifecycle_ready(&v->life, clock_now());
 	readiness_reached(&v->readiness);
 	log_info("ready: %s, %.2f s after QEMU's start", readiness_text(&v->env),
 		 since_qemu_ms(v, v->life.ready_ns) / 1e3);
-	event("ready",
-	      J_TEXT("by", setting_choice(SETTING_VM_READY, v->env.plan->s.ready, by, sizeof by)),
+	event("ready", J_TEXT("by", readiness_name(&v->env)),
 	      J_NUMBER("since_qemu_ms", 1, since_qemu_ms(v, v->life.ready_ns)));
 	panic_check_ready(&v->panic);
 	boot_retry_forget_disk(&v->retry);

@@ -20,6 +20,17 @@ static bool by_console(const struct env *env)
 	return wanted(env) == READY_LOGIN || wanted(env) == READY_MARKER;
 }
 
+const char *readiness_name(const struct env *env)
+{
+	static const char *const names[] = {[READY_LOGIN] = "login",
+					    [READY_SSH] = "ssh",
+					    [READY_HTTP] = "http",
+					    [READY_MARKER] = "marker",
+					    [READY_RUNNING] = "running"};
+
+	return names[wanted(env)];
+}
+
 const char *readiness_text(const struct env *env)
 {
 	static const char *const texts[] = {[READY_LOGIN] = "login prompt on the serial console",

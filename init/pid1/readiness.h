@@ -37,7 +37,8 @@ void readiness_reached(struct readiness *r);
 void readiness_boot_timer(struct readiness *r);
 void readiness_silence_timer(struct readiness *r);
 
-/* What VM_READY waits for: "login prompt on the serial console". */
+/* The value of VM_READY. What it waits for: "login prompt on the serial console". */
+const char *readiness_name(const struct env *env);
 const char *readiness_text(const struct env *env);
 /* Is M the marker of a login prompt? */
 bool readiness_is_login(const struct marker *m);

@@ -251,7 +251,7 @@ static bool commit(struct savestate *s, struct error *err)
 {
 	char count[8];
 	char *argv[] = {(char *)"vm", (char *)"commit-state", s->part, s->dir, count, NULL};
-	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+	struct child c = {.path = s->env->plan->vm, .argv = argv, .envp = environ, .no_core = true};
 
 	if (!write_manifest(s, err))
 		return false;
@@ -450,7 +450,8 @@ bool savestate_cold(struct savestate *s, const char *words, struct error *err)
 			    words);
 	set_resuming(s, false);
 	savestate_init(s, s->env);
-	return plan_cold(plan, err) && disk_keep_overlay(&plan->disk, &plan->identity, err);
+	plan_cold(plan);
+	return disk_keep_overlay(&plan->disk, &plan->identity, err);
 }
 
 void savestate_event(struct savestate *s, const struct json *doc, const struct json_value *data)

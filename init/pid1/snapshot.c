@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "pid1/control.h"
 #include "pid1/env.h"
+#include "proto/control.h"
 
 #define JOB "vm-snapshot-%u"
 

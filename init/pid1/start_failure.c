@@ -18,18 +18,17 @@
 static const char *fix_for(const struct env *env, char *buf, size_t size)
 {
 	const struct settings *s = &env->plan->s;
-	char path[4096];
 
 	if (!env->life->ran && (cause_port(env->plan, buf, size) || cause_memory(s, buf, size) ||
 				cause_display(s, buf, size)))
 		return buf;
-	if (!env->life->ran && plan_extra_unreadable(env->plan, path, sizeof path))
+	if (!env->life->ran && env->plan->unreadable[0])
 		(void)snprintf(buf, size,
 			       "QEMU runs as user %u:%u (VM_UID, VM_GID), who may not read and "
 			       "write %.200s, which QEMU_EXTRA_ARGS names: chmod a+rw, or for a "
 			       "second disk QEMU_DRIVE2",
 			       (unsigned)env->plan->identity.uid, (unsigned)env->plan->identity.gid,
-			       path);
+			       env->plan->unreadable);
 	else
 		(void)snprintf(buf, size,
 			       "read QEMU's message above and qemu.log; vm check and vm args show "

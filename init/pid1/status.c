@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "config/guest_profile.h"
 #include "pid1/supervisor.h"
-#include "plan/check_network.h"
 
 bool status_why(const struct supervisor *v, char *why, size_t size)
 {
@@ -79,7 +78,6 @@ size_t status_json(const struct supervisor *v, char *buf, size_t size)
 	const struct lifecycle *l = &v->life;
 	uint64_t since = l->spawned_ns;
 	char why[160];
-	char network[NETWORK_TEXT];
 	struct relay_stats serial;
 	struct relay_stats monitor;
 	static char phases[MARKERS_MAX * 160];
@@ -95,7 +93,7 @@ size_t status_json(const struct supervisor *v, char *buf, size_t size)
 			J_TEXT("why", why), J_TEXT("guest", profile_of((enum guest)s->guest)->name),
 			J_TEXT("disk", plan->disk.count ? plan->disk.path : NULL),
 			J_TEXT("kernel", known(plan->kernel.about)),
-			J_TEXT("network", network_describe(s, network)),
+			J_TEXT("network", plan->network_text),
 			J_OBJECT("ports", J_TEXT("bind", s->bind), J_INT("serial", s->serial_port),
 				 J_INT("serial_raw", s->serial_raw_port),
 				 J_INT("serial_rfc2217", s->serial_rfc2217_port),
@@ -148,8 +146,6 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 	const struct plan *plan = v->env.plan;
 	struct relay_stats st;
 	char why[160];
-	char network[NETWORK_TEXT];
-	char ports[PLAN_PORTS];
 	char refused[GUARD_TEXT];
 	bool ready = status_why(v, why, sizeof why);
 
@@ -173,10 +169,9 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
 		       plan->disk.count ? plan->disk.path : "none",
 		       plan->kernel.about[0] ? "kernel       " : "", plan->kernel.about,
-		       plan->kernel.about[0] ? "\n" : "", network_describe(&plan->s, network),
-		       plan_ports(plan, ports), plan->accel.reason,
-		       v->qmp.version[0] ? v->qmp.version : "not answering yet", (int)v->life.qemu,
-		       ms_since(v->life.spawned_ns, clock_now()) / 1000,
+		       plan->kernel.about[0] ? "\n" : "", plan->network_text, plan->ports_text,
+		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",
+		       (int)v->life.qemu, ms_since(v->life.spawned_ns, clock_now()) / 1000,
 		       plan->s.sandbox ? "on" : "off", plan->landlock, (unsigned long long)st.bytes,
 		       st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped,
 		       guard_text(&v->guard, refused));

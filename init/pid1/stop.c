@@ -77,7 +77,7 @@ static void ask_by(struct guest_stop *s, const char *via)
 			(char *)"--timeout",
 			timeout,
 			NULL};
-	struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ, .no_core = true};
+	struct child c = {.path = s->env->plan->vm, .argv = argv, .envp = environ, .no_core = true};
 
 	(void)snprintf(timeout, sizeof timeout, "%d", seconds_left(s));
 	if (helper_start(s->env->helpers, HELPER_STOP, via, &c, on_asked, s, &err))

@@ -14,14 +14,14 @@
 #include "base/log.h"
 #include "console/log_dir.h"
 #include "host/listen.h"
+#include "host/signals.h"
 #include "pid1/reactions.h"
 #include "pid1/requests.h"
-#include "pid1/signals.h"
 #include "pid1/start_failure.h"
 #include "pid1/status.h"
 #include "pid1/waiters.h"
-#include "plan/confine.h"
 #include "qemu/accel.h"
+#include "qemu/confine.h"
 
 /* ---- signals --------------------------------------------------------------------------- */
 
@@ -126,11 +126,12 @@ static bool retry_with_tcg(struct supervisor *v)
 	    plan->accel.accel != ACCEL_KVM)
 		return false;
 	v->retried = true;
-	plan->accel.accel = ACCEL_TCG;
+	if (!plan_tcg(plan))
+		return false;
 	(void)snprintf(plan->accel.reason, sizeof plan->accel.reason,
 		       "TCG, because QEMU ended under KVM before the guest ran");
 	log_warning("accelerator %s; starting QEMU once more", plan->accel.reason);
-	if (plan_args(plan, &err) && start_qemu(v, &err))
+	if (start_qemu(v, &err))
 		return true;
 	error_report(&err);
 	return false;

@@ -19,7 +19,6 @@
 #include "pid1/boot_retry.h"
 #include "pid1/clock_sync.h"
 #include "pid1/console.h"
-#include "pid1/control.h"
 #include "pid1/disk_error.h"
 #include "pid1/env.h"
 #include "pid1/guard.h"
@@ -39,6 +38,7 @@
 #include "pid1/snapshot.h"
 #include "pid1/stop.h"
 #include "pid1/warm_start.h"
+#include "proto/control.h"
 
 struct supervisor {
 	struct env env;

@@ -8,7 +8,6 @@
 void network_check(struct plan *plan);
 
 /* The card and what it is connected to, for people: "e1000 to QEMU's own NAT", "none". */
-#define NETWORK_TEXT 400
 const char *network_describe(const struct settings *s, char buf[NETWORK_TEXT]);
 
 #endif

@@ -320,6 +320,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 
 	memset(&plan->disk, 0, sizeof plan->disk);
 	memset(&plan->disk2, 0, sizeof plan->disk2);
+	memset(&plan->cold.disk, 0, sizeof plan->cold.disk);
 	plan->resume = (struct resume){.memory = -1};
 	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = plan->net_fd = plan->trace_fd = -1;
@@ -377,5 +378,9 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */
 		plan_resume(plan);
+	(void)network_describe(s, plan->network_text);
+	(void)plan_ports(plan, plan->ports_text);
+	if (!plan_extra_unreadable(plan, plan->unreadable, sizeof plan->unreadable))
+		plan->unreadable[0] = '\0';
 	return !plan_stopped(plan) && plan->errors.count == 0;
 }

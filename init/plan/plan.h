@@ -30,6 +30,9 @@ struct resume {
 	char qemu[64]; /* the version of QEMU that saved it */
 };
 
+#define PLAN_PORTS   1280
+#define NETWORK_TEXT 400
+
 struct plan {
 	struct settings s;
 	struct disk disk;
@@ -59,9 +62,22 @@ struct plan {
 	/* What the settings name and QEMU opens by its name: paths, a NUL behind each. */
 	char files[16384];
 	size_t files_used;
-	bool files_full;    /* there were more */
-	int landlock_abi;   /* of QEMU's ruleset (confine.h), 0: none */
-	char landlock[128]; /* "ABI 7", or "off: WHY" */
+	bool files_full; /* there were more */
+	/* What PID 1, which has no planner, may need instead: the vector under TCG, when QEMU does
+	 * not come up under a KVM that was chosen automatically (count 0: there is none); and all
+	 * of a cold start, when a state cannot be resumed. */
+	struct args args_tcg;
+	struct {
+		struct disk disk;
+		struct args args, args_tcg;
+	} cold;
+	/* For people, and for an error. */
+	char network_text[NETWORK_TEXT];
+	char ports_text[PLAN_PORTS];
+	char unreadable[1024]; /* a file that QEMU_EXTRA_ARGS names and QEMU's user may not open */
+	char vm[4096];	       /* the program vm, for PID 1's helpers */
+	int landlock_abi;      /* of QEMU's ruleset (confine.h), 0: none */
+	char landlock[128];    /* "ABI 7", or "off: WHY" */
 };
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
@@ -73,7 +89,7 @@ bool plan_make(struct plan *plan, char *const envp[]);
 /* Does PID 1 run a guest in this VM_RUN_DIR? */
 bool plan_guest_runs(const struct settings *s);
 
-/* The vector again, after plan->accel changed. */
+/* The vectors: for the accelerator, and for TCG where that may be tried next. */
 bool plan_args(struct plan *plan, struct error *err);
 
 /* With a cache that bypasses the host's, QEMU wants descriptors that do so already. */
@@ -82,8 +98,10 @@ void plan_direct(struct plan *plan);
 /* Find out whether a saved state is to be resumed, and put it into the plan. A state that does not
  * fit this machine is a warning, and the start a cold one. */
 void plan_resume(struct plan *plan);
-/* Give a state up: the plan becomes that of a cold start. */
-bool plan_cold(struct plan *plan, struct error *err);
+/* Give a state up: the plan becomes that of a cold start (qemu/machine.c). */
+void plan_cold(struct plan *plan);
+/* Go on with TCG. False: there is no vector for it. */
+bool plan_tcg(struct plan *plan);
 /* What a state saved now belongs to, into M: all that manifest_same() compares. M's texts stay
  * until the next call. */
 bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
@@ -120,7 +138,6 @@ bool plan_extra_unreadable(const struct plan *plan, char *path, size_t size);
 void plan_trace(struct plan *plan);
 
 /* The ports and what is there, one line without its end, into BUF. Returns BUF. */
-#define PLAN_PORTS 1280
 const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS]);
 
 /* Tell people what was decided, in a few lines of the log. */

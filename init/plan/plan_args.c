@@ -28,7 +28,16 @@ static void collect_facts(struct plan *plan)
 
 bool plan_args(struct plan *plan, struct error *err)
 {
+	struct error none = {0};
+
 	plan->s.qemu = plan->qemu;
 	collect_facts(plan);
+	plan->args_tcg.count = 0;
+	if (plan->accel.automatic && plan->accel.accel == ACCEL_KVM) {
+		plan->facts.accel = ACCEL_TCG;
+		if (!args_build(&plan->s, &plan->facts, &plan->args_tcg, &none))
+			plan->args_tcg.count = 0;
+		plan->facts.accel = ACCEL_KVM;
+	}
 	return args_build(&plan->s, &plan->facts, &plan->args, err);
 }

@@ -19,59 +19,6 @@
 #include "host/image.h"
 #include "plan/plan.h"
 
-/* The processor that "-cpu host" shows to the guest. */
-static const char *host_cpu(const struct plan *plan)
-{
-	static char text[8192];
-	char *name;
-
-	if (plan->accel.accel != ACCEL_KVM || (plan->s.cpu && strncmp(plan->s.cpu, "host", 4) != 0))
-		return "";
-	if (read_small("/proc/cpuinfo", text, sizeof text) < 0 ||
-	    (name = strstr(text, "model name")) == NULL || (name = strchr(name, ':')) == NULL)
-		return "unknown";
-	name[strcspn(name, "\n")] = '\0';
-	return name + 2;
-}
-
-struct marks {
-	struct manifest *m;
-	char (*text)[64];
-};
-
-static bool mark(struct marks *k, int fd, struct error *err)
-{
-	if (k->m->disk_count == MANIFEST_DISKS)
-		return error_set(err, EXIT_BAD_IMAGE, "", "too many images for a saved state");
-	if (!disk_mark(fd, k->text[k->m->disk_count], err))
-		return false;
-	k->m->disks[k->m->disk_count] = k->text[k->m->disk_count];
-	k->m->disk_count++;
-	return true;
-}
-
-static bool mark_file(struct marks *k, const char *path, struct error *err)
-{
-	_cleanup_fd_ int fd = path ? open_regular(AT_FDCWD, path, O_RDONLY, false, NULL) : -1;
-
-	return fd < 0 || mark(k, fd, err);
-}
-
-bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err)
-{
-	static char text[MANIFEST_MAX];
-	static char marks[MANIFEST_DISKS][64];
-	struct marks k = {.m = m, .text = marks};
-
-	*m = (struct manifest){.host_cpu = host_cpu(plan)};
-	manifest_machine(m, &plan->args, text);
-	for (int i = plan->disk.overlays; i < plan->disk.count; i++)
-		if (!mark(&k, plan->disk.layers[i].fd, err))
-			return false;
-	return (plan->cdrom_fd < 0 || mark(&k, plan->cdrom_fd, err)) &&
-	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err);
-}
-
 /* ---- a state's disk ----------------------------------------------------------------------- */
 
 /* Layer N of the state in DIR, checked. */
@@ -177,6 +124,27 @@ static bool read_manifest(const char *path, char *text, struct manifest *m, stru
 		error_set(err, EXIT_BAD_IMAGE, "", "its %s is none", STATE_MANIFEST));
 }
 
+/* What is resumed may not be taken by QEMU: the plan as it is, for a cold start. */
+static bool keep_cold(struct plan *plan, struct error *err)
+{
+	struct disk *disk = &plan->cold.disk;
+
+	plan->cold.args = plan->args;
+	plan->cold.args_tcg = plan->args_tcg;
+	args_rebase(&plan->cold.args, &plan->args);
+	args_rebase(&plan->cold.args_tcg, &plan->args_tcg);
+	*disk = plan->disk;
+	for (int i = 0; i < disk->count; i++) {
+		disk->layers[i].fd = fcntl(disk->layers[i].fd, F_DUPFD_CLOEXEC, 3);
+		if (disk->layers[i].fd < 0) {
+			disk->count = i;
+			disk_close(disk);
+			return error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
+		}
+	}
+	return true;
+}
+
 /* The state in DIR, which is there, into the plan. False, with the reason, when it does not fit. */
 static bool take(struct plan *plan, const char *dir, bool suspended, struct error *err)
 {
@@ -192,7 +160,7 @@ static bool take(struct plan *plan, const char *dir, bool suspended, struct erro
 		return false;
 	if (!manifest_same(&saved, &now, why, sizeof why))
 		return error_set(err, EXIT_BAD_IMAGE, "", "%s", why);
-	if (!open_memory(dir, &memory, err) ||
+	if (!keep_cold(plan, err) || !open_memory(dir, &memory, err) ||
 	    !add_layers(plan, dir, (int)saved.overlays, suspended, err))
 		return false;
 	plan->resume = (struct resume){.kind = suspended ? RESUME_SUSPENDED : RESUME_WARM,
@@ -225,27 +193,8 @@ void plan_resume(struct plan *plan)
 			plan_direct(plan);
 			return;
 		}
+		disk_close(&plan->cold.disk);
 		(void)errors_add(&plan->warnings, err.status, "",
 				 "%s is not resumed: %s; this is a cold start", dir, err.message);
 	}
-}
-
-bool plan_cold(struct plan *plan, struct error *err)
-{
-	static char path[sizeof plan->disk.path];
-	bool embedded = plan->disk.embedded;
-
-	plan->resume.kind = RESUME_NONE;
-	fd_close(&plan->resume.memory);
-	if (plan->disk.count > 0) {
-		(void)snprintf(path, sizeof path, "%s", plan->disk.path);
-		disk_close(&plan->disk);
-		plan->errors.count = 0;
-		if (!disk_open(&plan->s, path, embedded, &plan->disk, &plan->errors)) {
-			*err = plan->errors.list[0];
-			return false;
-		}
-		plan_direct(plan);
-	}
-	return plan_args(plan, err);
 }

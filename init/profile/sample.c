@@ -18,8 +18,8 @@
 #include "base/io.h"
 #include "base/lines.h"
 #include "base/log.h"
-#include "plan/launch.h"
 #include "profile/sample_probe.h"
+#include "qemu/launch.h"
 
 #define SECOND UINT64_C(1000000000)
 /* What is kept of the console before it is written: a boot that fits costs no write(2) until it is

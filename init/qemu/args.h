@@ -76,6 +76,9 @@ struct args {
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,
 		struct error *err);
 
+/* A is a copy of FROM: let its vector point to its own text. */
+void args_rebase(struct args *a, const struct args *from);
+
 /* Write argument TEXT, quoted for a POSIX shell where needed, into BUF (cut, with its quote closed,
  * when SIZE, at least 8, is too small). Returns BUF. */
 const char *args_quote(const char *text, char *buf, size_t size);

@@ -136,3 +136,10 @@ const char *args_quote(const char *text, char *buf, size_t size)
 	buf[at] = '\0';
 	return buf;
 }
+
+void args_rebase(struct args *a, const struct args *from)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->argv[i] >= from->text && a->argv[i] < from->text + sizeof from->text)
+			a->argv[i] = a->text + (a->argv[i] - from->text);
+}

@@ -12,6 +12,8 @@
 
 /* Each command gets its own arguments (argv[0] is its name) and returns the exit status. main()
  * answers --help. */
+int cmd_run(const struct command *self, int argc, char **argv, char **envp);
+int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
 int cmd_commit_state(const struct command *self, int argc, char **argv, char **envp);
@@ -54,7 +56,7 @@ const struct settings *client_settings(char **envp);
 int client_knock(char **envp, long patience_ms, char *path);
 
 /* Connect to PID 1 and send REQUEST (one line without a line end). Returns the connection, from
- * which the answer is read (pid1/control.h), or -1 after printing an error. */
+ * which the answer is read (proto/control.h), or -1 after printing an error. */
 int client_connect(char **envp, const char *request);
 
 /* The same for a request that is answered by a stream (`console`). Returns the connection after its

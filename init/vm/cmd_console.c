@@ -1,6 +1,6 @@
 /* cmd_console.c - vm console: the serial console on this terminal or pipe.
  *
- * It is a client of PID 1 like any other (pid1/control.h, `console`), so nothing that happens to
+ * It is a client of PID 1 like any other (proto/control.h, `console`), so nothing that happens to
  * this terminal affects PID 1. Ctrl-] opens a menu; every other key goes to the guest. PID 1
  * starts `vm console --own` itself if its standard input is a terminal (pid1/console.c). There,
  * disconnecting is a pause, because the terminal has nothing else to return to.

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "pid1/plain_init.h"
-#include "pid1/run.h"
 #include "vm/cmd.h"
 
 /* Options that several commands have. */

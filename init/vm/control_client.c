@@ -1,4 +1,4 @@
-/* control_client.c - ask PID 1 over its control socket (pid1/control.h). */
+/* control_client.c - ask PID 1 over its control socket (proto/control.h). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* control_stream.c - connections to PID 1 that last for more than one answer (pid1/control.h). */
+/* control_stream.c - connections to PID 1 that last for more than one answer (proto/control.h). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

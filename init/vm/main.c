@@ -33,17 +33,10 @@ static int answer_help(int argc, char **argv)
 
 int main(int argc, char **argv, char **envp)
 {
-	const char *slash = strrchr(argv[0], '/');
-	const char *called = slash ? slash + 1 : argv[0];
-	char *run[] = {(char *)"run", NULL};
 	const struct command *c;
 	int status;
 
 	clock_start();
-	if (argc < 2 && strcmp(called, "init") == 0) {
-		c = command_find(run[0]);
-		return c->run(c, 1, run, envp);
-	}
 	if (argc < 2) {
 		help_usage(stderr);
 		return EXIT_BAD_USAGE;

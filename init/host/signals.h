@@ -1,6 +1,6 @@
 /* signals.h - PID 1 gets its signals by signalfd(2). */
-#ifndef VM_PID1_SIGNALS_H
-#define VM_PID1_SIGNALS_H
+#ifndef VM_HOST_SIGNALS_H
+#define VM_HOST_SIGNALS_H
 
 /* To be called first of all: a signal that comes from now on waits for the loop, also while the
  * plan is made. */

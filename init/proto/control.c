@@ -3,7 +3,7 @@
  * An answer is written at once, after SO_SNDBUF was made large enough for it; a client that does
  * not read loses the rest of its answer, and nobody waits for it.
  */
-#include "pid1/control.h"
+#include "proto/control.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  * monitor's commands write. Where a setting may name anything there is no ruleset, and the reason
  * is said.
  */
-#include "plan/confine.h"
+#include "qemu/confine.h"
 
 #include <errno.h>
 #include <stdio.h>

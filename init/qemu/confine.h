@@ -1,6 +1,6 @@
 /* confine.h - what QEMU may open by name, and what PID 1 itself may no longer do. */
-#ifndef VM_PID1_CONFINE_H
-#define VM_PID1_CONFINE_H
+#ifndef VM_QEMU_CONFINE_H
+#define VM_QEMU_CONFINE_H
 
 #include "plan/plan.h"
 

@@ -18,8 +18,8 @@
  * NUMBER` says why that connection was closed: dropped (it did not keep up), evicted (for another
  * one), or unknown.
  */
-#ifndef VM_PID1_CONTROL_H
-#define VM_PID1_CONTROL_H
+#ifndef VM_PROTO_CONTROL_H
+#define VM_PROTO_CONTROL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * image comes to; PID 1 stays PID 1 meanwhile: it reaps, takes SIGTERM, logs what the program says
  * and answers `vm health` and `vm status` with how far it is.
  */
-#ifndef VM_PID1_FETCH_H
-#define VM_PID1_FETCH_H
+#ifndef VM_VM_FETCH_H
+#define VM_VM_FETCH_H
 
 #include <stdbool.h>
 

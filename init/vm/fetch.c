@@ -3,7 +3,7 @@
  * Two programs one after the other: make-keys as who we are, because ssh-keygen wants a user with a
  * name, then fetch-image. Each runs in a session of its own, so that a stop reaches all it started.
  */
-#include "pid1/fetch.h"
+#include "vm/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +27,8 @@
 #include "host/child.h"
 #include "host/disk.h"
 #include "host/listen.h"
-#include "pid1/control.h"
 #include "plan/plan.h"
+#include "proto/control.h"
 #include "qemu/args.h"
 
 #define TOOLS	"/usr/lib/vm/"

@@ -1,5 +1,5 @@
 /* launch.c - see launch.h: QEMU's descriptors, its identity, its environment. */
-#include "plan/launch.h"
+#include "qemu/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "base/io.h"
 #include "host/child.h"
-#include "plan/confine.h"
+#include "qemu/confine.h"
 
 /* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
  * happened. */

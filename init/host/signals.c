@@ -1,5 +1,5 @@
 /* signals.c - see signals.h; signal(7), signalfd(2). */
-#include "pid1/signals.h"
+#include "host/signals.h"
 
 #include <signal.h>
 #include <stddef.h>

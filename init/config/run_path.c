@@ -1,0 +1,10 @@
+/* run_path.c - where what belongs to a running guest lies: VM_RUN_DIR. */
+#include <stdio.h>
+
+#include "config/settings.h"
+
+const char *run_path(const struct settings *s, const char *name, char buf[RUN_PATH_MAX])
+{
+	(void)snprintf(buf, RUN_PATH_MAX, "%s/%s", s->run_dir, name);
+	return buf;
+}

@@ -1,0 +1,62 @@
+/* cmd_run.c - vm run: plan, report, and become PID 1's program. vm init: the same for its plain
+ * form. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "host/programs.h"
+#include "host/signals.h"
+#include "plan/handover.h"
+#include "vm/cmd.h"
+#include "vm/fetch.h"
+
+static void report_warnings(const struct errors *warnings)
+{
+	for (size_t i = 0; i < warnings->count && i < ERRORS_MAX; i++)
+		log_warning("%s", warnings->list[i].message);
+}
+
+int cmd_run(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct plan plan;
+	struct error err = {0};
+	bool given;
+	int status;
+
+	if (!cmd_only_option(self, argc, argv, NULL, &given, &status))
+		return status;
+	signals_block();
+	if (!fetch_image(envp, &status))
+		return status;
+	bool ok = plan_make(&plan, envp);
+
+	report_warnings(&plan.warnings);
+	if (!ok) {
+		errors_report(&plan.errors);
+		return errors_status(&plan.errors);
+	}
+	plan_describe(&plan);
+	handover_plan(&plan, &err);
+	return cmd_fail(&err);
+}
+
+int cmd_init(const struct command *self, int argc, char **argv, char **envp)
+{
+	char path[4096];
+	char **all = calloc((size_t)argc + 2, sizeof *all);
+
+	if (argc < 2)
+		return cmd_usage(self, "a command is missing", NULL);
+	if (!all || !program_init(path, sizeof path)) {
+		log_error("the program init is not there");
+		return EXIT_INTERNAL;
+	}
+	all[0] = (char *)"init";
+	memcpy(all + 1, argv, (size_t)argc * sizeof *all);
+	(void)execve(path, all, envp);
+	log_error("%s: %s", path, strerror(errno));
+	return EXIT_INTERNAL;
+}
