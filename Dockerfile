@@ -83,11 +83,11 @@ RUN set -eu; \
     mkdir -p /opt/hurd-image /share /usr/share/vm /var/log/qemu; \
     chown qemu:qemu /share; \
     chmod 0777 /share; \
-    chmod 1777 /run /var/log/qemu; \
-    ln -s /init /usr/local/bin/vm
+    chmod 1777 /run /var/log/qemu
 COPY guest-tools /usr/lib/vm
 COPY --from=mach-mini /out/ /usr/share/vm/
-COPY --from=build /src/build/vm /init
+COPY --from=build /src/build/init /init
+COPY --from=build /src/build/vm /usr/local/bin/vm
 COPY LICENSE /usr/share/vm/LICENSE
 # Where both bases' man, bash, zsh and fish look for what belongs to /usr/local/bin.
 COPY man/vm.1 /usr/local/share/man/man1/vm.1

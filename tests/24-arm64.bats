@@ -1,14 +1,20 @@
 #!/usr/bin/env bats
-# The program built for arm64 (make vm CROSS=aarch64-linux-gnu) and run by qemu-user, with this
+# The programs built for arm64 (make vm CROSS=aarch64-linux-gnu) and run by qemu-user, with this
 # machine's QEMU as its child. qemu-user has no seccomp filters: none of vm's own is in force here.
 load helpers
 
-VM=${BATS_FILE_TMPDIR-}/vm
+VM=${BATS_FILE_TMPDIR-}/arm/vm
 
 setup_file() {
     make -s -C "$ROOT" -j "$(nproc)" vm CROSS=aarch64-linux-gnu
-    printf '#!/bin/sh\nexec qemu-aarch64-static "%s" "$@"\n' "$ROOT/build/aarch64/vm" >"$VM"
-    chmod 755 "$BATS_FILE_TMPDIR" "$VM"
+    # Each program finds the other one beside itself: there, under its usual name, is what runs it here.
+    mkdir "${VM%/*}"
+    for program in vm init; do
+        cp "$ROOT/build/aarch64/$program" "${VM%/*}/$program.aarch64"
+        printf '#!/bin/sh\nexec qemu-aarch64-static "%s" "$@"\n' "${VM%/*}/$program.aarch64" >"${VM%/*}/$program"
+        chmod 755 "${VM%/*}/$program"
+    done
+    chmod 755 "$BATS_FILE_TMPDIR" "${VM%/*}"
 }
 
 @test "the program is static, for arm64, and answers: version, settings, check" {

@@ -49,8 +49,6 @@ int main(int argc, char **argv, char **envp)
 	/* A signal that comes from now on waits for the guest's start. */
 	if (argc < 2)
 		signals_block();
-	else
-		argv[0] = run[0];
 	(void)execve(path, argc < 2 ? run : argv, envp);
 	log_error("%s: %s", path, strerror(errno));
 	return EXIT_INTERNAL;

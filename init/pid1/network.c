@@ -24,6 +24,8 @@
  * same address. */
 #define PASST_DNS "169.254.1.1"
 
+#define NAMESERVER "nameserver" /* resolv.conf(5) */
+
 bool network_prepare(struct plan *plan, struct error *err)
 {
 	if (plan->s.net == NET_TAP)
@@ -80,8 +82,13 @@ static bool resolver_is_local(void)
 		return false;
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (sscanf(line, "nameserver %63s", address) == 1)
-			return ipv4_parse(address, &ip) && ip >> 24 == 127;
+		if (strncmp(line, NAMESERVER, sizeof NAMESERVER - 1) != 0)
+			continue;
+		line += sizeof NAMESERVER - 1;
+		line += strspn(line, " \t");
+		(void)snprintf(address, sizeof address, "%.*s", (int)strcspn(line, " \t\r\n"),
+			       line);
+		return ipv4_parse(address, &ip) && ip >> 24 == 127;
 	}
 	return false;
 }

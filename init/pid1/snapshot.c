@@ -433,6 +433,16 @@ static void list(const struct snapshot_work *w, int slot, bool json)
 	control_answer(c, slot, err.status, text, (size_t)n);
 }
 
+/* The next word of TEXT into WORD, cut to SIZE - 1 bytes. Returns what is behind it. */
+static const char *next_word(const char *text, char *word, size_t size)
+{
+	text += strspn(text, " ");
+	size_t n = strcspn(text, " ");
+
+	(void)snprintf(word, size, "%.*s", (int)n, text);
+	return text + n;
+}
+
 void snapshot_request(struct snapshot_work *w, int slot, const char *arg)
 {
 	struct control *c = w->env->control;
@@ -450,7 +460,8 @@ void snapshot_request(struct snapshot_work *w, int slot, const char *arg)
 	struct error err = {0};
 	size_t row = 0;
 
-	(void)sscanf(arg, "%7s %127s %15s", word, name, option);
+	(void)next_word(next_word(next_word(arg, word, sizeof word), name, sizeof name), option,
+			sizeof option);
 	while (row < 3 && strcmp(rows[row].word, word) != 0)
 		row++;
 	if (rows[row].action == SNAPSHOT_NONE) {

@@ -1,4 +1,4 @@
-# unit.mk - every tests/unit/test_NAME.c becomes one program, linked with all of init/ but vm/main.c
+# unit.mk - every tests/unit/test_NAME.c becomes one program, linked with all of init/ but the two main.c
 # under the address and undefined-behaviour sanitizers, and run. cmocka speaks TAP when told by
 # CMOCKA_MESSAGE_OUTPUT=TAP.
 
@@ -7,7 +7,7 @@
 UNIT_NATIVE := child disk kvm pattern peer privileges
 UNIT_SRC := $(filter-out $(if $(CROSS),$(UNIT_NATIVE:%=tests/unit/test_%.c)),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
-UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c,$(SRC)))
+UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c init/pid1/main.c,$(SRC)))
 # With CROSS they run under qemu-user, on the glibc that cmocka is linked with and without sanitizers;
 # -O0 compiles in two thirds of the time, and warns where nothing is wrong: -w.
 UNIT_CC := $(if $(CROSS),$(CROSS)-gcc --sysroot=$(CURDIR)/$(CROSS_ROOT),gcc)
