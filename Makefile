@@ -157,6 +157,9 @@ format: ## apply .clang-format to all C files, with the version that `make check
 docs: vm ## write the generated documentation: tables in docs/, man/, completions/
 	scripts/docs
 
+site: ## build the documentation as a web site in build/site/html
+	scripts/site
+
 clean: ## remove build/
 	rm -rf build
 
@@ -164,6 +167,6 @@ help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | sort -u | \
 		while read -r target text; do printf 'make %-10s %s\n' "$$target" "$$text"; done
 
-.PHONY: vm proof image up down test test-qemu11 check format docs clean help
+.PHONY: vm proof image up down test test-qemu11 check format docs site clean help
 
 -include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/golden/golden.mk tests/soak/soak.mk bench/bench.mk images/guests.mk tests/guests/guests.mk tests/hurd/hurd.mk

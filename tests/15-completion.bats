@@ -46,18 +46,16 @@ options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[]
 
 @test "zsh completes at its own prompt, with Tab" {
     run -0 zsh -n "$ROOT/completions/_vm"
-    run -0 talk -t 60 env HOME="$T" zsh -f -i :: "send:fpath=($ROOT/completions \$fpath); autoload -Uz compinit" \
-        "send:compinit -u -d $T/dump; unsetopt zle_bracketed_paste; echo rea''dy" 'expect:ready' \
-        'raw:vm snap\t' 'expect:shot ' 'raw:li\t' 'expect:list' 'raw:\x15vm wait --f\t' 'expect:or ' \
-        'raw:lo\t' 'expect:gin' 'raw:\x15vm profile --\t' 'expect:--baseline' 'expect:expected times' \
-        'raw:\x15' 'send:exit 0' eof
-    # Every specification is read: _arguments complains of one that it does not understand.
-    refute_output --partial 'invalid argument'
-    local steps=() command
-    for command in $(commands); do steps+=("raw:\x15vm $command --h\t" 'expect:elp'); done
-    run -0 talk -t 60 env HOME="$T" zsh -f -i :: "send:fpath=($ROOT/completions \$fpath); autoload -Uz compinit" \
-        "send:compinit -u -d $T/dump; echo rea''dy" 'expect:ready' "${steps[@]}" 'raw:\x15' 'send:exit 0' eof
-    refute_output --partial 'invalid argument'
+    local command start="fpath=($ROOT/completions \$fpath); autoload -Uz compinit; compinit -u -d $T/dump; echo rea''dy"
+    run -0 talk -t 60 env HOME="$T" TERM=dumb zsh -f -i :: "send:$start" expect:ready \
+        'raw:vm snap\t' expect:shot 'raw:li\t' expect:st 'raw:\x15' 'raw:vm wait --f\t' expect:or 'raw:lo\t' \
+        expect:gin 'raw:\x15' 'raw:vm profile --b\t' 'expect:expected times' 'raw:\x15' 'send:exit 0' eof
+    # _arguments complains of a specification that it does not understand, when it gets to it.
+    local steps=()
+    for command in $(commands); do steps+=('raw:\x15' "raw:vm $command --he\t" expect:lp); done
+    run -0 talk -t 60 env HOME="$T" TERM=dumb zsh -f -i :: "send:$start" expect:ready "${steps[@]}" 'raw:\x15' \
+        'send:exit 0' eof
+    refute_output --partial 'invalid'
 }
 
 @test "fish completes every command, its options, and values" {
