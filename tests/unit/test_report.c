@@ -168,7 +168,7 @@ static void what_is_no_report_is_refused(void **state)
 {
 	(void)state;
 	expect_refusal("", "byte 0");
-	expect_refusal("{}", "no report");
+	expect_refusal("{}", "not a report");
 	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 2, \"cells\": []}", "version 2");
 	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 1, \"cells\": []}", "run");
 }
