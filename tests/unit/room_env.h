@@ -1,0 +1,249 @@
+/* room_env.h - the part of room.h that records: the clock that a test moves, notices, the log. */
+#ifndef TEST_ROOM_ENV_H
+#define TEST_ROOM_ENV_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "pid1/control.h"
+#include "pid1/env.h"
+#include "pid1/helper.h"
+#include "pid1/stop_ladder.h"
+
+#define MS UINT64_C(1000000)
+#define S  UINT64_C(1000000000)
+
+#define ROOM_TEXT 8192
+
+static struct room {
+	struct env env;
+	struct plan plan;
+	struct timers timers;
+	struct qmp qmp;
+	struct control control;
+	struct helpers helpers;
+	struct prompt prompt;
+	struct phases phases;
+	struct lifecycle life;
+	struct relay *relays[RELAY_COUNT];
+	int qemu;		   /* its end of QMP */
+	int serial;		   /* its end of the serial line */
+	int monitor;		   /* and of the monitor */
+	int log;		   /* what would go to standard error */
+	int got_fd;		   /* the descriptor that came with the last command; -1: none */
+	pid_t child;		   /* qemu_process_runs(); 0: none */
+	unsigned id;		   /* of the last command */
+	char told[ROOM_TEXT];	   /* notices, for room_told() */
+	int ends[CONTROL_CLIENTS]; /* of control clients */
+	/* The test's own; NULL: nothing. */
+	void (*on_event)(const char *name, const struct json *doc, const struct json_value *data);
+	void (*on_timer)(enum timer_id id);
+	void (*on_notice)(const struct notice *n);
+} room;
+
+/* ---- the clock ---------------------------------------------------------------------------- */
+
+static uint64_t room_now;
+
+static inline uint64_t room_clock(void)
+{
+	return room_now;
+}
+
+static inline bool is_armed(enum timer_id id)
+{
+	return room.timers.at[id] != 0;
+}
+
+/* In how many ms timer ID goes off; -1: it is not armed. */
+static inline long due_ms(enum timer_id id)
+{
+	return is_armed(id) ? (long)((int64_t)(room.timers.at[id] - clock_now()) / 1000000) : -1;
+}
+
+/* Time goes on by NS, and every timer that is due meanwhile goes off at its moment. */
+static inline void pass(uint64_t ns)
+{
+	uint64_t end = room_now + ns;
+
+	for (;;) {
+		uint64_t first = end;
+		int id;
+
+		for (int i = 0; i < TIMERS_MAX; i++)
+			if (room.timers.at[i] && room.timers.at[i] < first)
+				first = room.timers.at[i];
+		if (first > room_now)
+			room_now = first;
+		id = timers_due(&room.timers, room_now);
+		if (id < 0 && first >= end)
+			return;
+		if (id >= 0 && room.on_timer)
+			room.on_timer((enum timer_id)id);
+	}
+}
+
+/* ---- notices ------------------------------------------------------------------------------ */
+
+static inline void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static inline void note(const char *fmt, ...)
+{
+	size_t used = strlen(room.told);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(room.told + used, sizeof room.told - used, fmt, ap);
+	va_end(ap);
+}
+
+static inline void room_notice(const struct notice *n, void *arg)
+{
+	static const char *const names[NOTICES] = {
+		[NOTICE_QMP_READY] = "qmp-ready",
+		[NOTICE_QMP_LOST] = "qmp-lost",
+		[NOTICE_RESUMED] = "resumed",
+		[NOTICE_PAUSED] = "paused",
+		[NOTICE_SHUTDOWN] = "shutdown",
+		[NOTICE_POWERDOWN] = "powerdown",
+		[NOTICE_MACHINE_RESET] = "machine-reset",
+		[NOTICE_PVPANIC] = "pvpanic",
+		[NOTICE_DISK_ERROR] = "disk-error",
+		[NOTICE_MIGRATION] = "migration",
+		[NOTICE_JOB] = "job",
+		[NOTICE_SERIAL] = "serial",
+		[NOTICE_LATE] = "late",
+		[NOTICE_READY] = "ready",
+		[NOTICE_CONDITION] = "condition",
+		[NOTICE_TROUBLE] = "trouble",
+		[NOTICE_VERDICT] = "verdict",
+		[NOTICE_PANIC] = "panic",
+		[NOTICE_HALTED] = "halted",
+		[NOTICE_FATAL_RESET] = "fatal-reset",
+		[NOTICE_RESET_PRESSED] = "reset-pressed",
+		[NOTICE_RESTARTED] = "restarted",
+		[NOTICE_KEPT] = "kept",
+		[NOTICE_GAVE_UP] = "gave-up",
+		[NOTICE_PORT_ANSWERED] = "port-answered",
+		[NOTICE_CHECKED] = "checked",
+		[NOTICE_RESET_WANTED] = "reset-wanted",
+		[NOTICE_DISK_KEPT] = "disk-kept",
+		[NOTICE_BOOT_AGAIN] = "boot-again",
+		[NOTICE_SHARE_MADE] = "share-made",
+		[NOTICE_SHARE_FAILED] = "share-failed",
+		[NOTICE_RUNG] = "rung",
+		[NOTICE_RUNG_ENDS] = "rung-ends",
+		[NOTICE_STATE_RESUMED] = "state-resumed",
+		[NOTICE_WARM_ENDS] = "warm-ends",
+		[NOTICE_SNAPSHOT_LOADED] = "snapshot-loaded",
+	};
+	static const char *const conditions[CONDITIONS] = {
+		[COND_CHECKING_WRITES] = "checking-writes",
+		[COND_HELD] = "held",
+		[COND_RESETTING] = "resetting",
+		[COND_SNAPSHOT_SAVE] = "save",
+		[COND_SNAPSHOT_LOAD] = "load",
+		[COND_SNAPSHOT_DELETE] = "delete",
+		[COND_SAVING_WARM] = "saving-warm",
+		[COND_SUSPENDING] = "suspending",
+		[COND_RESUMING] = "resuming",
+		[COND_DISK_FULL] = "disk-full",
+		[COND_DISK_ERROR] = "disk-error",
+		[COND_LOAD_FAILED] = "load-failed",
+		[COND_INTERNAL_ERROR] = "internal-error",
+		[COND_WATCHDOG] = "watchdog",
+		[COND_NO_NETWORK] = "no-network",
+	};
+
+	static const char *const verdicts[] = {
+		[VERDICT_NONE] = "none",	   [VERDICT_DEAD] = "dead",
+		[VERDICT_UNWRITTEN] = "unwritten", [VERDICT_HALTED] = "halted",
+		[VERDICT_SUSPENDED] = "suspended", [VERDICT_LATE] = "late",
+		[VERDICT_PANIC] = "panic",	   [VERDICT_BOOT_FAILED] = "boot-failed",
+		[VERDICT_GAVE_UP] = "gave-up"};
+	static const char *const events[LADDER_EVENTS] = {
+		[LADDER_STOP] = "stop",		[LADDER_NOW] = "now",
+		[LADDER_ACCEPTED] = "accepted", [LADDER_TIMEOUT] = "timeout",
+		[LADDER_FAILED] = "failed",	[LADDER_GONE] = "gone"};
+
+	(void)arg;
+	if (n->kind == NOTICE_CONDITION) {
+		bool was = lifecycle_is(&room.life, (enum condition)n->value);
+
+		lifecycle_set(&room.life, (enum condition)n->value, n->on);
+		if (was != n->on) /* what changes nothing is not recorded */
+			note("[%c%s]", n->on ? '+' : '-', conditions[n->value]);
+	} else {
+		note("[%s", names[n->kind]);
+		if (n->kind == NOTICE_VERDICT || n->kind == NOTICE_PANIC)
+			note(" %s", verdicts[n->value]);
+		else if (n->kind == NOTICE_RUNG)
+			note(" %s", rung_name((enum rung)n->value));
+		else if (n->kind == NOTICE_RUNG_ENDS)
+			note(" %s", events[n->value]);
+		else if (n->value)
+			note(" %d", n->value);
+		note("%s%s%s]", n->on ? " on" : "", n->text ? ": " : "", n->text ? n->text : "");
+	}
+	if (n->kind == NOTICE_VERDICT || n->kind == NOTICE_PANIC)
+		lifecycle_judge(&room.life, (enum verdict)n->value);
+	if (n->kind == NOTICE_RUNG)
+		room.life.rung = (enum rung)n->value;
+	if (room.on_notice)
+		room.on_notice(n);
+}
+
+/* What was posted since the last call: "[+held][panic boot-failed: why]"; a condition that already
+ * was as posted is left out. */
+static inline const char *room_told(void)
+{
+	static char text[ROOM_TEXT];
+
+	(void)snprintf(text, sizeof text, "%s", room.told);
+	room.told[0] = '\0';
+	return text;
+}
+
+#define assert_told(text) assert_string_equal(room_told(), text)
+
+/* ---- the log ------------------------------------------------------------------------------ */
+
+/* What was logged since the last call. */
+static inline const char *room_said(void)
+{
+	static char text[16384];
+	ssize_t n = pread(room.log, text, sizeof text - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	(void)ftruncate(room.log, 0);
+	(void)lseek(room.log, 0, SEEK_SET);
+	return text;
+}
+
+#define assert_said(text)                                                                          \
+	do {                                                                                       \
+		const char *said_ = room_said();                                                   \
+		if (!strstr(said_, text))                                                          \
+			fail_msg("not in the log: %s; but:\n%s", text, said_);                     \
+	} while (0)
+
+#define assert_silent() assert_string_equal(room_said(), "")
+
+#endif

@@ -1,0 +1,259 @@
+/* test_stop_cut.c - the rungs of the stop that ask nobody: a state is saved, QEMU is told to quit,
+ * its process gets signals.
+ */
+#include <sys/ptrace.h>
+
+#include "room.h"
+
+#include "pid1/savestate.h"
+#include "pid1/stop.h"
+
+static struct guest_stop stop;
+static struct savestate save;
+
+static void on_timer(enum timer_id id)
+{
+	if (id == TIMER_LADDER)
+		stop_timer(&stop);
+}
+
+static int set_up(void **state)
+{
+	const char *bad;
+
+	(void)room_set_up(state);
+	room.on_timer = on_timer;
+	room.plan.rungs = rungs_parse("acpi", &bad);
+	room.plan.s.stop_timeout = 60;
+	savestate_init(&save, &room.env);
+	stop_init(&stop, &room.env, &save);
+	guest_runs();
+	lifecycle_ready(&room.life, clock_now());
+	return 0;
+}
+
+static void a_qemu_that_hangs_is_signalled_twice(void **state)
+{
+	(void)state;
+	qemu_process_runs();
+	stop_ask(&stop, LADDER_NOW);
+	assert_told("[rung QMP quit]");
+	qemu_hears("quit", NULL); /* and nothing comes of it */
+	pass(58 * S);
+	assert_told("[rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+	assert_int_equal(qemu_process_ended_by(), SIGTERM);
+	assert_false(is_armed(TIMER_LADDER));
+}
+
+static void without_qmp_the_signal_is_next(void **state)
+{
+	(void)state;
+	qemu_process_runs();
+	qemu_goes();
+	stop_ask(&stop, LADDER_NOW);
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+	assert_int_equal(qemu_process_ended_by(), SIGTERM);
+}
+
+static void a_qemu_that_has_not_greeted_is_not_asked_to_quit(void **state)
+{
+	(void)state;
+	qemu_process_runs();
+	qemu_connects(room_event, NULL);
+	stop_ask(&stop, LADDER_NOW);
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+	qemu_is_idle();
+	assert_int_equal(qemu_process_ended_by(), SIGTERM);
+}
+
+static void sigkill_goes_to_the_group(void **state)
+{
+	int ends[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	/* QEMU's own child holds the pipe, and hears no SIGTERM. */
+	room.life.qemu = room.child = fork();
+	if (room.child == 0) {
+		(void)setpgid(0, 0);
+		(void)signal(SIGTERM, SIG_IGN);
+		(void)fork();
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)write(ends[1], "r", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)setpgid(room.child, room.child);
+	(void)close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1) + read(ends[0], &byte, 1), 2);
+	qemu_goes();
+	stop_ask(&stop, LADDER_NOW);
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+	assert_int_equal(qemu_process_ended_by(), SIGKILL);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	(void)close(ends[0]);
+}
+
+static void a_qemu_that_cannot_be_signalled_ends_the_ladder(void **state)
+{
+	(void)state;
+	qemu_process_runs();
+	(void)kill(room.child, SIGKILL);
+	(void)qemu_process_ended_by();
+	qemu_goes();
+	stop_ask(&stop, LADDER_NOW);
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU][rung down]");
+	assert_said("vm: warning: QEMU cannot be signalled (No such process); cap_add KILL "
+		    "allows it\n");
+	/* And stays so. */
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("");
+}
+
+static void a_qemu_that_has_ended_is_not_signalled(void **state)
+{
+	(void)state;
+	room.life.qemu = 1;
+	room.life.qemu_ended = true;
+	qemu_goes();
+	stop_ask(&stop, LADDER_NOW);
+	stop_ask(&stop, LADDER_NOW);
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+}
+
+static void a_stopped_qemu_is_woken(void **state)
+{
+	int status;
+
+	(void)state;
+	qemu_process_runs();
+	(void)kill(room.child, SIGSTOP);
+	assert_int_equal(waitpid(room.child, &status, WUNTRACED), room.child);
+	stop_ask(&stop, LADDER_STOP);
+	assert_said("QEMU was stopped by a signal or a debugger: it goes on (SIGCONT)");
+	assert_told("[rung ACPI power button]");
+	assert_int_equal(waitpid(room.child, &status, WCONTINUED), room.child);
+	assert_true(WIFCONTINUED(status));
+	/* Nothing is said of one that runs. */
+	stop_ask(&stop, LADDER_NOW);
+	assert_null(strstr(room_said(), "was stopped"));
+}
+
+static void a_qemu_in_a_debugger_is_not_waited_for(void **state)
+{
+	int status;
+
+	(void)state;
+	qemu_process_runs();
+	assert_int_equal(ptrace(PTRACE_ATTACH, room.child, NULL, NULL), 0);
+	assert_int_equal(waitpid(room.child, &status, 0), room.child);
+	stop_ask(&stop, LADDER_STOP);
+	assert_said("QEMU was stopped by a signal or a debugger, and does not go on: it is ended "
+		    "at once");
+	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+}
+
+static void helpers_that_prepare_a_start_are_ended(void **state)
+{
+	static const enum helper_id ids[] = {HELPER_SHARE, HELPER_DISK};
+	char *argv[] = {(char *)"x", NULL};
+
+	(void)state;
+	helpers_do("hang");
+	for (size_t i = 0; i < 2; i++) {
+		struct child c = {.path = "/proc/self/exe", .argv = argv, .envp = environ};
+		struct error err = {0};
+
+		assert_true(helper_start(&room.helpers, ids[i], "x", &c, NULL, NULL, &err));
+		stop_ask(&stop, LADDER_STOP);
+		helper_ends(ids[i]);
+	}
+}
+
+static void another_qemu_has_not_been_asked(void **state)
+{
+	(void)state;
+	stop_ask(&stop, LADDER_STOP);
+	assert_true(is_armed(TIMER_LADDER));
+	stop_restart(&stop);
+	assert_false(is_armed(TIMER_LADDER));
+	assert_int_equal(stop.ladder.rung, RUNG_NONE);
+	assert_int_equal(stop.ladder.end_ns, 0);
+}
+
+/* ---- suspending --------------------------------------------------------------------------- */
+
+static void suspend_is_wanted(void)
+{
+	room.plan.rungs |= 1u << RUNG_SUSPEND;
+	stop_restart(&stop);
+}
+
+static void a_state_that_cannot_be_saved_costs_no_time(void **state)
+{
+	(void)state;
+	suspend_is_wanted();
+	room.plan.disk2.count = 1;
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("[rung suspend][rung ACPI power button]");
+	assert_said("a state has the first disk only, and this guest has a second");
+	qemu_does("system_powerdown", NULL);
+}
+
+static void a_guest_in_a_debugger_is_not_suspended(void **state)
+{
+	(void)state;
+	suspend_is_wanted();
+	room.plan.s.gdb = true;
+	guest_pauses();
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("[rung suspend][rung ACPI power button]");
+	assert_said("a guest that stands in a debugger cannot be suspended");
+	qemu_does("cont", NULL);
+	qemu_does("cont", NULL);
+	qemu_does("system_powerdown", NULL);
+}
+
+static void a_saving_that_takes_too_long_is_given_up(void **state)
+{
+	char dir[] = "/tmp/test-stop.XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	room.plan.s.state_dir = dir;
+	suspend_is_wanted();
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("[rung suspend][+suspending]");
+	qemu_hears("stop", NULL);
+	pass(60 * S);
+	assert_string_not_equal(room_told(), "");
+	assert_said("the suspended state is given up");
+	assert_int_equal(save.saving, SAVING_NOTHING);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, room_tear_down)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_qemu_that_hangs_is_signalled_twice),
+		TEST(without_qmp_the_signal_is_next),
+		TEST(a_qemu_that_has_not_greeted_is_not_asked_to_quit),
+		TEST(sigkill_goes_to_the_group),
+		TEST(a_qemu_that_cannot_be_signalled_ends_the_ladder),
+		TEST(a_qemu_that_has_ended_is_not_signalled),
+		TEST(a_stopped_qemu_is_woken),
+		TEST(a_qemu_in_a_debugger_is_not_waited_for),
+		TEST(helpers_that_prepare_a_start_are_ended),
+		TEST(another_qemu_has_not_been_asked),
+		TEST(a_state_that_cannot_be_saved_costs_no_time),
+		TEST(a_guest_in_a_debugger_is_not_suspended),
+		TEST(a_saving_that_takes_too_long_is_given_up),
+	};
+
+	room_helper(argc, argv);
+	return cmocka_run_group_tests_name("stop_cut", tests, NULL, NULL);
+}
