@@ -353,12 +353,14 @@ static inline int room_set_up(void **state)
 				.life = &room.life,
 				.handler = room_notice};
 	assert_true(settings_parse(environment, &room.plan.s, &errors));
-	room.plan.s.ready = READY_LOGIN;
-	room.plan.s.net = NET_USER;
 	room.plan.s.guest = GUEST_HURD;
 	room.plan.s.cpus = 1;
+	assert_true(settings_resolve(&room.plan.s, 0, &errors, &errors));
+	room.plan.s.ready = READY_LOGIN;
+	room.plan.accel.accel = ACCEL_TCG;
 	room.plan.net_fd = room.plan.share_fd = room.plan.share_out = -1;
-	room.plan.resume.memory = -1;
+	room.plan.resume.memory = room.plan.cdrom_fd = room.plan.trace_fd = -1;
+	room.plan.kernel.fds[0] = -1;
 	assert_true(timers_init(&room.timers));
 	helpers_init(&room.helpers, room.env.epoll);
 	for (int i = 0; i < CONTROL_CLIENTS; i++)

@@ -1,0 +1,377 @@
+/* test_resume.c - a saved state is resumed, or the start is a cold one; and when a warm state is
+ * saved (warm_start.c).
+ */
+#include <sys/stat.h>
+
+#include "room.h"
+
+#include "host/state_dir.h"
+#include "pid1/port_probe.h"
+#include "pid1/savestate.h"
+#include "pid1/warm_start.h"
+
+static struct savestate save;
+static struct warm_start warm;
+static struct port_probes probes;
+static char dir[64];
+
+static void on_event(const char *name, const struct json *doc, const struct json_value *data)
+{
+	if (strcmp(name, "MIGRATION") == 0)
+		savestate_event(&save, doc, data);
+}
+
+static void on_timer(enum timer_id id)
+{
+	if (id == TIMER_WARM)
+		warm_start_timer(&warm);
+}
+
+static int set_up(void **state)
+{
+	(void)room_set_up(state);
+	room.on_event = on_event;
+	room.on_timer = on_timer;
+	(void)snprintf(dir, sizeof dir, "/tmp/test-resume.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	savestate_init(&save, &room.env);
+	room.plan.s.hostfwds = "none";
+	probes_init(&probes, &room.env);
+	warm_start_init(&warm, &room.env, &save, &probes);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	savestate_abort(&save);
+	probes_reset(&probes);
+	fd_close(&room.plan.resume.memory);
+	(void)rmdir(dir);
+	return room_tear_down(state);
+}
+
+/* ---- resuming ----------------------------------------------------------------------------- */
+
+#define CAPABILITIES(state)                                                                        \
+	"{\"capabilities\":[{\"capability\":\"events\",\"state\":" state "},"                      \
+	"{\"capability\":\"mapped-ram\",\"state\":" state "}]}"
+
+/* There is a state of KIND, saved by QEMU 10.0.0. */
+static void has_state(int kind)
+{
+	struct resume *r = &room.plan.resume;
+
+	*r = (struct resume){.kind = kind, .mapped_ram = true, .console = PROMPT_STANDS};
+	(void)snprintf(r->qemu, sizeof r->qemu, "10.0.0");
+	(void)snprintf(r->dir, sizeof r->dir, "%s/a.state", dir);
+	(void)mkdir(r->dir, 0755);
+	r->memory = memfd_create("memory", MFD_CLOEXEC);
+	assert_int_equal(write(r->memory, "memory", 6), 6);
+}
+
+static void is_read(void)
+{
+	char text[8] = "";
+
+	assert_true(savestate_resume(&save));
+	assert_told("[+resuming]");
+	qemu_does("migrate-set-capabilities", CAPABILITIES("true"));
+	qemu_hears("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
+	assert_int_equal(read(room.got_fd, text, sizeof text), 6); /* from its start */
+	assert_string_equal(text, "memory");
+	qemu_returns("{}");
+	qemu_does("migrate-incoming", "{\"uri\":\"file:/dev/fdset/99\"}");
+}
+
+static void without_a_state_there_is_nothing_to_do(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	assert_false(savestate_resume(&save));
+	assert_told("");
+	qemu_is_idle();
+	assert_false(savestate_cold(&save, "words", &err));
+}
+
+static void a_warm_state_stays(void **state)
+{
+	(void)state;
+	has_state(RESUME_WARM);
+	room.plan.resume.login = true;
+	is_read();
+	qemu_tells("MIGRATION", "{\"status\":\"active\"}");
+	assert_told("");
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	assert_told("[-resuming][state-resumed on]");
+	qemu_does("remove-fd", "{\"fdset-id\":99}");
+	qemu_does("migrate-set-capabilities", CAPABILITIES("false"));
+	assert_int_equal(room.plan.resume.memory, -1);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+	/* The console is as it was. */
+	assert_true(prompt_stands(&room.prompt, clock_now()));
+}
+
+static void a_suspended_state_is_used_up(void **state)
+{
+	(void)state;
+	has_state(RESUME_SUSPENDED);
+	is_read();
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	assert_told("[-resuming][state-resumed]");
+	assert_int_equal(access(room.plan.resume.dir, F_OK), -1);
+	assert_int_equal(rmdir(dir), 0); /* nothing else is there */
+	assert_false(prompt_stands(&room.prompt, clock_now()));
+}
+
+static void a_suspended_state_that_cannot_be_used_up_is_not_resumed(void **state)
+{
+	(void)state;
+	has_state(RESUME_SUSPENDED);
+	is_read();
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	assert_told("[-resuming]");
+	assert_said("is not resumed: No such file or directory; this is a cold start");
+	qemu_does("quit", NULL);
+}
+
+static void another_qemus_state_is_not_read(void **state)
+{
+	(void)state;
+	has_state(RESUME_WARM);
+	qemu_starts(10, 1);
+	assert_true(savestate_resume(&save));
+	assert_said("a.state is not resumed: QEMU 10.0.0 saved it, and this is 10.1.0; this is a "
+		    "cold start\n");
+	qemu_does("quit", NULL);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+static void what_qemu_refuses_is_not_resumed(void **state)
+{
+	(void)state;
+	has_state(RESUME_WARM);
+	assert_true(savestate_resume(&save));
+	qemu_does("migrate-set-capabilities", CAPABILITIES("true"));
+	qemu_does("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
+	qemu_hears("migrate-incoming", "{\"uri\":\"file:/dev/fdset/99\"}");
+	qemu_fails("no such protocol");
+	assert_said("is not resumed: no such protocol; this is a cold start");
+	qemu_does("quit", NULL);
+	/* It is said once. */
+	qemu_tells("MIGRATION", "{\"status\":\"failed\"}");
+	assert_silent();
+	qemu_is_idle();
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+static void what_qemu_cannot_read_is_not_resumed(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	has_state(RESUME_WARM);
+	is_read();
+	qemu_tells("MIGRATION", "{\"status\":\"failed\"}");
+	assert_said("is not resumed: QEMU cannot read it (qemu.log says more)");
+	qemu_does("quit", NULL);
+	/* QEMU has ended: another one starts, cold. */
+	assert_true(savestate_cold(&save, "words", &err));
+	assert_silent();
+	assert_told("[-resuming]");
+	assert_int_equal(room.plan.resume.kind, RESUME_NONE);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+static void a_qemu_that_dies_of_a_state_is_followed_by_a_cold_one(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	has_state(RESUME_WARM);
+	is_read();
+	/* Not a stop's doing, not a guest's that runs. */
+	room.life.rung = RUNG_KILL;
+	assert_false(savestate_cold(&save, "words", &err));
+	room.life.rung = RUNG_NONE;
+	room.life.ran = true;
+	assert_false(savestate_cold(&save, "words", &err));
+	room.life.ran = false;
+	assert_true(savestate_cold(&save, "bad section\nmore", &err));
+	assert_said("a.state is not resumed: QEMU ended: bad section; this is a cold start\n");
+	assert_false(savestate_cold(&save, "", &err));
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+static void a_qemu_that_cannot_be_told_to_quit_is_killed(void **state)
+{
+	(void)state;
+	has_state(RESUME_WARM);
+	qemu_process_runs();
+	qemu_hangs();
+	assert_true(savestate_resume(&save));
+	assert_said("is not resumed: QEMU does not answer");
+	assert_int_equal(qemu_process_ended_by(), SIGKILL);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+/* ---- when a warm state is saved ------------------------------------------------------------ */
+
+static void is_ready(void)
+{
+	guest_runs();
+	lifecycle_ready(&room.life, clock_now());
+	room.plan.s.state_dir = dir;
+	warm_start_ready(&warm);
+}
+
+static void nobody_asked_for_one(void **state)
+{
+	(void)state;
+	is_ready();
+	assert_told("");
+	qemu_is_idle();
+}
+
+static void the_first_start_saves_one_when_it_is_ready(void **state)
+{
+	(void)state;
+	room.plan.s.warm = true;
+	is_ready();
+	assert_told("[+saving-warm]");
+	qemu_hears("stop", NULL);
+	savestate_abort(&save);
+	/* Not one that was resumed from it. */
+	room.life.resumed = true;
+	warm_start_ready(&warm);
+	assert_int_equal(save.saving, SAVING_NOTHING);
+}
+
+static void has_ssh(void)
+{
+	probes.list[PROBE_SSH].port = 1; /* nobody is there */
+}
+
+static void the_guests_sshd_is_in_it(void **state)
+{
+	(void)state;
+	has_ssh();
+	room.plan.s.warm = true;
+	is_ready();
+	assert_told("");
+	assert_true(probes.list[PROBE_SSH].wanted);
+	assert_int_equal(due_ms(TIMER_WARM), 60000);
+	warm_start_ssh_answered(&warm);
+	assert_told("[+saving-warm]");
+	assert_false(is_armed(TIMER_WARM));
+	savestate_abort(&save);
+	(void)room_told();
+	warm_start_ssh_answered(&warm);
+	assert_told("");
+	/* One that has answered before is not waited for. */
+	probes.list[PROBE_SSH].answered = true;
+	warm_start_ready(&warm);
+	assert_told("[+saving-warm]");
+}
+
+static void an_sshd_that_does_not_come_is_not_waited_for_long(void **state)
+{
+	(void)state;
+	has_ssh();
+	room.plan.s.warm = true;
+	is_ready();
+	pass(60 * S - 1);
+	assert_told("");
+	pass(1);
+	assert_told("[+saving-warm]");
+	assert_said("vm: no ssh server has answered for 60 s\n");
+}
+
+static void who_starts_again_waits_for_nothing(void **state)
+{
+	(void)state;
+	has_ssh();
+	room.plan.s.warm = true;
+	is_ready();
+	warm_start_cancel(&warm);
+	assert_false(is_armed(TIMER_WARM));
+	warm_start_timer(&warm);
+	warm_start_ssh_answered(&warm);
+	assert_told("");
+}
+
+static void vm_warm_saves_now_or_when_it_is_ready(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	guest_runs();
+	assert_true(warm_start_ask(&warm, &err));
+	assert_told("");
+	is_ready();
+	assert_told("[+saving-warm]");
+	savestate_abort(&save);
+	(void)room_told();
+	/* It was asked for once. */
+	warm_start_ready(&warm);
+	assert_told("");
+	qemu_starts(10, 0);
+	assert_true(warm_start_ask(&warm, &err));
+	assert_told("[+saving-warm]");
+	assert_false(warm_start_ask(&warm, &err));
+	assert_string_equal(err.message, "a state is being saved already");
+}
+
+static void a_state_that_can_never_be_saved_is_refused_at_once(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	room.plan.disk2.count = 1;
+	guest_runs();
+	assert_false(warm_start_ask(&warm, &err));
+	assert_int_equal(err.status, EXIT_BAD_SETTING);
+	assert_false(warm.asked);
+}
+
+static void who_waits_hears_that_it_failed(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	guest_runs();
+	assert_true(warm_start_ask(&warm, &err));
+	lifecycle_set(&room.life, COND_DISK_ERROR, true);
+	is_ready();
+	assert_told("[warm-ends 1: the warm state cannot be saved: the guest is not well: paused: "
+		    "the host could not read or write the disk\n]");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_a_state_there_is_nothing_to_do),
+		TEST(a_warm_state_stays),
+		TEST(a_suspended_state_is_used_up),
+		TEST(a_suspended_state_that_cannot_be_used_up_is_not_resumed),
+		TEST(another_qemus_state_is_not_read),
+		TEST(what_qemu_refuses_is_not_resumed),
+		TEST(what_qemu_cannot_read_is_not_resumed),
+		TEST(a_qemu_that_dies_of_a_state_is_followed_by_a_cold_one),
+		TEST(a_qemu_that_cannot_be_told_to_quit_is_killed),
+		TEST(nobody_asked_for_one),
+		TEST(the_first_start_saves_one_when_it_is_ready),
+		TEST(the_guests_sshd_is_in_it),
+		TEST(an_sshd_that_does_not_come_is_not_waited_for_long),
+		TEST(who_starts_again_waits_for_nothing),
+		TEST(vm_warm_saves_now_or_when_it_is_ready),
+		TEST(a_state_that_can_never_be_saved_is_refused_at_once),
+		TEST(who_waits_hears_that_it_failed),
+	};
+
+	room_helper(argc, argv);
+	return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
+}
