@@ -78,8 +78,10 @@ static void sigkill_goes_to_the_group(void **state)
 	if (room.child == 0) {
 		(void)setpgid(0, 0);
 		(void)signal(SIGTERM, SIG_IGN);
-		(void)fork();
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fork() == 0)
+			(void)alarm(30); /* not to outlive this test by more */
+		else
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)write(ends[1], "r", 1);
 		for (;;)
 			(void)pause();
