@@ -360,7 +360,9 @@ static inline int room_set_up(void **state)
 	room.plan.accel.accel = ACCEL_TCG;
 	room.plan.net_fd = room.plan.share_fd = room.plan.share_out = -1;
 	room.plan.resume.memory = room.plan.cdrom_fd = room.plan.trace_fd = -1;
-	room.plan.kernel.fds[0] = -1;
+	room.plan.kvm_fd = -1;
+	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
+		room.plan.kernel.fds[i] = -1;
 	assert_true(timers_init(&room.timers));
 	helpers_init(&room.helpers, room.env.epoll);
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
