@@ -57,6 +57,7 @@ static struct room {
 	void (*on_event)(const char *name, const struct json *doc, const struct json_value *data);
 	void (*on_timer)(enum timer_id id);
 	void (*on_notice)(const struct notice *n);
+	void (*readable)(void); /* QMP's descriptor is, instead of qmp_readable() */
 } room;
 
 /* ---- the clock ---------------------------------------------------------------------------- */
@@ -70,13 +71,14 @@ static inline uint64_t room_clock(void)
 
 static inline bool is_armed(enum timer_id id)
 {
-	return room.timers.at[id] != 0;
+	return room.env.timers->at[id] != 0;
 }
 
 /* In how many ms timer ID goes off; -1: it is not armed. */
 static inline long due_ms(enum timer_id id)
 {
-	return is_armed(id) ? (long)((int64_t)(room.timers.at[id] - clock_now()) / 1000000) : -1;
+	return is_armed(id) ? (long)((int64_t)(room.env.timers->at[id] - clock_now()) / 1000000)
+			    : -1;
 }
 
 /* Time goes on by NS, and every timer that is due meanwhile goes off at its moment. */
@@ -89,11 +91,11 @@ static inline void pass(uint64_t ns)
 		int id;
 
 		for (int i = 0; i < TIMERS_MAX; i++)
-			if (room.timers.at[i] && room.timers.at[i] < first)
-				first = room.timers.at[i];
+			if (room.env.timers->at[i] && room.env.timers->at[i] < first)
+				first = room.env.timers->at[i];
 		if (first > room_now)
 			room_now = first;
-		id = timers_due(&room.timers, room_now);
+		id = timers_due(room.env.timers, room_now);
 		if (id < 0 && first >= end)
 			return;
 		if (id >= 0 && room.on_timer)
