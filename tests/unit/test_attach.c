@@ -306,6 +306,7 @@ static void block_and_take(void)
 {
 	uint8_t info[128];
 
+	(void)signal(SIGPIPE, SIG_DFL);
 	signals_block();
 	int fd = signals_open();
 
