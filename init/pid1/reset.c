@@ -20,6 +20,9 @@
 
 #define FATAL_TEXT 256
 
+/* stop, set-action, system_reset */
+#define PRESS_COMMANDS 3
+
 void reset_init(struct reset *r, const struct env *env, struct debug_log *debug_log,
 		const struct panic_check *panic)
 {
@@ -216,7 +219,7 @@ bool reset_press(struct reset *r, enum reset_then then)
 {
 	const struct env *env = r->env;
 
-	if (env->qmp->state != QMP_READY)
+	if (env->qmp->state != QMP_READY || !qmp_has_room(env->qmp, PRESS_COMMANDS))
 		return false;
 	set_button(r, RESET_ASKED);
 	post(env, NOTICE_RESET_PRESSED);

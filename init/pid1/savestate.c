@@ -21,6 +21,9 @@
 
 #define FDSET 99 /* a number that the vector does not use (QEMU_FD_DISK + n) */
 
+/* stop, migrate-set-capabilities, migrate-set-parameters, add-fd, migrate */
+#define SAVE_COMMANDS 5
+
 /* The bandwidth that is asked for: none would be QEMU's 128 MiB/s. */
 #define UNBOUNDED "1099511627776"
 
@@ -323,6 +326,8 @@ bool savestate_begin(struct savestate *s, enum saving what, struct error *err)
 	if (lifecycle_any(s->env->life, COND_ANY_STUCK | 1u << COND_DISK_ERROR))
 		return error_set(err, EXIT_NOT_READY, "", "the guest is not well: %s",
 				 lifecycle_trouble(s->env->life));
+	if (!qmp_has_room(s->env->qmp, SAVE_COMMANDS))
+		return error_set(err, EXIT_QEMU_FAILED, "", "QEMU does not answer");
 	if (!savestate_possible(s, what, err) ||
 	    !state_path(&s->env->plan->s, &s->env->plan->disk, kind_of(what), s->dir, err) ||
 	    !state_begin(s->dir, s->part, err))

@@ -294,7 +294,8 @@ static void on_blockstats(struct qmp *q, const struct json *doc, const struct js
 static bool check_writes(struct guest_stop *s)
 {
 	if (s->env->life->ready || s->env->life->phase != LIFE_RUNNING ||
-	    s->ladder.rung != RUNG_NONE || !env_qmp(s->env, "stop") ||
+	    s->ladder.rung != RUNG_NONE || !qmp_has_room(s->env->qmp, 2) ||
+	    !env_qmp(s->env, "stop") ||
 	    !qmp_send(s->env->qmp, "query-blockstats", NULL, on_blockstats, s))
 		return false;
 	set_checking(s, true);

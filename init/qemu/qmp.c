@@ -124,6 +124,12 @@ bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_rep
 	return qmp_send_fd(q, command, arguments, -1, reply, arg);
 }
 
+bool qmp_has_room(const struct qmp *q, size_t n)
+{
+	return q->state != QMP_CLOSED && QMP_QUEUE - q->queued >= n &&
+	       sizeof q->out - q->out_len >= n * QMP_USUAL;
+}
+
 static void on_capabilities(struct qmp *q, const struct json *doc, const struct json_value *result,
 			    const char *error, void *arg)
 {

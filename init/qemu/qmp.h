@@ -17,6 +17,8 @@
 /* The largest object taken; query-cpu-definitions is 42 KB in QEMU 10. */
 #define QMP_BUFFER 262144
 #define QMP_QUEUE  16
+/* What qmp_has_room() counts a command for: its text, with its arguments and id. */
+#define QMP_USUAL 256
 
 enum qmp_state { QMP_WAIT_GREETING, QMP_NEGOTIATING, QMP_READY, QMP_CLOSED };
 
@@ -81,5 +83,9 @@ bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_rep
  * here, whatever becomes of it. */
 bool qmp_send_fd(struct qmp *q, const char *command, const char *arguments, int fd,
 		 qmp_reply *reply, void *arg);
+
+/* Will the next N commands of at most QMP_USUAL bytes be taken? For what takes several: a QEMU that
+ * gets `stop` and nothing behind it leaves the guest paused. */
+bool qmp_has_room(const struct qmp *q, size_t n);
 
 #endif

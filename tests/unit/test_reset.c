@@ -163,6 +163,22 @@ static void a_qemu_that_cannot_be_asked_has_no_button(void **state)
 	qemu_is_idle();
 }
 
+/* Three commands make a press: one that QEMU takes half of would hold the guest for ever. */
+static void a_press_is_whole_or_none(void **state)
+{
+	(void)state;
+	for (size_t room_for = 0; room_for < 3; room_for++) {
+		lifecycle_ready(&room.life, clock_now());
+		qemu_hangs();
+		room.qmp.queued -= room_for;
+		assert_false(reset_press(&reset, THEN_AS_BEFORE));
+		assert_int_equal(room.qmp.queued, QMP_QUEUE - room_for);
+		assert_told("");
+		assert_false(reset.held);
+		room.qmp.queued = QMP_QUEUE;
+	}
+}
+
 /* ---- the guest's own ---------------------------------------------------------------------- */
 
 static void a_reboot_begins_again(void **state)
@@ -455,6 +471,7 @@ int main(void)
 		TEST(a_snapshot_that_failed_says_how_it_goes_on),
 		TEST(a_state_that_is_saved_meanwhile_goes_before),
 		TEST(a_qemu_that_cannot_be_asked_has_no_button),
+		TEST(a_press_is_whole_or_none),
 		TEST(a_reboot_begins_again),
 		TEST(a_reset_that_is_the_end_says_nothing),
 		TEST(a_triple_fault_is_a_panic),

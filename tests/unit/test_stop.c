@@ -386,6 +386,20 @@ static void the_question_is_only_asked_before_the_first_rung(void **state)
 	qemu_is_idle();
 }
 
+/* It would hold the guest, which then could not hear that it is to power off. */
+static void a_question_that_qemu_takes_half_of_is_not_asked(void **state)
+{
+	(void)state;
+	only("ssh");
+	guest_runs();
+	qemu_hangs();
+	room.qmp.queued--;
+	stop_ask(&stop, LADDER_STOP);
+	assert_int_equal(room.qmp.queued, QMP_QUEUE - 1);
+	assert_told("[rung power off over ssh]");
+	room.qmp.queued = QMP_QUEUE;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, room_tear_down)
 
 int main(int argc, char **argv)
@@ -412,6 +426,7 @@ int main(int argc, char **argv)
 		TEST(a_qemu_that_does_not_tell_is_waited_for_two_seconds),
 		TEST(a_second_signal_does_not_wait_for_the_answer),
 		TEST(a_stop_now_asks_nothing),
+		TEST(a_question_that_qemu_takes_half_of_is_not_asked),
 		TEST(the_question_is_only_asked_before_the_first_rung),
 	};
 
