@@ -237,12 +237,15 @@ static inline const char *client_got(int slot)
 
 /* ---- helpers ------------------------------------------------------------------------------ */
 
-/* First of all in main(). A helper says what it was called with, does as the environment's
- * ROOM_HELPER says ("3": exit status; "hang": it does not end), and does not return. */
+/* First of all in main(). A helper, which is called "vm" or has the environment's ROOM_HELPER, says
+ * what it was called with, does as that says ("3": exit status; "hang": it does not end), and does
+ * not return. */
 static inline void room_helper(int argc, char *const argv[])
 {
 	const char *what = getenv("ROOM_HELPER");
 
+	if (!what && strcmp(argv[0], "vm") == 0)
+		what = "0";
 	if (!what)
 		return;
 	for (int i = 0; i < argc; i++)
@@ -305,7 +308,7 @@ static inline int qemu_process_ended_by(void)
 	"progress kernel ^Linux\n"                                                                 \
 	"progress stopping ^Stopping\n"                                                            \
 	"progress restarting ^Restarting\n"                                                        \
-	"ready login login:\n"                                                                   \
+	"ready login login:\n"                                                                     \
 	"ready up ^READY\n"                                                                        \
 	"failure no-root ^no root\n"                                                               \
 	"panic oops ^Kernel panic\n"                                                               \

@@ -1,0 +1,338 @@
+/* test_requests.c - what the control socket is asked of a PID 1 whose rooms are all there, and what
+ * it answers; and the consoles that it opens.
+ */
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "room_all.h"
+
+#include "format/json.h"
+#include "host/listen.h"
+#include "pid1/status.h"
+
+static char dir[64];
+
+static int set_up_dir(void **state)
+{
+	(void)snprintf(dir, sizeof dir, "/tmp/test-requests.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)set_up(state);
+	room.plan.s.run_dir = room.plan.s.log_dir = room.plan.s.tmp_dir = dir;
+	return 0;
+}
+
+static int tear_down_dir(void **state)
+{
+	char command[100];
+
+	(void)snprintf(command, sizeof command, "rm -rf %s", dir);
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name of our own */
+	return tear_down(state);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+static void what_is_not_known_is_a_wrong_use(void **state)
+{
+	static const char *const wrong[] = {"", "stat", "statusx", "reboot now", " status"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_got(asks(wrong[i]), "64\nthis request is not known\n");
+}
+
+static void the_status_is_json(void **state)
+{
+	static struct json_value values[512];
+	struct json doc = {.values = values, .room = 512};
+	static char text[65536];
+
+	(void)state;
+	boots();
+	(void)snprintf(text, sizeof text, "%s", client_got(asks("status --json")));
+	assert_memory_equal(text, "0\n", 2);
+	if (!json_parse(&doc, text + 2, strlen(text + 2)))
+		fail_msg("%s at %zu", doc.error, doc.error_at);
+	assert_string_equal(json_string(&doc, values, "state"), "running");
+	assert_true(json_bool(&doc, values, "ready", false));
+	assert_string_equal(json_string(&doc, values, "phase"), "login");
+	const struct json_value *ms = json_get(&doc, values, "ms");
+	double ready = 0;
+
+	assert_true(json_number(&doc, ms, "ready", &ready));
+	assert_true(ready == 2000);
+	assert_true(json_number(&doc, ms, "first_byte", &ready));
+	assert_true(ready == 1000);
+	const char *plain = client_got(asks("status"));
+
+	assert_non_null(strstr(plain, "0\nstate        running\nready        yes (ready: login "
+				      "prompt on the serial console after 2.00 s)\n"
+				      "phase        login\n"));
+}
+
+static void health_is_looked_for_in_a_ready_guest_only(void **state)
+{
+	(void)state;
+	starts();
+	assert_got(asks("health"), "1\nrunning, nothing came on the serial console yet\n");
+	qemu_is_idle();
+	guest_printed("Linux\r\nhurd login: ");
+	int first = asks("health"), second = asks("health");
+
+	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	qemu_returns("\"EIP=1 EFL=00000246 CPL=3 HLT=0\\r\\n\"");
+	assert_got(first, "0\nready: login prompt on the serial console after 0.00 s\n");
+	assert_got(second, "0\nready: login prompt on the serial console after 0.00 s\n");
+	first = asks("health");
+	pass(4 * S);
+	assert_got(first, "1\nQEMU does not answer\n");
+}
+
+static void a_dead_guest_is_known_to_be(void **state)
+{
+	(void)state;
+	boots();
+	int slot = asks("health");
+
+	for (int i = 0; i < 2; i++) {
+		qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+		qemu_returns("\"EIP=1 EFL=00000046 CPL=0 HLT=1\\r\\n\"");
+		pass(150 * MS);
+	}
+	assert_got(slot, "1\nthe guest is dead: every processor is halted with interrupts off\n");
+	assert_got(asks("wait"),
+		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
+	assert_got(asks("wait shell"),
+		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
+}
+
+static void the_monitor_answers_its_client(void **state)
+{
+	(void)state;
+	starts();
+	int slot = asks("monitor info \"x\"");
+
+	qemu_hears("human-monitor-command", "{\"command-line\":\"info \\\"x\\\"\"}");
+	qemu_returns("\"two\\r\\nlines\\r\\n\"");
+	assert_got(slot, "0\ntwo\r\nlines\r\n");
+	slot = asks("monitor stop");
+	qemu_hears("human-monitor-command", "{\"command-line\":\"stop\"}");
+	qemu_fails("no");
+	assert_got(slot, "69\nno");
+	/* One that has gone: who is in its place gets nothing. */
+	slot = asks("monitor x");
+	fd_close(&v.control.clients[slot].fd);
+	int other = asks("wait exit");
+
+	assert_int_equal(other, slot);
+	qemu_does("human-monitor-command", "{\"command-line\":\"x\"}");
+	assert_got(other, "");
+	/* As many as QMP takes, and no more. */
+	for (int i = 0; i < QMP_QUEUE; i++)
+		(void)asks("monitor x");
+	assert_got(asks("monitor x"), "69\nQEMU does not answer\n");
+}
+
+static void a_screenshot_is_a_path(void **state)
+{
+	char text[200];
+
+	(void)state;
+	starts();
+	int slot = asks("screenshot");
+	int second = asks("screenshot");
+
+	assert_got(second, "69\nQEMU does not answer, or is taking another screenshot\n");
+	(void)snprintf(text, sizeof text, "{\"filename\":\"%s/screenshot.png\",\"format\":\"png\"}",
+		       dir);
+	qemu_does("screendump", text);
+	(void)snprintf(text, sizeof text, "0\n%s/screenshot.png\n", dir);
+	assert_got(slot, text);
+	room.plan.s.vga = VGA_NONE;
+	assert_got(asks("screenshot"),
+		   "78\nthis guest has no display: set QEMU_VGA=std or ENABLE_VNC=1\n");
+}
+
+static void small_requests(void **state)
+{
+	(void)state;
+	starts();
+	assert_got(asks("profile"), "0\nhurd\n");
+	assert_got(asks("break"), "0\n");
+	qemu_does("chardev-send-break", "{\"id\":\"serial\"}");
+	assert_got(asks("clock"), "0\n");
+	assert_got(asks("snapshot list"),
+		   "66\nthis guest has no disk, and a snapshot is kept in it; set QEMU_DRIVE\n");
+	room.plan.disk2.count = 1;
+	assert_got(asks("warm"),
+		   "78\na state has the first disk only, and this guest has a second; "
+		   "start without QEMU_DRIVE2\n");
+	qemu_hangs();
+	assert_got(asks("break"), "69\nQEMU does not answer\n");
+	assert_got(asks("reset"), "69\nQEMU does not answer\n");
+}
+
+static void the_prompt_is_asked_for(void **state)
+{
+	(void)state;
+	starts();
+	assert_got(asks("prompt"), "75\n\n"); /* nothing has come that could have been one */
+	guest_printed("hurd login: ");
+	assert_got(asks("prompt"), "0\nhurd login: \n");
+	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
+	guest_printed("root\r\nmine> ");
+	pass(1 * S);
+	assert_got(asks("prompt"), "1\nmine> \n");
+	assert_got(asks("prompt mine> "), "0\nmine> \n");
+}
+
+static void ninety_six_may_wait(void **state)
+{
+	(void)state;
+	starts();
+	for (int i = 0; i < CONTROL_WAITING; i++)
+		(void)asks("wait");
+	assert_got(asks("wait"),
+		   "69\ntoo many programs wait already (vm wait); end some of them\n");
+	assert_got(asks("wait exit"),
+		   "69\ntoo many programs wait already (vm wait); end some of them\n");
+	/* Who is answered soon has a place. */
+	assert_got(asks("profile"), "0\nhurd\n");
+}
+
+static void who_waits_for_what_hears_the_end(void **state)
+{
+	(void)state;
+	starts();
+	int exits = asks("wait exit"), ready = asks("wait"), shell = asks("wait shell");
+
+	waiters_gone(&v, 7);
+	assert_got(exits, "7\nthe guest has ended, exit status 7\n");
+	assert_got(ready, "1\nthe guest has ended, exit status 7\n");
+	assert_got(shell, "1\nthe guest has ended, exit status 7\n");
+}
+
+static void a_console_is_taken_over(void **state)
+{
+	char text[64];
+
+	(void)state;
+	starts();
+	assert_got(asks("console"), "64\nconsole takes live or all, and readonly and terminal "
+				    "behind it\n");
+	assert_got(asks("console live loud"), "64\nconsole takes live or all, and readonly and "
+					      "terminal behind it\n");
+	guest_printed("before\r\n");
+	int slot = asks("console live");
+	int end = room.ends[slot];
+	unsigned number = 0;
+
+	room.ends[slot] = -1;
+	assert_int_equal(v.control.clients[slot].fd, -1);
+	guest_printed("behind\r\n");
+	ssize_t n = recv(end, text, sizeof text - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = '\0';
+	assert_int_equal(sscanf(text, "0 %u", &number), 1);
+	assert_non_null(strstr(text, "\nbehind\r\n"));
+	(void)snprintf(text, sizeof text, "console-end %u", number);
+	assert_got(asks(text), "0\nunknown\n");
+	fd_close(&end);
+}
+
+/* ---- the consoles ------------------------------------------------------------------------- */
+
+/* They are opened as at a start: no ports, no terminal. */
+static void consoles_are_open(void)
+{
+	struct error err = {0};
+
+	room.plan.s.serial_port = room.plan.s.monitor_port = 0;
+	if (!consoles_open(&v.consoles, &v.guard, &err))
+		fail_msg("%s", err.message);
+}
+
+static void the_serial_line_is_logged_and_told_of(void **state)
+{
+	char path[100], text[64] = "";
+	int fds[2];
+
+	(void)state;
+	memset(v.consoles.relays, 0, sizeof v.consoles.relays);
+	consoles_are_open();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+			 0);
+	assert_true(relay_attach(v.consoles.relays[RELAY_SERIAL], fds[0], fds[0]));
+	assert_int_equal(write(fds[1], "Linux\r\n# ", 9), 9);
+	relay_flush(v.consoles.relays[RELAY_SERIAL]);
+	assert_true(phases_have(&v.phases, "kernel"));
+	/* What is typed there is an input of the prompt's. */
+	pass(1 * S);
+	assert_true(prompt_stands(&v.prompt, clock_now()));
+	assert_int_equal(relay_input(v.consoles.relays[RELAY_SERIAL], "ls\r", 3), 3);
+	assert_false(prompt_stands(&v.prompt, clock_now()));
+	assert_int_equal(read(fds[1], text, sizeof text), 3);
+	char json[CONSOLES_JSON];
+
+	assert_non_null(strstr(consoles_json(&v.consoles, json, sizeof json), "{\"bytes\":9,"));
+	(void)snprintf(path, sizeof path, "%s/console.sock", dir);
+	assert_int_equal(access(path, F_OK), 0);
+	consoles_reopen_logs(&v.consoles);
+	consoles_close(&v.consoles);
+	assert_int_equal(access(path, F_OK), -1);
+	(void)snprintf(path, sizeof path, "%s/console.log", dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	memset(text, 0, sizeof text);
+	assert_true(read(fd, text, sizeof text - 1) >= 9);
+	assert_memory_equal(text, "Linux\r\n# ", 9);
+	fd_close(&fd);
+	fd_close(&fds[1]);
+	for (int i = 0; i < RELAY_COUNT; i++)
+		v.consoles.relays[i] = room.relays[i];
+}
+
+static void a_taken_socket_is_an_error(void **state)
+{
+	struct error err = {0};
+	char path[100];
+	int fd;
+
+	(void)state;
+	memset(v.consoles.relays, 0, sizeof v.consoles.relays);
+	(void)snprintf(path, sizeof path, "%s/console.sock", dir);
+	fd = listen_unix(path, 0600, &err);
+	assert_true(fd >= 0);
+	room.plan.s.serial_port = room.plan.s.monitor_port = 0;
+	assert_false(consoles_open(&v.consoles, &v.guard, &err));
+	assert_non_null(strstr(err.message, "another guest runs with this VM_RUN_DIR"));
+	fd_close(&fd);
+	console_log_close(&v.consoles.log);
+	for (int i = 0; i < RELAY_COUNT; i++)
+		v.consoles.relays[i] = room.relays[i];
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_dir, tear_down_dir)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_not_known_is_a_wrong_use),
+		TEST(the_status_is_json),
+		TEST(health_is_looked_for_in_a_ready_guest_only),
+		TEST(a_dead_guest_is_known_to_be),
+		TEST(the_monitor_answers_its_client),
+		TEST(a_screenshot_is_a_path),
+		TEST(small_requests),
+		TEST(the_prompt_is_asked_for),
+		TEST(ninety_six_may_wait),
+		TEST(who_waits_for_what_hears_the_end),
+		TEST(a_console_is_taken_over),
+		TEST(the_serial_line_is_logged_and_told_of),
+		TEST(a_taken_socket_is_an_error),
+	};
+
+	room_helper(argc, argv);
+	return cmocka_run_group_tests_name("requests", tests, NULL, NULL);
+}
