@@ -76,7 +76,8 @@ static void a_late_boot_ends_with_its_picture(void **state)
 	assert_int_equal(v.life.rung, RUNG_NONE);
 	pass(3 * S); /* and no longer */
 	assert_int_equal(v.life.rung, RUNG_QUIT);
-	qemu_returns("{}");
+	qemu_returns("{}"); /* too late to stop it once more */
+	assert_int_equal(v.life.rung, RUNG_QUIT);
 	qemu_does("quit", NULL);
 	assert_int_equal(lifecycle_status(&v.life, lifecycle_outcome(&v.life, false)),
 			 EXIT_BOOT_DEADLINE);
@@ -220,6 +221,25 @@ static void a_stop_before_the_first_moment_outruns_it(void **state)
 	assert_int_equal(status(), EXIT_CLEAN);
 }
 
+/* What comes before the guest runs takes its time, and a stop may come meanwhile. */
+static void a_stop_while_its_disk_is_kept_outruns_it(void **state)
+{
+	(void)state;
+	room.plan.s.boot_retries = 1;
+	room.plan.disk.count = 1;
+	qemu_greets(10, 0);
+	qemu_does("blockdev-snapshot-delete-internal-sync",
+		  "{\"device\":\"disk0\",\"name\":\"vm-boot\"}");
+	qemu_hears("blockdev-snapshot-internal-sync",
+		   "{\"device\":\"disk0\",\"name\":\"vm-boot\"}");
+	(void)asks("stop");
+	qemu_returns("{}");
+	qemu_does("quit", NULL);
+	qemu_is_idle();
+	assert_false(v.attach.allowed);
+	room.plan.disk.count = 0;
+}
+
 static void a_qmp_that_is_lost_while_it_is_asked_is_the_next_rung(void **state)
 {
 	(void)state;
@@ -279,6 +299,19 @@ static void a_panic_may_be_kept_or_paused(void **state)
 	qemu_does("system_powerdown", NULL);
 	panics();
 	qemu_does("quit", NULL);
+}
+
+static void who_waits_for_a_guest_that_is_kept_hears_of_it(void **state)
+{
+	(void)state;
+	room.plan.s.on_panic = PANIC_KEEP;
+	starts();
+	int shell = asks("wait shell"), login = asks("wait login"), end = asks("wait exit");
+
+	panics();
+	assert_got(shell, "1\nthe guest panicked\n");
+	assert_got(login, "1\nthe guest panicked\n");
+	assert_got(end, "");
 }
 
 static void a_failed_boot_counts_before_ready_only(void **state)
@@ -347,9 +380,11 @@ int main(void)
 		TEST(what_each_reason_means),
 		TEST(a_stop_asks_and_the_guest_obeys),
 		TEST(a_stop_before_the_first_moment_outruns_it),
+		TEST(a_stop_while_its_disk_is_kept_outruns_it),
 		TEST(a_qmp_that_is_lost_while_it_is_asked_is_the_next_rung),
 		TEST(a_panic_ends_the_guest_and_tells_who_waits),
 		TEST(a_panic_may_be_kept_or_paused),
+		TEST(who_waits_for_a_guest_that_is_kept_hears_of_it),
 		TEST(a_failed_boot_counts_before_ready_only),
 		TEST(a_guest_that_has_halted_is_ended),
 		TEST(a_reset_begins_the_boot_again),
