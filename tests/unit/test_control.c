@@ -202,12 +202,19 @@ static void a_client_has_a_number_of_its_own(void **state)
 	assert_true(control.clients[slot].number != first);
 	assert_int_equal(control.clients[slot].waits_for, 0);
 	assert_false(control.clients[slot].waiting);
-	/* An event of the connection before is none of this one. */
+	/* An event of the connection before is none of the one in its place. */
+	(void)close(fd);
+	turn();
+	requests[0] = '\0';
+	fd = connects();
+	assert_int_equal(send(fd, "c\n", 2, MSG_NOSIGNAL), 2);
 	control_event(&control,
 		      (struct loop_ref){.slot = (uint16_t)slot, .fd = control.clients[slot].fd + 1},
 		      EPOLLIN);
 	control_event(&control, (struct loop_ref){.slot = CONTROL_CLIENTS, .fd = -1}, EPOLLIN);
-	assert_int_equal(in_use(), 1);
+	assert_string_equal(requests, "");
+	turn();
+	assert_string_equal(requests, "[c]");
 	(void)close(fd);
 }
 
