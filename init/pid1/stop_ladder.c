@@ -76,6 +76,13 @@ static uint64_t deadline(const struct ladder *l, uint64_t now)
 	return now + (end - now) / shares;
 }
 
+/* Is the time for asking over, so that RUNG would be left at the moment it is begun? */
+static bool too_late(const struct ladder *l, int rung, uint64_t now)
+{
+	return l->end_ns && rung_is_gentle((enum rung)rung) &&
+	       l->end_ns - reserved_behind(l, (enum rung)rung) <= now;
+}
+
 enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 {
 	int next = table[l->rung][event];
@@ -87,7 +94,7 @@ enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 		l->deadline_ns = deadline(l, now);
 		return RUNG_NONE;
 	}
-	while (!applies(l, next))
+	while (!applies(l, next) || too_late(l, next, now))
 		next++;
 	/* The last way to ask has failed, but an earlier one may be doing its work. */
 	if (event == LADDER_FAILED && l->asked && rung_is_gentle(l->rung) &&

@@ -72,6 +72,12 @@ static void a_guest_that_is_at_it_gets_all_the_time(void **state)
 	/* If it never ends, the other ways are still tried, each at its turn. */
 	assert_int_equal(ladder_event(&l, LADDER_STOP, 110 * S), RUNG_SSH);
 	assert_true(l.deadline_ns == 180 * S);
+
+	/* Not when all the time is over. */
+	ladder_init(&l, EVERY, 165);
+	(void)ladder_event(&l, LADDER_STOP, 100 * S);
+	(void)ladder_event(&l, LADDER_ACCEPTED, 101 * S);
+	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
 }
 
 static void a_failed_rung_does_not_cut_off_a_guest_that_was_asked(void **state)
