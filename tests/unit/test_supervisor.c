@@ -309,6 +309,8 @@ static void a_late_boot_is_tried_again(void **state)
 	assert_true(logged("events.jsonl", "\"attempt\":1}"));
 	assert_true(logged("qemu.log", "starting the guest again (VM_BOOT_RETRIES=1, retry 1)"));
 	assert_true(logged("events.jsonl", "\"attempt\":2}"));
+	/* Each QEMU is told to quit anew. */
+	assert_false(logged("qemu.log", "stopping: SIGTERM to QEMU"));
 }
 
 static void a_qemu_that_hears_nothing_is_killed_in_time(void **state)
