@@ -3,7 +3,7 @@
  *
  * The tools of env.h are the real ones. Of what reactions.c does, a notice here changes only the
  * conditions, the verdict and the rung of the lifecycle, which a room may read right behind its
- * notice. A helper that a room starts as /proc/self/exe is this test program again: room_helper().
+ * notice. A helper that a room starts as the program vm is this test program again: room_helper().
  */
 #ifndef TEST_ROOM_H
 #define TEST_ROOM_H
@@ -373,6 +373,7 @@ static inline int room_set_up(void **state)
 	room.plan.accel.accel = ACCEL_TCG;
 	room.plan.net_fd = room.plan.share_fd = room.plan.share_out = -1;
 	room.plan.resume.memory = room.plan.cdrom_fd = room.plan.trace_fd = -1;
+	(void)snprintf(room.plan.vm, sizeof room.plan.vm, "/proc/self/exe");
 	room.plan.kvm_fd = -1;
 	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
 		room.plan.kernel.fds[i] = -1;

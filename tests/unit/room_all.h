@@ -6,6 +6,7 @@
 
 #include "room.h"
 
+#include "pid1/reactions.h"
 #include "pid1/requests.h"
 #include "pid1/supervisor.h"
 #include "pid1/waiters.h"

@@ -23,7 +23,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "pid1/control.h"
+#include "proto/control.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
 #include "pid1/stop_ladder.h"

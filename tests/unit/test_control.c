@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/io.h"
-#include "pid1/control.h"
+#include "proto/control.h"
 
 static struct control control;
 static int epoll, listener;
@@ -305,9 +305,9 @@ static void a_connection_is_taken_over(void **state)
 	(void)state;
 	int fd = asks("console live\n");
 
-	(void)snprintf(wanted, sizeof wanted, "0 %llu\n",
+	(void)snprintf(wanted, sizeof wanted, "0 %llu\nmore\n",
 		       (unsigned long long)control.clients[last_slot].number);
-	int ours = control_take(&control, last_slot);
+	int ours = control_take(&control, last_slot, "more\n");
 
 	assert_int_equal(in_use(), 0);
 	ssize_t n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);

@@ -38,7 +38,7 @@ static void set_up(struct bench *b)
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_true(fd_nonblock(fds[0], true));
 	b->qemu = fds[1];
-	debug_log_open(&b->log, &b->s, b->epoll);
+	debug_log_open(&b->log, &b->s, b->epoll, 1);
 	debug_log_attach(&b->log, fds[0]);
 }
 

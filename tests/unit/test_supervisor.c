@@ -6,7 +6,7 @@
 
 #include "room.h"
 
-#include "pid1/signals.h"
+#include "host/signals.h"
 #include "pid1/supervisor.h"
 
 /* What everything together may take on a busy machine. */
