@@ -158,6 +158,7 @@ static void starts(const char *scenario)
 	assert_true(pid1 >= 0);
 	if (pid1 > 0)
 		return;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signals_block();
 	int log = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
