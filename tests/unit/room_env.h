@@ -23,10 +23,10 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "proto/control.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
 #include "pid1/stop_ladder.h"
+#include "proto/control.h"
 
 #define MS UINT64_C(1000000)
 #define S  UINT64_C(1000000000)

@@ -6,10 +6,10 @@
 
 #include "room.h"
 
+#include "host/signals.h"
 #include "in_child.h"
 #include "pid1/attach.h"
 #include "pid1/guard.h"
-#include "host/signals.h"
 
 static struct attach attach;
 static struct guard guard;

@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "vm/fetch.h"
-#include "pid1/plain_init.h"
 #include "host/signals.h"
+#include "pid1/plain_init.h"
+#include "vm/fetch.h"
 
 static char dir[64];
 

@@ -293,8 +293,9 @@ static void under_kvm_it_is_tried_with_tcg(void **state)
 {
 	(void)state;
 	plan.accel = (struct accel_choice){.accel = ACCEL_KVM, .automatic = true};
+	/* The plan has the second one's vector ready. */
+	args_add(&plan.args_tcg, "/nowhere/qemu");
 	starts("dies");
-	/* The second one is the vector that the plan makes; here there is no such program. */
 	assert_int_equal(ends(), EXIT_QEMU_FAILED);
 	assert_true(logged("qemu.log", "accelerator TCG, because QEMU ended under KVM before the "
 				       "guest ran; starting QEMU once more"));
