@@ -1,6 +1,6 @@
 # Dockerfile - the program, the embedded guest, and the image that runs them.
 #
-# Three stages: `build` makes the one static binary (/init, also `vm`); `mach-mini` makes the disk
+# Three stages: `build` makes the two static programs, init and vm; `mach-mini` makes the disk
 # of the embedded guest from Debian's packages, whatever the base; the last one is QEMU and these
 # two. Every stage knows apk and apt, so BASE may be an Alpine or a Debian (scripts/base-image says
 # what to use where no registry can be reached). Nothing here needs more than the BuildKit of

@@ -1,7 +1,7 @@
 # Makefile - `make` alone prints the targets.
 #
-# The program is every init/**/*.c (and .S), compiled with musl and linked as one static-pie binary;
-# object files mirror the tree under build/obj. Tests, fuzzers, benchmarks and guests have their own
+# The programs are init and vm, made of init/**/*.c (and .S), compiled with musl and linked as
+# static-pie; object files mirror the tree under build/obj. Tests, fuzzers, benchmarks and guests have their own
 # rules in the .mk files included below.
 
 VERSION_FILE := $(shell cat VERSION)

@@ -1,7 +1,7 @@
 /* main.c - selects the sub-command.
  *
- * The same program is /init, the container's entry point, and `vm` on PATH. If it is called as
- * init without arguments it runs the guest; everything else is a sub-command (commands.c).
+ * The program vm has all that people type (commands.c), and makes the plan that PID 1 carries out
+ * (cmd_run.c). The other program is init (pid1/main.c).
  */
 #include <stdio.h>
 #include <string.h>

@@ -240,6 +240,71 @@ static void a_console_is_taken_over(void **state)
 	fd_close(&end);
 }
 
+/* ---- a shell on the console ---------------------------------------------------------------- */
+
+/* Client SLOT has the console now, behind WANTED. */
+static void has_shell(int slot, const char *wanted)
+{
+	char text[200];
+	char all[200];
+	unsigned long long number = room.env.control->clients[slot].number;
+	ssize_t n = recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = '\0';
+	(void)snprintf(all, sizeof all, "0 %llu\n%s", number, wanted);
+	assert_string_equal(text, all);
+	assert_int_equal(room.env.control->clients[slot].fd, -1);
+}
+
+static void a_shell_comes_with_what_it_has_to_know(void **state)
+{
+	(void)state;
+	boots();
+	has_shell(asks("shell now noclock"), "hurd\n\nprompt hurd login: \n");
+	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
+	guest_printed("root\r\nmine> ");
+	pass(1 * S);
+	has_shell(asks("shell now noclock"), "hurd\n\nbusy mine> \n");
+	has_shell(asks("shell now noclock mine> "), "hurd\n\nprompt mine> \n");
+	/* Its clock is set on the way, once. */
+	v.life.resumed = true;
+	clock_ready(&v.clock);
+	int slot = asks("shell now clock");
+	char text[200] = "";
+
+	(void)recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
+	assert_non_null(strstr(text, "\nhurd\ndate -s @"));
+}
+
+static void a_shell_is_waited_for(void **state)
+{
+	(void)state;
+	starts();
+	assert_got(asks("shell now clock"), "1\nrunning, nothing came on the serial console yet\n");
+	int waits = asks("shell wait noclock");
+	int lost = asks("shell later noclock");
+
+	assert_got(lost, "1\nrunning, nothing came on the serial console yet\n");
+	assert_got(waits, "");
+	guest_printed("Linux\r\nhurd login: ");
+	has_shell(waits, "hurd\n\nprompt hurd login: \n");
+	/* The stop gets it whatever the guest is at. */
+	(void)asks("stop");
+	assert_got(asks("shell wait noclock"), "1\nthe guest is being stopped\n");
+	has_shell(asks("shell stop noclock"), "hurd\n\nprompt hurd login: \n");
+}
+
+static void who_waits_for_a_shell_hears_that_none_comes(void **state)
+{
+	(void)state;
+	starts();
+	int stream = asks("shell wait noclock"), clock = asks("shell wait clock");
+
+	qemu_tells("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
+	assert_got(stream, "1\nthe guest has ended, and QEMU is ending\n");
+	assert_got(clock, "1\nthe guest has ended, and QEMU is ending\n");
+}
+
 /* ---- the consoles ------------------------------------------------------------------------- */
 
 /* They are opened as at a start: no ports, no terminal. */
@@ -330,6 +395,9 @@ int main(int argc, char **argv)
 		TEST(ninety_six_may_wait),
 		TEST(who_waits_for_what_hears_the_end),
 		TEST(a_console_is_taken_over),
+		TEST(a_shell_comes_with_what_it_has_to_know),
+		TEST(a_shell_is_waited_for),
+		TEST(who_waits_for_a_shell_hears_that_none_comes),
 		TEST(the_serial_line_is_logged_and_told_of),
 		TEST(a_taken_socket_is_an_error),
 	};
