@@ -46,17 +46,20 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 int cmd_init(const struct command *self, int argc, char **argv, char **envp)
 {
 	char path[4096];
-	char **all = calloc((size_t)argc + 2, sizeof *all);
 
 	if (argc < 2)
 		return cmd_usage(self, "a command is missing", NULL);
-	if (!all || !program_init(path, sizeof path)) {
+	char **all = calloc((size_t)argc + 2, sizeof *all);
+
+	if (all && program_init(path, sizeof path)) {
+		all[0] = (char *)"init";
+		memcpy(all + 1, argv, (size_t)argc * sizeof *all);
+		(void)execve(path, all, envp);
+		log_error("%s: %s", path, strerror(errno));
+	} else {
 		log_error("the program init is not there");
-		return EXIT_INTERNAL;
+		log_line(LOG_ERROR, "  fix: ", "install it beside vm, or as /init");
 	}
-	all[0] = (char *)"init";
-	memcpy(all + 1, argv, (size_t)argc * sizeof *all);
-	(void)execve(path, all, envp);
-	log_error("%s: %s", path, strerror(errno));
+	free(all);
 	return EXIT_INTERNAL;
 }
