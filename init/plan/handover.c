@@ -114,10 +114,22 @@ static bool write_sparse(int fd, const char *bytes, size_t n, off_t at)
 	return true;
 }
 
-static int pack(struct plan *plan)
+/* Where the sysctl vm.memfd_noexec is 2 there are no others; kernels before 6.3 do not know it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+static int new_memfd(void)
+{
+	int fd = memfd_create("plan", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("plan", MFD_CLOEXEC) : fd;
+}
+
+int handover_pack(const struct plan *plan)
 {
 	static struct packing p;
-	_cleanup_fd_ int fd = memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_fd_ int fd = new_memfd();
 
 	p = (struct packing){.plan = plan, .copy = malloc(sizeof *plan), .room = 4096};
 	p.rest = malloc(p.room);
@@ -159,7 +171,7 @@ void handover_plan(struct plan *plan, struct error *err)
 	}
 	if (!program_vm(plan->vm, sizeof plan->vm))
 		plan->vm[0] = '\0';
-	int fd = pack(plan);
+	int fd = handover_pack(plan);
 
 	if (fd < 0) {
 		(void)error_set(err, EXIT_INTERNAL, "", "the plan cannot be handed over: %s",

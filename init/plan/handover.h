@@ -22,6 +22,8 @@ struct handover {
 	uint32_t offsets[HANDOVER_POINTERS]; /* of pointers in struct plan, which follows */
 };
 
+/* PLAN as a memfd; -1 with errno. */
+int handover_pack(const struct plan *plan);
 /* Execute /init with PLAN: returns with ERR (EXIT_INTERNAL) if that cannot be. */
 void handover_plan(struct plan *plan, struct error *err);
 
