@@ -21,6 +21,7 @@
 #include "host/listen.h"
 #include "host/terminal.h"
 #include "pid1/guard.h"
+#include "proto/between.h"
 
 #define CONSOLE_CLIENTS	   64
 #define RING_LEAST	   4096

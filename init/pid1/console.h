@@ -21,9 +21,6 @@ struct consoles {
 	int log_lines;	/* what of our log it has not read; -1: none */
 };
 
-/* Where `vm console --own --log` finds our log lines: it alone knows where the guest's end. */
-#define CONSOLE_LOG_FD 3
-
 /* ENV gets the relays, all of them NULL as yet. */
 void consoles_init(struct consoles *c, struct env *env);
 

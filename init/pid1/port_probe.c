@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "pid1/env.h"
+#include "proto/between.h"
 
 /* An attempt may take as long as a slow sshd needs to say its name; a guest that is not there yet
  * resets the connection at once or lets it hang (slirp sends the SYN again). */

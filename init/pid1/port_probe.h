@@ -12,11 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is said first. A client of ssh has to give its name as well; passt of 2023 does not finish
- * the connection to the guest until something is sent. */
-#define PROBE_SSH_REQUEST  "SSH-2.0-vm\r\n"
-#define PROBE_HTTP_REQUEST "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
-
 struct env;
 
 /* loop_ref.index */

@@ -18,6 +18,7 @@
 #include "pid1/env.h"
 #include "pid1/helper.h"
 #include "pid1/stop_ladder.h"
+#include "proto/between.h"
 
 #define FDSET 99 /* a number that the vector does not use (QEMU_FD_DISK + n) */
 

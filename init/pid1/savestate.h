@@ -16,9 +16,6 @@
 #include "base/error.h"
 #include "host/state_dir.h"
 
-/* The helper `vm commit-state PART DIR N` finds the N overlays from this descriptor on. */
-#define STATE_COMMIT_FD 3
-
 struct env;
 struct json;
 struct json_value;

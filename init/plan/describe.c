@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "config/guest_profile.h"
-#include "pid1/network.h"
 #include "plan/check_network.h"
 #include "plan/plan.h"
 

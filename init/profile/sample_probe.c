@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "pid1/port_probe.h"
+#include "proto/between.h"
 
 /* A guest that has no network yet lets an attempt hang, and slirp sends its SYN again later and
  * later; a guest that has one refuses at once, and a slow sshd needs seconds to say its name. So

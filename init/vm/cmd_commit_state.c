@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "host/state_dir.h"
-#include "pid1/savestate.h"
+#include "proto/between.h"
 #include "vm/cmd.h"
 
 int cmd_commit_state(const struct command *self, int argc, char **argv, char **envp)

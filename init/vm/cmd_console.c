@@ -19,7 +19,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "host/terminal.h"
-#include "pid1/console.h"
+#include "proto/between.h"
 #include "vm/cmd.h"
 #include "vm/interleave.h"
 
