@@ -103,7 +103,7 @@ static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], const char 
 	bool machsh = s->w.profile->shell == SHELL_MACHSH;
 
 	prompt[0] = '\0';
-	if (!machsh && prompt_looks(before) && is_back(s, before)) {
+	if (prompt_looks(before) && is_back(s, before)) {
 		(void)snprintf(prompt, PROMPT_MAX, "%s", before);
 		return;
 	}
@@ -145,8 +145,12 @@ static bool ask_shell(struct session *s, char prompt[PROMPT_MAX], const char *st
 
 bool session_prove_shell(struct session *s)
 {
-	char before[PROMPT_MAX] = "";
+	char before[PROMPT_MAX];
+	const char *last = session_last_line(s);
 
+	/* What machsh prints may have the kernel's lines in it: its prompt is one that came twice.
+	 */
+	(void)snprintf(before, sizeof before, "%s", prompt_looks(last) ? last : "");
 	for (int i = 0; i < PROBES; i++) {
 		if (!ask_shell(s, s->prompt, session_last_line(s)))
 			return false;
@@ -298,12 +302,12 @@ static enum found use_prompt(struct session *s, struct error *err)
 		session_press(s, ERASE, 1);
 		return log_in(s, err) ? FOUND_SHELL : FOUND_ERROR;
 	}
-	/* Behind a state that was loaded one is known to stand, but not which. machsh is asked
-	 * until it gives the same prompt twice. */
-	if (seen != SEEN_TEXT || !s->w.stands[0] || s->w.profile->shell != SHELL_SH)
+	/* Behind a state that was loaded one is known to stand, but not which. */
+	if (seen != SEEN_TEXT || !s->w.stands[0])
 		return FOUND_NOTHING;
 	session_press(s, ERASE, 1);
-	if (ask_shell(s, s->prompt, s->w.stands))
+	if (ask_shell(s, s->prompt, s->w.stands) &&
+	    (s->w.profile->shell != SHELL_MACHSH || strcmp(s->prompt, s->w.stands) == 0))
 		return FOUND_SHELL;
 	if (!s->refused)
 		return FOUND_NOTHING;

@@ -35,7 +35,7 @@ fuzz-images: build/fuzz/verdict ## mutated images: our verdict against QEMU's, I
 	@tests/qcow2-compare build/fuzz/verdict build/fuzz/images --mutants $(IMAGES) $(SEED)
 
 # Of the program's own objects: a child for each image costs a tenth of one under the sanitizers.
-build/fuzz/verdict: tests/fuzz/verdict.c $(filter-out build/obj/vm/main.c.o,$(OBJ)) tests/fuzz/fuzz.mk
+build/fuzz/verdict: tests/fuzz/verdict.c $(filter-out %/main.c.o,$(OBJ)) tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
 	@$(VM_CC) $(CPPFLAGS_VM) $(CFLAGS_VM) -c -o $@.o $<
 	@$(LINK_VM) $(LDFLAGS_VM) -o $@ $@.o $(filter-out %.c %.mk,$^)
