@@ -100,7 +100,8 @@ $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/
 -include $(OBJ:.o=.d)
 
 # What PID 1 may weigh.
-INIT_BYTES := 300000
+# On arm64 the segments are aligned to 64 KiB.
+INIT_BYTES := $(if $(CROSS),450000,300000)
 
 proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, stripped, and need no loader, and what init has in it
 	@for f in $^; do \
