@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -28,6 +29,9 @@ static int carry_out(const char *number)
 		return err.status;
 	}
 	confined_as(&plan->identity);
+	/* To people on a host it is the vm run that they have started. */
+	if (getpid() != 1)
+		(void)prctl(PR_SET_NAME, "vm");
 	return supervise(plan);
 }
 

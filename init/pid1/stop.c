@@ -22,6 +22,7 @@
 #define CHECK_NS UINT64_C(2000000000)
 
 static void kill_qemu(struct guest_stop *s, int sig, bool group);
+static bool wake_qemu(struct guest_stop *s);
 
 static void arm_timer(struct guest_stop *s)
 {
@@ -124,6 +125,8 @@ static bool end_checking(struct guest_stop *s)
 
 void stop_timer(struct guest_stop *s)
 {
+	/* It may have been stopped since it was asked, or have been about to be. */
+	(void)wake_qemu(s);
 	if (end_checking(s)) {
 		stop_event(s, LADDER_STOP);
 	} else if (s->ladder.rung == RUNG_ACPI && clock_now() < s->ladder.deadline_ns) {
