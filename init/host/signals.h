@@ -1,4 +1,4 @@
-/* signals.h - PID 1 gets its signals by signalfd(2). */
+/* signals.h - signals that come by signalfd(2). */
 #ifndef VM_HOST_SIGNALS_H
 #define VM_HOST_SIGNALS_H
 
@@ -8,5 +8,8 @@ void signals_block(void);
 
 /* A descriptor that is readable when one has come; -1 with errno. */
 int signals_open(void);
+/* The same for those that end a command (SIGINT, SIGTERM, SIGHUP), which are blocked from now on.
+ */
+int signals_of_end(void);
 
 #endif

@@ -5,6 +5,7 @@
  * machine) hits all cells alike.
  */
 #include "profile/profiler.h"
+#include "host/signals.h"
 
 #include <errno.h>
 #include <math.h>
@@ -305,6 +306,15 @@ static bool keep(struct profiler *p, bool ok, struct error *err)
 	return profile_save(p->dir, &p->report, err);
 }
 
+/* Has one come that ends the run? */
+static void take_signal(struct profiler *p)
+{
+	struct signalfd_siginfo info;
+
+	if (read(p->signals, &info, sizeof info) == (ssize_t)sizeof info)
+		p->signal = (int)info.ssi_signo;
+}
+
 static bool start_next(struct profiler *p, struct turn *t, struct error *err)
 {
 	struct error why = {0};
@@ -324,8 +334,10 @@ static bool start_next(struct profiler *p, struct turn *t, struct error *err)
 		return error_set(err, EXIT_BAD_SETTING, "start it with fewer variables",
 				 "the environment is too large");
 	t->boot = boot_start(t->cell, &t->env, &p->goal, p->dir, log, port, &why);
+	/* It was not the sample's fault that it could not begin. */
+	take_signal(p);
 	if (!t->boot)
-		return keep(p, add_failure(p, t, &why), err);
+		return p->signal || keep(p, add_failure(p, t, &why), err);
 	p->under_way++;
 	return true;
 }
@@ -334,7 +346,7 @@ static bool start_next(struct profiler *p, struct turn *t, struct error *err)
 static bool fill(struct profiler *p, struct error *err)
 {
 	for (long i = 0; i < p->o->jobs; i++)
-		while (!p->turns[i].boot && p->next < p->report.planned)
+		while (!p->turns[i].boot && p->next < p->report.planned && p->signal == 0)
 			if (!start_next(p, &p->turns[i], err))
 				return false;
 	return true;
@@ -357,7 +369,6 @@ static bool wait_once(struct profiler *p, struct error *err)
 	size_t n = 1;
 	uint64_t until = UINT64_MAX;
 	uint64_t now = clock_now();
-	struct signalfd_siginfo info;
 
 	for (long i = 0; i < p->o->jobs; i++)
 		if (p->turns[i].boot) {
@@ -375,8 +386,7 @@ static bool wait_once(struct profiler *p, struct error *err)
 		    boot_events(p->turns[i].boot, fds + first[i], BOOT_FDS, now) &&
 		    !finish(p, &p->turns[i], err))
 			return false;
-	if (fds[0].revents && read(p->signals, &info, sizeof info) == (ssize_t)sizeof info)
-		p->signal = (int)info.ssi_signo;
+	take_signal(p);
 	return true;
 }
 
@@ -403,14 +413,7 @@ static bool run_all(struct profiler *p, struct error *err)
 
 static bool catch_signals(struct profiler *p, struct error *err)
 {
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	p->signals = signals_of_end();
 	return p->signals >= 0 ||
 	       error_set(err, EXIT_INTERNAL, "", "signalfd: %s", strerror(errno));
 }
