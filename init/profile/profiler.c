@@ -411,13 +411,6 @@ static bool run_all(struct profiler *p, struct error *err)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static bool catch_signals(struct profiler *p, struct error *err)
-{
-	p->signals = signals_of_end();
-	return p->signals >= 0 ||
-	       error_set(err, EXIT_INTERNAL, "", "signalfd: %s", strerror(errno));
-}
-
 /* 0 when every cell has been measured. */
 static int outcome(const struct profiler *p)
 {
@@ -475,10 +468,12 @@ int profiler_run(const struct profiler_options *o, char *const envp[])
 	}
 	p->o = o;
 	p->envp = envp;
-	p->signals = -1;
+	p->signals = signals_of_end();
 	p->terminal = isatty(STDERR_FILENO);
 	(void)snprintf(p->dir, sizeof p->dir, "%s", o->out ? o->out : "");
-	if (!catch_signals(p, &err) || !matrix_make(o, &p->report, p->choice, &err)) {
+	if ((p->signals < 0 &&
+	     !error_set(&err, EXIT_INTERNAL, "", "signalfd: %s", strerror(errno))) ||
+	    !matrix_make(o, &p->report, p->choice, &err)) {
 		status = (int)err.status;
 		error_report(&err);
 	} else if (!check_cells(p, errs)) {
