@@ -132,6 +132,19 @@ END
     assert_output --partial 'ready        yes'
 }
 
+@test "vm exec without a place on the console says so, with a status of its own" {
+    start_guest
+    for _ in {1..16}; do
+        vm expect --timeout $((300 * PATIENCE)) '^never$' >/dev/null 2>&1 3>&- &
+        PIDS+=("$!")
+    done
+    wait_until 60 console_is clients 16
+    run vm exec true
+    assert_failure 75
+    assert_line -n 0 --partial 'all places that commands of the container have on the console are taken'
+    assert_line -n 1 --partial 'fix: end vm exec, expect, script, send or pull of this container'
+}
+
 @test "the monitor: half a line of one who left is no part of the next one's command" {
     MONITOR=$(free_port)
     start_guest MONITOR_PORT="$MONITOR"

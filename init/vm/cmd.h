@@ -67,6 +67,8 @@ int client_stream_patient(char **envp, const char *request, int *status);
 /* The same for the guest's shell: REQUEST is `shell ...`, and HEAD gets what PID 1 says of the
  * line. PID 1 may take PATIENCE_MS to be there, the answer until END_NS (0: as long as it takes).
  * *STATUS as of client_await(), with the answer's text in WHY (SIZE bytes). */
+#define CLIENT_NO_PLACE_FIX                                                                        \
+	"end vm exec, expect, script, send or pull of this container that are no longer needed"
 struct shell_head {
 	char profile[32], clock[80], line[192];
 	enum { HEAD_PROMPT, HEAD_BUSY, HEAD_SILENT } state;

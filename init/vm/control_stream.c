@@ -87,10 +87,7 @@ int client_stream(char **envp, const char *request, int *status)
 		n--;
 	struct error err = {0};
 
-	(void)error_set(&err, EXIT_NOT_READY,
-			answered == EXIT_NO_PLACE ? "end vm exec, expect, script, send or pull of "
-						    "this container that are no longer needed"
-						  : "",
+	(void)error_set(&err, EXIT_NOT_READY, answered == EXIT_NO_PLACE ? CLIENT_NO_PLACE_FIX : "",
 			"%.*s", n > 0 ? (int)n : 0, text);
 	if (n > 0)
 		(void)cmd_fail(&err);
@@ -140,18 +137,25 @@ static bool read_head(int fd, uint64_t end_ns, struct shell_head *head)
 int client_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
 		 struct shell_head *head, int *status, char *why, size_t size)
 {
+	uint64_t patience = clock_now() + (uint64_t)patience_ms * 1000000u;
 	char path[RUN_PATH_MAX];
-	_cleanup_fd_ int fd = client_knock(envp, patience_ms, path);
+	_cleanup_fd_ int fd = -1;
 	int answered = -1;
 
 	*status = EXIT_NOT_READY;
 	why[0] = '\0';
-	if (fd < 0) {
-		(void)snprintf(why, size, "no guest runs here: %s: %s", path, strerror(errno));
-		return -1;
-	}
-	if (client_send(fd, request))
-		answered = read_status(fd, end_ns);
+	/* As in client_await(): between an image and a guest PID 1 has another socket. */
+	do {
+		fd_close(&fd);
+		fd = client_knock(envp, patience_ms, path);
+		if (fd < 0) {
+			(void)snprintf(why, size, "no guest runs here: %s: %s", path,
+				       strerror(errno));
+			return -1;
+		}
+		if (client_send(fd, request))
+			answered = read_status(fd, end_ns);
+	} while (answered < 0 && errno != ETIMEDOUT && clock_now() < patience);
 	if (answered == EXIT_CLEAN && read_head(fd, end_ns, head)) {
 		*status = EXIT_CLEAN;
 		return pump(envp, fd_take(&fd));
@@ -162,7 +166,7 @@ int client_shell(char **envp, const char *request, uint64_t end_ns, long patienc
 		*status = answered;
 		(void)read_line(fd, end_ns, why, size);
 	} else {
-		(void)snprintf(why, size, "PID 1 went away without an answer");
+		(void)snprintf(why, size, "PID 1 ended without an answer");
 	}
 	return -1;
 }

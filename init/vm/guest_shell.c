@@ -194,10 +194,7 @@ static int open_stream(const struct settings *s, const struct guest_wish *w, con
 	if (fd >= 0)
 		return fd;
 	if (status == EXIT_NO_PLACE)
-		(void)error_set(err, EXIT_NOT_READY,
-				"end vm exec, expect, script, send or pull of this container that "
-				"nobody needs any more",
-				"%s", why);
+		(void)error_set(err, EXIT_NO_PLACE, CLIENT_NO_PLACE_FIX, "%s", why);
 	else
 		(void)unreachable(s, "shell", status, why, envp, err);
 	return -1;
