@@ -1,30 +1,11 @@
 /* test_stop.c - the stop carried out rung by rung: what QEMU, its process and the helpers get, and
  * when.
  */
-#include "room.h"
-
-#include "pid1/savestate.h"
-#include "pid1/stop.h"
-
-static struct guest_stop stop;
-static struct savestate save;
-
-static void on_timer(enum timer_id id)
-{
-	if (id == TIMER_LADDER)
-		stop_timer(&stop);
-}
+#include "room_stop.h"
 
 static int set_up(void **state)
 {
-	const char *bad;
-
-	(void)room_set_up(state);
-	room.on_timer = on_timer;
-	room.plan.rungs = rungs_parse("acpi,ssh,serial", &bad);
-	room.plan.s.stop_timeout = 150; /* 45 s for each way of asking */
-	savestate_init(&save, &room.env);
-	stop_init(&stop, &room.env, &save);
+	stop_set_up(state, "acpi,ssh,serial", 150); /* 45 s for each way of asking */
 	return 0;
 }
 

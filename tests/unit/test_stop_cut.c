@@ -3,30 +3,11 @@
  */
 #include <sys/ptrace.h>
 
-#include "room.h"
-
-#include "pid1/savestate.h"
-#include "pid1/stop.h"
-
-static struct guest_stop stop;
-static struct savestate save;
-
-static void on_timer(enum timer_id id)
-{
-	if (id == TIMER_LADDER)
-		stop_timer(&stop);
-}
+#include "room_stop.h"
 
 static int set_up(void **state)
 {
-	const char *bad;
-
-	(void)room_set_up(state);
-	room.on_timer = on_timer;
-	room.plan.rungs = rungs_parse("acpi", &bad);
-	room.plan.s.stop_timeout = 60;
-	savestate_init(&save, &room.env);
-	stop_init(&stop, &room.env, &save);
+	stop_set_up(state, "acpi", 60);
 	guest_runs();
 	lifecycle_ready(&room.life, clock_now());
 	return 0;
@@ -143,6 +124,22 @@ static void a_stopped_qemu_is_woken(void **state)
 	assert_null(strstr(room_said(), "was stopped"));
 }
 
+/* SIGSTOP takes effect a moment after it was sent. */
+static void a_qemu_that_stops_behind_the_question_is_woken(void **state)
+{
+	(void)state;
+	qemu_process_runs();
+	stop_ask(&stop, LADDER_STOP);
+	assert_told("[rung ACPI power button]");
+	qemu_hears("system_powerdown", NULL);
+	(void)kill(room.child, SIGSTOP);
+	int status;
+
+	assert_int_equal(waitpid(room.child, &status, WUNTRACED), room.child);
+	pass(5 * S);
+	assert_said("QEMU was stopped by a signal or a debugger: it goes on (SIGCONT)");
+}
+
 static void a_qemu_in_a_debugger_is_not_waited_for(void **state)
 {
 	int status;
@@ -248,6 +245,7 @@ int main(int argc, char **argv)
 		TEST(a_qemu_that_cannot_be_signalled_ends_the_ladder),
 		TEST(a_qemu_that_has_ended_is_not_signalled),
 		TEST(a_stopped_qemu_is_woken),
+		TEST(a_qemu_that_stops_behind_the_question_is_woken),
 		TEST(a_qemu_in_a_debugger_is_not_waited_for),
 		TEST(helpers_that_prepare_a_start_are_ended),
 		TEST(another_qemu_has_not_been_asked),
