@@ -21,7 +21,7 @@ listed_commands() { "$VM" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'; }
         count=$((count + 1))
     done
     [ "$count" -ge 29 ]
-    refute_line --partial 'commit-state'
+    refute_line --partial 'state-files'
 }
 
 @test "vm --help --json has the same commands, with every option of their usage lines" {

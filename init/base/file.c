@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -82,6 +83,18 @@ bool random_hex(char out[RANDOM_HEX])
 
 	(void)snprintf(out, RANDOM_HEX, "%016" PRIx64, random ? number : 0);
 	return random;
+}
+
+/* Where the sysctl vm.memfd_noexec is 2 there are no others; kernels before 6.3 do not know it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+int file_memory(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
 }
 
 /* Old kernels and file systems without O_TMPFILE say EISDIR or EINVAL (open(2)). */

@@ -23,6 +23,10 @@ bool random_hex(char out[RANDOM_HEX]);
  * when its file system has none (or none for us). */
 int file_nameless(const char *dir, mode_t mode);
 
+/* A file without a name in memory, for reading and writing (memfd_create(2)); NAME is for people
+ * who look. -1 with errno. */
+int file_memory(const char *name);
+
 /* The data of FROM, from its first byte on, into the empty file TO, with the holes kept (lseek(2),
  * SEEK_DATA); either may be O_DIRECT. The offset of FROM is lost. False with errno set. */
 bool file_copy(int from, int to);

@@ -11,16 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/io.h"
+#include "host/ram_file.h"
 
 /* The same for STATE_PATH_MAX and a file's name. */
 #define FILE_PATH_MAX (STATE_PATH_MAX + 32)
 
-static const char *const names[] = {"overlay-0", "overlay-1", "overlay-2", STATE_MEMORY,
-				    STATE_MANIFEST};
+static const char *const names[] = {"overlay-0",  "overlay-1",	 "overlay-2",
+				    STATE_MEMORY, STATE_DEVICES, STATE_MANIFEST};
 
 const char *state_overlay(int n)
 {
@@ -221,12 +223,31 @@ static bool copy_overlays(int dir, int fds, int count)
 	return true;
 }
 
-bool state_commit(const char *part, const char *dir, int fds, int count, struct error *err)
+/* Nobody has a reason to write to it again, and a guest that maps it would notice. */
+static bool copy_ram(int dir, int ram, enum state_format format)
+{
+	_cleanup_fd_ int to = create(dir, STATE_MEMORY);
+
+	return to >= 0 && (format == STATE_FORMAT_PACKED ? ram_pack(ram, to) : ram_copy(ram, to)) &&
+	       fchmod(to, 0444) == 0;
+}
+
+bool state_copy(const char *part, int fds, int count, int ram, enum state_format format,
+		struct error *err)
+{
+	_cleanup_fd_ int dir = open_dir(part);
+
+	return (dir >= 0 && copy_overlays(dir, fds, count) &&
+		(ram < 0 || copy_ram(dir, ram, format))) ||
+	       refused(part, err);
+}
+
+bool state_commit(const char *part, const char *dir, struct error *err)
 {
 	_cleanup_fd_ int made = open_dir(part);
 	_cleanup_fd_ int parent = open_parent(dir);
 
-	if (made < 0 || parent < 0 || !copy_overlays(made, fds, count))
+	if (made < 0 || parent < 0)
 		return refused(part, err);
 	if (!sync_all(made) || !put_in_place(parent, path_base(part), path_base(dir)))
 		return refused(dir, err);
@@ -248,6 +269,27 @@ bool state_rename(const char *dir, const char *name)
 	_cleanup_fd_ int parent = open_parent(dir);
 
 	return parent >= 0 && renameat(parent, path_base(dir), parent, name) == 0;
+}
+
+static char left[4][STATE_PATH_MAX + 8];
+
+void state_discard(const char *dir)
+{
+	for (size_t i = 0; !state_remove(dir) && i < sizeof left / sizeof *left; i++)
+		if (!left[i][0]) {
+			(void)snprintf(left[i], sizeof left[i], "%s", dir);
+			return;
+		}
+}
+
+/* FUSE closes files behind our back, a moment later. */
+void state_sweep(void)
+{
+	static const struct timespec moment = {.tv_nsec = 50000000};
+
+	for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+		for (int tries = 0; left[i][0] && !state_remove(left[i]) && tries < 20; tries++)
+			(void)nanosleep(&moment, NULL);
 }
 
 unsigned long long state_bytes(const char *dir, const char *name)

@@ -1,7 +1,9 @@
 /* state_dir.h - where a machine's saved state lies: a directory that appears whole or not at all.
  *
  *   VM_STATE_DIR/DISK.warm/       or  VM_STATE_DIR/DISK.suspended/
- *     memory          memory and devices, as QEMU's migration writes them
+ *     memory          the guest's memory (host/ram_file.h), or memory and devices as QEMU's
+ *                     migration writes them
+ *     devices         the migration's stream, when the memory is not in it
  *     overlay-N       what the guest had written on a throwaway disk: qcow2 layers, 0 on top
  *     manifest.json   what it belongs to (qemu/manifest.h)
  *
@@ -20,6 +22,7 @@
 
 #define STATE_OVERLAYS 3
 #define STATE_MEMORY   "memory"
+#define STATE_DEVICES  "devices"
 #define STATE_MANIFEST "manifest.json"
 
 #define STATE_PATH_MAX 4300
@@ -36,16 +39,25 @@ bool state_begin(const char *dir, char part[STATE_PATH_MAX], struct error *err);
 /* The new file NAME in PART, for writing; -1 with ERR. */
 int state_create(const char *part, const char *name, struct error *err);
 
-/* Copy COUNT files from the descriptors FDS on, with their holes, to PART's overlays, put
- * everything on the disk and give PART its name DIR; what was there before is removed. This takes
- * its time. */
-bool state_commit(const char *part, const char *dir, int fds, int count, struct error *err);
+/* What the guest may go on after: copy COUNT files from the descriptors FDS on, with their holes,
+ * to PART's overlays, and the guest's memory, if RAM is not -1, to PART's file in FORMAT
+ * (STATE_FORMAT_MAPPED, STATE_FORMAT_PACKED). This takes its time. */
+bool state_copy(const char *part, int fds, int count, int ram, enum state_format format,
+		struct error *err);
+/* Put everything on the disk and give PART its name DIR; what was there before is removed. This
+ * takes its time, too. */
+bool state_commit(const char *part, const char *dir, struct error *err);
 
 /* The name of overlay N. */
 const char *state_overlay(int n);
 
 /* Remove the directory DIR with the files above, or the link or file of that name. */
 bool state_remove(const char *dir);
+
+/* Remove the directory DIR now, or when state_sweep() is called: on FUSE a file that is still open
+ * keeps another name in it. */
+void state_discard(const char *dir);
+void state_sweep(void);
 
 /* Give the state DIR the name NAME in its directory. False with errno. */
 bool state_rename(const char *dir, const char *name);

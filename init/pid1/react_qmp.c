@@ -36,7 +36,7 @@ void react_qmp_ready(struct supervisor *v, const struct notice *n)
 	send_vnc_password(v);
 	v->life.qmp_ns = clock_now();
 	event("qmp", J_TEXT("qemu", v->qmp.version));
-	if (!savestate_resume(&v->save))
+	if (!restore_begin(&v->restore))
 		boot_retry_keep_disk(&v->retry);
 }
 
@@ -227,6 +227,7 @@ void react_disk_error(struct supervisor *v, const struct notice *n)
 
 void react_migration(struct supervisor *v, const struct notice *n)
 {
+	restore_event(&v->restore, n->doc, n->json);
 	savestate_event(&v->save, n->doc, n->json);
 }
 

@@ -133,6 +133,7 @@ void reactions_init(struct supervisor *v, struct plan *plan)
 	readiness_init(&v->readiness, env, &v->probes);
 	reset_init(&v->reset, env, &v->debug_log, &v->panic);
 	savestate_init(&v->save, env);
+	restore_init(&v->restore, env);
 	screenshot_init(&v->screenshot, env);
 	share_disk_init(&v->share, env);
 	snapshot_init(&v->snapshot, env);

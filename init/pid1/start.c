@@ -27,6 +27,7 @@ bool start_qemu(struct supervisor *v, struct error *err)
 	(void)relay_attach(v->env.relays[RELAY_MONITOR], w.monitor.ours, w.monitor.ours);
 	start_failure_await_greeting(&v->env);
 	event("spawn", J_INT("pid", pid));
+	restore_fill(&v->restore);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "console/log_dir.h"
+#include "host/guest_ram.h"
 #include "host/listen.h"
 #include "host/signals.h"
 #include "pid1/reactions.h"
@@ -92,6 +93,10 @@ static void drain(struct supervisor *v)
 	panic_check_drop(&v->panic);
 	probes_reset(&v->probes);
 	snapshot_lost(&v->snapshot);
+	restore_lost(&v->restore);
+	/* It counts against the container's memory as long as we have it. */
+	if (v->env.plan->ram.where == RAM_SHARED && v->save.saving == SAVING_NOTHING)
+		(void)guest_ram_clear(v->env.plan->ram.fd);
 	network_end(&v->network);
 	helper_kill(&v->helpers, HELPER_STOP);
 	helper_kill(&v->helpers, HELPER_CLOCK);
@@ -107,7 +112,7 @@ static bool start_cold(struct supervisor *v, int *status)
 {
 	struct error err = {0};
 
-	if (savestate_cold(&v->save, v->process.tail.text, &err) && start_qemu_again(v, &err))
+	if (restore_cold(&v->restore, v->process.tail.text, &err) && start_qemu_again(v, &err))
 		return true;
 	if (err.status) {
 		error_report(&err);
@@ -317,7 +322,7 @@ static void tear_down(struct supervisor *v)
 		(void)unlink(run_path(&plan->s, names[i], path));
 	disk_close(&plan->disk);
 	disk_close(&plan->disk2);
-	savestate_sweep();
+	state_sweep();
 }
 
 int supervise(struct plan *plan)

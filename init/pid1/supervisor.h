@@ -32,6 +32,7 @@
 #include "pid1/qmp_link.h"
 #include "pid1/readiness.h"
 #include "pid1/reset.h"
+#include "pid1/restore.h"
 #include "pid1/savestate.h"
 #include "pid1/screenshot.h"
 #include "pid1/share_disk.h"
@@ -68,6 +69,7 @@ struct supervisor {
 	struct readiness readiness;
 	struct reset reset;
 	struct savestate save;
+	struct restore restore;
 	struct screenshot screenshot;
 	struct share_disk share;
 	struct snapshot_work snapshot;

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "host/programs.h"
 
@@ -114,22 +114,10 @@ static bool write_sparse(int fd, const char *bytes, size_t n, off_t at)
 	return true;
 }
 
-/* Where the sysctl vm.memfd_noexec is 2 there are no others; kernels before 6.3 do not know it. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-
-static int new_memfd(void)
-{
-	int fd = memfd_create("plan", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-
-	return fd < 0 && errno == EINVAL ? memfd_create("plan", MFD_CLOEXEC) : fd;
-}
-
 int handover_pack(const struct plan *plan)
 {
 	static struct packing p;
-	_cleanup_fd_ int fd = new_memfd();
+	_cleanup_fd_ int fd = file_memory("plan");
 
 	p = (struct packing){.plan = plan, .copy = malloc(sizeof *plan), .room = 4096};
 	p.rest = malloc(p.room);

@@ -318,7 +318,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 	memset(&plan->disk, 0, sizeof plan->disk);
 	memset(&plan->disk2, 0, sizeof plan->disk2);
 	memset(&plan->cold.disk, 0, sizeof plan->cold.disk);
-	plan->resume = (struct resume){.memory = -1};
+	plan->resume = (struct resume){.stream = -1};
+	plan->ram = plan->cold.ram = (struct plan_ram){.fd = -1, .from = -1};
 	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = plan->net_fd = plan->trace_fd = -1;
 	kernel_init(&plan->kernel);
@@ -371,6 +372,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	/* Nobody's "host" but this one's could resume a state. */
 	if (plan->accel.accel == ACCEL_KVM && !s->cpu && (s->warm || s->stop == STOP_SUSPEND))
 		s->cpu = "Nehalem";
+	plan_ram(plan);
 	if (settings_ok && !plan_args(plan, &err))
 		(void)errors_append(&plan->errors, &err);
 	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */

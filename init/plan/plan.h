@@ -23,11 +23,20 @@
 struct resume {
 	enum { RESUME_NONE, RESUME_WARM, RESUME_SUSPENDED } kind;
 	char dir[STATE_PATH_MAX];
-	int memory; /* its file */
-	bool mapped_ram, ready, login;
+	int stream; /* its file that QEMU loads: the devices, and the memory unless it is mapped */
+	enum state_format format; /* how the memory was saved */
+	bool ready, login;
 	enum prompt_state console;
 	int64_t saved; /* when, seconds of CLOCK_REALTIME */
 	char qemu[64]; /* the version of QEMU that saved it */
+};
+
+/* Where the guest's memory is (qemu/args.h). */
+struct plan_ram {
+	enum guest_ram where;
+	int fd;	     /* QEMU_FD_RAM; -1: none, as the following */
+	int from;    /* RAM_SHARED: the saved state's file that is copied into it before it runs */
+	bool packed; /* FROM is in the form of host/ram_file.h */
 };
 
 #define PLAN_PORTS   1280
@@ -50,6 +59,7 @@ struct plan {
 	struct facts facts;
 	struct args args;
 	struct resume resume;
+	struct plan_ram ram;
 	struct errors errors;
 	struct errors warnings;
 	unsigned rungs;	     /* of the stop, as bits (pid1/stop_ladder.h) */
@@ -69,6 +79,7 @@ struct plan {
 	struct args args_tcg;
 	struct {
 		struct disk disk;
+		struct plan_ram ram;
 		struct args args, args_tcg;
 	} cold;
 	/* For people, and for an error. */
@@ -98,6 +109,14 @@ void plan_direct(struct plan *plan);
 /* Find out whether a saved state is to be resumed, and put it into the plan. A state that does not
  * fit this machine is a warning, and the start a cold one. */
 void plan_resume(struct plan *plan);
+/* Decide where the guest's memory is, and make it. Without room for another descriptor it is QEMU's
+ * own. */
+void plan_ram(struct plan *plan);
+/* The same for the state in DIR, whose memory is not in its stream, into OUT: its file is mapped,
+ * or else copied. A SUSPENDED guest's is copied. Errors: EXIT_NO_IMAGE, EXIT_BAD_IMAGE,
+ * EXIT_BAD_SETTING, EXIT_INTERNAL. */
+bool plan_ram_resume(struct plan *plan, const char *dir, bool packed, bool suspended,
+		     struct plan_ram *out, struct error *err);
 /* Give a state up: the plan becomes that of a cold start (qemu/machine.c). */
 void plan_cold(struct plan *plan);
 /* Go on with TCG. False: there is no vector for it. */

@@ -15,6 +15,7 @@ static void collect_facts(struct plan *plan)
 	struct facts *f = &plan->facts;
 
 	f->accel = plan->accel.accel;
+	f->ram = plan->ram.where;
 	f->has_cdrom = plan->cdrom_fd >= 0;
 	f->incoming = plan->resume.kind != RESUME_NONE;
 	/* A boot of the profiler's is no place to make it. */

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -126,7 +125,7 @@ void plan_trace(struct plan *plan)
 				 path, why);
 	if (why || got < 0 || n == (size_t)got || got == sizeof text - 1)
 		return;
-	plan->trace_fd = memfd_create("trace-events", MFD_CLOEXEC);
+	plan->trace_fd = file_memory("trace-events");
 	if (plan->trace_fd < 0 || !write_all(plan->trace_fd, text, n))
 		(void)errors_add(&plan->errors, EXIT_INTERNAL, "", "VM_TRACE=%s: no copy: %s", path,
 				 strerror(errno));

@@ -82,11 +82,24 @@ static bool add_layers(struct plan *plan, const char *dir, int count, bool suspe
 
 /* ---- which state ---------------------------------------------------------------------------- */
 
-static bool open_memory(const char *dir, int *fd, struct error *err)
+/* How the memory was saved, by its name in the manifest. STATE_FORMAT_AUTO: a name of no format. */
+static enum state_format format_named(const char *name)
+{
+	for (int f = STATE_FORMAT_STREAM; f <= STATE_FORMAT_PACKED; f++) {
+		char known[16];
+
+		(void)setting_choice(SETTING_VM_STATE_FORMAT, f, known, sizeof known);
+		if (strcmp(name, known) == 0)
+			return (enum state_format)f;
+	}
+	return STATE_FORMAT_AUTO;
+}
+
+static bool open_stream(const char *dir, const char *name, int *fd, struct error *err)
 {
 	char path[STATE_PATH_MAX + 16];
 
-	(void)snprintf(path, sizeof path, "%s/" STATE_MEMORY, dir);
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
 	*fd = open_regular(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, false, NULL);
 	return *fd >= 0 || error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, file_strerror(errno));
 }
@@ -153,19 +166,39 @@ static bool take(struct plan *plan, const char *dir, bool suspended, struct erro
 	char why[512];
 	struct manifest saved;
 	struct manifest now;
-	_cleanup_fd_ int memory = -1;
+	struct plan_ram ram = {.fd = -1, .from = -1};
+	_cleanup_fd_ int stream = -1;
 
 	(void)snprintf(path, sizeof path, "%s/" STATE_MANIFEST, dir);
 	if (!read_manifest(path, text, &saved, err) || !plan_machine(plan, &now, err))
 		return false;
 	if (!manifest_same(&saved, &now, why, sizeof why))
 		return error_set(err, EXIT_BAD_IMAGE, "", "%s", why);
-	if (!keep_cold(plan, err) || !open_memory(dir, &memory, err) ||
-	    !add_layers(plan, dir, (int)saved.overlays, suspended, err))
+	enum state_format format = format_named(saved.memory);
+	bool packed = format == STATE_FORMAT_PACKED;
+	bool apart = packed || format == STATE_FORMAT_MAPPED;
+
+	if (format == STATE_FORMAT_AUTO)
+		return error_set(err, EXIT_BAD_IMAGE, "",
+				 "its memory is in a form that this "
+				 "version does not know");
+	if (!keep_cold(plan, err) ||
+	    !open_stream(dir, apart ? STATE_DEVICES : STATE_MEMORY, &stream, err) ||
+	    (apart && !plan_ram_resume(plan, dir, packed, suspended, &ram, err)))
 		return false;
+	if (!add_layers(plan, dir, (int)saved.overlays, suspended, err)) {
+		fd_close(&ram.fd);
+		fd_close(&ram.from);
+		return false;
+	}
+	plan->cold.ram = plan->ram;
+	if (apart)
+		plan->ram = ram;
+	else /* QEMU reads the stream into memory of the same kind */
+		plan->cold.ram.fd = fcntl(plan->ram.fd, F_DUPFD_CLOEXEC, 3);
 	plan->resume = (struct resume){.kind = suspended ? RESUME_SUSPENDED : RESUME_WARM,
-				       .memory = fd_take(&memory),
-				       .mapped_ram = strcmp(saved.memory, "mapped-ram") == 0,
+				       .stream = fd_take(&stream),
+				       .format = format,
 				       .ready = saved.ready,
 				       .login = saved.login,
 				       .console = prompt_state_named(saved.console),

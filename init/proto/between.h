@@ -6,8 +6,9 @@
 /* `vm console --own --log` reads PID 1's log lines here: only it knows where the guest's end. */
 #define CONSOLE_LOG_FD 3
 
-/* `vm commit-state PART DIR N` finds the N overlays from this descriptor on. */
-#define STATE_COMMIT_FD 3
+/* `vm state-files` finds its files from this descriptor on: `copy` the overlays and then the guest's
+ * memory, `fill` and `unpack` the saved memory and then the guest's. */
+#define STATE_FILES_FD 3
 
 /* What is said first to a port of the guest's. A client of ssh has to give its name as well; passt
  * of 2023 does not finish the connection to the guest until something is sent. */

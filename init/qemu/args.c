@@ -40,6 +40,64 @@ static bool cpu_is_host(const char *cpu)
 	return strncmp(cpu, "host", 4) == 0 && (cpu[4] == '\0' || cpu[4] == ',');
 }
 
+/* Options of QEMU that say where its memory is, or how much there is. */
+static bool says_memory(const char *words)
+{
+	static const char *const options[] = {"-m",	   "-machine", "-M",	       "-numa",
+					      "-mem-path", "-object",  "-mem-prealloc"};
+
+	for (; *words; words += *words ? 1 : 0) {
+		size_t len = strcspn(words, " \t\n'\"");
+
+		for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+			const char *word = strncmp(words, "--", 2) == 0 ? words + 1 : words;
+			size_t n = len - (size_t)(word - words);
+
+			if (strlen(options[i]) == n && strncmp(word, options[i], n) == 0)
+				return true;
+		}
+		words += len;
+	}
+	return false;
+}
+
+const char *args_ram_name(const struct settings *s)
+{
+	size_t type = strcspn(s->machine, ",");
+	static const struct {
+		const char *machine;
+		bool versions; /* and pc-q35-9.2 */
+		const char *name;
+	} rows[] = {{"pc", true, "pc.ram"},
+		    {"q35", false, "pc.ram"},
+		    {"isapc", false, "pc.ram"},
+		    {"microvm", false, "microvm.ram"}};
+
+	if (strstr(s->machine + type, "memory-backend") ||
+	    (s->extra_args && says_memory(s->extra_args)))
+		return "";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t len = strlen(rows[i].machine);
+
+		if (strncmp(s->machine, rows[i].machine, len) == 0 &&
+		    (len == type || (rows[i].versions && s->machine[len] == '-')))
+			return rows[i].name;
+	}
+	return "";
+}
+
+/* The object that -machine's memory-backend names. Its file is opened by the name, not as
+ * /dev/fdset/N (QEMU: softmmu/physmem.c, file_ram_open()). */
+static void add_ram(const struct builder *b)
+{
+	if (b->f->ram != RAM_PRIVATE)
+		args_option(b->out, "-object",
+			    "memory-backend-file,id=%s,x-use-canonical-path-for-ramblock-id=off,"
+			    "size=%ldM,mem-path=/proc/self/fd/%d,%s",
+			    args_ram_name(b->s), b->s->ram_mb, QEMU_FD_RAM,
+			    b->f->ram == RAM_SHARED ? "share=on" : "share=off,readonly=on,rom=off");
+}
+
 /* -machine: options in QEMU_MACHINE come after ours, and of two QEMU takes the last. */
 static bool add_machine(const struct builder *b, struct error *err)
 {
@@ -54,6 +112,9 @@ static bool add_machine(const struct builder *b, struct error *err)
 				 "QEMU_CPU=%s needs KVM, and this guest runs under TCG", s->cpu);
 	args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
 		    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
+	if (b->f->ram != RAM_PRIVATE)
+		args_more(b->out, ",memory-backend=%s", args_ram_name(s));
+	add_ram(b);
 	/* TCG's own choice is a thread for each processor wherever that is safe; asking for it
 	 * would only make it fail with -icount. */
 	if (kvm) { /* a descriptor of PID 1's: QEMU's user needs no access to the node (QEMU >= 8.2)

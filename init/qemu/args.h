@@ -29,6 +29,7 @@ enum qemu_fd {
 	QEMU_FD_KERNEL = 20,   /* a kernel made ready for QEMU, and behind it such modules */
 	QEMU_FD_GDB = 29,      /* listening unix socket VM_RUN_DIR/gdb.sock */
 	QEMU_FD_DISK2 = 30,    /* as QEMU_FD_DISK, of the second disk */
+	QEMU_FD_RAM = 39,      /* the guest's memory (enum guest_ram) */
 	QEMU_FD_LANDLOCK = 40, /* a ruleset, closed before QEMU runs */
 };
 
@@ -41,8 +42,17 @@ struct disk_fact {
 	bool writable;
 };
 
+/* Where the guest's memory is. */
+enum guest_ram {
+	RAM_PRIVATE, /* QEMU's own, anonymous */
+	RAM_SHARED,  /* a memfd that PID 1 has too, and saves by itself */
+	RAM_MAPPED,  /* a saved state's file: what the guest writes is QEMU's own copy of the page
+		      */
+};
+
 struct facts {
-	enum accel accel; /* KVM or TCG, decided */
+	enum accel accel;   /* KVM or TCG, decided */
+	enum guest_ram ram; /* RAM_PRIVATE, or behind QEMU_FD_RAM */
 	bool has_cdrom;
 	bool incoming;		   /* the machine's state comes over QMP before it runs */
 	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
@@ -75,6 +85,11 @@ struct args {
  * under TCG, a vector that is too long. */
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,
 		struct error *err);
+
+/* The name that QEMU gives to the memory of S's machine, "" when it is not known or when
+ * QEMU_MACHINE or QEMU_EXTRA_ARGS say something about it themselves: RAM_PRIVATE then. A state fits
+ * memory of this name only, wherever that is (QEMU: MachineClass.default_ram_id). */
+const char *args_ram_name(const struct settings *s);
 
 /* A is a copy of FROM: let its vector point to its own text. */
 void args_rebase(struct args *a, const struct args *from);

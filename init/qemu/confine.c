@@ -100,6 +100,8 @@ static bool allow_named(const struct plan *plan, int ruleset, int abi)
 		ok = landlock_allow(ruleset, abi, "/dev/kvm", LANDLOCK_DEVICE);
 	for (size_t at = 0; ok && at < plan->files_used; at += strlen(plan->files + at) + 1)
 		ok = landlock_allow(ruleset, abi, plan->files + at, LANDLOCK_READ);
+	if (ok && plan->ram.where == RAM_MAPPED)
+		ok = landlock_allow_fd(ruleset, abi, plan->ram.fd, LANDLOCK_READ);
 	for (int i = 0; ok && i <= KERNEL_MODULES_MAX; i++)
 		ok = plan->kernel.fds[i] < 0 ||
 		     landlock_allow_fd(ruleset, abi, plan->kernel.fds[i], LANDLOCK_READ);

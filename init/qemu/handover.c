@@ -19,8 +19,10 @@ static void give_disk(struct disk *disk, void (*give)(int *fd, void *arg), void 
 
 void handover_fds(struct plan *plan, void (*give)(int *fd, void *arg), void *arg)
 {
-	int *const single[] = {&plan->cdrom_fd, &plan->share_fd, &plan->share_out,    &plan->net_fd,
-			       &plan->trace_fd, &plan->kvm_fd,	 &plan->resume.memory};
+	int *const single[] = {&plan->cdrom_fd,	     &plan->share_fd, &plan->share_out,
+			       &plan->net_fd,	     &plan->trace_fd, &plan->kvm_fd,
+			       &plan->resume.stream, &plan->ram.fd,   &plan->ram.from,
+			       &plan->cold.ram.fd};
 
 	give_disk(&plan->disk, give, arg);
 	give_disk(&plan->disk2, give, arg);

@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "host/child.h"
+#include "host/guest_ram.h"
 #include "qemu/confine.h"
 
 /* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
@@ -98,6 +99,11 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, struct error *err)
 			  .no_core = true,
 			  .oom_score_adj = QEMU_OOM_SCORE};
 
+	/* A QEMU before this one may have written there. */
+	if (plan->ram.where == RAM_SHARED && !guest_ram_clear(plan->ram.fd)) {
+		(void)error_set(err, EXIT_INTERNAL, "", "the guest's memory: %s", strerror(errno));
+		return -1;
+	}
 	/* It opens this one by its name, as its own user. */
 	if (w->log.theirs >= 0 && !identity_own(&plan->identity, w->log.theirs))
 		(void)fchmod(w->log.theirs, 0666);
@@ -116,6 +122,7 @@ pid_t qemu_start(struct plan *plan, const struct wires *w, struct error *err)
 	add_fd(&c, plan->share_fd, QEMU_FD_SHARE);
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	add_fd(&c, plan->trace_fd, QEMU_FD_TRACE);
+	add_fd(&c, plan->ram.fd, QEMU_FD_RAM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
 	for (int i = 0; i < plan->disk2.count; i++)

@@ -72,7 +72,11 @@ static void take_args(struct args *a, const struct args *from)
 void plan_cold(struct plan *plan)
 {
 	plan->resume.kind = RESUME_NONE;
-	fd_close(&plan->resume.memory);
+	fd_close(&plan->resume.stream);
+	fd_close(&plan->ram.fd);
+	fd_close(&plan->ram.from);
+	plan->ram = plan->cold.ram;
+	plan->cold.ram.fd = -1;
 	disk_close(&plan->disk);
 	plan->disk = plan->cold.disk;
 	take_args(&plan->args, &plan->cold.args);

@@ -22,19 +22,26 @@ static const struct {
 	{"-trace", true},    {"-D", true},	 {"-gdb", true},
 };
 
-static size_t unseen_words(const char *word)
+/* WORD and NEXT ("" for none). How many of them the guest does not see: 0, 1 or 2. */
+static size_t unseen_words(const char *word, const char *next)
 {
+	if (strcmp(word, "-object") == 0 && strncmp(next, "memory-backend-file,", 20) == 0)
+		return 2;
 	for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++)
 		if (strcmp(word, unseen[i].option) == 0)
 			return unseen[i].value ? 2 : 1;
 	return 0;
 }
 
-/* Parts of -netdev's value that the guest does not see. */
+/* Parts of the values of -netdev and -machine that the guest does not see. */
 static bool is_the_hosts(const char *part)
 {
-	return strncmp(part, "hostfwd=", 8) == 0 || strncmp(part, "local.", 6) == 0 ||
-	       strncmp(part, "remote.", 7) == 0;
+	static const char *const parts[] = {"hostfwd=", "local.", "remote.", "memory-backend="};
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strncmp(part, parts[i], strlen(parts[i])) == 0)
+			return true;
+	return false;
 }
 
 /* The value without those, to OUT. Returns its length with the NUL. */
@@ -60,13 +67,15 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 
 	m->word_count = 0;
 	for (size_t i = 0; i < args->count;) {
-		size_t skip = unseen_words(args->argv[i]);
+		size_t skip =
+			unseen_words(args->argv[i], i + 1 < args->count ? args->argv[i + 1] : "");
 		const char *slash = i == 0 ? strrchr(args->argv[0], '/') : NULL;
 
 		if (skip == 0) {
 			const char *word = slash ? slash + 1 : args->argv[i];
 
-			if (i > 0 && strcmp(args->argv[i - 1], "-netdev") == 0) {
+			if (i > 0 && (strcmp(args->argv[i - 1], "-netdev") == 0 ||
+				      strcmp(args->argv[i - 1], "-machine") == 0)) {
 				size_t n =
 					what_the_guest_sees(word, text + used, MANIFEST_MAX - used);
 

@@ -16,7 +16,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
-int cmd_commit_state(const struct command *self, int argc, char **argv, char **envp);
+int cmd_state_files(const struct command *self, int argc, char **argv, char **envp);
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_cpus(const struct command *self, int argc, char **argv, char **envp);
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp);

@@ -353,7 +353,7 @@ const struct command commands[] = {
 	 .synopsis = "",
 	 .about = "Print the version",
 	 .run = cmd_version},
-	{.name = "commit-state", .synopsis = "PART DIR N", .about = "", .run = cmd_commit_state},
+	{.name = "state-files", .synopsis = "PART ARGUMENT...", .about = "", .run = cmd_state_files},
 	{.name = "unpack", .synopsis = "SUMS MEMBER NAME z|- MAX", .about = "", .run = cmd_unpack},
 	{.name = NULL},
 };

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@
 bool peer_start(struct peer *p, struct child *c, bool reads, int words_fd, struct error *err)
 {
 	int fds[2];
-	_cleanup_fd_ int words = memfd_create("words", MFD_CLOEXEC);
+	_cleanup_fd_ int words = file_memory("words");
 
 	if (words < 0 || pipe2(fds, O_CLOEXEC) != 0)
 		return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s", strerror(errno));

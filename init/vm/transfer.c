@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,7 +113,7 @@ static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 	if (!guest_line_open(&t->s, &how, envp, &t->line, err))
 		return false;
 	for (int i = 0; i < PROBE_TRIES && !told; i++) {
-		_cleanup_fd_ int words = memfd_create("words", MFD_CLOEXEC);
+		_cleanup_fd_ int words = file_memory("words");
 
 		if (words < 0)
 			return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s",

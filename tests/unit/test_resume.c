@@ -7,10 +7,12 @@
 
 #include "host/state_dir.h"
 #include "pid1/port_probe.h"
+#include "pid1/restore.h"
 #include "pid1/savestate.h"
 #include "pid1/warm_start.h"
 
 static struct savestate save;
+static struct restore restore;
 static struct warm_start warm;
 static struct port_probes probes;
 static char dir[64];
@@ -18,7 +20,7 @@ static char dir[64];
 static void on_event(const char *name, const struct json *doc, const struct json_value *data)
 {
 	if (strcmp(name, "MIGRATION") == 0)
-		savestate_event(&save, doc, data);
+		restore_event(&restore, doc, data);
 }
 
 static void on_timer(enum timer_id id)
@@ -35,6 +37,8 @@ static int set_up(void **state)
 	(void)snprintf(dir, sizeof dir, "/tmp/test-resume.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	savestate_init(&save, &room.env);
+	restore_init(&restore, &room.env);
+	room.plan.ram.fd = room.plan.ram.from = room.plan.cold.ram.fd = -1;
 	room.plan.s.hostfwds = "none";
 	probes_init(&probes, &room.env);
 	warm_start_init(&warm, &room.env, &save, &probes);
@@ -45,7 +49,7 @@ static int tear_down(void **state)
 {
 	savestate_abort(&save);
 	probes_reset(&probes);
-	fd_close(&room.plan.resume.memory);
+	fd_close(&room.plan.resume.stream);
 	(void)rmdir(dir);
 	return room_tear_down(state);
 }
@@ -61,19 +65,20 @@ static void has_state(int kind)
 {
 	struct resume *r = &room.plan.resume;
 
-	*r = (struct resume){.kind = kind, .mapped_ram = true, .console = PROMPT_STANDS};
+	*r = (struct resume){
+		.kind = kind, .format = STATE_FORMAT_MAPPED_RAM, .console = PROMPT_STANDS};
 	(void)snprintf(r->qemu, sizeof r->qemu, "10.0.0");
 	(void)snprintf(r->dir, sizeof r->dir, "%s/a.state", dir);
 	(void)mkdir(r->dir, 0755);
-	r->memory = memfd_create("memory", MFD_CLOEXEC);
-	assert_int_equal(write(r->memory, "memory", 6), 6);
+	r->stream = memfd_create("memory", MFD_CLOEXEC);
+	assert_int_equal(write(r->stream, "memory", 6), 6);
 }
 
 static void is_read(void)
 {
 	char text[8] = "";
 
-	assert_true(savestate_resume(&save));
+	assert_true(restore_begin(&restore));
 	assert_told("[+resuming]");
 	qemu_does("migrate-set-capabilities", CAPABILITIES("true"));
 	qemu_hears("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
@@ -88,10 +93,10 @@ static void without_a_state_there_is_nothing_to_do(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_false(savestate_resume(&save));
+	assert_false(restore_begin(&restore));
 	assert_told("");
 	qemu_is_idle();
-	assert_false(savestate_cold(&save, "words", &err));
+	assert_false(restore_cold(&restore, "words", &err));
 }
 
 static void a_warm_state_stays(void **state)
@@ -106,7 +111,7 @@ static void a_warm_state_stays(void **state)
 	assert_told("[-resuming][state-resumed on]");
 	qemu_does("remove-fd", "{\"fdset-id\":99}");
 	qemu_does("migrate-set-capabilities", CAPABILITIES("false"));
-	assert_int_equal(room.plan.resume.memory, -1);
+	assert_int_equal(room.plan.resume.stream, -1);
 	assert_int_equal(rmdir(room.plan.resume.dir), 0);
 	/* The console is as it was. */
 	assert_true(prompt_stands(&room.prompt, clock_now()));
@@ -141,7 +146,7 @@ static void another_qemus_state_is_not_read(void **state)
 	(void)state;
 	has_state(RESUME_WARM);
 	qemu_starts(10, 1);
-	assert_true(savestate_resume(&save));
+	assert_true(restore_begin(&restore));
 	assert_said("a.state is not resumed: QEMU 10.0.0 saved it, and this is 10.1.0; this is a "
 		    "cold start\n");
 	qemu_does("quit", NULL);
@@ -152,7 +157,7 @@ static void what_qemu_refuses_is_not_resumed(void **state)
 {
 	(void)state;
 	has_state(RESUME_WARM);
-	assert_true(savestate_resume(&save));
+	assert_true(restore_begin(&restore));
 	qemu_does("migrate-set-capabilities", CAPABILITIES("true"));
 	qemu_does("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
 	qemu_hears("migrate-incoming", "{\"uri\":\"file:/dev/fdset/99\"}");
@@ -177,7 +182,7 @@ static void what_qemu_cannot_read_is_not_resumed(void **state)
 	assert_said("is not resumed: QEMU cannot read it (qemu.log says more)");
 	qemu_does("quit", NULL);
 	/* QEMU has ended: another one starts, cold. */
-	assert_true(savestate_cold(&save, "words", &err));
+	assert_true(restore_cold(&restore, "words", &err));
 	assert_silent();
 	assert_told("[-resuming]");
 	assert_int_equal(room.plan.resume.kind, RESUME_NONE);
@@ -193,14 +198,14 @@ static void a_qemu_that_dies_of_a_state_is_followed_by_a_cold_one(void **state)
 	is_read();
 	/* Not a stop's doing, not a guest's that runs. */
 	room.life.rung = RUNG_KILL;
-	assert_false(savestate_cold(&save, "words", &err));
+	assert_false(restore_cold(&restore, "words", &err));
 	room.life.rung = RUNG_NONE;
 	room.life.ran = true;
-	assert_false(savestate_cold(&save, "words", &err));
+	assert_false(restore_cold(&restore, "words", &err));
 	room.life.ran = false;
-	assert_true(savestate_cold(&save, "bad section\nmore", &err));
+	assert_true(restore_cold(&restore, "bad section\nmore", &err));
 	assert_said("a.state is not resumed: QEMU ended: bad section; this is a cold start\n");
-	assert_false(savestate_cold(&save, "", &err));
+	assert_false(restore_cold(&restore, "", &err));
 	assert_int_equal(rmdir(room.plan.resume.dir), 0);
 }
 
@@ -210,9 +215,122 @@ static void a_qemu_that_cannot_be_told_to_quit_is_killed(void **state)
 	has_state(RESUME_WARM);
 	qemu_process_runs();
 	qemu_hangs();
-	assert_true(savestate_resume(&save));
+	assert_true(restore_begin(&restore));
 	assert_said("is not resumed: QEMU does not answer");
 	assert_int_equal(qemu_process_ended_by(), SIGKILL);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+/* ---- a memory outside of the stream -------------------------------------------------------- */
+
+static void reads_devices(void)
+{
+	qemu_does("migrate-set-capabilities",
+		  "{\"capabilities\":[{\"capability\":\"events\",\"state\":true},"
+		  "{\"capability\":\"x-ignore-shared\",\"state\":true}]}");
+	qemu_does("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
+	qemu_does("migrate-incoming", "{\"uri\":\"file:/dev/fdset/99\"}");
+}
+
+static void a_mapped_memory_needs_no_helper(void **state)
+{
+	(void)state;
+	has_state(RESUME_WARM);
+	room.plan.resume.format = STATE_FORMAT_MAPPED;
+	room.plan.ram.where = RAM_MAPPED;
+	restore_fill(&restore);
+	assert_int_equal(helper_pid(room.env.helpers, HELPER_STATE), 0);
+	assert_true(restore_begin(&restore));
+	reads_devices();
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	assert_told("[+resuming][-resuming][state-resumed]");
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+/* One whose memory is copied from descriptor FROM by the helper, which does WHAT (helpers_do()). */
+static void is_filled(const char *what, bool packed)
+{
+	helpers_do(what);
+	has_state(RESUME_SUSPENDED);
+	room.plan.resume.format = packed ? STATE_FORMAT_PACKED : STATE_FORMAT_MAPPED;
+	room.plan.s.ram_mb = 128;
+	room.plan.ram = (struct plan_ram){.where = RAM_SHARED,
+					  .fd = memfd_create("to", MFD_CLOEXEC),
+					  .from = memfd_create("from", MFD_CLOEXEC),
+					  .packed = packed};
+	restore_fill(&restore);
+}
+
+static void a_copied_memory_is_there_before_the_devices(void **state)
+{
+	(void)state;
+	for (int before = 0; before < 2; before++) {
+		is_filled("0", before);
+		if (before) {
+			helper_ends(HELPER_STATE);
+			assert_said("state: vm state-files unpack 134217728\n");
+		}
+		assert_true(restore_begin(&restore));
+		if (!before) {
+			qemu_is_idle();
+			helper_ends(HELPER_STATE);
+			assert_said("state: vm state-files fill 134217728\n");
+		}
+		reads_devices();
+		assert_int_equal(room.plan.ram.from, -1);
+		qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+		assert_told("[+resuming][-resuming][state-resumed]");
+		qemu_does("remove-fd", "{\"fdset-id\":99}");
+		qemu_does("migrate-set-capabilities",
+			  "{\"capabilities\":[{\"capability\":\"events\",\"state\":false},"
+			  "{\"capability\":\"x-ignore-shared\",\"state\":false}]}");
+		fd_close(&room.plan.ram.fd);
+	}
+}
+
+static void a_memory_that_cannot_be_copied_is_not_resumed(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	qemu_process_runs();
+	is_filled("1", false);
+	assert_true(restore_begin(&restore));
+	helper_ends(HELPER_STATE);
+	assert_said("a.state is not resumed: vm state-files fill 134217728; this is a cold start");
+	qemu_does("quit", NULL);
+	assert_true(restore_cold(&restore, "", &err));
+	assert_int_equal(room.plan.ram.fd, -1);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+static void a_qemu_that_dies_meanwhile_takes_the_helper_along(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	is_filled("hang", false);
+	assert_true(restore_begin(&restore));
+	restore_lost(&restore);
+	helper_ends(HELPER_STATE);
+	qemu_is_idle();
+	assert_true(restore_cold(&restore, "", &err));
+	restore_lost(&restore);
+	assert_int_equal(rmdir(room.plan.resume.dir), 0);
+}
+
+/* A QEMU without `rom=off` ends before it greets. */
+static void a_qemu_that_cannot_map_is_followed_by_a_cold_one(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	has_state(RESUME_WARM);
+	assert_false(restore_cold(&restore, "words", &err));
+	room.plan.ram.where = RAM_MAPPED;
+	assert_true(restore_cold(&restore, "Property 'rom' not found", &err));
+	assert_said("is not resumed: QEMU ended: Property 'rom' not found; this is a cold start\n");
+	assert_int_equal(room.plan.ram.where, RAM_PRIVATE);
 	assert_int_equal(rmdir(room.plan.resume.dir), 0);
 }
 
@@ -362,6 +480,11 @@ int main(int argc, char **argv)
 		TEST(what_qemu_cannot_read_is_not_resumed),
 		TEST(a_qemu_that_dies_of_a_state_is_followed_by_a_cold_one),
 		TEST(a_qemu_that_cannot_be_told_to_quit_is_killed),
+		TEST(a_mapped_memory_needs_no_helper),
+		TEST(a_copied_memory_is_there_before_the_devices),
+		TEST(a_memory_that_cannot_be_copied_is_not_resumed),
+		TEST(a_qemu_that_dies_meanwhile_takes_the_helper_along),
+		TEST(a_qemu_that_cannot_map_is_followed_by_a_cold_one),
 		TEST(nobody_asked_for_one),
 		TEST(the_first_start_saves_one_when_it_is_ready),
 		TEST(the_guests_sshd_is_in_it),

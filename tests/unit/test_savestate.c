@@ -95,18 +95,26 @@ static void a_warm_state_is_saved_and_the_guest_goes_on(void **state)
 	assert_int_equal(access(path, R_OK), 0);
 	(void)snprintf(path, sizeof path, "%s/" STATE_MEMORY, save.part);
 	assert_int_equal(access(path, R_OK), 0);
-	(void)snprintf(text, sizeof text, "state: vm commit-state %s %s/no-disk.warm 0\n",
-		       save.part, dir);
+	(void)snprintf(text, sizeof text, "state: vm state-files copy %s 0\n", save.part);
 	pass(2 * S);
 	helper_ends(HELPER_STATE);
 	assert_said(text);
-	(void)snprintf(text, sizeof text,
-		       "[-saving-warm][warm-ends: warm state saved in 2.00 s: 0.0 MiB of memory, "
-		       "0.0 MiB of disk, in %s/no-disk.warm\n]",
-		       dir);
-	assert_told(text);
+	/* The guest does not wait for the disk. */
 	is_released();
 	qemu_does("cont", NULL);
+	assert_told("");
+	(void)snprintf(text, sizeof text, "state: vm state-files commit %s %s/no-disk.warm\n",
+		       save.part, dir);
+	pass(1 * S);
+	helper_ends(HELPER_STATE);
+	assert_said(text);
+	(void)snprintf(text, sizeof text,
+		       "[-saving-warm][warm-ends: warm state saved in 3.00 s (the guest stood "
+		       "still for 2.00 s): 0.0 MiB of memory, 0.0 MiB of disk, in "
+		       "%s/no-disk.warm\n]",
+		       dir);
+	assert_told(text);
+	qemu_is_idle();
 }
 
 static void a_guest_that_stood_still_stays_so(void **state)
@@ -134,6 +142,9 @@ static void a_suspended_state_ends_the_stop(void **state)
 	assert_told("[+suspending]");
 	qemu_returns("{}");
 	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	helper_ends(HELPER_STATE);
+	assert_told("");
+	qemu_is_idle(); /* it does not go on */
 	helper_ends(HELPER_STATE);
 	assert_told("[-suspending][verdict suspended][rung-ends now]");
 	qemu_is_idle(); /* it is to quit */
@@ -189,10 +200,27 @@ static void files_that_cannot_be_written_are_no_state(void **state)
 	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
 	helper_ends(HELPER_STATE);
 	/* Its last line says why. */
-	assert_non_null(strstr(room_told(), "cannot be saved: vm commit-state "));
+	assert_non_null(strstr(room_told(), "cannot be saved: vm state-files "));
 	assert_int_equal(entries(), 0);
 	is_released();
 	qemu_does("cont", NULL);
+}
+
+static void what_cannot_be_put_in_place_is_no_state(void **state)
+{
+	(void)state;
+	begins(SAVING_WARM);
+	(void)room_told();
+	qemu_returns("{}");
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	helpers_do("1");
+	helper_ends(HELPER_STATE);
+	is_released();
+	qemu_does("cont", NULL);
+	helper_ends(HELPER_STATE);
+	assert_non_null(strstr(room_told(), "cannot be saved: vm state-files commit "));
+	assert_int_equal(entries(), 0);
+	qemu_is_idle(); /* the guest runs already */
 }
 
 /* ---- given up ----------------------------------------------------------------------------- */
@@ -250,29 +278,80 @@ static void a_late_refusal_does_not_end_the_next_saving(void **state)
 
 /* ---- formats ------------------------------------------------------------------------------ */
 
+static void capabilities(char *out, size_t size, const char *value, const char *second)
+{
+	int n = snprintf(out, size, "{\"capabilities\":[{\"capability\":\"events\",\"state\":%s}",
+			 value);
+
+	if (second)
+		n += snprintf(out + n, size - (size_t)n, ",{\"capability\":\"%s\",\"state\":%s}",
+			      second, value);
+	(void)snprintf(out + n, size - (size_t)n, "]}");
+}
+
+/* The stream has devices only, and the helper gets the memory. */
+static void shared_memory_is_saved_by_the_helper(void **state)
+{
+	char path[STATE_PATH_MAX + 32];
+	char text[2 * STATE_PATH_MAX];
+	struct error err = {0};
+
+	(void)state;
+	room.plan.ram = (struct plan_ram){.where = RAM_SHARED, .from = -1};
+	room.plan.ram.fd = memfd_create("ram", MFD_CLOEXEC);
+	assert_true(savestate_begin(&save, SAVING_WARM, &err));
+	qemu_does("stop", NULL);
+	qemu_hears("migrate-set-capabilities",
+		   ON(",{\"capability\":\"x-ignore-shared\",\"state\":true}"));
+	qemu_returns("{}");
+	qemu_does("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
+	qemu_does("add-fd", FDSET);
+	qemu_does("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
+	(void)snprintf(path, sizeof path, "%s/" STATE_DEVICES, save.part);
+	assert_int_equal(access(path, R_OK), 0);
+	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	(void)snprintf(text, sizeof text, "state: vm state-files copy %s 0 mapped\n", save.part);
+	helper_ends(HELPER_STATE);
+	assert_said(text);
+	savestate_abort(&save);
+	fd_close(&room.plan.ram.fd);
+}
+
 static void the_way_depends_on_qemu_and_the_setting(void **state)
 {
 	static const struct {
 		int major, minor;
 		enum state_format format;
-		bool mapped, fdset;
-	} rows[] = {{10, 0, STATE_FORMAT_AUTO, true, true},
-		    {9, 1, STATE_FORMAT_AUTO, true, true},
-		    {9, 0, STATE_FORMAT_AUTO, false, false},
-		    {8, 2, STATE_FORMAT_AUTO, false, false},
-		    {10, 0, STATE_FORMAT_STREAM, false, true},
-		    {9, 0, STATE_FORMAT_STREAM, false, false},
-		    {9, 0, STATE_FORMAT_MAPPED_RAM, true, true}};
+		enum guest_ram where;
+		const char *capability; /* beside `events` */
+		bool fdset;
+	} rows[] = {{10, 0, STATE_FORMAT_AUTO, RAM_PRIVATE, "mapped-ram", true},
+		    {9, 1, STATE_FORMAT_AUTO, RAM_PRIVATE, "mapped-ram", true},
+		    {9, 0, STATE_FORMAT_AUTO, RAM_PRIVATE, NULL, false},
+		    {8, 2, STATE_FORMAT_AUTO, RAM_MAPPED, NULL, false},
+		    {10, 0, STATE_FORMAT_STREAM, RAM_SHARED, NULL, true},
+		    {9, 0, STATE_FORMAT_STREAM, RAM_PRIVATE, NULL, false},
+		    {9, 0, STATE_FORMAT_MAPPED_RAM, RAM_SHARED, "mapped-ram", true},
+		    {11, 0, STATE_FORMAT_AUTO, RAM_SHARED, "x-ignore-shared", true},
+		    {8, 2, STATE_FORMAT_MAPPED, RAM_SHARED, "x-ignore-shared", false},
+		    {10, 0, STATE_FORMAT_PACKED, RAM_SHARED, "x-ignore-shared", true},
+		    {8, 1, STATE_FORMAT_AUTO, RAM_SHARED, NULL, false},
+		    {10, 0, STATE_FORMAT_PACKED, RAM_MAPPED, "mapped-ram", true}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct error err = {0};
+		char on[160];
+		char off[160];
 
+		capabilities(on, sizeof on, "true", rows[i].capability);
+		capabilities(off, sizeof off, "false", rows[i].capability);
 		qemu_starts(rows[i].major, rows[i].minor);
 		room.plan.s.state_format = rows[i].format;
+		room.plan.ram.where = rows[i].where;
 		assert_true(savestate_begin(&save, SAVING_WARM, &err));
 		qemu_does("stop", NULL);
-		qemu_does("migrate-set-capabilities", rows[i].mapped ? ON(MAPPED("true")) : ON(""));
+		qemu_does("migrate-set-capabilities", on);
 		qemu_does("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
 		qemu_does(rows[i].fdset ? "add-fd" : "getfd",
 			  rows[i].fdset ? FDSET : "{\"fdname\":\"state\"}");
@@ -281,8 +360,7 @@ static void the_way_depends_on_qemu_and_the_setting(void **state)
 		qemu_fails("no");
 		if (rows[i].fdset)
 			qemu_does("remove-fd", "{\"fdset-id\":99}");
-		qemu_does("migrate-set-capabilities",
-			  rows[i].mapped ? OFF(MAPPED("false")) : OFF(""));
+		qemu_does("migrate-set-capabilities", off);
 		qemu_does("cont", NULL);
 	}
 }
@@ -378,10 +456,12 @@ int main(int argc, char **argv)
 		TEST(a_suspended_state_that_fails_asks_the_guest_instead),
 		TEST(qemu_says_why_it_cannot_be_saved),
 		TEST(files_that_cannot_be_written_are_no_state),
+		TEST(what_cannot_be_put_in_place_is_no_state),
 		TEST(a_stop_gives_the_writing_up),
 		TEST(a_stop_ends_the_helper),
 		TEST(a_late_refusal_does_not_end_the_next_saving),
 		TEST(the_way_depends_on_qemu_and_the_setting),
+		TEST(shared_memory_is_saved_by_the_helper),
 		TEST(who_cannot_be_saved_now),
 		TEST(who_cannot_be_saved_at_all),
 		TEST(a_qemu_that_does_not_take_all_of_it_gets_none),

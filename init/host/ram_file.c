@@ -1,0 +1,293 @@
+/* ram_file.c - see ram_file.h. */
+#include "host/ram_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+static const char magic[8] = "VMRAM1\n";
+
+struct piece {
+	uint64_t at, length;
+};
+
+/* What is read at once. */
+static _Alignas(RAM_PAGE) char buffer[64 * RAM_PAGE];
+
+/* By eight words at once: musl's memcmp() goes byte by byte. */
+static bool is_zero(const char *page)
+{
+	for (size_t i = 0; i < RAM_PAGE; i += 64) {
+		uint64_t w[8];
+
+		memcpy(w, page + i, sizeof w);
+		if (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7])
+			return false;
+	}
+	return true;
+}
+
+/* N bytes at TEXT, which are not zeros, are the memory's at AT. */
+typedef bool on_run(void *arg, const char *text, size_t n, off_t at);
+
+/* The runs of pages that are not zeros in the N bytes of the buffer, which are the memory's AT. */
+static bool each_run(size_t n, off_t at, on_run *run, void *arg)
+{
+	size_t end;
+
+	for (size_t i = 0; i < n; i = end) {
+		bool zero = is_zero(buffer + i);
+
+		for (end = i + RAM_PAGE; end < n && is_zero(buffer + end) == zero;)
+			end += RAM_PAGE;
+		if (!zero && !run(arg, buffer + i, end - i, at + (off_t)i))
+			return false;
+	}
+	return true;
+}
+
+/* All of them in the memory FROM of SIZE bytes. */
+static bool all_runs(int from, off_t size, on_run *run, void *arg)
+{
+	off_t end = 0;
+
+	while (end < size) {
+		off_t at = lseek(from, end, SEEK_DATA);
+
+		if (at < 0)
+			return errno == ENXIO;
+		end = lseek(from, at, SEEK_HOLE);
+		for (ssize_t n; at < end; at += n) {
+			size_t want = end - at < (off_t)sizeof buffer ? (size_t)(end - at)
+								      : sizeof buffer;
+
+			n = pread(from, buffer, want, at);
+			if (n <= 0 || n % RAM_PAGE != 0) {
+				errno = n < 0 ? errno : EIO;
+				return false;
+			}
+			if (!each_run((size_t)n, at, run, arg))
+				return false;
+		}
+	}
+	return end >= 0;
+}
+
+static off_t memory_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -1;
+	errno = EINVAL;
+	return st.st_size % RAM_PAGE == 0 ? st.st_size : -1;
+}
+
+static bool write_at(int fd, const char *text, size_t n, off_t at)
+{
+	while (n > 0) {
+		ssize_t put = pwrite(fd, text, n, at);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return false;
+		text += put;
+		at += put;
+		n -= (size_t)put;
+	}
+	return true;
+}
+
+static bool copy_run(void *arg, const char *text, size_t n, off_t at)
+{
+	return write_at(*(int *)arg, text, n, at);
+}
+
+bool ram_copy(int from, int to)
+{
+	off_t size = memory_size(from);
+
+	return size >= 0 && ftruncate(to, size) == 0 && all_runs(from, size, copy_run, &to);
+}
+
+/* ---- packed ------------------------------------------------------------------------------- */
+
+struct packing {
+	struct piece *pieces;
+	size_t count, room;
+	int to;
+	off_t end; /* of what was written */
+};
+
+static bool note_run(void *arg, const char *text, size_t n, off_t at)
+{
+	struct packing *p = arg;
+	struct piece *last = p->count ? &p->pieces[p->count - 1] : NULL;
+
+	(void)text;
+	if (last && last->at + last->length == (uint64_t)at) {
+		last->length += n;
+		return true;
+	}
+	if (p->count == p->room) {
+		size_t room = p->room ? 2 * p->room : 4096;
+		struct piece *more = realloc(p->pieces, room * sizeof *more);
+
+		if (!more)
+			return false;
+		p->pieces = more;
+		p->room = room;
+	}
+	p->pieces[p->count++] = (struct piece){(uint64_t)at, n};
+	return true;
+}
+
+static bool append_run(void *arg, const char *text, size_t n, off_t at)
+{
+	struct packing *p = arg;
+
+	(void)at;
+	if (!write_at(p->to, text, n, p->end))
+		return false;
+	p->end += (off_t)n;
+	return true;
+}
+
+/* Where the bytes of COUNT pieces begin. */
+static uint64_t bytes_at(uint64_t count)
+{
+	uint64_t head = sizeof magic + 2 * sizeof(uint64_t) + count * sizeof(struct piece);
+
+	return (head + RAM_PAGE - 1) / RAM_PAGE * RAM_PAGE;
+}
+
+bool ram_pack(int from, int to)
+{
+	struct packing p = {.to = to};
+	off_t size = memory_size(from);
+	bool ok = size >= 0 && all_runs(from, size, note_run, &p);
+	const uint64_t numbers[] = {(uint64_t)size, p.count};
+
+	p.end = (off_t)bytes_at(p.count);
+	ok = ok && write_at(to, magic, sizeof magic, 0) &&
+	     write_at(to, (const char *)numbers, sizeof numbers, sizeof magic) &&
+	     write_at(to, (const char *)p.pieces, p.count * sizeof *p.pieces,
+		      sizeof magic + sizeof numbers) &&
+	     all_runs(from, size, append_run, &p);
+	free(p.pieces);
+	return ok;
+}
+
+/* The piece P of FROM, whose bytes are there from AT on. */
+static bool unpack_piece(int from, int to, const struct piece *p, off_t at)
+{
+	for (uint64_t done = 0; done < p->length;) {
+		uint64_t left = p->length - done;
+		size_t want = left < sizeof buffer ? (size_t)left : sizeof buffer;
+		ssize_t n = pread(from, buffer, want, at + (off_t)done);
+
+		if (n <= 0 || !write_at(to, buffer, (size_t)n, (off_t)(p->at + done))) {
+			errno = n == 0 ? EIO : errno;
+			return false;
+		}
+		done += (uint64_t)n;
+	}
+	return true;
+}
+
+static bool whole_pages(const struct piece *p, uint64_t from, uint64_t size)
+{
+	return p->at % RAM_PAGE == 0 && p->length % RAM_PAGE == 0 && p->length > 0 &&
+	       p->at >= from && p->at < size && p->length <= size - p->at;
+}
+
+bool ram_unpack(int from, int to, uint64_t size, struct error *err)
+{
+	static struct piece pieces[1024];
+	char head[sizeof magic];
+	uint64_t numbers[2];
+	uint64_t end = 0;
+	const off_t table = sizeof head + sizeof numbers;
+
+	if (pread(from, head, sizeof head, 0) != (ssize_t)sizeof head ||
+	    memcmp(head, magic, sizeof magic) != 0 ||
+	    pread(from, numbers, sizeof numbers, sizeof head) != (ssize_t)sizeof numbers)
+		return error_set(err, EXIT_BAD_IMAGE, "", "it is no packed memory");
+	if (numbers[0] != size || numbers[1] > size / RAM_PAGE)
+		return error_set(err, EXIT_BAD_IMAGE, "",
+				 "it is the memory of a machine with %" PRIu64
+				 " bytes, not %" PRIu64,
+				 numbers[0], size);
+	off_t at = (off_t)bytes_at(numbers[1]);
+
+	for (uint64_t i = 0; i < numbers[1]; i++) {
+		const struct piece *p = &pieces[i % 1024];
+
+		if (i % 1024 == 0 &&
+		    pread(from, pieces, sizeof pieces, table + (off_t)(i * sizeof *p)) <= 0)
+			return error_set(err, EXIT_BAD_IMAGE, "", "it is cut off");
+		if (!whole_pages(p, end, size))
+			return error_set(err, EXIT_BAD_IMAGE, "",
+					 "piece %" PRIu64 " of it is outside the memory", i);
+		if (!unpack_piece(from, to, p, at))
+			return error_set(err, EXIT_BAD_IMAGE, "", "piece %" PRIu64 " of it: %s", i,
+					 strerror(errno));
+		end = p->at + p->length;
+		at += (off_t)p->length;
+	}
+	return true;
+}
+
+/* ---- mapped ------------------------------------------------------------------------------- */
+
+/* File systems of this host, by their magic number (statfs(2), linux/magic.h): nobody else's
+ * machine changes a file behind the kernel's back. */
+static bool is_local(int fd)
+{
+	static const uint32_t local[] = {
+		0x0000EF53, /* ext2, ext3, ext4 */
+		0x58465342, /* XFS */
+		0x9123683E, /* Btrfs */
+		0xCA451A4E, /* bcachefs */
+		0xF2F52010, /* F2FS */
+		0x2FC12FC1, /* ZFS */
+		0x01021994, /* tmpfs */
+		0x794C7630, /* overlay */
+		0x73717368, /* SquashFS */
+		0xE0F5E1E2, /* EROFS */
+	};
+	struct statfs st;
+
+	if (fstatfs(fd, &st) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+		if ((uint32_t)st.f_type == local[i])
+			return true;
+	return false;
+}
+
+bool ram_mappable(int fd, uint64_t size, const struct identity *qemu, const char **why)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != size)
+		*why = "its size is not the memory's";
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		*why = "it belongs to another user";
+	else if (st.st_mode & (S_IWGRP | S_IWOTH))
+		*why = "others may write to it";
+	else if (!identity_allowed(qemu, &st, S_IROTH))
+		*why = "QEMU's user may not read it";
+	else if (!is_local(fd))
+		*why = "its file system may be another machine's";
+	else
+		return true;
+	return false;
+}
