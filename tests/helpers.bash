@@ -119,6 +119,11 @@ container_ready() {
     docker exec "$1" vm wait --for login --timeout $((${2:-60} * PATIENCE))
 }
 
+# The process of QEMU in CONTAINER, by the host's number.
+qemu_of() {
+    pgrep -o -P "$(docker inspect -f '{{.State.Pid}}' "$1")" -f qemu-system
+}
+
 # wait_exit CONTAINER [SECONDS]: its exit status, in STATUS.
 wait_exit() {
     wait_until "${2:-60}" container_ended "$1" || return 1

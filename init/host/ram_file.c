@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -16,9 +17,6 @@ static const char magic[8] = "VMRAM1\n";
 struct piece {
 	uint64_t at, length;
 };
-
-/* What is read at once. */
-static _Alignas(RAM_PAGE) char buffer[64 * RAM_PAGE];
 
 /* By eight words at once: musl's memcmp() goes byte by byte. */
 static bool is_zero(const char *page)
@@ -36,23 +34,30 @@ static bool is_zero(const char *page)
 /* N bytes at TEXT, which are not zeros, are the memory's at AT. */
 typedef bool on_run(void *arg, const char *text, size_t n, off_t at);
 
-/* The runs of pages that are not zeros in the N bytes of the buffer, which are the memory's AT. */
-static bool each_run(size_t n, off_t at, on_run *run, void *arg)
+/* The runs of pages that are not zeros in the N bytes at TEXT, which are the memory's AT. */
+static bool each_run(const char *text, size_t n, off_t at, on_run *run, void *arg)
 {
 	size_t end;
 
 	for (size_t i = 0; i < n; i = end) {
-		bool zero = is_zero(buffer + i);
+		bool zero = is_zero(text + i);
 
-		for (end = i + RAM_PAGE; end < n && is_zero(buffer + end) == zero;)
+		for (end = i + RAM_PAGE; end < n && is_zero(text + end) == zero;)
 			end += RAM_PAGE;
-		if (!zero && !run(arg, buffer + i, end - i, at + (off_t)i))
+		if (!zero && !run(arg, text + i, end - i, at + (off_t)i))
 			return false;
 	}
 	return true;
 }
 
-/* All of them in the memory FROM of SIZE bytes. */
+/* What is mapped at once. */
+#define WINDOW ((off_t)64 << 20)
+
+/* A mapping begins at a multiple of the host's page size, which is 64 KiB at most. */
+#define ALIGNED 65536
+
+/* All of them in the memory FROM of SIZE bytes, which is mapped to spare a copy of each: whoever
+ * cuts the file off meanwhile ends this process, a helper, by SIGBUS. */
 static bool all_runs(int from, off_t size, on_run *run, void *arg)
 {
 	off_t end = 0;
@@ -63,20 +68,24 @@ static bool all_runs(int from, off_t size, on_run *run, void *arg)
 		if (at < 0)
 			return errno == ENXIO;
 		end = lseek(from, at, SEEK_HOLE);
-		for (ssize_t n; at < end; at += n) {
-			size_t want = end - at < (off_t)sizeof buffer ? (size_t)(end - at)
-								      : sizeof buffer;
+		if (end < 0)
+			return false;
+		at -= at % ALIGNED;
+		for (off_t n; at < end; at += n) {
+			n = end - at < WINDOW ? end - at : WINDOW;
+			n += (RAM_PAGE - n % RAM_PAGE) % RAM_PAGE;
+			void *text = mmap(NULL, (size_t)n, PROT_READ, MAP_SHARED, from, at);
 
-			n = pread(from, buffer, want, at);
-			if (n <= 0 || n % RAM_PAGE != 0) {
-				errno = n < 0 ? errno : EIO;
+			if (text == MAP_FAILED)
 				return false;
-			}
-			if (!each_run((size_t)n, at, run, arg))
+			bool ok = each_run(text, (size_t)n, at, run, arg);
+
+			(void)munmap(text, (size_t)n);
+			if (!ok)
 				return false;
 		}
 	}
-	return end >= 0;
+	return true;
 }
 
 static off_t memory_size(int fd)
@@ -184,6 +193,9 @@ bool ram_pack(int from, int to)
 	free(p.pieces);
 	return ok;
 }
+
+/* What is read at once. */
+static _Alignas(RAM_PAGE) char buffer[64 * RAM_PAGE];
 
 /* The piece P of FROM, whose bytes are there from AT on. */
 static bool unpack_piece(int from, int to, const struct piece *p, off_t at)

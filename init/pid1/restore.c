@@ -63,6 +63,14 @@ static void read_stream(struct restore *r)
 		refuse(r, "QEMU does not answer");
 }
 
+static void go_on(struct restore *r)
+{
+	if (r->why[0])
+		refuse(r, r->why);
+	else
+		read_stream(r);
+}
+
 static void on_filled(void *arg, int status, const char *line)
 {
 	struct restore *r = arg;
@@ -70,9 +78,10 @@ static void on_filled(void *arg, int status, const char *line)
 	r->filling = false;
 	fd_close(&r->env->plan->ram.from);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		refuse(r, line[0] ? line : "its memory could not be read");
-	else if (r->greeted && !r->refused)
-		read_stream(r);
+		(void)snprintf(r->why, sizeof r->why, "%s",
+			       line[0] ? line : "its memory could not be read");
+	if (r->greeted && !r->refused)
+		go_on(r);
 }
 
 void restore_fill(struct restore *r)
@@ -93,12 +102,13 @@ void restore_fill(struct restore *r)
 			  .fd_count = 2};
 
 	r->greeted = r->refused = false;
+	r->why[0] = '\0';
 	if (plan->resume.kind == RESUME_NONE || plan->ram.from < 0)
 		return;
 	(void)snprintf(bytes, sizeof bytes, "%" PRIu64, (uint64_t)plan->s.ram_mb << 20);
 	r->filling = helper_start(r->env->helpers, HELPER_STATE, "state", &c, on_filled, r, &err);
 	if (!r->filling)
-		refuse(r, err.message);
+		(void)snprintf(r->why, sizeof r->why, "%.190s", err.message);
 }
 
 bool restore_begin(struct restore *r)
@@ -114,8 +124,8 @@ bool restore_begin(struct restore *r)
 		(void)snprintf(why, sizeof why, "QEMU %s saved it, and this is %s", resume->qemu,
 			       r->env->qmp->version);
 		refuse(r, why);
-	} else if (!r->filling && !r->refused) {
-		read_stream(r);
+	} else if (!r->filling) {
+		go_on(r);
 	}
 	return true;
 }
@@ -150,8 +160,11 @@ static void on_read(struct restore *r)
 	if (resume->ready || resume->login)
 		prompt_loaded(r->env->prompt, resume->console, clock_now());
 	log_info("resumed from %s, saved %" PRId64 " s ago", resume->dir, age);
+	if (r->env->plan->ram.copied[0])
+		log_info("its memory was copied, because it cannot be shared: %s",
+			 r->env->plan->ram.copied);
 	event("resume", J_TEXT("kind", resume->kind == RESUME_WARM ? "warm" : "suspended"),
-	      J_INT("age_s", age));
+	      J_INT("age_s", age), J_BOOL("mapped", r->env->plan->ram.where == RAM_MAPPED));
 	post(r->env, NOTICE_STATE_RESUMED, .on = resume->login);
 }
 

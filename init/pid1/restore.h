@@ -23,6 +23,7 @@ struct restore {
 	bool filling;  /* the helper copies the memory */
 	bool greeted;  /* QEMU is ready to read the stream */
 	bool refused;  /* QEMU did not take the state */
+	char why[200]; /* the memory could not be copied; "" for none */
 };
 
 void restore_init(struct restore *r, const struct env *env);

@@ -37,6 +37,7 @@ struct plan_ram {
 	int fd;	     /* QEMU_FD_RAM; -1: none, as the following */
 	int from;    /* RAM_SHARED: the saved state's file that is copied into it before it runs */
 	bool packed; /* FROM is in the form of host/ram_file.h */
+	char copied[64]; /* why a state's memory that could be mapped is copied; "" for no reason */
 };
 
 #define PLAN_PORTS   1280

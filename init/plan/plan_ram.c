@@ -51,7 +51,7 @@ bool plan_ram_resume(struct plan *plan, const char *dir, bool packed, bool suspe
 		     struct plan_ram *out, struct error *err)
 {
 	char path[STATE_PATH_MAX + 16];
-	const char *why;
+	const char *why = "";
 	struct stat st;
 
 	(void)snprintf(path, sizeof path, "%s/" STATE_MEMORY, dir);
@@ -79,5 +79,6 @@ bool plan_ram_resume(struct plan *plan, const char *dir, bool packed, bool suspe
 				 strerror(errno));
 	out->from = fd_take(&fd);
 	out->packed = packed;
+	(void)snprintf(out->copied, sizeof out->copied, "%s", why);
 	return true;
 }

@@ -7,6 +7,7 @@
  *   unpack BYTES          ... in the form `packed`
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,7 +71,7 @@ int cmd_state_files(const struct command *self, int argc, char **argv, char **en
 			continue;
 		if (parts[i].run(argv + 2, n, &err))
 			return EXIT_CLEAN;
-		error_report(&err);
+		(void)printf("%s\n", err.message); /* PID 1 says what it is about */
 		return err.status;
 	}
 	return cmd_usage(self, "wrong arguments", NULL);
