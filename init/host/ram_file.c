@@ -70,17 +70,22 @@ static bool all_runs(int from, off_t size, on_run *run, void *arg)
 		end = lseek(from, at, SEEK_HOLE);
 		if (end < 0)
 			return false;
-		at -= at % ALIGNED;
+		at -= at % RAM_PAGE;
+		end += (RAM_PAGE - end % RAM_PAGE) % RAM_PAGE;
 		for (off_t n; at < end; at += n) {
+			off_t before =
+				at % ALIGNED; /* not read: a hole of a memfd would be filled */
+			size_t mapped;
+
 			n = end - at < WINDOW ? end - at : WINDOW;
-			n += (RAM_PAGE - n % RAM_PAGE) % RAM_PAGE;
-			void *text = mmap(NULL, (size_t)n, PROT_READ, MAP_SHARED, from, at);
+			mapped = (size_t)(before + n);
+			char *text = mmap(NULL, mapped, PROT_READ, MAP_SHARED, from, at - before);
 
 			if (text == MAP_FAILED)
 				return false;
-			bool ok = each_run(text, (size_t)n, at, run, arg);
+			bool ok = each_run(text + before, (size_t)n, at, run, arg);
 
-			(void)munmap(text, (size_t)n);
+			(void)munmap(text, mapped);
 			if (!ok)
 				return false;
 		}
