@@ -109,6 +109,7 @@ static void take_answer(struct kvm_result *r, const struct kvm_proof *p, pid_t p
 	r->error = p->error;
 	r->exit_reason = p->exit_reason;
 	r->loop_ns = p->loop_ns;
+	r->quick_ns = p->quick_ns;
 	/* One that ended without an answer was killed. Only then is its end awaited: it has come.
 	 */
 	bool died = ended && !p->done;

@@ -23,8 +23,9 @@ struct kvm_result {
 	int error;	  /* errno of that step, or 0 */
 	int signal;	  /* what killed the child that tried (SIGSYS: seccomp), or 0 */
 	int exit_reason;  /* KVM_EXIT_* of the last KVM_RUN, or -1 */
-	uint64_t loop_ns; /* what the counted loop took, if it was reached */
-	bool made_node;	  /* we made /dev/kvm (mknod c 10 232) */
+	uint64_t loop_ns; /* what a million turns took, if they were reached */
+	uint64_t quick_ns; /* what a thousand took at least, of processor time; 0: not reached */
+	bool made_node;	   /* we made /dev/kvm (mknod c 10 232) */
 	const char *brief; /* a few words, what was found, for a log; "" where it works */
 	char reason[256];  /* one line, what was found */
 	char fix[256];	   /* one line, what to do; empty where it works */

@@ -397,6 +397,12 @@ static void every_verdict_has_its_line(void **state)
 		 "/dev/kvm runs code, but too slowly: a million turns of a loop were not done in "
 		 "50 "
 		 "ms, and take 1 ms where KVM works"},
+		{{.verdict = KVM_TOO_SLOW,
+		  .step = "KVM_RUN",
+		  .exit_reason = KVM_EXIT_IO,
+		  .quick_ns = 1400123},
+		 "/dev/kvm runs code, but too slowly: a thousand turns of a loop take 1400 µs, and 1 "
+		 "µs where KVM works"},
 		{{.verdict = KVM_WRONG_HOST, .step = "host"},
 		 "the host is not x86-64, and KVM runs the host's kind of processor only"},
 	};
