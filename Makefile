@@ -139,7 +139,7 @@ test: ## run all tests: unit tests, fuzzers, containers; T=36-stop: one bats fil
 	tests/run $(TEST_FILES)
 
 # Files whose tests depend on what QEMU does and says.
-QEMU_TESTS := 14-qemu-args 60-snapshot 61-saved-states 63-qemu-faults 74-debug 94-ci-service
+QEMU_TESTS := 14-qemu-args 60-snapshot 61-saved-states 65-mapped-states 63-qemu-faults 74-debug 94-ci-service
 
 test-qemu11: ## run the tests that depend on QEMU with QEMU 11, in an image built on a base that has it
 	scripts/setup-host test
