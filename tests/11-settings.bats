@@ -31,8 +31,8 @@ disk() {
         'set MONITOR_PORT to a number from 0 to 65535, or leave it unset for auto' MONITOR_PORT=-1
     refused 'VM_STOP_TIMEOUT=1e3 is not a number from 1 to 86400' \
         'set VM_STOP_TIMEOUT to a number from 1 to 86400, or leave it unset for 150' VM_STOP_TIMEOUT=1e3
-    refused 'QEMU_ACCEL=xen is not auto|kvm|tcg' \
-        'set QEMU_ACCEL to auto|kvm|tcg, or leave it unset for auto' QEMU_ACCEL=xen
+    refused 'QEMU_ACCEL=xen is not auto|kvm|tcg|kvm:tcg|kvm,tcg|tcg,thread=multi|tcg,thread=single' \
+        'set QEMU_ACCEL to auto|kvm|tcg|kvm:tcg|kvm,tcg|tcg,thread=multi|tcg,thread=single, or leave it unset for auto' QEMU_ACCEL=xen
     refused 'QEMU_DRIVE_FORMAT=vmdk is not qcow2|raw' \
         'set QEMU_DRIVE_FORMAT to qcow2|raw, or leave it unset for qcow2' QEMU_DRIVE_FORMAT=vmdk
     refused 'ENABLE_9P=maybe is not 0 or 1' 'set ENABLE_9P to 0 or 1, or leave it unset for 0' \

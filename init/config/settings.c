@@ -42,14 +42,32 @@ static bool parse_number(const char *text, const char **end, long *out)
 	return errno == 0;
 }
 
+/* What stands behind the dot at *AT, in millionths; *AT becomes its end. */
+static bool parse_millionths(const char **at, long *out)
+{
+	long place = 100000;
+	const char *digit = *at + 1;
+
+	for (; *digit >= '0' && *digit <= '9' && place > 0; digit++, place /= 10)
+		*out += (*digit - '0') * place;
+	if (digit == *at + 1)
+		return false;
+	*at = digit;
+	return true;
+}
+
+/* In MiB. K, KB, Ki and KiB are all 1024 bytes, as QEMU's own K is; 1.5G is 1536. What is no whole
+ * number of MiB is refused. */
 static bool parse_mem(const char *text, long *out)
 {
 	const char *end;
+	long millionths = 0;
 	long n;
+	long scale = 1;
 
-	if (!parse_number(text, &end, &n) || n > 1L << 40)
+	if (!parse_number(text, &end, &n) || n > 1L << 40 ||
+	    (*end == '.' && !parse_millionths(&end, &millionths)))
 		return false;
-	/* K, KB, Ki and KiB are all 1024 bytes, as QEMU's own K is. */
 	size_t unit = strcspn(end, "iIbB");
 
 	if (unit > 1 || (end[unit] && unit == 0))
@@ -60,7 +78,7 @@ static bool parse_mem(const char *text, long *out)
 	switch (*end) {
 	case 'K':
 	case 'k':
-		if (n % 1024)
+		if (n % 1024 || millionths)
 			return false;
 		n /= 1024;
 		break;
@@ -68,12 +86,14 @@ static bool parse_mem(const char *text, long *out)
 	case 'M':
 	case 'm': break;
 	case 'G':
-	case 'g': n *= 1024; break;
+	case 'g': scale = 1024; break;
 	case 'T':
-	case 't': n *= 1024L * 1024; break;
+	case 't': scale = 1024L * 1024; break;
 	default: return false;
 	}
-	*out = n;
+	if (millionths * scale % 1000000)
+		return false;
+	*out = n * scale + millionths * scale / 1000000;
 	return true;
 }
 
@@ -152,7 +172,9 @@ static bool parse_text(const struct setting *row, const char *text, const char *
 		return bad_value(row, has_control(text) ? "(with control characters)" : text,
 				 allowed, errs);
 	}
-	if (row->type == SETTING_PATH && text[0] != '/')
+	bool none = row == &setting_table[SETTING_QEMU_DRIVE] && strcmp(text, "none") == 0;
+
+	if (row->type == SETTING_PATH && text[0] != '/' && !none)
 		return bad_value(row, text, "an absolute path", errs);
 	*out = text;
 	return true;
@@ -237,5 +259,8 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
 		    !settings_announcement(*e, len, eq + 1))
 			unknown_name(*e, len, errs);
 	}
+	out->no_disk = out->drive && strcmp(out->drive, "none") == 0;
+	if (out->no_disk)
+		out->drive = NULL;
 	return errs->count == before;
 }

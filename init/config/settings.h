@@ -35,7 +35,16 @@ enum guest {
 	GUEST_GENERIC
 };
 enum arch { ARCH_X86_64, ARCH_I386 };
-enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+enum accel {
+	ACCEL_AUTO,
+	ACCEL_KVM,
+	ACCEL_TCG,
+	/* As QEMU's own options have it; settings_resolve() makes them one of the above. */
+	ACCEL_KVM_TCG,
+	ACCEL_KVM_COMMA_TCG,
+	ACCEL_TCG_MULTI,
+	ACCEL_TCG_SINGLE
+};
 enum drive_format { FORMAT_QCOW2, FORMAT_RAW };
 enum disk_mode { DISK_MODE_AUTO, DISK_MODE_PERSISTENT, DISK_MODE_OVERLAY, DISK_MODE_THROWAWAY };
 enum ports { PORTS_START, PORTS_READY };
@@ -100,6 +109,8 @@ struct settings {
 	int kernel_guest;	  /* of VM_GUEST, whose QEMU_KERNEL is; GUEST_AUTO: there is none */
 	bool guest_runs;	  /* in this VM_RUN_DIR already, so its image is locked by it */
 	long cpus;		  /* processors that QEMU_SMP amounts to */
+	bool no_disk;		  /* QEMU_DRIVE=none */
+	bool tcg_single;	  /* QEMU_ACCEL=tcg,thread=single */
 	char *const *environment; /* that they were read from */
 	size_t cleaned_used;
 	char cleaned[8192]; /* values that settings_clean() changed */

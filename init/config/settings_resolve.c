@@ -248,6 +248,12 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 				 "leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or "
 				 "QEMU_KERNEL",
 				 "QEMU_ARCH=i386: the built-in guest is a 64-bit one");
+	if (s->no_disk && !s->kernel && !s->cdrom && !s->bios && !s->drive2 &&
+	    !(s->boot_order && strchr(s->boot_order, 'n')))
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "set QEMU_KERNEL, QEMU_CDROM, QEMU_BIOS or QEMU_BOOT_ORDER=n, or "
+				 "name a disk",
+				 "QEMU_DRIVE=none: there is nothing to boot");
 	if (s->accel == ACCEL_TCG && s->cpu && strncmp(s->cpu, "host", strcspn(s->cpu, ",")) == 0)
 		bad(errs, "QEMU_CPU", s->cpu, "needs KVM, and QEMU_ACCEL=tcg excludes it",
 		    "set QEMU_CPU to a model such as max, or leave QEMU_CPU unset");
@@ -282,6 +288,16 @@ static void check_ports(const struct settings *s, struct errors *errs)
 						 "%s=%ld is a forwarded port of QEMU_HOSTFWDS too",
 						 uses[i].name, uses[i].port);
 	}
+}
+
+/* What QEMU_ACCEL's long forms mean. TCG has a thread for each processor by itself. */
+static void resolve_accel(struct settings *s)
+{
+	s->tcg_single = s->accel == ACCEL_TCG_SINGLE;
+	if (s->accel == ACCEL_KVM_TCG || s->accel == ACCEL_KVM_COMMA_TCG)
+		s->accel = ACCEL_AUTO;
+	else if (s->accel == ACCEL_TCG_MULTI || s->accel == ACCEL_TCG_SINGLE)
+		s->accel = ACCEL_TCG;
 }
 
 static void resolve_memory(struct settings *s, const struct profile *p, bool hurd_i386,
@@ -331,6 +347,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	size_t before = errs->count;
 
 	settings_warn_values(s, warnings);
+	resolve_accel(s);
 	if (s->guest == GUEST_AUTO)
 		s->guest = guest_found(s);
 	const struct profile *p = profile_of((enum guest)s->guest);

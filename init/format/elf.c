@@ -23,6 +23,8 @@
 #define LINUX_AT	 0x202u
 #define LINUX_MAGIC	 0x53726448u /* "HdrS" */
 #define LINUX_MAGIC_SIZE 4u
+#define LINUX_VERSION	 0x20eu /* where its version's text is, 16 bits, counted from... */
+#define LINUX_SETUP	 0x200u /* ... here */
 /* Xen's public/elfnote.h. */
 #define XEN_PHYS32_ENTRY 18u
 
@@ -205,6 +207,16 @@ static uint64_t end_of_memory(const uint8_t *file, const struct elf *e)
 	return end;
 }
 
+/* Linux' text begins with its number, "6.12.9 (...)"; what else uses its header has its own name
+ * there, or none. */
+static bool names_linux(const uint8_t *file, size_t n)
+{
+	size_t at = n < LINUX_VERSION + 2 ? 0 : get16(file + LINUX_VERSION);
+
+	return at > 0 && LINUX_SETUP + at < n && file[LINUX_SETUP + at] >= '0' &&
+	       file[LINUX_SETUP + at] <= '9';
+}
+
 struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 {
 	static const char mach[] = "GNU Mach ";
@@ -235,6 +247,7 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 	if (elf && (k.kind == KERNEL_PVH || k.kind == KERNEL_MULTIBOOT_WIDE ||
 		    (k.kind == KERNEL_MULTIBOOT && !(flags & MB_ADDRESS))))
 		k.end = end_of_memory(file, &e);
+	k.other = k.kind == KERNEL_LINUX && !names_linux(file, n);
 	k.mach = (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_MULTIBOOT_WIDE) &&
 		 memmem(file, n, mach, sizeof mach - 1) != NULL;
 	return k;

@@ -32,6 +32,7 @@ struct kernel_file {
 	bool long_mode; /* an ELF file for x86-64: the kernel needs such a processor */
 	uint64_t end; /* of the physical memory that an ELF file is loaded to, bytes; 0: unknown */
 	bool mach;    /* a multiboot kernel that calls itself GNU Mach */
+	bool other;   /* something else that has Linux' boot header: memtest86+, iPXE */
 };
 
 /* The kernel in the N bytes at FILE, the whole of it. */

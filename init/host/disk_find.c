@@ -153,6 +153,8 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 
 	*embedded = false;
 	path[0] = '\0';
+	if (s->no_disk)
+		return true;
 	if (s->drive) {
 		(void)snprintf(path, 4096, "%s", s->drive);
 		return true;

@@ -229,7 +229,9 @@ static bool bootable(const struct file *f, const struct content *c)
 
 static int guest_of(const struct kernel_file *k)
 {
-	return k->kind == KERNEL_LINUX ? GUEST_LINUX : k->mach ? GUEST_MACH : GUEST_GENERIC;
+	return k->kind == KERNEL_LINUX && !k->other ? GUEST_LINUX
+	       : k->mach			    ? GUEST_MACH
+						    : GUEST_GENERIC;
 }
 
 /* The kernel of PLAN, into its kernel. Returns its kind, KERNEL_UNKNOWN with an error. */
@@ -268,9 +270,9 @@ static enum kernel_kind prepare_kernel(struct file *f)
 	}
 	(void)snprintf(out->path, sizeof out->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
 	(void)snprintf(out->about, sizeof out->about, "%s: %s%s%s%s%s", f->path,
-		       kernel_kind_name(c.k.kind), c.k.mach ? ", GNU Mach" : "",
-		       program ? ", unpacked by " : "", program ? program : "",
-		       wide ? ", its ELF64 rewritten as ELF32" : "");
+		       c.k.other ? "a bzImage that is not Linux" : kernel_kind_name(c.k.kind),
+		       c.k.mach ? ", GNU Mach" : "", program ? ", unpacked by " : "",
+		       program ? program : "", wide ? ", its ELF64 rewritten as ELF32" : "");
 	return c.k.kind;
 }
 

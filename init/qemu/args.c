@@ -123,7 +123,8 @@ static bool add_machine(const struct builder *b, struct error *err)
 		args_option(b->out, "-accel", "kvm,device=/dev/fdset/%d", QEMU_FD_KVM);
 	} else {
 		/* Without a bound its translated code takes up to 1 GiB (QEMU: tcg/region.c). */
-		args_option(b->out, "-accel", "tcg,tb-size=256");
+		args_option(b->out, "-accel", "tcg,tb-size=256%s",
+			    s->tcg_single ? ",thread=single" : "");
 	}
 	if (s->cpu || kvm)
 		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");

@@ -102,6 +102,36 @@ static void kinds(void **state)
 	assert_int_equal(kernel_recognise(file, 0).kind, KERNEL_UNKNOWN);
 }
 
+/* A boot header is Linux' when the version that it points to begins with a number. */
+static void not_every_bzimage_is_linux(void **state)
+{
+	static const struct {
+		const char *version;
+		uint16_t at;
+		bool other;
+	} rows[] = {{"6.12.9 (root@host) #1", 0x1000, false},
+		    {"Memtest86+ v7", 0x1000, true},
+		    {"iPXE 1.21", 0x1000, true},
+		    {"", 0x1000, true},
+		    {"6.12", 0, true},	     /* none */
+		    {"6.12", 0xffff, true}}; /* outside of the file */
+	uint8_t file[12288];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		memset(file, 0, sizeof file);
+		memcpy(file + 0x202, "HdrS", 4);
+		memcpy(file + 0x1200, rows[i].version, strlen(rows[i].version));
+		file[0x20e] = (uint8_t)rows[i].at;
+		file[0x20f] = (uint8_t)(rows[i].at >> 8);
+		assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_LINUX);
+		assert_int_equal(kernel_recognise(file, sizeof file).other, rows[i].other);
+		/* Cut off before the text, and in its pointer. */
+		assert_true(kernel_recognise(file, 0x1200).other);
+		assert_true(kernel_recognise(file, 0x20f).other);
+	}
+}
+
 static void elf_kinds(void **state)
 {
 	static const uint8_t note[] = {4,   0,	 0,   0, 8, 0, 0, 0, 18, 0, 0, 0,
@@ -230,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(not_every_bzimage_is_linux),
 		cmocka_unit_test_setup(elf_kinds, make),
 		cmocka_unit_test_setup(narrowed, make),
 		cmocka_unit_test_setup(an_entry_may_be_physical, make),

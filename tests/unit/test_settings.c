@@ -155,6 +155,7 @@ static void memory_suffixes(void **state)
 		    {"QEMU_RAM=4t", 4194304}, {"QEMU_RAM=1024K", 1},	 {"QEMU_RAM=2048k", 2},
 		    {"QEMU_RAM=2Gi", 2048},   {"QEMU_RAM=2GiB", 2048},	 {"QEMU_RAM=512MB", 512},
 		    {"QEMU_RAM=512Mi", 512},  {"QEMU_RAM=1tb", 1048576}, {"QEMU_RAM=1024KiB", 1},
+		    {"QEMU_RAM=1.5G", 1536},  {"QEMU_RAM=0.25GiB", 256}, {"QEMU_RAM=1.0M", 1},
 		    {"QEMU_RAM=auto", 0}};
 
 	(void)state;
@@ -164,7 +165,15 @@ static void memory_suffixes(void **state)
 	}
 	bad_value("QEMU_RAM=1000K");
 	bad_value("QEMU_RAM=5T");
-	bad_value("QEMU_RAM=1.5G");
+	bad_value("QEMU_RAM=1.5"); /* half a MiB */
+	bad_value("QEMU_RAM=1.3G");
+	bad_value("QEMU_RAM=1.000001T");
+	bad_value("QEMU_RAM=1.0000000G");
+	bad_value("QEMU_RAM=1.G");
+	bad_value("QEMU_RAM=.5G");
+	bad_value("QEMU_RAM=1.5.5G");
+	bad_value("QEMU_RAM=1,5G");
+	bad_value("QEMU_RAM=1.5K");
 	bad_value("QEMU_RAM=1GBi");
 	bad_value("QEMU_RAM=1GBB");
 	bad_value("QEMU_RAM=1iB");
@@ -414,7 +423,7 @@ static void what_auto_is_for_each_guest(void **state)
 		{"VM_GUEST=linux", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
 		{"VM_GUEST=linux", "QEMU_ARCH=i386", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
 		{"VM_GUEST=minix", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 512},
-		{"VM_GUEST=exov6", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_NONE, 512},
+		{"VM_GUEST=exov6", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 512},
 		{"VM_GUEST=generic", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 1024},
 	};
 
