@@ -237,6 +237,24 @@ on_mach() {
         "expect:$2" >>"$T/talk"
 }
 
+@test "a panic is never a success: whatever is said beside it, and though the processor idles or is off" {
+    printf 'panic oops ^panic: \ndown off ^safe to power off\nready never ^never\n' >"$T/markers"
+    for kind in PANIC PANICHALT HALTPANIC PANICOFF; do
+        sector "$kind" VM_MARKERS="$T/markers"
+        host_vm_exit 30
+        assert_equal "$kind $STATUS" "$kind 80"
+        said 'the guest panicked: '
+        rm -rf "$T/run"
+    done
+    said 'it said so and powered the machine off'
+    # vm profile says the same.
+    for kind in PANIC PANICHALT PANICOFF; do
+        run -1 "${ENV[@]}" QEMU_DRIVE="$T/$kind.qcow2" "$VM" profile --cpus 1 --samples 1 --warm-up 0 \
+            --markers "$T/markers" --until never --timeout 20 --out "$T/$kind"
+        jq -e '.cpu_1.samples[0] | .status == "panic" and .why == "panic marker oops"' "$T/$kind/results.json"
+    done
+}
+
 @test "a text that looks like a panic, or like the end, does not end a guest that lives" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"

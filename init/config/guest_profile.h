@@ -22,6 +22,7 @@ struct profile {
 	enum shell shell;	 /* how an exit status is read */
 	const char *const *poweroff; /* its shutdown commands, most likely first */
 	const char *set_clock;	     /* its command to set the clock, before @SECONDS; NULL: none */
+	bool idle_panic;	     /* its kernel may stop with interrupts on */
 	bool pvpanic;		     /* it has a driver for the device that reports a panic */
 	const char *about;	     /* one line for people */
 };

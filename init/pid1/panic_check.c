@@ -5,16 +5,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/guest_profile.h"
 #include "format/cpu_state.h"
 #include "pid1/cpu_query.h"
 #include "pid1/env.h"
 
-#define MS	   UINT64_C(1000000)
-#define LOOK_NS	   (150 * MS)
-#define QUIET_NS   (300 * MS)
-#define SAMPLES	   5
-#define FAILURE_NS (1500 * MS)	/* how long a boot that failed is quiet */
-#define GIVE_UP_NS (10000 * MS) /* a guest that goes on printing for so long lives */
+#define MS	     UINT64_C(1000000)
+#define LOOK_NS	     (150 * MS)
+#define QUIET_NS     (300 * MS)
+#define SAMPLES	     5
+#define IDLE_SAMPLES 20		  /* of a kernel that may still be woken up */
+#define FAILURE_NS   (1500 * MS)  /* how long a boot that failed is quiet */
+#define GIVE_UP_NS   (10000 * MS) /* a guest that goes on printing for so long lives */
 
 static void again(struct panic_check *p)
 {
@@ -29,7 +31,7 @@ void panic_check_init(struct panic_check *p, const struct env *env)
 void panic_check_drop(struct panic_check *p)
 {
 	p->marker = NULL;
-	p->told = false;
+	p->told = p->down = p->idle = false;
 	env_timer(p->env, TIMER_PANIC, 0);
 }
 
@@ -44,14 +46,28 @@ bool panic_check_suspects(const struct panic_check *p)
 	return p->marker && p->marker->kind == MARKER_PANIC;
 }
 
+bool panic_check_just_said(const struct panic_check *p)
+{
+	return panic_check_suspects(p) && clock_now() - p->since_ns < 2000 * MS;
+}
+
+/* The worse one explains the other: a kernel that has panicked may say that it is safe to power
+ * off, and a failed boot may end in a panic. */
+static int severity(const struct marker *m)
+{
+	return m->kind == MARKER_PANIC ? 3 : m->kind == MARKER_FAILURE ? 2 : 1;
+}
+
 void panic_check_begin(struct panic_check *p, const struct marker *m)
 {
 	if (lifecycle_over(p->env->life) || p->told)
 		return;
-	/* A panic behind a failed boot is the better explanation; a second panic is the same. */
-	if (p->marker && m->kind == MARKER_FAILURE)
+	p->down |= m->kind == MARKER_DOWN;
+	if (p->marker && (severity(m) < severity(p->marker) ||
+			  (m->kind == MARKER_FAILURE && p->marker->kind == MARKER_FAILURE)))
 		return;
 	p->marker = m;
+	p->idle = false;
 	p->since_ns = clock_now();
 	p->samples = 0;
 	again(p);
@@ -90,6 +106,18 @@ static void disbelieve(struct panic_check *p, const char *why)
 	panic_check_drop(p);
 }
 
+/* Is it the end when no processor runs a program and nothing is printed, although an interrupt
+ * might wake one? A kernel in its last loop idles, and so may one that asks for a key after its
+ * panic. But once it is ready an idle guest looks the same, and anybody may have printed an old
+ * panic there: then only for guests whose kernels are known to stop in this way. */
+static bool idle_is_the_end(const struct panic_check *p)
+{
+	const struct env *env = p->env;
+
+	return p->marker->kind == MARKER_DOWN || p->down || !env->life->ready ||
+	       profile_of((enum guest)env_settings(env)->guest)->idle_panic;
+}
+
 static void on_registers(struct qmp *q, const struct json *doc, const struct json_value *result,
 			 const char *error, void *arg)
 {
@@ -104,16 +132,16 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 		disbelieve(p, "QEMU does not tell what its processors do");
 		return;
 	}
-	/* A kernel in its last loop idles; a shell that has shown its last words again has a prompt
-	 * behind them. */
-	bool end = p->marker->kind == MARKER_DOWN ? cpus.user == 0 && !p->env->phases->mid_line
-						  : cpu_states_stuck(&cpus);
+	/* A shell that has shown its last words again has a prompt behind them. */
+	bool quiet = cpus.user == 0 && !p->env->phases->mid_line;
+	bool stuck = p->marker->kind != MARKER_DOWN && cpu_states_stuck(&cpus);
 
-	if (!end) {
+	if (!stuck && !(quiet && idle_is_the_end(p))) {
 		disbelieve(p, "the guest goes on");
 		return;
 	}
-	if (++p->samples >= SAMPLES)
+	p->idle |= !stuck && !p->down;
+	if (++p->samples >= (p->idle ? IDLE_SAMPLES : SAMPLES))
 		believe(p);
 }
 
@@ -135,6 +163,7 @@ void panic_check_timer(struct panic_check *p)
 	}
 	if (quiet < QUIET_NS) {
 		p->samples = 0;
+		p->idle = false;
 		if (now - p->since_ns > GIVE_UP_NS)
 			disbelieve(p, "it goes on printing");
 		return;

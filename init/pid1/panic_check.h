@@ -19,6 +19,8 @@ struct panic_check {
 	unsigned samples; /* of the processors, in a row, that speak for it */
 	bool told;	  /* by a device: nothing is to be proved */
 	bool asked;	  /* QEMU has been asked and has not answered */
+	bool down;	  /* it has said that it is shut down, too */
+	bool idle;	  /* a processor may be woken up by an interrupt */
 };
 
 void panic_check_init(struct panic_check *p, const struct env *env);
@@ -32,6 +34,8 @@ void panic_check_drop(struct panic_check *p);
 void panic_check_ready(struct panic_check *p);
 /* Has it said that it panicked, and that is being looked into? */
 bool panic_check_suspects(const struct panic_check *p);
+/* The same, within the last two seconds: what it does now is still its panic's doing. */
+bool panic_check_just_said(const struct panic_check *p);
 /* TIMER_PANIC. */
 void panic_check_timer(struct panic_check *p);
 

@@ -181,7 +181,7 @@ void react_verdict(struct supervisor *v, const struct notice *n)
 	lifecycle_judge(&v->life, (enum verdict)n->value);
 }
 
-static void say_panic(struct supervisor *v, const char *why, const char *action)
+void react_say_panic(struct supervisor *v, const char *why, const char *action)
 {
 	log_error("the guest panicked: %s", why);
 	event("panic", J_TEXT("action", action));
@@ -195,7 +195,7 @@ void react_panic(struct supervisor *v, const struct notice *n)
 	int action = v->env.plan->s.on_panic;
 
 	lifecycle_judge(&v->life, (enum verdict)n->value);
-	say_panic(v, n->text, actions[action]);
+	react_say_panic(v, n->text, actions[action]);
 	if (v->life.rung != RUNG_NONE) {
 		stop_ask(&v->stop, LADDER_NOW);
 		return;
@@ -213,7 +213,7 @@ void react_panic(struct supervisor *v, const struct notice *n)
 
 void react_fatal_reset(struct supervisor *v, const struct notice *n)
 {
-	say_panic(v, n->text, "reset");
+	react_say_panic(v, n->text, "reset");
 }
 
 void react_halted(struct supervisor *v, const struct notice *n)

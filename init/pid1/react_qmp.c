@@ -194,6 +194,12 @@ void react_shutdown(struct supervisor *v, const struct notice *n)
 	}
 	bool fatal = v->life.cause == CAUSE_GUEST_RESET && reset_was_fatal(&v->reset);
 
+	relay_flush(v->env.relays[RELAY_SERIAL]); /* its last words are on their way */
+	if (v->life.cause == CAUSE_GUEST_OFF && v->life.rung == RUNG_NONE &&
+	    panic_check_just_said(&v->panic)) {
+		lifecycle_judge(&v->life, VERDICT_PANIC);
+		react_say_panic(v, "it said so and powered the machine off", "off");
+	}
 	panic_check_drop(&v->panic);
 	react_life_event(v, LIFE_EVENT_ENDS);
 	if (!lifecycle_panicked(&v->life))

@@ -19,6 +19,7 @@ void react_screen_timer(struct supervisor *v);
 typedef void reaction(struct supervisor *v, const struct notice *n);
 
 /* react_guest.c */
+void react_say_panic(struct supervisor *v, const char *why, const char *action);
 reaction react_boot_again, react_checked, react_condition, react_fatal_reset, react_gave_up,
 	react_halted, react_kept, react_late, react_panic, react_port_answered, react_ready,
 	react_restarted, react_serial, react_snapshot_loaded, react_trouble, react_verdict;

@@ -134,10 +134,15 @@ static void on_marker(const struct marker *m, uint64_t now, void *arg)
 	char why[128];
 
 	(void)now;
-	if (b->over_ns)
-		return;
 	(void)snprintf(why, sizeof why, "%s marker %.*s", marker_kind_name(m->kind),
 		       (int)m->name_len, m->name);
+	/* Of what a guest says at its end the worst counts, as for vm run (pid1/panic_check.c). */
+	if (b->over_ns && m->kind == MARKER_PANIC && b->result.status == SAMPLE_ENDED) {
+		b->result.status = SAMPLE_PANIC;
+		(void)snprintf(b->result.why, sizeof b->result.why, "%s", why);
+	}
+	if (b->over_ns)
+		return;
 	switch (m->kind) {
 	case MARKER_PROGRESS:
 	case MARKER_READY:

@@ -67,6 +67,8 @@ static void a_guest_that_goes_on_has_shown_text(void **state)
 	static const char *const alive[] = {USER, IDLE};
 
 	(void)state;
+	room.plan.s.guest = GUEST_LINUX;
+	lifecycle_ready(&room.life, clock_now());
 	for (size_t i = 0; i < 2; i++) {
 		says("Kernel panic\n", "oops");
 		pass(300 * MS);
@@ -78,6 +80,93 @@ static void a_guest_that_goes_on_has_shown_text(void **state)
 		assert_false(is_armed(TIMER_PANIC));
 		assert_false(panic_check_suspects(&panic));
 	}
+}
+
+/* A kernel that waits for a key after its panic idles: before it is ready, and of some guests
+ * always. */
+static void an_idle_kernel_behind_a_panic_has_ended(void **state)
+{
+	static const struct {
+		enum guest guest;
+		bool ready, ends;
+	} rows[] = {{GUEST_LINUX, false, true}, {GUEST_EXOV6, false, true},
+		    {GUEST_EXOV6, true, true},	{GUEST_GENERIC, true, true},
+		    {GUEST_LINUX, true, false}, {GUEST_HURD, true, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		room.plan.s.guest = rows[i].guest;
+		room.life.ready = rows[i].ready;
+		says("Kernel panic\n", "oops");
+		pass(300 * MS);
+		for (int n = 0; n < (rows[i].ends ? 20 : 1); n++) {
+			assert_told("");
+			processors_are(n % 2 ? DEAD : IDLE);
+			pass(150 * MS);
+		}
+		assert_string_equal(room_told(),
+				    rows[i].ends ? "[panic panic: oops on the console, and no "
+						   "processor runs a program any more]"
+						 : "");
+		assert_false(panic_check_suspects(&panic));
+		room.life.verdict = VERDICT_NONE;
+	}
+	/* Not with a prompt behind it, and not when a program runs. */
+	room.plan.s.guest = GUEST_EXOV6;
+	says("Kernel panic\n", "oops");
+	guest_printed("$ ");
+	pass(300 * MS);
+	processors_are(IDLE);
+	assert_said("oops on the console, but the guest goes on");
+	says("\nKernel panic\n", "oops");
+	pass(300 * MS);
+	processors_are(USER);
+	assert_said("oops on the console, but the guest goes on");
+}
+
+/* Whatever the order of what is said, the worst of it counts. */
+static void the_worst_of_it_counts(void **state)
+{
+	static const char *const words[] = {"halted", "no-root", "oops"};
+	static const char *const ends[] = {
+		"[halted: halted]", "[panic boot-failed: its boot failed (no-root)]",
+		"[panic panic: oops on the console, and no processor runs a program any more]"};
+
+	(void)state;
+	for (int a = 0; a < 3; a++)
+		for (int b = 0; b < 3; b++) {
+			int worst = a > b ? a : b;
+
+			says("one\n", words[a]);
+			pass(100 * MS);
+			says("two\n", words[b]);
+			pass(350 * MS);
+			/* Idle, as a kernel is that has said that it is safe to power off. */
+			for (int n = 0; n < 20 && panic.marker; n++) {
+				if (worst != 1)
+					processors_are(IDLE);
+				pass(150 * MS);
+			}
+			assert_string_equal(room_told(), ends[worst]);
+			assert_null(panic.marker);
+			room.life.verdict = VERDICT_NONE;
+		}
+}
+
+static void what_follows_at_once_is_the_panics_doing(void **state)
+{
+	(void)state;
+	assert_false(panic_check_just_said(&panic));
+	says("System halted\n", "halted");
+	assert_false(panic_check_just_said(&panic));
+	says("Kernel panic\n", "oops");
+	assert_true(panic_check_just_said(&panic));
+	for (int i = 0; i < 10; i++) {
+		pass(200 * MS);
+		guest_printed("Unmounting\n");
+	}
+	assert_true(panic_check_suspects(&panic));
+	assert_false(panic_check_just_said(&panic));
 }
 
 static void printing_begins_the_looks_again(void **state)
@@ -305,6 +394,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(five_looks_in_a_row_prove_a_panic),
 		TEST(a_guest_that_goes_on_has_shown_text),
+		TEST(an_idle_kernel_behind_a_panic_has_ended),
+		TEST(the_worst_of_it_counts),
+		TEST(what_follows_at_once_is_the_panics_doing),
 		TEST(printing_begins_the_looks_again),
 		TEST(a_guest_that_prints_for_ten_seconds_lives),
 		TEST(a_qemu_that_says_nothing_useful_proves_nothing),

@@ -3,7 +3,9 @@
  * It prints a line on COM1, then: DEAD halts with interrupts off; FAULT has no interrupt table when
  * it faults, QUIETFAULT does so before it prints; RESET resets the machine; SILENT prints nothing and idles; IDLE idles; FLOOD
  * prints that line for ever; COUNT increments a byte in the disk's second sector, prints it, and
- * idles before any login; TICK prints a line every 100 ms by the PIT, with a number
+ * idles before any login; PANIC prints a panic and idles, as if it waited for a key; PANICHALT says behind
+ * it that the power may be switched off; HALTPANIC the other way round; PANICOFF switches it off (ACPI,
+ * PM1a control, where SeaBIOS puts it); TICK prints a line every 100 ms by the PIT, with a number
  * and the time-stamp counter as it was just before: the boot profiler's times are held against it.
  */
 	.code16
@@ -91,6 +93,11 @@ number:	.byte 0
 	cli
 	hlt
 #endif
+#ifdef PANICOFF
+	movw $0x604, %dx
+	movw $0x2000, %ax	/* SLP_EN, SLP_TYP 0: S5 in QEMU's DSDT */
+	outw %ax, %dx
+#endif
 #ifdef RESET
 	movw $0xcf9, %dx	/* the chip set's reset control register: hard reset */
 	movb $6, %al
@@ -119,6 +126,12 @@ text:	.ascii "boot number "
 digit:	.asciz "?\r\n"
 #elif defined(DEAD) || defined(IDLE) || defined(FLOOD)
 text:	.asciz "sector login: "
+#elif defined(PANICHALT)
+text:	.asciz "panic: no page\r\nsafe to power off\r\n"
+#elif defined(HALTPANIC)
+text:	.asciz "safe to power off\r\npanic: no page\r\n"
+#elif defined(PANIC) || defined(PANICOFF)
+text:	.asciz "panic: no page\r\n"
 #else
 text:	.asciz "about to fault\r\n"
 #endif
