@@ -82,6 +82,33 @@ assert_clean() {
     said 'what it had not written to its disk is lost'
 }
 
+@test "a guest that has not enabled the power button, or has nothing to lose, is not waited for" {
+    # It is ready, has written, and reads no button: half a second, and the truth about its disk.
+    "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
+    chmod 666 "$T/count.qcow2"
+    printf 'ready up ^boot number\n' >"$T/markers"
+    host_vm VM_GUEST=exov6 QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" VM_MARKERS="$T/markers"
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 82
+    said 'the guest has not enabled the power button: it is not waited for'
+    said 'what it had not written to its disk is lost'
+    # No disk at all: nothing is said to be lost.
+    "$ROOT/tests/guests/kernel/build" MULTIBOOT "$T/kernel"
+    chmod 644 "$T/kernel"
+    rm -rf "$T/run"
+    host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_KERNEL="$T/kernel"
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    kill -TERM "$VM_PID"
+    host_vm_exit 30
+    assert_equal "$STATUS" 0
+    said 'the guest does not react and has written nothing to its disk: there is nothing to lose'
+    refute grep -q 'is lost' "$T/out"
+    # The budget of 150 s was not used up.
+    jq -se 'map(select(.event == "stop")) | .[-1].ms - .[0].ms < 20000' "$T/log/events.jsonl"
+}
+
 @test "a QEMU that was stopped goes on, and its guest is asked" {
     host_vm VM_STOP_TIMEOUT=$((20 * PATIENCE))
     vm wait --timeout $((60 * PATIENCE))

@@ -13,16 +13,22 @@
 #include "base/log.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
+#include "pid1/power_button.h"
 #include "pid1/savestate.h"
 
 /* A guest that is still booting misses the button: it is pressed again this often, until the
  * rung's time is over (and at once when the guest is ready). */
 #define PRESS_AGAIN_NS UINT64_C(5000000000)
+/* A ready guest that has not enabled the button may poll for it all the same. */
+#define UNARMED_NS UINT64_C(400000000)
+/* A guest that has nothing to lose is asked for so long. */
+#define NOTHING_TO_LOSE_NS UINT64_C(5000000000)
 /* A QEMU that does not say what its guest has written for so long hangs. */
 #define CHECK_NS UINT64_C(2000000000)
 
 static void kill_qemu(struct guest_stop *s, int sig, bool group);
 static bool wake_qemu(struct guest_stop *s);
+static void quit_unless_written(struct guest_stop *s);
 
 static void arm_timer(struct guest_stop *s)
 {
@@ -36,10 +42,27 @@ static void arm_timer(struct guest_stop *s)
 
 /* ---- the gentle rungs ------------------------------------------------------------------ */
 
+/* What is pressed is still heard by a guest that polls for it. */
+static void on_button(struct qmp *q, const struct json *doc, const struct json_value *result,
+		      const char *error, void *arg)
+{
+	struct guest_stop *s = arg;
+
+	(void)q, (void)doc, (void)error;
+	if (s->ladder.rung != RUNG_ACPI || s->ladder.accepted || !power_button_off(result))
+		return;
+	log_info("the guest has not enabled the power button: it is not waited for");
+	s->unarmed = true;
+	ladder_cut(&s->ladder, clock_now() + UNARMED_NS);
+	arm_timer(s);
+}
+
 static void press_button(struct guest_stop *s)
 {
 	if (!qmp_send(s->env->qmp, "system_powerdown", NULL, NULL, NULL))
 		stop_event(s, LADDER_FAILED);
+	else if (!s->asked_button && (s->env->life->ready || s->env->life->login))
+		s->asked_button = power_button_ask(s->env, on_button, s);
 }
 
 static void on_asked(void *arg, int status, const char *line)
@@ -132,7 +155,9 @@ void stop_timer(struct guest_stop *s)
 	} else if (s->ladder.rung == RUNG_ACPI && clock_now() < s->ladder.deadline_ns) {
 		stop_ask_again(s);
 	} else {
-		stop_event(s, LADDER_TIMEOUT);
+		/* Who does not hear the button was not asked. */
+		stop_event(s, s->ladder.rung == RUNG_ACPI && s->unarmed ? LADDER_FAILED
+									: LADDER_TIMEOUT);
 	}
 }
 
@@ -197,6 +222,12 @@ static bool can_be_asked(struct guest_stop *s, bool paused)
 	       !lifecycle_any(s->env->life, COND_ANY_STUCK) && (!paused || env_qmp(s->env, "cont"));
 }
 
+static void quit(struct guest_stop *s)
+{
+	if (s->env->qmp->state != QMP_READY || !env_qmp(s->env, "quit"))
+		stop_event(s, LADDER_FAILED);
+}
+
 static void carry_out(struct guest_stop *s, enum rung rung, bool paused)
 {
 	if (rung_is_gentle(rung) && !can_be_asked(s, paused)) {
@@ -213,10 +244,7 @@ static void carry_out(struct guest_stop *s, enum rung rung, bool paused)
 		else
 			log_info("waiting for a login prompt");
 		break;
-	case RUNG_QUIT:
-		if (s->env->qmp->state != QMP_READY || !env_qmp(s->env, "quit"))
-			stop_event(s, LADDER_FAILED);
-		break;
+	case RUNG_QUIT: quit_unless_written(s); break;
 	case RUNG_TERM: kill_qemu(s, SIGTERM, false); break;
 	case RUNG_KILL: kill_qemu(s, SIGKILL, true); break;
 	default: break;
@@ -270,10 +298,12 @@ static bool has_written(const struct json *doc, const struct json_value *result)
 	return false;
 }
 
+/* Of a guest that is held for the answer: it was not ready, or it does not react. */
 static void on_blockstats(struct qmp *q, const struct json *doc, const struct json_value *result,
 			  const char *error, void *arg)
 {
 	struct guest_stop *s = arg;
+	bool in_vain = s->ladder.rung == RUNG_QUIT;
 
 	(void)q, (void)error;
 	if (!s->checking) /* somebody could not wait */
@@ -283,27 +313,60 @@ static void on_blockstats(struct qmp *q, const struct json *doc, const struct js
 	set_checking(s, false);
 	if (unwritten) {
 		post(s->env, NOTICE_VERDICT, .value = VERDICT_UNWRITTEN);
-		log_info(
-			"the guest was not ready yet and has written nothing to its disk: there is "
-			"nothing to lose");
-	} else if (result) {
+		log_info("the guest %s and has written nothing to its disk: there is nothing to "
+			 "lose",
+			 in_vain ? "does not react" : "was not ready yet");
+	} else if (result && !in_vain) {
 		(void)env_qmp(s->env, "cont");
 	}
-	stop_event(s, unwritten ? LADDER_NOW : LADDER_STOP);
+	if (in_vain)
+		quit(s);
+	else
+		stop_event(s, unwritten ? LADDER_NOW : LADDER_STOP);
 }
 
 /* A guest that is stopped while it boots need not be waited for when it has not touched its disk.
  * It stands still while that is looked at, so that the answer stays true. */
 static bool check_writes(struct guest_stop *s)
 {
-	if (s->env->life->ready || s->env->life->phase != LIFE_RUNNING ||
-	    s->ladder.rung != RUNG_NONE || !qmp_has_room(s->env->qmp, 2) ||
-	    !env_qmp(s->env, "stop") ||
+	if (!qmp_has_room(s->env->qmp, 2) || !env_qmp(s->env, "stop") ||
 	    !qmp_send(s->env->qmp, "query-blockstats", NULL, on_blockstats, s))
 		return false;
 	set_checking(s, true);
 	env_timer(s->env, TIMER_LADDER, clock_now() + CHECK_NS);
 	return true;
+}
+
+/* Of a ready guest that is being asked. */
+static void on_ready_blockstats(struct qmp *q, const struct json *doc,
+				const struct json_value *result, const char *error, void *arg)
+{
+	struct guest_stop *s = arg;
+
+	(void)q, (void)error;
+	if (!rung_is_gentle(s->ladder.rung) || !result || has_written(doc, result))
+		return;
+	ladder_hurry(&s->ladder, clock_now() + NOTHING_TO_LOSE_NS, clock_now());
+	arm_timer(s);
+}
+
+/* One that has nothing to lose is not asked for long; whether it has is looked at again before it
+ * is cut off. A guest that is to be suspended loses nothing, and where one can log in, it is asked
+ * in a way that works. */
+static bool may_hurry(const struct guest_stop *s)
+{
+	const struct lifecycle *life = s->env->life;
+	bool has_login = life->login && s->ladder.applies & 1u << RUNG_SERIAL;
+
+	return life->ready && life->phase == LIFE_RUNNING && !has_login &&
+	       !(s->ladder.applies & 1u << RUNG_SUSPEND);
+}
+
+static void quit_unless_written(struct guest_stop *s)
+{
+	if (!s->ladder.hurry_ns || s->env->qmp->state != QMP_READY ||
+	    s->env->life->phase == LIFE_DOWN || !check_writes(s))
+		quit(s);
 }
 
 void stop_ask(struct guest_stop *s, enum ladder_event what)
@@ -323,11 +386,18 @@ void stop_ask(struct guest_stop *s, enum ladder_event what)
 	}
 	if (s->env->life->phase == LIFE_DOWN && s->ladder.rung == RUNG_NONE)
 		log_info("the guest is down already; QEMU is ending");
-	if (!end_checking(s) && !hopeless && what == LADDER_STOP && check_writes(s))
+	bool first = s->ladder.rung == RUNG_NONE && !hopeless && what == LADDER_STOP;
+
+	if (!end_checking(s) && first && !s->env->life->ready &&
+	    s->env->life->phase == LIFE_RUNNING && check_writes(s))
 		return;
+	bool look = first && may_hurry(s);
+
 	/* A guest that never ran has nothing to lose and nothing to be asked; one that has panicked
 	 * does not hear. */
 	stop_event(s, hopeless ? LADDER_NOW : what);
+	if (look)
+		(void)qmp_send(s->env->qmp, "query-blockstats", NULL, on_ready_blockstats, s);
 }
 
 void stop_init(struct guest_stop *s, const struct env *env, struct savestate *save)
@@ -338,7 +408,7 @@ void stop_init(struct guest_stop *s, const struct env *env, struct savestate *sa
 
 void stop_restart(struct guest_stop *s)
 {
-	s->checking = false;
+	s->checking = s->unarmed = s->asked_button = false;
 	ladder_init(&s->ladder, s->env->plan->rungs, env_settings(s->env)->stop_timeout);
 	env_timer(s->env, TIMER_LADDER, 0);
 }

@@ -13,7 +13,9 @@ struct guest_stop {
 	const struct env *env;
 	struct savestate *save;
 	struct ladder ladder;
-	bool checking; /* held while QEMU is asked whether the guest has written anything */
+	bool checking;	   /* held while QEMU is asked whether the guest has written anything */
+	bool asked_button; /* QEMU, for what the guest has enabled */
+	bool unarmed;	   /* the guest has not enabled the power button */
 };
 
 void stop_init(struct guest_stop *s, const struct env *env, struct savestate *save);

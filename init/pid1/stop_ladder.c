@@ -59,11 +59,27 @@ static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 	return behind;
 }
 
+/* Until when RUNG may go on. */
+static uint64_t asking_ends(const struct ladder *l, enum rung rung)
+{
+	uint64_t end = l->end_ns - reserved_behind(l, rung);
+
+	return rung_is_gentle(rung) && !l->accepted && l->hurry_ns && l->hurry_ns < end
+		       ? l->hurry_ns
+		       : end;
+}
+
+void ladder_cut(struct ladder *l, uint64_t ns)
+{
+	if (l->deadline_ns > ns)
+		l->deadline_ns = ns;
+}
+
 /* When the time of the present rung is over: of what the gentle ones have left, each that still
  * comes gets the same share. */
 static uint64_t deadline(const struct ladder *l, uint64_t now)
 {
-	uint64_t end = l->end_ns - reserved_behind(l, l->rung);
+	uint64_t end = asking_ends(l, l->rung);
 	unsigned shares = 1;
 
 	if (l->rung >= RUNG_KILL)
@@ -76,11 +92,18 @@ static uint64_t deadline(const struct ladder *l, uint64_t now)
 	return now + (end - now) / shares;
 }
 
+void ladder_hurry(struct ladder *l, uint64_t ns, uint64_t now)
+{
+	l->hurry_ns = ns;
+	if (rung_is_gentle(l->rung) && !l->accepted)
+		ladder_cut(l, deadline(l, now));
+}
+
 /* Is the time for asking over, so that RUNG would be left at the moment it is begun? */
 static bool too_late(const struct ladder *l, int rung, uint64_t now)
 {
 	return l->end_ns && rung_is_gentle((enum rung)rung) &&
-	       l->end_ns - reserved_behind(l, (enum rung)rung) <= now;
+	       asking_ends(l, (enum rung)rung) <= now;
 }
 
 enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
@@ -99,7 +122,7 @@ enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 	/* The last way to ask has failed, but an earlier one may be doing its work. */
 	if (event == LADDER_FAILED && l->asked && rung_is_gentle(l->rung) &&
 	    !rung_is_gentle((enum rung)next)) {
-		l->deadline_ns = l->end_ns - reserved_behind(l, l->rung);
+		l->deadline_ns = asking_ends(l, l->rung);
 		return RUNG_NONE;
 	}
 	if (l->end_ns == 0)

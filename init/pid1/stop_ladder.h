@@ -35,10 +35,18 @@ struct ladder {
 	uint64_t budget_ns;   /* VM_STOP_TIMEOUT */
 	uint64_t end_ns;      /* when the whole budget is over; 0 before the stop */
 	uint64_t deadline_ns; /* when the present rung's time is over; 0 for none */
+	uint64_t hurry_ns; /* until when a guest is asked that does not react; 0 for no such bound
+			    */
 };
 
 /* Rungs that apply are the bits of APPLIES; RUNG_KILL always applies. BUDGET_S is in seconds. */
 void ladder_init(struct ladder *l, unsigned applies, long budget_s);
+
+/* From NOW on: ask a guest that does not react until NS at most, with all rungs together. One that
+ * accepts gets all its time. */
+void ladder_hurry(struct ladder *l, uint64_t ns, uint64_t now);
+/* The present rung is over at NS, if it is not before. */
+void ladder_cut(struct ladder *l, uint64_t ns);
 
 /* EVENT happened at NOW (CLOCK_MONOTONIC, ns). Returns the rung to carry out now, RUNG_NONE when
  * there is nothing to do (the deadline may have changed). */

@@ -29,4 +29,32 @@ static void stop_set_up(void **state, const char *rungs, long timeout_s)
 	stop_init(&stop, &room.env, &save);
 }
 
+#define STATS(n) "{\"device\":\"disk0\",\"stats\":{\"wr_operations\":" n "}}"
+
+/* The guest's power management register, in the monitor's words. */
+static inline void button_is(const char *value)
+{
+	char text[64];
+
+	qemu_hears("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+	(void)snprintf(text, sizeof text, "\"portw[0x0602] = %s\\r\\n\"", value);
+	qemu_returns(text);
+}
+
+static inline void has_written(const char *n)
+{
+	char text[96];
+
+	qemu_hears("query-blockstats", NULL);
+	(void)snprintf(text, sizeof text, "[{\"stats\":{\"wr_operations\":%s}}]", n);
+	qemu_returns(text);
+}
+
+/* A ready guest with a button, and a login, was asked to power off. */
+static inline void button_is_pressed(void)
+{
+	qemu_does("system_powerdown", NULL);
+	button_is("0x0100");
+}
+
 #endif

@@ -39,7 +39,7 @@ static void the_button_is_pressed_again_until_its_time_is_over(void **state)
 	stop_ask(&stop, LADDER_STOP);
 	assert_told("[rung ACPI power button]");
 	assert_said("vm: stopping: ACPI power button\n");
-	qemu_does("system_powerdown", NULL);
+	button_is_pressed();
 	stops();
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(due_ms(TIMER_LADDER), 5000);
@@ -69,7 +69,7 @@ static void a_guest_that_becomes_ready_is_asked_once_more(void **state)
 	(void)state;
 	guest_is_ready();
 	stop_ask(&stop, LADDER_STOP);
-	qemu_does("system_powerdown", NULL);
+	button_is_pressed();
 	pass(3 * S);
 	stop_ask_again(&stop);
 	qemu_does("system_powerdown", NULL);
@@ -87,6 +87,7 @@ static void ssh_takes_the_command(void **state)
 	guest_is_ready();
 	stop_ask(&stop, LADDER_STOP);
 	assert_told("[rung power off over ssh]");
+	has_written("7");
 	stops();
 	pass(1 * S);
 	helper_ends(HELPER_STOP);
@@ -127,6 +128,7 @@ static void a_helper_that_hangs_is_ended_with_its_rung(void **state)
 	guest_is_ready();
 	helpers_do("hang");
 	stop_ask(&stop, LADDER_STOP);
+	has_written("7");
 	pid = helper_pid(&room.helpers, HELPER_STOP);
 	assert_int_equal(kill(pid, 0), 0);
 	pass(135 * S);
@@ -178,7 +180,7 @@ static void a_guest_that_shuts_down_gets_the_time_of_all_rungs(void **state)
 	(void)state;
 	guest_is_ready();
 	stop_ask(&stop, LADDER_STOP);
-	qemu_does("system_powerdown", NULL);
+	button_is_pressed();
 	stop_event(&stop, LADDER_ACCEPTED);
 	(void)room_told();
 	for (int i = 0; i < 26; i++) { /* the button is pressed on */
@@ -251,7 +253,7 @@ static void a_guest_that_cannot_run_is_not_asked(void **state)
 	room.life.phase = LIFE_RUNNING;
 	room.life.conditions = 1u << COND_DISK_FULL;
 	stop_ask(&stop, LADDER_STOP);
-	qemu_does("system_powerdown", NULL);
+	button_is_pressed();
 }
 
 static void a_guest_that_is_down_says_so(void **state)
@@ -264,9 +266,103 @@ static void a_guest_that_is_down_says_so(void **state)
 	qemu_does("quit", NULL);
 }
 
-/* ---- is there anything to lose? ----------------------------------------------------------- */
+/* ---- a guest that will not react ---------------------------------------------------------- */
 
-#define STATS(n) "{\"device\":\"disk0\",\"stats\":{\"wr_operations\":" n "}}"
+static void a_button_that_is_not_enabled_is_not_waited_for(void **state)
+{
+	(void)state;
+	only("acpi,ssh");
+	guest_is_ready();
+	helpers_do("1");
+	stop_ask(&stop, LADDER_STOP);
+	qemu_does("system_powerdown", NULL); /* it may poll */
+	button_is("0x0000");
+	assert_said("vm: the guest has not enabled the power button: it is not waited for\n");
+	has_written("7");
+	pass(399 * MS);
+	assert_told("[rung ACPI power button]");
+	pass(1 * MS);
+	assert_told("[rung power off over ssh]");
+	/* Nobody was asked: the next failure is the last. */
+	helper_ends(HELPER_STOP);
+	assert_told("[rung QMP quit]");
+	qemu_does("quit", NULL);
+}
+
+static void what_the_monitor_does_not_say_counts_as_enabled(void **state)
+{
+	static const char *const answers[] = {"0x0300", "?", "0x", "0x00", "0x00000000", "0x0zzz"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		guest_is_ready();
+		stop_restart(&stop);
+		stop_ask(&stop, LADDER_STOP);
+		qemu_does("system_powerdown", NULL);
+		button_is(answers[i]);
+		assert_int_equal(due_ms(TIMER_LADDER), 5000);
+		(void)room_told();
+	}
+	/* Nor is it asked for before the guest can have enabled it. */
+	guest_runs();
+	room.life.ready = room.life.login = false;
+	stop_restart(&stop);
+	stop_event(&stop, LADDER_STOP);
+	qemu_does("system_powerdown", NULL);
+	qemu_is_idle();
+}
+
+static void nobody_hurries_where_one_can_log_in(void **state)
+{
+	(void)state;
+	guest_is_ready(); /* it has shown a login, and all three ways apply */
+	stop_ask(&stop, LADDER_STOP);
+	qemu_does("system_powerdown", NULL);
+	button_is("0x0100");
+	qemu_is_idle();
+}
+
+static void who_has_nothing_to_lose_is_not_asked_for_long(void **state)
+{
+	static const char *const later[] = {"0", "1"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		guest_is_ready();
+		stop_restart(&stop);
+		only("acpi");
+		stop_ask(&stop, LADDER_STOP);
+		qemu_does("system_powerdown", NULL);
+		button_is("0x0100");
+		has_written("0");
+		(void)room_told();
+		pass(5 * S - 1);
+		assert_told("");
+		pass(1);
+		/* It is held while that is looked at again. */
+		assert_told("[rung QMP quit][+checking-writes]");
+		qemu_does("stop", NULL);
+		has_written(later[i]);
+		assert_told(i ? "[-checking-writes]" : "[-checking-writes][verdict unwritten]");
+		if (!i)
+			assert_said("the guest does not react and has written nothing to its disk");
+		qemu_does("quit", NULL);
+	}
+	/* One that has heard it gets all its time. */
+	guest_is_ready();
+	stop_restart(&stop);
+	only("acpi");
+	stop_ask(&stop, LADDER_STOP);
+	qemu_does("system_powerdown", NULL);
+	button_is("0x0100");
+	has_written("0");
+	stop_event(&stop, LADDER_ACCEPTED);
+	(void)room_told();
+	pass(100 * S);
+	assert_told("");
+}
+
+/* ---- is there anything to lose? ----------------------------------------------------------- */
 
 /* A guest that boots is held while QEMU is asked. */
 static void ask_while_it_boots(void)
@@ -400,6 +496,10 @@ int main(int argc, char **argv)
 		TEST(a_guest_past_asking_is_cut_off_at_once),
 		TEST(a_paused_guest_runs_to_be_asked),
 		TEST(a_guest_that_cannot_run_is_not_asked),
+		TEST(a_button_that_is_not_enabled_is_not_waited_for),
+		TEST(what_the_monitor_does_not_say_counts_as_enabled),
+		TEST(nobody_hurries_where_one_can_log_in),
+		TEST(who_has_nothing_to_lose_is_not_asked_for_long),
 		TEST(a_guest_that_is_down_says_so),
 		TEST(a_boot_that_wrote_nothing_is_cut_off),
 		TEST(a_boot_that_wrote_is_asked),

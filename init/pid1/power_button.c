@@ -1,0 +1,34 @@
+/* power_button.c - see power_button.h. */
+#include "pid1/power_button.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PWRBTN_EN 0x100u
+
+bool power_button_ask(const struct env *env, qmp_reply *reply, void *arg)
+{
+	const char *machine = env_settings(env)->machine;
+
+	/* pc, pc-q35-9.2, q35: not isapc and microvm, which have no such register. */
+	return (strncmp(machine, "pc", 2) == 0 || strncmp(machine, "q35", 3) == 0) &&
+	       qmp_send(env->qmp, "human-monitor-command", "{\"command-line\":\"i/h 0x602\"}",
+			reply, arg);
+}
+
+/* The text is "portw[0x0602] = 0x0100": the last number, at its end. */
+bool power_button_off(const struct json_value *result)
+{
+	const char *value = NULL;
+	char *end;
+
+	if (!result || !result->text)
+		return false;
+	for (const char *at = result->text; (at = strstr(at, "0x")) != NULL; at += 2)
+		value = at + 2;
+	if (!value)
+		return false;
+	unsigned long n = strtoul(value, &end, 16);
+
+	return end - value == 4 && strspn(end, "\r\n") == strlen(end) && !(n & PWRBTN_EN);
+}
