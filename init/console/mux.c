@@ -247,18 +247,18 @@ void relay_stats(const struct relay *r, struct relay_stats *out)
 	*out = r->stats;
 }
 
-/* Memory that is not used yet must not become resident: nothing here is zeroed but the small
- * struct itself. */
+/* Memory that is not used yet must not become resident. The clients come zeroed from the kernel:
+ * they are more than the C library keeps in a heap of its own. */
 static bool allocate(struct relay *r)
 {
 	r->capacity = r->config.ring_size + r->config.ring_size / 2;
 	r->ring = malloc(r->capacity);
-	r->clients = malloc((RELAY_ADOPTED + r->config.clients_max) * sizeof *r->clients);
+	r->clients = calloc(RELAY_ADOPTED + r->config.clients_max, sizeof *r->clients);
 	r->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	r->spare = fcntl(r->tick, F_DUPFD_CLOEXEC, 0);
 	if (!r->ring || !r->clients || r->spare < 0)
 		return false;
-	clients_init(r);
+	r->slots = RELAY_ADOPTED;
 	return true;
 }
 

@@ -43,14 +43,6 @@ static void describe(const struct relay *r, struct client *c)
 		(void)snprintf(c->who, sizeof c->who, "a client without an address");
 }
 
-void clients_init(struct relay *r)
-{
-	for (r->slots = 0; r->slots < RELAY_ADOPTED; r->slots++) {
-		r->clients[r->slots].fd = -1;
-		r->clients[r->slots].generation = 0;
-	}
-}
-
 /* The first and the last of the places for clients that are adopted with HOW. */
 static struct client *first_place(const struct relay *r, unsigned how)
 {
@@ -65,7 +57,7 @@ static struct client *last_place(const struct relay *r, unsigned how)
 static struct client *place_to_adopt(const struct relay *r, unsigned how)
 {
 	for (struct client *c = first_place(r, how); c <= last_place(r, how); c++)
-		if (c->fd < 0)
+		if (!c->used)
 			return c;
 	return NULL;
 }
@@ -97,15 +89,13 @@ static struct client *find_place(struct relay *r)
 	struct client *ghost = NULL;
 
 	for (struct client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots; c++) {
-		if (c->fd < 0)
+		if (!c->used)
 			return c;
 		if (c->half_closed && (!ghost || c->position < ghost->position))
 			ghost = c;
 	}
-	if (r->slots < RELAY_ADOPTED + r->config.clients_max) {
-		r->clients[r->slots].generation = 0;
+	if (r->slots < RELAY_ADOPTED + r->config.clients_max)
 		return r->clients + r->slots++;
-	}
 	if (ghost)
 		client_let_go(r, ghost);
 	return ghost;
@@ -126,9 +116,10 @@ void client_refuse(struct relay *r, int fd)
 	r->stats.refused++;
 }
 
-/* FD takes place C, as a raw client unless it is made another. */
-static void settle(struct relay *r, struct client *c, int fd, unsigned how)
+/* FD becomes client C, a raw one unless the caller changes that. */
+static void client_init(struct relay *r, struct client *c, int fd, unsigned how)
 {
+	c->used = true;
 	c->fd = fd;
 	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
 	c->telnet = c->greeted = c->one_line_end = c->after_cr = false;
@@ -161,7 +152,7 @@ static bool begin(struct relay *r, struct client *c)
 		return false;
 	if (!c->registered)
 		client_let_go(r, c);
-	return c->fd >= 0;
+	return c->used;
 }
 
 void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet *state,
@@ -175,7 +166,7 @@ void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet 
 		client_refuse(r, fd);
 		return;
 	}
-	settle(r, c, fd, (serial_port ? 0 : RELAY_SCROLLBACK) | (look_only ? RELAY_READ_ONLY : 0));
+	client_init(r, c, fd, (serial_port ? 0 : RELAY_SCROLLBACK) | (look_only ? RELAY_READ_ONLY : 0));
 	c->one_line_end = slot == SLOT_RAW;
 	c->after_cr = after_cr;
 	if (slot == SLOT_TELNET || serial_port) {
@@ -202,7 +193,7 @@ bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
 		(void)close(fd);
 		return false;
 	}
-	settle(r, c, fd, how);
+	client_init(r, c, fd, how);
 	c->program = !(how & RELAY_TERMINAL);
 	c->number = number;
 	c->greeted = how & RELAY_TERMINAL && r->terminal_greeting_len > 0;
@@ -216,6 +207,6 @@ bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
 void clients_close(struct relay *r)
 {
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
-		if (c->fd >= 0)
+		if (c->used)
 			client_let_go(r, c);
 }

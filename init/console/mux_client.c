@@ -51,6 +51,7 @@ void client_let_go(struct relay *r, struct client *c)
 		r->answerer = 0;
 	loop_remove(r->config.epoll, c->fd);
 	fd_close(&c->fd);
+	c->used = false;
 }
 
 void client_end(struct relay *r, struct client *c, enum relay_end why)

@@ -14,7 +14,7 @@ void clients_resume_input(struct relay *r)
 {
 	r->input_waited = false;
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {
-		if (c->fd < 0 || !c->input_waits)
+		if (!c->used || !c->input_waits)
 			continue;
 		c->input_waits = false;
 		client_watch(r, c);
@@ -171,7 +171,7 @@ void client_event(struct relay *r, struct loop_ref ref, uint32_t events)
 	unsigned place = ref.slot & 0xff;
 	struct client *c = r->clients + place;
 
-	if (place >= r->slots || c->fd != ref.fd || c->generation != ref.slot >> 8)
+	if (place >= r->slots || !c->used || c->fd != ref.fd || c->generation != ref.slot >> 8)
 		return;
 	if ((events & EPOLLOUT) && !client_serve(r, c))
 		return;

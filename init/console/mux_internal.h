@@ -41,7 +41,8 @@
 #define CLIENTS_MOST  256 /* with the adopted ones, who have the first places */
 
 struct client {
-	int fd; /* -1: free */
+	bool used; /* false: the place is free, as untouched memory is */
+	int fd;
 	uint8_t generation;
 	bool telnet;
 	bool read_only;	   /* what it sends is not for the guest */
@@ -88,7 +89,7 @@ struct relay {
 	uint64_t last_read_ns, last_delivery_ns;
 	size_t capacity; /* of the ring */
 	uint64_t head, delivered;
-	size_t slots; /* clients[0..slots) have been used, the rest is untouched memory */
+	size_t slots; /* clients[0..slots) may be used, the rest never was */
 	size_t greeting_len, terminal_greeting_len;
 	uint64_t ids;	   /* given so far */
 	uint64_t answerer; /* id of the client whose answers count; 0: whoever is first */
@@ -146,7 +147,6 @@ void client_watch(struct relay *r, struct client *c);
 void client_clear_line(struct relay *r, const struct client *c);
 
 /* mux_admit.c */
-void clients_init(struct relay *r);
 /* FD, from the listener of SLOT, becomes a client. A telnet one whose negotiation has begun brings
  * its STATE along, else NULL. AFTER_CR: see struct client. */
 void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet *state,

@@ -269,14 +269,14 @@ bool client_serve(struct relay *r, struct client *c)
 void clients_send(struct relay *r, bool blocked_too)
 {
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
-		if (c->fd >= 0 && (blocked_too || !c->blocked))
+		if (c->used && (blocked_too || !c->blocked))
 			(void)client_serve(r, c);
 }
 
 void clients_make_room(struct relay *r, size_t n)
 {
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
-		if (c->fd >= 0 && r->head + n - c->position > r->capacity)
+		if (c->used && r->head + n - c->position > r->capacity)
 			(void)client_serve(r, c);
 }
 
@@ -286,7 +286,7 @@ void clients_drop_slow(struct relay *r)
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {
-		if (c->fd < 0 || r->head - c->position <= r->capacity)
+		if (!c->used || r->head - c->position <= r->capacity)
 			continue;
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 		client_end(r, c, RELAY_DROPPED);
