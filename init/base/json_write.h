@@ -21,11 +21,13 @@ struct json_member {
 		JSON_OUT_OBJECT,
 		JSON_OUT_RAW
 	} type;
-	const char *text; /* NULL: null */
-	int length;	  /* of the text, -1: to its NUL; of a number, its decimals */
-	long long integer;
-	double number;
-	const struct json_member *members;
+	int length; /* of the text, -1: to its NUL; of a number, its decimals */
+	union {
+		const char *text; /* NULL: null */
+		long long integer;
+		double number;
+		const struct json_member *members;
+	};
 };
 
 /* clang-format off */

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/route.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,14 +16,7 @@
 #include "base/io.h"
 #include "host/netlink.h"
 
-#define _cleanup_file_ __attribute__((cleanup(close_file)))
-#define _cleanup_dir_  __attribute__((cleanup(close_dir)))
-
-static void close_file(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f);
-}
+#define _cleanup_dir_ __attribute__((cleanup(close_dir)))
 
 static void close_dir(DIR **d)
 {
@@ -82,6 +76,38 @@ static void describe(const struct sockaddr_storage *a, char text[PEER_TEXT])
 	(void)snprintf(text, PEER_TEXT, is_v6 ? "[%s]:%u" : "%s:%u", address, (unsigned)port_of(a));
 }
 
+/* A file of the kernel's tables that is being read. */
+struct proc_file {
+	int fd;
+	size_t at, len;
+	char buf[1024];
+};
+
+/* The next line of F, without its end, into LINE, cut to SIZE - 1 bytes. False: there is none. */
+static bool next_line(struct proc_file *f, char *line, size_t size)
+{
+	size_t n = 0;
+
+	for (;;) {
+		if (f->at == f->len) {
+			ssize_t got = read(f->fd, f->buf, sizeof f->buf);
+
+			if (got <= 0)
+				return false;
+			f->at = 0;
+			f->len = (size_t)got;
+		}
+		char c = f->buf[f->at++];
+
+		if (c == '\n')
+			break;
+		if (n < size - 1)
+			line[n++] = c;
+	}
+	line[n] = '\0';
+	return true;
+}
+
 /* The words of LINE, which is cut into them, into OUT. Returns how many there are, at most MAX. */
 static size_t split(char *line, char *out[], size_t max)
 {
@@ -113,12 +139,13 @@ static bool looks_local(const struct sockaddr_storage *peer, const struct sockad
 static bool is_gateway(const struct sockaddr_storage *peer)
 {
 	const struct in_addr address = ipv4_of(peer);
-	_cleanup_file_ FILE *f = fopen("/proc/net/route", "re");
+	_cleanup_fd_ int fd = open("/proc/net/route", O_RDONLY | O_CLOEXEC);
+	struct proc_file f = {.fd = fd};
 	char line[256];
 	char *word[8]; /* interface, destination, gateway, flags, three more, mask */
 	char kind[LINK_KIND_MAX];
 
-	while (f && peer->ss_family == AF_INET && fgets(line, sizeof line, f))
+	while (fd >= 0 && peer->ss_family == AF_INET && next_line(&f, line, sizeof line))
 		if (split(line, word, 8) == 8 && strtoul(word[1], NULL, 16) == 0 &&
 		    strtoul(word[7], NULL, 16) == 0 && (strtoul(word[3], NULL, 16) & RTF_GATEWAY) &&
 		    strtoul(word[2], NULL, 16) == address.s_addr &&
@@ -147,17 +174,18 @@ static void proc_address(const struct sockaddr_storage *a, bool as_v6, char *buf
 static enum answer proc_owner_in(const char *path, bool v6, const struct sockaddr_storage *local,
 				 const struct sockaddr_storage *remote, struct tcp_owner *out)
 {
-	_cleanup_file_ FILE *f = fopen(path, "re");
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct proc_file f = {.fd = fd};
 	char want[2][48];
 	char line[512];
 	char *word[10]; /* number, local, remote, state, queues, timer, retries, uid, timeout, inode
 			 */
 
-	if (!f)
+	if (fd < 0)
 		return errno == ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
 	proc_address(local, v6, want[0], sizeof want[0]);
 	proc_address(remote, v6, want[1], sizeof want[1]);
-	while (fgets(line, sizeof line, f)) {
+	while (next_line(&f, line, sizeof line)) {
 		if (split(line, word, 10) < 10 || strcmp(word[1], want[0]) != 0 ||
 		    strcmp(word[2], want[1]) != 0)
 			continue;

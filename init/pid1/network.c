@@ -12,7 +12,6 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/netaddr.h"
-#include "host/tap.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
 #include "pid1/start_cause.h"
@@ -25,13 +24,6 @@
 #define PASST_DNS "169.254.1.1"
 
 #define NAMESERVER "nameserver" /* resolv.conf(5) */
-
-bool network_prepare(struct plan *plan, struct error *err)
-{
-	if (plan->s.net == NET_TAP)
-		plan->net_fd = tap_open(&plan->s, err);
-	return plan->s.net != NET_TAP || plan->net_fd >= 0;
-}
 
 /* While QEMU runs, passt ends only because something is wrong. */
 static void on_passt_ended(void *arg, int status, const char *line)

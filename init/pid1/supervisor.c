@@ -294,8 +294,7 @@ static bool set_up(struct supervisor *v, struct error *err)
 	    !control_init(&v->control, v->env.epoll, control, REF_CONTROL, requests_handle, v))
 		return false;
 	v->control.refused = &v->life.qemu;
-	return consoles_open(&v->consoles, &v->guard, err) && attach_open(&v->attach, err) &&
-	       network_prepare(plan, err);
+	return consoles_open(&v->consoles, &v->guard, err) && attach_open(&v->attach, err);
 }
 
 /* QEMU, or what has to be there before it. */

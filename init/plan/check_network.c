@@ -24,6 +24,13 @@ void network_check(struct plan *plan)
 				 "QEMU_NET=passt: there is no program passt on PATH");
 }
 
+bool network_open(struct plan *plan, struct error *err)
+{
+	if (plan->s.net == NET_TAP)
+		plan->net_fd = tap_open(&plan->s, err);
+	return plan->s.net != NET_TAP || plan->net_fd >= 0;
+}
+
 const char *network_describe(const struct settings *s, char buf[NETWORK_TEXT])
 {
 	char to[NETWORK_TEXT - 32] = "QEMU's own NAT";

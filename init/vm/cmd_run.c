@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "host/programs.h"
 #include "host/signals.h"
+#include "plan/check_network.h"
 #include "plan/handover.h"
 #include "vm/cmd.h"
 #include "vm/fetch.h"
@@ -39,7 +40,8 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 		return errors_status(&plan.errors);
 	}
 	plan_describe(&plan);
-	handover_plan(&plan, &err);
+	if (network_open(&plan, &err))
+		handover_plan(&plan, &err);
 	return cmd_fail(&err);
 }
 
