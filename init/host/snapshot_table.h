@@ -1,58 +1,26 @@
-/* snapshot_table.h - the internal snapshots of a qcow2 image: what there is, and what they may be
- * called.
+/* snapshot_table.h - read the internal snapshots of a qcow2 image.
  *
- * QEMU and qemu-img make, load and delete them. The table is read here from the image's descriptor,
- * which works as well while QEMU has it: QEMU writes a new table first and then points the header
- * to it.
+ * QEMU and qemu-img make, load and delete them. The table is read from the image's descriptor, which
+ * works while QEMU has it, too: QEMU writes a new table first and then points the header to it.
  */
 #ifndef VM_HOST_SNAPSHOT_TABLE_H
 #define VM_HOST_SNAPSHOT_TABLE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/error.h"
-#include "format/qcow2.h"
+#include "format/snapshot_list.h"
 #include "host/disk.h"
 
-/* More than these are for qemu-img. */
-#define SNAPSHOTS_MAX	  256
-#define SNAPSHOT_NAME_MAX 64
+/* Can the disk that the guest writes to have snapshots? Errors: EXIT_NO_IMAGE (there is no disk),
+ * EXIT_BAD_IMAGE (a raw one). */
+bool snapshots_possible(const struct disk *disk, struct error *err);
 
-/* Behind the name of what was saved with its memory before the guest was ready; with something
- * other than a prompt on the console; with what may be one (console/prompt.h). */
-#define SNAPSHOT_BOOTING "+booting"
-#define SNAPSHOT_BUSY	 "+busy"
-#define SNAPSHOT_MAYBE	 "+maybe"
-/* The name that the image gets, with its end. */
-#define SNAPSHOT_TAG_MAX (SNAPSHOT_NAME_MAX + sizeof SNAPSHOT_BOOTING)
+/* What errors call that disk. */
+const char *snapshots_disk_name(const struct disk *disk);
 
-struct snapshots {
-	size_t count;
-	struct qcow2_snapshot list[SNAPSHOTS_MAX];
-};
-
-/* A letter, then letters, digits and ._-: QEMU takes a number for an ID. Error: EXIT_BAD_USAGE. */
-bool snapshot_name_check(const char *name, struct error *err);
-
-/* The snapshots of what the guest writes to. Errors: EXIT_NO_IMAGE (no disk), EXIT_BAD_IMAGE (a
- * disk that cannot have any, or too many), EXIT_INTERNAL (it cannot be read). */
-bool snapshots_read(const struct disk *disk, struct snapshots *out, struct error *err);
-
-/* The one called NAME, which its tag may say more than; NULL for none. */
-const struct qcow2_snapshot *snapshots_find(const struct snapshots *s, const char *name);
-/* The same; Error: EXIT_NO_IMAGE. */
-const struct qcow2_snapshot *snapshots_get(const struct snapshots *s, const char *name,
-					   struct error *err);
-/* Is there none called NAME, so that it can be saved without FORCE? Errors: EXIT_BAD_IMAGE. */
-bool snapshots_free(const struct snapshots *s, const char *name, bool force, struct error *err);
-
-/* Was the guest ready when it was saved? */
-bool snapshot_ready(const struct qcow2_snapshot *one);
-
-/* All of them into BUF: a table, or a JSON array of
- * {name, id, memory (bytes, null for none), saved (seconds since 1970), guest_clock_s, ready}. */
-#define SNAPSHOTS_TEXT (SNAPSHOTS_MAX * 1200)
-size_t snapshots_text(const struct snapshots *s, bool json, char buf[SNAPSHOTS_TEXT]);
+/* The snapshots in the image FD, which errors call NAME; read by a confined child. Errors:
+ * EXIT_BAD_IMAGE (too many, or it is broken), EXIT_INTERNAL (it cannot be read). */
+bool snapshots_read(int fd, const char *name, struct snapshots *out, struct error *err);
 
 #endif

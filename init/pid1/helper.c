@@ -53,6 +53,16 @@ bool helper_start(struct helpers *all, enum helper_id which, const char *name, s
 	return true;
 }
 
+bool helper_ask(struct helpers *all, enum helper_id which, const char *name, struct child *c,
+		struct tail *answer, helper_done *done, void *arg, struct error *err)
+{
+	if (!helper_start(all, which, name, c, done, arg, err))
+		return false;
+	*answer = (struct tail){0};
+	all->list[which].answer = answer;
+	return true;
+}
+
 static void on_line(void *arg, const char *text)
 {
 	struct helper *h = arg;
@@ -75,7 +85,10 @@ static void take_output(const struct helpers *all, struct helper *h)
 	ssize_t got;
 
 	while ((got = read(h->output, buf, sizeof buf)) > 0)
-		line_feed(&h->line, buf, (size_t)got, on_line, h);
+		if (h->answer)
+			tail_feed(h->answer, buf, (size_t)got);
+		else
+			line_feed(&h->line, buf, (size_t)got, on_line, h);
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
 		end_output(all, h);
 }

@@ -25,6 +25,7 @@ struct helper {
 	void *arg; /* DONE's */
 	struct line line;
 	char last[sizeof(struct line)]; /* the last one it said */
+	struct tail *answer;		/* not NULL: what it says goes there only */
 };
 
 /* loop_ref.index */
@@ -35,6 +36,7 @@ enum helper_id {
 	HELPER_CLOCK,
 	HELPER_SHARE,
 	HELPER_PASST,
+	HELPER_SNAPSHOT,
 	HELPER_COUNT
 };
 
@@ -50,6 +52,10 @@ void helpers_init(struct helpers *h, int epoll);
  * descriptors 1 and 2 are set here. */
 bool helper_start(struct helpers *all, enum helper_id which, const char *name, struct child *c,
 		  helper_done *done, void *arg, struct error *err);
+
+/* The same for one that is asked: ANSWER gets what it says, and the log nothing. */
+bool helper_ask(struct helpers *all, enum helper_id which, const char *name, struct child *c,
+		struct tail *answer, helper_done *done, void *arg, struct error *err);
 
 /* Does WHICH run? Its process, 0 for none. */
 pid_t helper_pid(const struct helpers *h, enum helper_id which);

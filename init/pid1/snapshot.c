@@ -4,16 +4,14 @@
  */
 #include "pid1/snapshot.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/wait.h>
 
-#include "base/file.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "pid1/env.h"
+#include "pid1/helper.h"
+#include "pid1/snapshot_check.h"
 #include "proto/control.h"
 
 #define JOB "vm-snapshot-%u"
@@ -51,6 +49,25 @@ static void answer(struct snapshot_work *w, int status, const char *line)
 		control_answer(w->env->control, w->slot, status, line, strlen(line));
 }
 
+static void answer_error(struct control *c, int slot, const struct error *err)
+{
+	char line[1400];
+
+	(void)snprintf(line, sizeof line, "%s%s%s\n", err->message, err->fix[0] ? "; " : "",
+		       err->fix);
+	control_answer(c, slot, err->status, line, strlen(line));
+}
+
+/* It was not begun. */
+static void refuse(struct snapshot_work *w, const struct error *err)
+{
+	char line[1400];
+
+	(void)snprintf(line, sizeof line, "%s%s%s\n", err->message, err->fix[0] ? "; " : "",
+		       err->fix);
+	answer(w, err->status, line);
+}
+
 static const char *verb(enum snapshot_action action)
 {
 	static const char *const verbs[] = {[SNAPSHOT_SAVE] = "saved",
@@ -73,28 +90,16 @@ static void fail(struct snapshot_work *w, int status, const char *why, const cha
 	answer(w, status, line);
 }
 
-/* Bytes of the memory in the snapshot just saved. */
-static uint64_t saved_bytes(const struct snapshot_work *w)
-{
-	static struct snapshots all;
-	struct error err = {0};
-	const struct qcow2_snapshot *one = NULL;
-
-	if (snapshots_read(&w->env->plan->disk, &all, &err))
-		one = snapshots_find(&all, w->name);
-	return one ? one->memory : 0;
-}
-
-static void succeed(struct snapshot_work *w)
+static void tell_success(struct snapshot_work *w, uint64_t saved)
 {
 	bool throwaway = w->env->plan->s.disk_mode == DISK_MODE_THROWAWAY;
-	double s = (double)(clock_now() - w->since_ns) / 1e9;
+	double s = (double)w->took_ns / 1e9;
 	char line[400];
 	char memory[64] = "";
 
 	if (w->action == SNAPSHOT_SAVE)
 		(void)snprintf(memory, sizeof memory, ": %.1f MiB of memory",
-			       (double)saved_bytes(w) / 1048576);
+			       (double)saved / 1048576);
 	(void)snprintf(line, sizeof line, "snapshot %s %s in %.2f s%s%s\n", w->name,
 		       verb(w->action), s, memory,
 		       w->action == SNAPSHOT_SAVE && throwaway
@@ -104,6 +109,31 @@ static void succeed(struct snapshot_work *w)
 	event("snapshot", J_TEXT("action", verb(w->action)), J_TEXT("name", w->name),
 	      J_BOOL("ok", true), J_NUMBER("ms", 1, s * 1e3));
 	answer(w, EXIT_CLEAN, line);
+}
+
+/* How large it is was asked. */
+static void on_size(void *arg, int status, const char *line)
+{
+	struct snapshot_work *w = arg;
+	char tag[SNAPSHOT_TAG_MAX];
+	uint64_t memory = 0;
+
+	(void)line;
+	if (w->action == SNAPSHOT_NONE)
+		return;
+	if (status == 0)
+		(void)snapshot_parse_entry(w->said.text, tag, &memory);
+	tell_success(w, memory);
+}
+
+static void succeed(struct snapshot_work *w)
+{
+	struct error err = {0};
+
+	w->took_ns = clock_now() - w->since_ns;
+	if (w->action != SNAPSHOT_SAVE ||
+	    !snapshot_ask_table(w->env, "size", w->name, false, &w->said, on_size, w, &err))
+		tell_success(w, 0);
 }
 
 /* ---- loading ------------------------------------------------------------------------------ */
@@ -307,130 +337,40 @@ static void save(struct snapshot_work *w)
 
 void snapshot_lost(struct snapshot_work *w)
 {
+	helper_kill(w->env->helpers, HELPER_SNAPSHOT);
 	if (w->action != SNAPSHOT_NONE)
 		fail(w, EXIT_QEMU_FAILED, "QEMU has ended", "");
 }
 
-/* ---- can it be? --------------------------------------------------------------------------- */
-
-/* The number of kB behind NAME in /proc/PID/status, in bytes. */
-static uint64_t status_bytes(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
-}
-
-/* The most that the guest's memory can take up: what QEMU has of it, as pages of zeros are not
- * saved. */
-static uint64_t memory_most(const struct snapshot_work *w)
-{
-	char path[64];
-	char text[4096];
-	uint64_t all = (uint64_t)w->env->plan->s.ram_mb << 20;
-
-	(void)snprintf(path, sizeof path, "/proc/%d/status", (int)w->env->life->qemu);
-	if (read_small(path, text, sizeof text) < 0)
-		return all;
-	uint64_t used = status_bytes(text, "\nRssAnon:") + status_bytes(text, "\nRssShmem:") +
-			status_bytes(text, "\nVmSwap:");
-
-	return used < all ? used : all;
-}
-
-/* A save that fails half-way leaves what it has written in the image. */
-static bool has_room(const struct snapshot_work *w, const struct qcow2_snapshot *old,
-		     struct error *err)
-{
-	const struct disk *disk = &w->env->plan->disk;
-	struct statvfs fs;
-	uint64_t need = memory_most(w);
-
-	if (disk->layers[0].device || fstatvfs(disk->layers[0].fd, &fs) != 0)
-		return true;
-	uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize + (old ? old->memory : 0);
-
-	return room >= need ||
-	       error_set(err, EXIT_NO_PERMISSION, "make room there",
-			 "no space: the memory may take %" PRIu64
-			 " MiB, and where the guest's disk is there are %" PRIu64 " MiB",
-			 (need >> 20) + 1, room >> 20);
-}
-
-static bool is_idle(const struct snapshot_work *w, enum snapshot_action action, struct error *err)
-{
-	const struct lifecycle *l = w->env->life;
-	const char *why = NULL;
-
-	if (w->action != SNAPSHOT_NONE)
-		why = "another snapshot is at work";
-	else if (lifecycle_any(l, COND_ANY_SAVE | 1u << COND_RESUMING))
-		why = "the guest's state is being saved or resumed";
-	else if (l->rung != RUNG_NONE || l->cause != CAUSE_NONE ||
-		 lifecycle_is(l, COND_CHECKING_WRITES))
-		why = "the guest is being stopped";
-	else if (w->env->qmp->state != QMP_READY || !l->ran)
-		why = "the guest does not run yet";
-	else if (lifecycle_is(l, COND_DISK_ERROR) ||
-		 (lifecycle_any(l, COND_ANY_STUCK) && action == SNAPSHOT_SAVE))
-		why = lifecycle_trouble(l);
-	return !why || error_set(err, EXIT_NOT_READY, "", "%s", why);
-}
-
-/* Everything that can be known before QEMU is asked; the tag and what is to be deleted into the
- * work. */
-static bool prepare(struct snapshot_work *w, enum snapshot_action action, const char *name,
-		    bool force, struct error *err)
-{
-	static struct snapshots all;
-	const struct qcow2_snapshot *one;
-
-	if (w->env->plan->disk2.count)
-		return error_set(err, EXIT_BAD_SETTING,
-				 "start without QEMU_DRIVE2 to use snapshots",
-				 "a snapshot has the first disk only, and this guest has a second");
-	if (!snapshot_name_check(name, err) || !is_idle(w, action, err) ||
-	    !snapshots_read(&w->env->plan->disk, &all, err))
-		return false;
-	if (action == SNAPSHOT_SAVE) {
-		one = snapshots_find(&all, name);
-		if (!snapshots_free(&all, name, force, err) || !has_room(w, one, err))
-			return false;
-	} else {
-		one = snapshots_get(&all, name, err);
-		if (!one)
-			return false;
-		if (action == SNAPSHOT_LOAD && one->memory == 0)
-			return error_set(err, EXIT_BAD_IMAGE, "stop the guest, then load it",
-					 "snapshot %s has no memory: it was saved from a guest "
-					 "that did not run",
-					 name);
-	}
-	set_action(w, action);
-	w->stopped = false;
-	w->replacing = action == SNAPSHOT_SAVE && one;
-	(void)snprintf(w->name, sizeof w->name, "%.*s", SNAPSHOT_NAME_MAX, name);
-	(void)snprintf(w->tag, sizeof w->tag, "%.*s", (int)sizeof w->tag - 1,
-		       one ? one->name : name);
-	return true;
-}
-
 /* ---- the request -------------------------------------------------------------------------- */
 
-static void list(const struct snapshot_work *w, int slot, bool json)
+/* The table has been read. */
+static void on_table(void *arg, int status, const char *line)
 {
-	struct control *c = w->env->control;
-	static struct snapshots all;
-	static char text[SNAPSHOTS_TEXT];
+	struct snapshot_work *w = arg;
+	char tag[SNAPSHOT_TAG_MAX];
+	uint64_t memory;
 	struct error err = {0};
 
-	if (snapshots_read(&w->env->plan->disk, &all, &err)) {
-		control_answer(c, slot, EXIT_CLEAN, text, snapshots_text(&all, json, text));
+	(void)line;
+	if (w->action == SNAPSHOT_NONE)
+		return;
+	if (status != 0 || !snapshot_parse_entry(w->said.text, tag, &memory)) {
+		answer(w,
+		       WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status)
+								: EXIT_INTERNAL,
+		       w->said.len ? w->said.text : "the image's snapshots cannot be read\n");
 		return;
 	}
-	int n = snprintf(text, sizeof text, "%s; %s\n", err.message, err.fix);
-
-	control_answer(c, slot, err.status, text, (size_t)n);
+	w->replacing = w->action == SNAPSHOT_SAVE && strcmp(tag, "-") != 0;
+	(void)snprintf(w->tag, sizeof w->tag, "%s", tag);
+	if (!snapshot_idle(w->env, w->action, &err) ||
+	    (w->action == SNAPSHOT_SAVE && !snapshot_has_room(w->env, memory, &err)))
+		refuse(w, &err);
+	else if (w->action == SNAPSHOT_SAVE)
+		save(w);
+	else
+		start(w, w->action);
 }
 
 /* The next word of TEXT into WORD, cut to SIZE - 1 bytes. Returns what is behind it. */
@@ -456,7 +396,6 @@ void snapshot_request(struct snapshot_work *w, int slot, const char *arg)
 	char word[8] = "";
 	char name[128] = "";
 	char option[16] = "";
-	char line[1400];
 	struct error err = {0};
 	size_t row = 0;
 
@@ -465,23 +404,23 @@ void snapshot_request(struct snapshot_work *w, int slot, const char *arg)
 	while (row < 3 && strcmp(rows[row].word, word) != 0)
 		row++;
 	if (rows[row].action == SNAPSHOT_NONE) {
-		list(w, slot, strcmp(name, "--json") == 0);
+		if (!snapshot_answer_list(w->env, slot, strcmp(name, "--json") == 0, &err))
+			answer_error(c, slot, &err);
 		return;
 	}
-	if (!prepare(w, rows[row].action, name, strcmp(option, "--force") == 0, &err)) {
-		(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "",
-			       err.fix);
-		control_answer(c, slot, err.status, line, strlen(line));
+	if (!snapshot_possible(w->env, rows[row].action, name, &err)) {
+		answer_error(c, slot, &err);
 		return;
 	}
-
+	set_action(w, rows[row].action);
+	(void)snprintf(w->name, sizeof w->name, "%.*s", SNAPSHOT_NAME_MAX, name);
+	w->stopped = false;
 	w->slot = slot;
 	w->number = c->clients[slot].number;
 	w->since_ns = clock_now();
 	w->was_running = w->env->life->phase == LIFE_RUNNING ||
 			 lifecycle_any(w->env->life, COND_ANY_STUCK | 1u << COND_HELD);
-	if (w->action == SNAPSHOT_SAVE)
-		save(w);
-	else
-		start(w, w->action);
+	if (!snapshot_ask_table(w->env, word, w->name, strcmp(option, "--force") == 0, &w->said,
+				on_table, w, &err))
+		refuse(w, &err);
 }

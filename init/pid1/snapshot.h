@@ -2,7 +2,7 @@
  *
  * QEMU does it (jobs snapshot-save, -load, -delete of qapi/migration.json) and holds the guest and
  * itself up for as long as that takes; PID 1 waits for the job's end like for anything else. One at
- * a time. What snapshots there are is read from the image (host/snapshot_table.h).
+ * a time. What snapshots there are is read from the image by a helper (proto/snapshot_helper.h).
  */
 #ifndef VM_PID1_SNAPSHOT_H
 #define VM_PID1_SNAPSHOT_H
@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "host/snapshot_table.h"
+#include "base/lines.h"
+#include "format/snapshot_list.h"
 
 struct env;
 struct json;
@@ -28,7 +29,8 @@ struct snapshot_work {
 	unsigned job;	  /* number of QEMU's job, in this life of PID 1's */
 	int slot;	  /* of the client that asked, and its number */
 	uint64_t number;
-	uint64_t since_ns;
+	uint64_t since_ns, took_ns;
+	struct tail said; /* by the helper that reads the image */
 	char name[SNAPSHOT_NAME_MAX + 1];
 	char tag[SNAPSHOT_TAG_MAX];
 	char error[400]; /* QEMU's, of a load that failed */

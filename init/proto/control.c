@@ -160,19 +160,24 @@ void control_farewell(struct control *c, int (*status_of)(const struct control_c
 	}
 }
 
-int control_take(struct control *c, int slot, const char *text)
+int control_release(struct control *c, int slot)
 {
 	int fd = c->clients[slot].fd;
 
+	loop_remove(c->epoll, fd);
+	c->clients[slot].fd = -1;
+	return fd;
+}
+
+int control_take(struct control *c, int slot, const char *text)
+{
 	char line[32 + CONTROL_TAKE];
 	int n = snprintf(line, sizeof line, "0 %llu\n%.*s",
 			 (unsigned long long)c->clients[slot].number, CONTROL_TAKE, text);
 
 	/* Its first answer: there is room. */
-	(void)send(fd, line, (size_t)n, MSG_NOSIGNAL);
-	loop_remove(c->epoll, fd);
-	c->clients[slot].fd = -1;
-	return fd;
+	(void)send(c->clients[slot].fd, line, (size_t)n, MSG_NOSIGNAL);
+	return control_release(c, slot);
 }
 
 static void read_client(struct control *c, int slot)

@@ -72,6 +72,9 @@ void control_event(struct control *c, struct loop_ref ref, uint32_t events);
 #define CONTROL_TAKE 512
 int control_take(struct control *c, int slot, const char *text);
 
+/* The same, and nothing is sent: whoever gets the connection answers. */
+int control_release(struct control *c, int slot);
+
 /* Client SLOT waits for WHAT, which becomes its waits_for, for as long as that takes. When
  * CONTROL_WAITING do so already, it is told, and let go: false. */
 bool control_wait(struct control *c, int slot, int what);

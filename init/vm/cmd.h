@@ -37,6 +37,7 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp);
 int cmd_send(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
 int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp);
+int cmd_snapshot_table(const struct command *self, int argc, char **argv, char **envp);
 int cmd_unpack(const struct command *self, int argc, char **argv, char **envp);
 int cmd_version(const struct command *self, int argc, char **argv, char **envp);
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp);

@@ -117,7 +117,8 @@ static bool carry_out(const struct offline *o, const struct wish *wish, struct e
 	static struct snapshots all;
 	static char text[SNAPSHOTS_TEXT];
 
-	if (!snapshots_read(&o->disk, &all, err))
+	if (!snapshots_possible(&o->disk, err) ||
+	    !snapshots_read(o->disk.layers[0].fd, snapshots_disk_name(&o->disk), &all, err))
 		return false;
 	if (!wish->name) {
 		(void)fwrite(text, 1, snapshots_text(&all, wish->option, text), stdout);
@@ -189,7 +190,12 @@ int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp)
 		return errors_status(&errs);
 	}
 	confined_hold(true);
-	bool done = identity_choose_any(&o.s, &o.id, &err) && carry_out(&o, &wish, &err);
+	bool done = identity_choose_any(&o.s, &o.id, &err);
+
+	if (done) {
+		confined_as(&o.id);
+		done = carry_out(&o, &wish, &err);
+	}
 
 	disk_close(&o.disk);
 	confined_hold(false); /* a signal that has come ends us here */

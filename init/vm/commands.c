@@ -354,6 +354,10 @@ const struct command commands[] = {
 	 .about = "Print the version",
 	 .run = cmd_version},
 	{.name = "state-files", .synopsis = "PART ARGUMENT...", .about = "", .run = cmd_state_files},
+	{.name = "snapshot-table",
+	 .synopsis = "ACTION NAME OPTION DISK UID GID",
+	 .about = "",
+	 .run = cmd_snapshot_table},
 	{.name = "unpack", .synopsis = "SUMS MEMBER NAME z|- MAX", .about = "", .run = cmd_unpack},
 	{.name = NULL},
 };

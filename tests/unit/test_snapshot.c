@@ -1,11 +1,13 @@
 /* test_snapshot.c - `vm snapshot` on a running guest: requests of control clients, QEMU's jobs, and
- * an image of which there is the table of its snapshots only.
+ * an image of which there is the table of its snapshots only. It is read by the helper
+ * `vm snapshot-table`, which is this program again.
  */
 #include "room.h"
 
 #include "format/bytes.h"
 #include "format/qcow2.h"
 #include "pid1/snapshot.h"
+#include "vm/cmd.h"
 
 static struct snapshot_work work;
 
@@ -66,11 +68,19 @@ static int tear_down(void **state)
 	return room_tear_down(state);
 }
 
+/* The helper has ended. */
+static void table_is_read(void)
+{
+	if (helper_pid(room.env.helpers, HELPER_SNAPSHOT))
+		helper_ends(HELPER_SNAPSHOT);
+}
+
 static int asks(const char *request)
 {
 	int slot = client_asks();
 
 	snapshot_request(&work, slot, request);
+	table_is_read();
 	return slot;
 }
 
@@ -95,6 +105,7 @@ static void concludes(int n, const char *error)
 	qemu_returns(text);
 	(void)snprintf(text, sizeof text, "{\"id\":\"vm-snapshot-%d\"}", n);
 	qemu_does("job-dismiss", text);
+	table_is_read();
 }
 
 /* ---- saving ------------------------------------------------------------------------------- */
@@ -451,14 +462,25 @@ static void what_cannot_be(void **state)
 	is_refused("delete old", "69\nsnapshot old is not deleted: QEMU does not answer\n");
 }
 
+/* The helper has answered the client. */
+static void list_is_written(void)
+{
+	int status;
+
+	assert_true(waitpid(-1, &status, 0) > 0);
+	assert_int_equal(status, 0);
+}
+
 static void the_list_is_of_the_image(void **state)
 {
 	int slot = asks("list --json");
 
 	(void)state;
-	image_has("old");
+	list_is_written();
 	assert_non_null(strstr(client_got(slot), "{\"name\":\"cmd\",\"id\":\"4\""));
+	image_has("old");
 	slot = asks("list");
+	list_is_written();
 	const char *text = client_got(slot);
 
 	assert_int_equal(strncmp(text, "0\nNAME ", 7), 0);
@@ -468,8 +490,10 @@ static void the_list_is_of_the_image(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "snapshot-table") == 0)
+		return cmd_snapshot_table(NULL, argc - 1, argv + 1, environ);
 	const struct CMUnitTest tests[] = {
 		TEST(a_snapshot_is_saved),
 		TEST(its_tag_says_what_the_console_was_like),

@@ -1,0 +1,81 @@
+/* cmd_snapshot_table.c - vm snapshot-table: internal helper of PID 1, which parses no image itself.
+ *
+ * Descriptor 3 is the disk of the running guest. `list` answers a control client (proto/control.h),
+ * which is standard output; the others print one line for PID 1: of snapshot NAME the tag (- if
+ * there is none) and the bytes of memory, or why ACTION cannot be done.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "host/confined.h"
+#include "host/snapshot_table.h"
+#include "proto/snapshot_helper.h"
+#include "vm/cmd.h"
+
+static int list(const char *disk, bool json)
+{
+	static struct snapshots all;
+	static char text[16 + SNAPSHOTS_TEXT];
+	const struct timeval patience = {.tv_sec = 10};
+	struct error err = {0};
+	int n;
+
+	(void)fd_nonblock(STDOUT_FILENO, false);
+	(void)setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (snapshots_read(SNAPSHOT_HELPER_DISK, disk, &all, &err)) {
+		n = snprintf(text, sizeof text, "%d\n", EXIT_CLEAN);
+		n += (int)snapshots_text(&all, json, text + n);
+	} else {
+		n = snprintf(text, sizeof text, "%d\n%s; %s\n", err.status, err.message, err.fix);
+	}
+	return write_all(STDOUT_FILENO, text, (size_t)n) ? EXIT_CLEAN : EXIT_NOT_READY;
+}
+
+/* May ACTION be done with snapshot NAME? *ONE: what there is of that name, NULL for nothing. */
+static bool check(const struct snapshots *all, const char *action, const char *name, bool force,
+		  const struct qcow2_snapshot **one, struct error *err)
+{
+	*one = snapshots_find(all, name);
+	if (strcmp(action, "size") == 0)
+		return true;
+	if (strcmp(action, "save") == 0)
+		return snapshots_free(all, name, force, err);
+	if (!snapshots_get(all, name, err))
+		return false;
+	if (strcmp(action, "load") == 0 && (*one)->memory == 0)
+		return error_set(err, EXIT_BAD_IMAGE, "stop the guest, then load it",
+				 "snapshot %s has no memory: it was saved from a guest that did "
+				 "not run",
+				 name);
+	return true;
+}
+
+int cmd_snapshot_table(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct snapshots all;
+	static struct identity id;
+	const struct qcow2_snapshot *one = NULL;
+	struct error err = {0};
+
+	(void)envp;
+	if (argc != 7)
+		return cmd_usage(self, "it takes six arguments", NULL);
+	id.uid = (uid_t)strtoul(argv[5], NULL, 10);
+	id.gid = (gid_t)strtoul(argv[6], NULL, 10);
+	id.change = id.uid != geteuid() || id.gid != getegid();
+	confined_as(&id);
+	if (strcmp(argv[1], "list") == 0)
+		return list(argv[4], strcmp(argv[3], "--json") == 0);
+	if (!snapshots_read(SNAPSHOT_HELPER_DISK, argv[4], &all, &err) ||
+	    !check(&all, argv[1], argv[2], strcmp(argv[3], "--force") == 0, &one, &err)) {
+		(void)printf("%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
+		return err.status;
+	}
+	(void)printf("%s %" PRIu64 "\n", one ? one->name : "-", one ? one->memory : 0);
+	return EXIT_CLEAN;
+}
