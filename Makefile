@@ -76,7 +76,9 @@ $(BUILD)/vm: $(OBJ_OF_VM)
 $(BUILD)/init: $(OBJ_OF_INIT)
 # What is smaller than the C library's, which would be a tenth of it: NAME=OURS.
 INSTEAD := snprintf=small_snprintf vsnprintf=small_vsnprintf \
-	malloc=page_malloc calloc=page_calloc realloc=page_realloc free=page_free
+	malloc=page_malloc calloc=page_calloc realloc=page_realloc free=page_free \
+	strtol=small_strtol strtoul=small_strtoul strtoull=small_strtoull \
+	memmem=small_memmem strstr=small_strstr
 $(BUILD)/init: LDFLAGS_VM += $(INSTEAD:%=-Wl,--defsym=%)
 $(BUILD)/vm $(BUILD)/init:
 	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $^ $(LIBS_VM)
@@ -103,9 +105,9 @@ $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/
 
 -include $(OBJ:.o=.d)
 
-# What PID 1 may weigh.
+# How large PID 1 may be.
 # On arm64 the segments are aligned to 64 KiB.
-INIT_BYTES := $(if $(CROSS),450000,300000)
+INIT_BYTES := $(if $(CROSS),450000,200000)
 
 proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, stripped, and need no loader, and what init has in it
 	@for f in $^; do \

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-bool phases_init(struct phases *p, const char *text, size_t n, struct error *err)
+bool phases_init(struct phases *p, const struct markers *m, const struct pattern_program *program,
+		 struct error *err)
 {
 	memset(p, 0, sizeof *p);
 	p->current = -1;
-	if (!markers_parse(text, n, &p->markers, err))
-		return false;
-	p->matcher = matcher_new(&p->markers, err);
+	p->markers = m;
+	p->matcher = matcher_of(program, err);
 	return p->matcher != NULL;
 }
 
@@ -25,7 +25,7 @@ void phases_restart(struct phases *p)
 
 static void reach(struct phases *p, size_t i, uint64_t now, phase_reached *reached, void *arg)
 {
-	const struct marker *m = &p->markers.list[i];
+	const struct marker *m = &p->markers->list[i];
 	bool again = m->kind == MARKER_PANIC || m->kind == MARKER_DOWN;
 
 	if (p->seen_ns[i] && !again)
@@ -51,7 +51,7 @@ void phases_feed(struct phases *p, const uint8_t *buf, size_t n, uint64_t now,
 		struct pattern_bits fired;
 		size_t taken = matcher_feed(p->matcher, buf, n, &fired);
 
-		for (size_t i = 0; i < p->markers.count; i++)
+		for (size_t i = 0; i < p->markers->count; i++)
 			if (fired.bits[i / 64] >> i % 64 & 1)
 				reach(p, i, now, reached, arg);
 		buf += taken;
@@ -64,7 +64,7 @@ bool phases_have(const struct phases *p, const char *name)
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < p->seen; i++) {
-		const struct marker *m = &p->markers.list[p->order[i]];
+		const struct marker *m = &p->markers->list[p->order[i]];
 
 		if (m->name_len == len && memcmp(m->name, name, len) == 0)
 			return true;

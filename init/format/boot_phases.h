@@ -16,7 +16,7 @@
 #include "format/markers.h"
 
 struct phases {
-	struct markers markers;
+	const struct markers *markers;
 	struct marker_matcher *matcher;
 	uint64_t first_byte_ns, last_byte_ns; /* CLOCK_MONOTONIC; 0: nothing came */
 	uint64_t seen_ns[MARKERS_MAX];
@@ -29,9 +29,9 @@ struct phases {
 /* Marker M has come at NOW. */
 typedef void phase_reached(const struct marker *m, uint64_t now, void *arg);
 
-/* TEXT is a marker file of N bytes, which must stay. False: ERR names the line (EXIT_BAD_SETTING).
- */
-bool phases_init(struct phases *p, const char *text, size_t n, struct error *err);
+/* M, which must stay, and their expressions. False: ERR (EXIT_INTERNAL). */
+bool phases_init(struct phases *p, const struct markers *m, const struct pattern_program *program,
+		 struct error *err);
 /* The guest starts again. */
 void phases_restart(struct phases *p);
 
@@ -44,7 +44,7 @@ bool phases_have(const struct phases *p, const char *name);
 
 /* The phase's name with its length for %.*s, "start" before the first one. */
 #define PHASE_TEXT(p)                                                                              \
-	((p)->current < 0 ? 5 : (int)(p)->markers.list[(p)->current].name_len),                    \
-		((p)->current < 0 ? "start" : (p)->markers.list[(p)->current].name)
+	((p)->current < 0 ? 5 : (int)(p)->markers->list[(p)->current].name_len),                   \
+		((p)->current < 0 ? "start" : (p)->markers->list[(p)->current].name)
 
 #endif

@@ -141,14 +141,19 @@ static bool add_pattern(struct pattern_set *set, const struct marker *m, struct 
 			 m->name, why);
 }
 
+static bool no_memory(struct error *err)
+{
+	return error_set(err, EXIT_INTERNAL, "give the container more memory",
+			 "no memory for the markers");
+}
+
 /* All expressions of M, in a set. */
 static struct pattern_set *make_patterns(const struct markers *m, struct error *err)
 {
 	struct pattern_set *set = pattern_set_new();
 
 	if (!set)
-		(void)error_set(err, EXIT_INTERNAL, "give the container more memory",
-				"no memory for the markers");
+		(void)no_memory(err);
 	for (size_t i = 0; set && i < m->count; i++)
 		if (!add_pattern(set, &m->list[i], err)) {
 			pattern_set_free(set);
@@ -184,33 +189,56 @@ static bool parse_lines(const char *text, size_t n, struct markers *out, struct 
 	return true;
 }
 
+static struct pattern_set *parse(const char *text, size_t n, struct markers *out, struct error *err)
+{
+	out->count = 0;
+	return parse_lines(text, n, out, err) ? make_patterns(out, err) : NULL;
+}
+
 bool markers_parse(const char *text, size_t n, struct markers *out, struct error *err)
 {
-	struct pattern_set *set;
+	struct pattern_set *set = parse(text, n, out, err);
 
-	out->count = 0;
-	if (!parse_lines(text, n, out, err))
-		return false;
-	set = make_patterns(out, err);
+	pattern_set_free(set);
+	return set != NULL;
+}
+
+bool markers_compile(const char *text, size_t n, struct markers *out,
+		     struct pattern_program *program, struct error *err)
+{
+	struct pattern_set *set = parse(text, n, out, err);
+
+	if (set)
+		*program = *pattern_set_program(set);
 	pattern_set_free(set);
 	return set != NULL;
 }
 
 /* ---- the stream ------------------------------------------------------------------------ */
 
-struct marker_matcher *matcher_new(const struct markers *m, struct error *err)
+/* A matcher that owns PATTERNS, which may be NULL when ERR is set. */
+static struct marker_matcher *matcher_with(struct pattern_set *patterns, struct error *err)
 {
-	struct pattern_set *patterns = make_patterns(m, err);
 	struct marker_matcher *matcher = patterns ? calloc(1, sizeof *matcher) : NULL;
 
-	if (matcher)
+	if (matcher) {
 		matcher->patterns = patterns;
-	else if (patterns)
-		(void)error_set(err, EXIT_INTERNAL, "give the container more memory",
-				"no memory for the markers");
-	if (!matcher)
-		pattern_set_free(patterns);
-	return matcher;
+		return matcher;
+	}
+	pattern_set_free(patterns);
+	if (err->status == EXIT_CLEAN)
+		(void)no_memory(err);
+	return NULL;
+}
+
+struct marker_matcher *matcher_new(const struct markers *m, struct error *err)
+{
+	return matcher_with(make_patterns(m, err), err);
+}
+
+struct marker_matcher *matcher_of(const struct pattern_program *program, struct error *err)
+{
+	return matcher_with(pattern_set_of(program), err);
 }
 
 void matcher_free(struct marker_matcher *m)

@@ -48,11 +48,17 @@ const char *marker_kind_name(enum marker_kind kind);
  * well. False: ERR (EXIT_BAD_SETTING) names the line, what is wrong with it, and the fix. */
 bool markers_parse(const char *text, size_t n, struct markers *out, struct error *err);
 
+/* The same, with the expressions in the form that matcher_of() takes. */
+bool markers_compile(const char *text, size_t n, struct markers *out,
+		     struct pattern_program *program, struct error *err);
+
 struct marker_matcher;
 
 /* A matcher of M, which it does not keep. NULL: ERR says why (EXIT_INTERNAL when there is no
  * memory, EXIT_BAD_SETTING with the line of a bad expression). */
 struct marker_matcher *matcher_new(const struct markers *m, struct error *err);
+/* The same of expressions that were compiled; PROGRAM is not kept. NULL: ERR (EXIT_INTERNAL). */
+struct marker_matcher *matcher_of(const struct pattern_program *program, struct error *err);
 void matcher_free(struct marker_matcher *m);
 
 /* Back to the start of a stream. */

@@ -18,6 +18,28 @@ struct pattern_set *pattern_set_new(void)
 	return calloc(1, sizeof(struct pattern_set));
 }
 
+struct pattern_set *pattern_set_of(const struct pattern_program *program)
+{
+	struct pattern_set *s = pattern_set_new();
+
+	if (!s)
+		return NULL;
+	/* Not all of it: pages that stay zero cost nothing. */
+	memcpy(s->nfa.nodes, program->nodes, program->node_count * sizeof *program->nodes);
+	memcpy(s->nfa.byte_sets, program->byte_sets,
+	       program->byte_set_count * sizeof *program->byte_sets);
+	memcpy(s->nfa.start, program->start, program->patterns * sizeof *program->start);
+	s->nfa.node_count = program->node_count;
+	s->nfa.byte_set_count = program->byte_set_count;
+	s->nfa.patterns = program->patterns;
+	return s;
+}
+
+const struct pattern_program *pattern_set_program(const struct pattern_set *s)
+{
+	return &s->nfa;
+}
+
 void pattern_set_free(struct pattern_set *s)
 {
 	free(s);
@@ -60,10 +82,10 @@ void pattern_reach(struct pattern_set *s, size_t from, unsigned anchors, uint64_
 		if (top == 0)
 			return;
 		size_t i = s->stack[--top];
-		enum op op = (enum op)s->prog[i].op;
+		enum op op = (enum op)s->nfa.nodes[i].op;
 
 		if (op == OP_SPLIT || op == OP_JUMP)
-			ways[count++] = s->prog[i].arg;
+			ways[count++] = s->nfa.nodes[i].arg;
 		if (op == OP_SPLIT || (op == OP_BOL && anchors & AT_BOL) ||
 		    (op == OP_EOL && anchors & AT_EOL))
 			ways[count++] = i + 1;
@@ -103,7 +125,7 @@ static struct pattern_bits matched(const struct pattern_set *s, const uint64_t *
 
 	for (size_t w = 0; w < s->words; w++)
 		for (uint64_t word = set[w] & s->mask.match[w]; word;)
-			set_bit(found.bits, s->prog[take_bit(&word, w)].arg);
+			set_bit(found.bits, s->nfa.nodes[take_bit(&word, w)].arg);
 	return found;
 }
 
@@ -201,7 +223,7 @@ static int32_t learn(struct pattern_set *s, size_t c)
 
 /* ---- a set made ready ------------------------------------------------------------------ */
 
-static bool in_set(const struct byte_set *set, size_t b)
+static bool in_set(const struct pattern_bytes *set, size_t b)
 {
 	return set->bits[b / 64] >> b % 64 & 1;
 }
@@ -212,17 +234,17 @@ static void make_classes(struct pattern_set *s)
 	s->classes = 2;
 	for (size_t b = 0; b < 256; b++)
 		s->class_of[b] = b != '\n' && b != '\r';
-	for (size_t i = 0; i < s->byte_set_count; i++) {
+	for (size_t i = 0; i < s->nfa.byte_set_count; i++) {
 		uint8_t inside[256] = {0}; /* the class of those that are in the set; 0: none yet */
 		bool outside[256] = {false};
 
 		for (size_t b = 0; b < 256; b++)
-			if (!in_set(&s->byte_sets[i], b))
+			if (!in_set(&s->nfa.byte_sets[i], b))
 				outside[s->class_of[b]] = true;
 		for (size_t b = 0; b < 256; b++) {
 			uint8_t *c = &s->class_of[b];
 
-			if (!in_set(&s->byte_sets[i], b) || !outside[*c])
+			if (!in_set(&s->nfa.byte_sets[i], b) || !outside[*c])
 				continue;
 			if (!inside[*c])
 				inside[*c] = (uint8_t)s->classes++;
@@ -234,8 +256,8 @@ static void make_classes(struct pattern_set *s)
 static void make_masks(struct pattern_set *s)
 {
 	memset(&s->mask, 0, sizeof s->mask);
-	for (size_t i = 0; i < s->nodes; i++) {
-		enum op op = (enum op)s->prog[i].op;
+	for (size_t i = 0; i < s->nfa.node_count; i++) {
+		enum op op = (enum op)s->nfa.nodes[i].op;
 
 		if (op == OP_SPLIT || op == OP_JUMP || op == OP_BOL)
 			continue;
@@ -244,12 +266,12 @@ static void make_masks(struct pattern_set *s)
 			set_bit(s->mask.match, i);
 		else if (op == OP_EOL)
 			set_bit(s->mask.eol, i);
-		if (i > 0 && s->prog[i - 1].op == OP_BYTE)
+		if (i > 0 && s->nfa.nodes[i - 1].op == OP_BYTE)
 			set_bit(s->mask.chain, i - 1);
 	}
-	for (size_t i = 0; i < s->patterns; i++) {
-		pattern_reach(s, s->start[i], AT_BOL, s->mask.line_start);
-		pattern_reach(s, s->start[i], 0, s->mask.anywhere);
+	for (size_t i = 0; i < s->nfa.patterns; i++) {
+		pattern_reach(s, s->nfa.start[i], AT_BOL, s->mask.line_start);
+		pattern_reach(s, s->nfa.start[i], 0, s->mask.anywhere);
 	}
 	trim(s, s->mask.line_start);
 	trim(s, s->mask.anywhere);
@@ -262,9 +284,9 @@ static void make_takes(struct pattern_set *s)
 	memset(s->takes, 0, s->classes * s->words * sizeof *s->takes);
 	for (size_t b = 0; b < 256; b++)
 		sample[s->class_of[b]] = (uint8_t)b;
-	for (size_t i = 0; i < s->nodes; i++)
-		for (size_t c = 0; s->prog[i].op == OP_BYTE && c < s->classes; c++)
-			if (in_set(&s->byte_sets[s->prog[i].arg], sample[c]))
+	for (size_t i = 0; i < s->nfa.node_count; i++)
+		for (size_t c = 0; s->nfa.nodes[i].op == OP_BYTE && c < s->classes; c++)
+			if (in_set(&s->nfa.byte_sets[s->nfa.nodes[i].arg], sample[c]))
 				set_bit(s->takes + c * s->words, i);
 }
 
@@ -275,7 +297,7 @@ static size_t smaller(size_t a, size_t b)
 
 static void make_ready(struct pattern_set *s)
 {
-	s->words = (s->nodes + 63) / 64 + (s->nodes == 0);
+	s->words = (s->nfa.node_count + 63) / 64 + (s->nfa.node_count == 0);
 	make_classes(s);
 	make_masks(s);
 	make_takes(s);

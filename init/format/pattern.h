@@ -23,6 +23,22 @@
  * its repetition; an alternative or an optional part needs one or two more). */
 #define PATTERNS_MAX	      128
 #define PATTERN_POSITIONS_MAX 4096
+/* Distinct sets of bytes: 256 for single bytes, and as many. */
+#define PATTERN_BYTE_SETS_MAX 512
+
+/* The expressions as nodes of an NFA: what a parser of expressions hands to a program that has
+ * none. Zeroed, it has no expressions. */
+struct pattern_program {
+	struct pattern_node {
+		uint8_t op;
+		uint16_t arg; /* the byte set, the target, or the pattern that has matched */
+	} nodes[PATTERN_POSITIONS_MAX];
+	struct pattern_bytes {
+		uint64_t bits[4];
+	} byte_sets[PATTERN_BYTE_SETS_MAX];
+	uint16_t start[PATTERNS_MAX];
+	size_t node_count, byte_set_count, patterns;
+};
 
 struct pattern_set;
 
@@ -35,6 +51,10 @@ struct pattern_bits {
  * touched: 136 KiB were resident after a Linux guest had booted, 268 after a Hurd. NULL: no
  * memory. */
 struct pattern_set *pattern_set_new(void);
+/* The set of PROGRAM's expressions, which is copied. */
+struct pattern_set *pattern_set_of(const struct pattern_program *program);
+/* What S has of expressions. */
+const struct pattern_program *pattern_set_program(const struct pattern_set *s);
 void pattern_set_free(struct pattern_set *s);
 
 /* Add the expression of N bytes at REGEX (a NUL is a byte). Returns its index, counted from 0, or

@@ -17,8 +17,7 @@
 enum {
 	NODES = PATTERN_POSITIONS_MAX,
 	WORDS = NODES / 64,
-	BYTE_SETS = 512, /* distinct ones in a set of patterns: 256 for single bytes, and as many */
-	STATES = 1023,	 /* of the DFA, in the cache at once; fewer when they are large: */
+	STATES = 1023,	      /* of the DFA, in the cache at once; fewer when they are large: */
 	ROW_CELLS = 96 << 10, /* transitions in all */
 	SET_WORDS = 16 << 10, /* words of node sets in all */
 	HASH = 2048,
@@ -33,15 +32,6 @@ enum op {
 	OP_MATCH
 };
 
-struct node {
-	uint8_t op;
-	uint16_t arg; /* the byte set, the target, or the pattern that has matched */
-};
-
-struct byte_set {
-	uint64_t bits[4];
-};
-
 /* What a state of the DFA says about patterns. */
 struct state_info {
 	struct pattern_bits accept; /* those whose match its last byte completed */
@@ -49,11 +39,7 @@ struct state_info {
 };
 
 struct pattern_set {
-	/* the NFA */
-	struct node prog[NODES];
-	struct byte_set byte_sets[BYTE_SETS];
-	uint16_t start[PATTERNS_MAX];
-	size_t nodes, byte_set_count, patterns;
+	struct pattern_program nfa;
 	bool ready; /* all below belongs to the NFA as it is */
 
 	/* bit-parallel steps; `words` words of each set are in use */

@@ -36,13 +36,14 @@ static bool looking_at(const struct parser *p, char c)
 
 static bool emit(struct parser *p, enum op op, size_t arg)
 {
-	if (p->s->nodes == NODES)
+	if (p->s->nfa.node_count == NODES)
 		return fail(p, p->at, "too large: the patterns have more positions than a set may");
-	p->s->prog[p->s->nodes++] = (struct node){.op = (uint8_t)op, .arg = (uint16_t)arg};
+	p->s->nfa.nodes[p->s->nfa.node_count++] =
+		(struct pattern_node){.op = (uint8_t)op, .arg = (uint16_t)arg};
 	return true;
 }
 
-static bool has_target(const struct node *n)
+static bool has_target(const struct pattern_node *n)
 {
 	return n->op == OP_SPLIT || n->op == OP_JUMP;
 }
@@ -50,13 +51,13 @@ static bool has_target(const struct node *n)
 /* Put a split before the nodes from AT on, the last part of the program. Its target comes later. */
 static bool split_before(struct parser *p, size_t at)
 {
-	struct node *prog = p->s->prog;
+	struct pattern_node *prog = p->s->nfa.nodes;
 
 	if (!emit(p, OP_SPLIT, 0))
 		return false;
-	memmove(&prog[at + 1], &prog[at], (p->s->nodes - 1 - at) * sizeof *prog);
-	prog[at] = (struct node){.op = OP_SPLIT};
-	for (size_t i = at + 1; i < p->s->nodes; i++)
+	memmove(&prog[at + 1], &prog[at], (p->s->nfa.node_count - 1 - at) * sizeof *prog);
+	prog[at] = (struct pattern_node){.op = OP_SPLIT};
+	for (size_t i = at + 1; i < p->s->nfa.node_count; i++)
 		if (has_target(&prog[i]) && prog[i].arg >= at)
 			prog[i].arg++;
 	return true;
@@ -65,10 +66,10 @@ static bool split_before(struct parser *p, size_t at)
 /* Append a copy of the LEN nodes from FROM on, whose targets lie among them or just behind. */
 static bool copy_nodes(struct parser *p, size_t from, size_t len)
 {
-	size_t by = p->s->nodes - from;
+	size_t by = p->s->nfa.node_count - from;
 
 	for (size_t i = from; i < from + len; i++) {
-		const struct node *n = &p->s->prog[i];
+		const struct pattern_node *n = &p->s->nfa.nodes[i];
 
 		if (!emit(p, (enum op)n->op, has_target(n) ? n->arg + by : n->arg))
 			return false;
@@ -81,7 +82,7 @@ static bool copy_nodes(struct parser *p, size_t from, size_t len)
 static bool repeat(struct parser *p, size_t start, int min, int max)
 {
 	struct pattern_set *s = p->s;
-	size_t len = s->nodes - start;
+	size_t len = s->nfa.node_count - start;
 	int copies = max != UNBOUNDED ? max : min > 0 ? min : 1;
 
 	if (min == 0 && !split_before(p, start))
@@ -89,24 +90,24 @@ static bool repeat(struct parser *p, size_t start, int min, int max)
 	for (int i = 1; i < copies; i++)
 		if ((i >= min && !emit(p, OP_SPLIT, 0)) || !copy_nodes(p, start + (min == 0), len))
 			return false;
-	if (max == UNBOUNDED && !emit(p, OP_SPLIT, s->nodes - len))
+	if (max == UNBOUNDED && !emit(p, OP_SPLIT, s->nfa.node_count - len))
 		return false;
 	for (int i = min; i < copies; i++)
-		s->prog[start + (size_t)min * len + (size_t)(i - min) * (len + 1)].arg =
-			(uint16_t)s->nodes;
+		s->nfa.nodes[start + (size_t)min * len + (size_t)(i - min) * (len + 1)].arg =
+			(uint16_t)s->nfa.node_count;
 	return true;
 }
 
 /* ---- bytes ----------------------------------------------------------------------------- */
 
-static void set_add(struct byte_set *set, unsigned lo, unsigned hi)
+static void set_add(struct pattern_bytes *set, unsigned lo, unsigned hi)
 {
 	for (unsigned b = lo; b <= hi; b++)
 		set->bits[b / 64] |= UINT64_C(1) << b % 64;
 }
 
 /* A node that waits for one of SET, line ends left out. */
-static bool emit_set(struct parser *p, struct byte_set set, const char *where)
+static bool emit_set(struct parser *p, struct pattern_bytes set, const char *where)
 {
 	struct pattern_set *s = p->s;
 	size_t i = 0;
@@ -114,17 +115,17 @@ static bool emit_set(struct parser *p, struct byte_set set, const char *where)
 	set.bits[0] &= ~(UINT64_C(1) << '\n' | UINT64_C(1) << '\r');
 	if (!(set.bits[0] | set.bits[1] | set.bits[2] | set.bits[3]))
 		return fail(p, where, "no byte of a line matches this");
-	while (i < s->byte_set_count && memcmp(&s->byte_sets[i], &set, sizeof set) != 0)
+	while (i < s->nfa.byte_set_count && memcmp(&s->nfa.byte_sets[i], &set, sizeof set) != 0)
 		i++;
-	if (i == BYTE_SETS)
+	if (i == PATTERN_BYTE_SETS_MAX)
 		return fail(p, where, "too many different bracket expressions");
-	if (i == s->byte_set_count)
-		s->byte_sets[s->byte_set_count++] = set;
+	if (i == s->nfa.byte_set_count)
+		s->nfa.byte_sets[s->nfa.byte_set_count++] = set;
 	return emit(p, OP_BYTE, i);
 }
 
 /* [:NAME:], of which "[:" has been read, into SET. */
-static bool parse_class(struct parser *p, struct byte_set *set)
+static bool parse_class(struct parser *p, struct pattern_bytes *set)
 {
 	static const struct {
 		const char *name;
@@ -152,7 +153,7 @@ static bool parse_class(struct parser *p, struct byte_set *set)
 }
 
 /* One character of a bracket expression, or a range, into SET. */
-static bool parse_range(struct parser *p, struct byte_set *set)
+static bool parse_range(struct parser *p, struct pattern_bytes *set)
 {
 	const char *where = p->at;
 	uint8_t lo = (uint8_t)*p->at++, hi = lo;
@@ -175,7 +176,7 @@ static bool parse_range(struct parser *p, struct byte_set *set)
 static bool parse_bracket(struct parser *p)
 {
 	const char *where = p->at++;
-	struct byte_set set = {0};
+	struct pattern_bytes set = {0};
 	bool negated = looking_at(p, '^');
 
 	p->at += negated;
@@ -202,7 +203,7 @@ static int hex_digit(char c)
 static bool parse_escape(struct parser *p)
 {
 	const char *where = p->at++;
-	struct byte_set set = {0};
+	struct pattern_bytes set = {0};
 	unsigned byte;
 
 	if (p->at == p->end)
@@ -241,7 +242,7 @@ static bool parse_group(struct parser *p)
 
 static bool parse_atom(struct parser *p)
 {
-	struct byte_set set = {0};
+	struct pattern_bytes set = {0};
 
 	switch (*p->at) {
 	case '(': return parse_group(p);
@@ -290,7 +291,7 @@ static bool parse_bounds(struct parser *p, int *min, int *max)
 
 static bool parse_piece(struct parser *p)
 {
-	size_t start = p->s->nodes;
+	size_t start = p->s->nfa.node_count;
 	bool anchor = *p->at == '^' || *p->at == '$';
 	int min = 0, max = UNBOUNDED;
 
@@ -327,7 +328,7 @@ static bool parse_alternatives(struct parser *p)
 	size_t jumps = NO_NODE; /* to the end, each naming the one before */
 
 	for (;;) {
-		size_t start = s->nodes;
+		size_t start = s->nfa.node_count;
 
 		if (!parse_sequence(p))
 			return false;
@@ -336,13 +337,13 @@ static bool parse_alternatives(struct parser *p)
 		p->at++;
 		if (!split_before(p, start) || !emit(p, OP_JUMP, jumps))
 			return false;
-		jumps = s->nodes - 1;
-		s->prog[start].arg = (uint16_t)s->nodes;
+		jumps = s->nfa.node_count - 1;
+		s->nfa.nodes[start].arg = (uint16_t)s->nfa.node_count;
 	}
 	while (jumps != NO_NODE) {
-		size_t before = s->prog[jumps].arg;
+		size_t before = s->nfa.nodes[jumps].arg;
 
-		s->prog[jumps].arg = (uint16_t)s->nodes;
+		s->nfa.nodes[jumps].arg = (uint16_t)s->nfa.node_count;
 		jumps = before;
 	}
 	return true;
@@ -350,7 +351,7 @@ static bool parse_alternatives(struct parser *p)
 
 static bool matches_empty(struct pattern_set *s, size_t start)
 {
-	size_t match = s->nodes - 1;
+	size_t match = s->nfa.node_count - 1;
 
 	memset(s->next, 0, sizeof s->next);
 	pattern_reach(s, start, AT_BOL | AT_EOL, s->next);
@@ -360,34 +361,34 @@ static bool matches_empty(struct pattern_set *s, size_t start)
 static bool parse_pattern(struct parser *p)
 {
 	struct pattern_set *s = p->s;
-	size_t start = s->nodes;
+	size_t start = s->nfa.node_count;
 
-	if (s->patterns == PATTERNS_MAX)
+	if (s->nfa.patterns == PATTERNS_MAX)
 		return fail(p, p->at, "too many patterns: a set has at most 128");
 	if (!parse_alternatives(p))
 		return false;
 	if (p->at < p->end)
 		return fail(p, p->at, "this ) has no ( (write \\))");
-	if (!emit(p, OP_MATCH, s->patterns))
+	if (!emit(p, OP_MATCH, s->nfa.patterns))
 		return false;
 	if (matches_empty(s, start))
 		return fail(p, p->begin, "this matches an empty line, and so every line");
-	s->start[s->patterns++] = (uint16_t)start;
+	s->nfa.start[s->nfa.patterns++] = (uint16_t)start;
 	return true;
 }
 
 int pattern_set_add(struct pattern_set *s, const char *regex, size_t n, char *why, size_t why_size)
 {
 	struct parser p = {.s = s, .begin = regex, .end = regex + n, .at = regex};
-	size_t nodes = s->nodes, byte_sets = s->byte_set_count;
+	size_t nodes = s->nfa.node_count, byte_sets = s->nfa.byte_set_count;
 
 	if (!parse_pattern(&p)) {
-		s->nodes = nodes;
-		s->byte_set_count = byte_sets;
+		s->nfa.node_count = nodes;
+		s->nfa.byte_set_count = byte_sets;
 		(void)snprintf(why, why_size, "column %zu: %s", (size_t)(p.where - regex) + 1,
 			       p.why);
 		return -1;
 	}
 	s->ready = false;
-	return (int)s->patterns - 1;
+	return (int)s->nfa.patterns - 1;
 }

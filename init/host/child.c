@@ -34,7 +34,10 @@ static void close_by_proc(int first)
 	struct dirent *e;
 
 	if (!dir) {
-		for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
+		struct rlimit most = {0};
+
+		(void)prlimit(0, RLIMIT_NOFILE, NULL, &most);
+		for (int fd = first; fd < (int)most.rlim_cur; fd++)
 			(void)close(fd);
 		return;
 	}
@@ -147,8 +150,8 @@ static void confine(unsigned cpu_s)
 	const struct rlimit cpu = {cpu_s, cpu_s + 1};
 	const struct rlimit files = {32, 32};
 
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_NOFILE, &files);
+	(void)prlimit(0, RLIMIT_CPU, &cpu, NULL);
+	(void)prlimit(0, RLIMIT_NOFILE, &files, NULL);
 	(void)seccomp_deny(denied, sizeof denied / sizeof *denied);
 }
 
@@ -179,7 +182,7 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 	if (c->new_group)
 		join_group();
 	if (c->no_core)
-		(void)setrlimit(RLIMIT_CORE, &no_core);
+		(void)prlimit(0, RLIMIT_CORE, &no_core, NULL);
 	if (c->oom_score_adj)
 		raise_oom_score(c->oom_score_adj);
 	if (c->identity && !identity_assume(c->identity))
@@ -189,7 +192,7 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 		return "following the parent";
 	if (c->die_with_parent && getppid() != parent)
 		_exit(127); /* nobody is there to be told */
-	if (c->file_max && setrlimit(RLIMIT_FSIZE, &output) != 0)
+	if (c->file_max && prlimit(0, RLIMIT_FSIZE, &output, NULL) != 0)
 		return "limiting its output";
 	if (c->confined)
 		confine(c->cpu_s ? c->cpu_s : 60);

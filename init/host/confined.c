@@ -58,7 +58,7 @@ static void limit(int which, rlim_t most)
 {
 	const struct rlimit l = {most, most};
 
-	(void)setrlimit(which, &l);
+	(void)prlimit(0, which, &l, NULL);
 }
 
 /* SIGXCPU at the soft limit says why the child died. At the hard limit it would be SIGKILL, which
@@ -72,7 +72,7 @@ static void limit_cpu(void)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGXCPU);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	(void)setrlimit(RLIMIT_CPU, &most);
+	(void)prlimit(0, RLIMIT_CPU, &most, NULL);
 }
 
 /* The descriptors in their places, first out of each other's way. */

@@ -202,8 +202,11 @@ static bool verified(const struct identity *id)
 bool identity_assume(const struct identity *id)
 {
 	empty_bounding_set();
-	if (id->change && (setgroups(0, NULL) != 0 || setresgid(id->gid, id->gid, id->gid) != 0 ||
-			   setresuid(id->uid, id->uid, id->uid) != 0))
+	/* The system calls themselves: the C library's functions make all threads follow, and there
+	 * is one. */
+	if (id->change && (syscall(SYS_setgroups, 0, NULL) != 0 ||
+			   syscall(SYS_setresgid, id->gid, id->gid, id->gid) != 0 ||
+			   syscall(SYS_setresuid, id->uid, id->uid, id->uid) != 0))
 		return false;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0,
 		    0); /* EINVAL before Linux 4.3 */

@@ -48,7 +48,7 @@ static void phases_json(const struct supervisor *v, char *buf, size_t size)
 
 	buf[used++] = '[';
 	for (size_t i = 0; i < v->phases.seen; i++) {
-		const struct marker *m = &v->phases.markers.list[v->phases.order[i]];
+		const struct marker *m = &v->phases.markers->list[v->phases.order[i]];
 		uint64_t at = v->phases.seen_ns[v->phases.order[i]];
 
 		used -= used > 1 && buf[used - 1] == ','; /* of one that did not fit */

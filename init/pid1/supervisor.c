@@ -274,7 +274,7 @@ static bool set_up(struct supervisor *v, struct error *err)
 	const struct settings *s = &plan->s;
 	char path[RUN_PATH_MAX];
 
-	if (!phases_init(&v->phases, plan->markers, plan->markers_len, err) ||
+	if (!phases_init(&v->phases, &plan->markers, &plan->patterns, err) ||
 	    !files_make_run_dir(s, err) || !disk_keep_overlay(&plan->disk, &plan->identity, err) ||
 	    !disk_keep_overlay(&plan->disk2, &plan->identity, err))
 		return false;

@@ -7,8 +7,8 @@
 /* Can QEMU_NET work here? What cannot goes to PLAN's errors. Nothing is made. */
 void network_check(struct plan *plan);
 
-/* Open the TAP interface of QEMU_NET=tap as PLAN's net_fd, before the privileges are given up. False
- * with ERR. */
+/* Open the TAP interface of QEMU_NET=tap as PLAN's net_fd, before the privileges are given up.
+ * False with ERR. */
 bool network_open(struct plan *plan, struct error *err);
 
 /* The card and what it is connected to, for people: "e1000 to QEMU's own NAT", "none". */

@@ -80,6 +80,18 @@ static void add_args(struct packing *p, const struct args *a)
 		add_text(p, &a->argv[i]);
 }
 
+/* Their expressions are in plan->patterns. */
+static void add_markers(struct packing *p)
+{
+	const struct markers *all = &p->plan->markers;
+
+	for (size_t i = 0; i < all->count; i++) {
+		add_pointer(p, &all->list[i].name, all->list[i].name_len);
+		add_pointer(p, &all->list[i].say, all->list[i].say_len);
+		p->copy->markers.list[i].regex = NULL;
+	}
+}
+
 static void add_all(struct packing *p)
 {
 	const struct plan *plan = p->plan;
@@ -91,9 +103,10 @@ static void add_all(struct packing *p)
 	add_args(p, &plan->args_tcg);
 	add_args(p, &plan->cold.args);
 	add_args(p, &plan->cold.args_tcg);
-	add_pointer(p, &plan->markers, plan->markers_len);
+	add_markers(p);
 	/* What only the planner needs. */
 	p->copy->s.environment = NULL;
+	p->copy->markers_text = NULL;
 	memset(&p->copy->kvm, 0, sizeof p->copy->kvm);
 	memset(&p->copy->facts, 0, sizeof p->copy->facts);
 	memset(&p->copy->errors, 0, sizeof p->copy->errors);

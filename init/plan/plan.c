@@ -193,11 +193,16 @@ static bool markers_try(const char *path, const char *text, size_t n, struct err
 	return confined_run(&c, err);
 }
 
+static bool compile_markers(struct plan *plan, struct error *err)
+{
+	return markers_compile(plan->markers_text, plan->markers_len, &plan->markers,
+			       &plan->patterns, err);
+}
+
 /* VM_MARKERS, or what is known of the guest; and how it is asked to power off. */
 static void read_life(struct plan *plan)
 {
 	static char text[MARKERS_TEXT_MAX + 2];
-	static struct markers parsed;
 	const struct settings *s = &plan->s;
 	struct error err = {0};
 	const char *bad;
@@ -210,9 +215,12 @@ static void read_life(struct plan *plan)
 				 s->stop_ladder, (int)strcspn(bad, ","), bad);
 	if (s->stop == STOP_SUSPEND)
 		plan->rungs |= 1u << RUNG_SUSPEND;
-	plan->markers = marker_file((enum guest)s->guest, &plan->markers_len);
-	if (!s->markers)
+	if (!s->markers) {
+		plan->markers_text = marker_file((enum guest)s->guest, &plan->markers_len);
+		if (!compile_markers(plan, &err))
+			(void)errors_append(&plan->errors, &err);
 		return;
+	}
 	ssize_t n = read_small(s->markers, text, sizeof text);
 
 	if (n < 0 || n > MARKERS_TEXT_MAX) {
@@ -222,7 +230,7 @@ static void read_life(struct plan *plan)
 				 n < 0 ? file_strerror(errno) : "the file is too large");
 		return;
 	}
-	plan->markers = text;
+	plan->markers_text = text;
 	plan->markers_len = (size_t)n;
 	const char *why = plain_text(text, &plan->markers_len);
 
@@ -230,7 +238,7 @@ static void read_life(struct plan *plan)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING, plain_text_fix,
 				 "VM_MARKERS=%s %s", s->markers, why);
 	else if (!markers_try(s->markers, text, plan->markers_len, &err) ||
-		 !markers_parse(text, plan->markers_len, &parsed, &err))
+		 !compile_markers(plan, &err))
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING, err.fix, "VM_MARKERS=%s: %s",
 				 s->markers, err.message);
 }

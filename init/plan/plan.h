@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "console/mux.h"
 #include "console/prompt.h"
+#include "format/markers.h"
 #include "host/child.h"
 #include "host/disk.h"
 #include "host/kvm.h"
@@ -63,8 +64,10 @@ struct plan {
 	struct plan_ram ram;
 	struct errors errors;
 	struct errors warnings;
-	unsigned rungs;	     /* of the stop, as bits (pid1/stop_ladder.h) */
-	const char *markers; /* the marker file's text, of markers_len bytes */
+	unsigned rungs;			 /* of the stop, as bits (pid1/stop_ladder.h) */
+	struct markers markers;		 /* without their expressions once they are handed over */
+	struct pattern_program patterns; /* these */
+	const char *markers_text;	 /* the file, of markers_len bytes; for the planner */
 	size_t markers_len;
 	char vnc_password[9]; /* "" for none, as the following */
 	char serial_password[RELAY_PASSWORD + 1];

@@ -41,6 +41,7 @@ struct profiler {
 	struct report report;
 	struct choice choice[REPORT_CELLS];
 	struct markers markers;
+	struct pattern_program patterns;
 	struct goal goal;
 	char dir[4096];
 	int signals;
@@ -149,9 +150,9 @@ static bool describe_run(struct profiler *p, const struct plan *plan, struct err
 	static char text[MARKERS_TEXT_MAX + 2]; /* the plan's own is read again by the next one */
 	char when[CLOCK_UTC];
 
-	memcpy(text, plan->markers, plan->markers_len);
-	p->goal.text = text;
-	p->goal.n = plan->markers_len;
+	memcpy(text, plan->markers_text, plan->markers_len);
+	p->goal.markers = &p->markers;
+	p->goal.patterns = &p->patterns;
 	p->goal.timeout_ns = (uint64_t)p->o->timeout_s * SECOND;
 	clock_utc(when);
 	(void)snprintf(r->created, sizeof r->created, "%.*s", CLOCK_UTC, when);
@@ -169,7 +170,8 @@ static bool describe_run(struct profiler *p, const struct plan *plan, struct err
 	if (p->dir[0] == '\0')
 		(void)snprintf(p->dir, sizeof p->dir, "%s/profiles/%.10sT%.2s%.2s%.2sZ",
 			       plan->s.log_dir, when, when + 11, when + 14, when + 17);
-	return markers_parse(text, p->goal.n, &p->markers, err) && set_goal(p, plan, err);
+	return markers_compile(text, plan->markers_len, &p->markers, &p->patterns, err) &&
+	       set_goal(p, plan, err);
 }
 
 /* Plan every cell once, so that what is wrong with any of them is said before hours are spent. */

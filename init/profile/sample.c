@@ -317,7 +317,7 @@ struct boot *boot_start(size_t cell, struct environment *env, const struct goal 
 
 	if (!ok)
 		*err = b->plan.errors.list[0];
-	ok = ok && phases_init(&b->phases, goal->text, goal->n, err);
+	ok = ok && phases_init(&b->phases, goal->markers, goal->patterns, err);
 	describe(b, log);
 	b->console = open_console(dir, log);
 	if (ok && launch(b, err))

@@ -23,8 +23,8 @@ enum until { UNTIL_RUNNING, UNTIL_MARKER, UNTIL_ANY_READY, UNTIL_SSH, UNTIL_HTTP
 struct goal {
 	enum until until;
 	const char *marker; /* of UNTIL_MARKER */
-	const char *text;   /* the marker file, of N bytes */
-	size_t n;
+	const struct markers *markers;
+	const struct pattern_program *patterns; /* their expressions */
 	uint64_t timeout_ns;
 };
 

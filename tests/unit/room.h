@@ -190,8 +190,8 @@ static inline void guest_printed(const char *text)
 
 static inline const struct marker *marker_named(const char *name)
 {
-	for (size_t i = 0; i < room.env.phases->markers.count; i++) {
-		const struct marker *m = &room.env.phases->markers.list[i];
+	for (size_t i = 0; i < room.env.phases->markers->count; i++) {
+		const struct marker *m = &room.env.phases->markers->list[i];
 
 		if (m->name_len == strlen(name) && memcmp(m->name, name, m->name_len) == 0)
 			return m;
@@ -314,6 +314,14 @@ static inline int qemu_process_ended_by(void)
 	"panic oops ^Kernel panic\n"                                                               \
 	"down halted ^System halted\n"
 
+static inline void room_markers(struct plan *plan)
+{
+	struct error err = {0};
+
+	assert_true(markers_compile(ROOM_MARKERS, sizeof ROOM_MARKERS - 1, &plan->markers,
+				    &plan->patterns, &err));
+}
+
 static inline struct relay *room_relay(enum relay_id id, int *end)
 {
 	struct relay_config config = {.name = id == RELAY_SERIAL ? "serial console" : "monitor",
@@ -383,7 +391,8 @@ static inline int room_set_up(void **state)
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		room.env.control->clients[i].fd = room.ends[i] = -1;
 	room.env.control->epoll = room.env.epoll;
-	assert_true(phases_init(&room.phases, ROOM_MARKERS, sizeof ROOM_MARKERS - 1, &err));
+	room_markers(&room.plan);
+	assert_true(phases_init(&room.phases, &room.plan.markers, &room.plan.patterns, &err));
 	room.relays[RELAY_SERIAL] = room_relay(RELAY_SERIAL, &room.serial);
 	room.relays[RELAY_MONITOR] = room_relay(RELAY_MONITOR, &room.monitor);
 	room.life.spawned_ns = room_now;

@@ -51,7 +51,7 @@ static inline int set_up(void **state)
 	v.timers = room.timers;
 	v.env.epoll = v.control.epoll = room.env.epoll;
 	helpers_init(&v.helpers, room.env.epoll);
-	assert_true(phases_init(&v.phases, ROOM_MARKERS, sizeof ROOM_MARKERS - 1, &err));
+	assert_true(phases_init(&v.phases, &room.plan.markers, &room.plan.patterns, &err));
 	for (int i = 0; i < RELAY_COUNT; i++)
 		v.env.relays[i] = room.relays[i];
 	for (int i = 0; i < CONTROL_CLIENTS; i++)

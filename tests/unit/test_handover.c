@@ -20,8 +20,9 @@ static int set_up(void **state)
 {
 	static char *const environment[] = {(char *)"VM_BIND=127.0.0.1",
 					    (char *)"QEMU_DRIVE=/a/disk.qcow2", NULL};
-	static const char markers[] = "progress a boot\n";
+	static const char markers[] = "progress a boot\n  have patience\n";
 	static struct errors errors;
+	struct error err = {0};
 
 	(void)state;
 	memset(&plan, 0, sizeof plan);
@@ -35,8 +36,8 @@ static int set_up(void **state)
 	args_add(&plan.args, "%s", plan.qemu);
 	args_add(&plan.args, "-S");
 	args_add(&plan.cold.args_tcg, "-accel");
-	plan.markers = markers;
-	plan.markers_len = sizeof markers - 1;
+	assert_true(
+		markers_compile(markers, sizeof markers - 1, &plan.markers, &plan.patterns, &err));
 	plan.disk.count = 1;
 	plan.disk.layers[0].fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	clock_start();
@@ -70,7 +71,12 @@ static void what_it_points_to_comes_along(void **state)
 	assert_null(got->args.argv[2]);
 	assert_int_equal(got->args_tcg.count, 0);
 	assert_string_equal(got->cold.args_tcg.argv[0], "-accel");
-	assert_memory_equal(got->markers, plan.markers, plan.markers_len);
+	assert_int_equal(got->markers.count, 1);
+	assert_memory_equal(got->markers.list[0].name, "a", 1);
+	assert_ptr_not_equal(got->markers.list[0].name, plan.markers.list[0].name);
+	assert_memory_equal(got->markers.list[0].say, "have patience", 13);
+	assert_null(got->markers.list[0].regex);
+	assert_memory_equal(&got->patterns, &plan.patterns, sizeof plan.patterns);
 	assert_int_equal(got->disk.layers[0].fd, plan.disk.layers[0].fd);
 	assert_ptr_equal(got->s.environment, environ);
 }

@@ -176,7 +176,7 @@ static void test_text(void **state)
 
 /* ---- streams --------------------------------------------------------------------------- */
 
-static struct marker_matcher *matcher_of(enum guest g)
+static struct marker_matcher *matcher_of_guest(enum guest g)
 {
 	struct error err = {0};
 	size_t n;
@@ -230,7 +230,7 @@ static void assert_stream(enum guest g, const char *name, const char *want)
 	static uint8_t text[65536];
 	static const size_t pieces[] = {sizeof text, 1, 2, 3, 7, 64, 511, 513};
 	char path[80], out[1024];
-	struct marker_matcher *m = matcher_of(g);
+	struct marker_matcher *m = matcher_of_guest(g);
 	FILE *f;
 	size_t n;
 
@@ -282,7 +282,7 @@ static void test_streams(void **state)
 static void test_at_once(void **state)
 {
 	static const uint8_t text[] = "\033[mlinux login\033[1m:\033[0m ";
-	struct marker_matcher *m = matcher_of(GUEST_LINUX);
+	struct marker_matcher *m = matcher_of_guest(GUEST_LINUX);
 	struct pattern_bits fired;
 
 	(void)state;
@@ -312,7 +312,7 @@ static void test_not_panics(void **state)
 
 	(void)state;
 	for (size_t g = 0; g < sizeof guests / sizeof *guests; g++) {
-		struct marker_matcher *m = matcher_of(guests[g]);
+		struct marker_matcher *m = matcher_of_guest(guests[g]);
 
 		for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
 			char out[256], all[64];

@@ -224,7 +224,7 @@ static void test_bounds(void **state)
 	s = pattern_set_new();
 	for (int i = 0; i < 16; i++)
 		assert_int_equal(pattern_set_add(s, "a{255}", 6, why, sizeof why), i);
-	assert_int_equal(s->nodes, PATTERN_POSITIONS_MAX);
+	assert_int_equal(s->nfa.node_count, PATTERN_POSITIONS_MAX);
 	for (int i = 1; i < 255; i++)
 		assert_int_equal(pattern_feed(s, (const uint8_t *)"a", 1, &fired) + !!fired.bits[0],
 				 1);

@@ -118,8 +118,7 @@ static int set_up(void **state)
 	s->serial_stdio = STDIO_OFF;
 	s->stop_timeout = 60;
 	plan.rungs = rungs_parse("acpi", &bad);
-	plan.markers = ROOM_MARKERS;
-	plan.markers_len = sizeof ROOM_MARKERS - 1;
+	room_markers(&plan);
 	plan.identity = (struct identity){.uid = getuid(), .gid = getgid()};
 	plan.net_fd = plan.share_fd = plan.share_out = plan.cdrom_fd = plan.trace_fd = -1;
 	plan.kvm_fd = plan.resume.stream = plan.ram.fd = plan.ram.from = plan.cold.ram.fd = -1;
