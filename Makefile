@@ -81,7 +81,7 @@ INSTEAD := snprintf=small_snprintf vsnprintf=small_vsnprintf \
 	memmem=small_memmem strstr=small_strstr
 $(BUILD)/init: LDFLAGS_VM += $(INSTEAD:%=-Wl,--defsym=%)
 $(BUILD)/vm $(BUILD)/init:
-	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -o $@ $^ $(LIBS_VM)
+	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -Wl,-Map=$@.map -o $@ $^ $(LIBS_VM)
 
 # Only ordered before the objects: new headers are no reason to compile everything again.
 ifneq ($(CROSS),)
@@ -109,7 +109,7 @@ $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/
 # On arm64 the segments are aligned to 64 KiB.
 INIT_BYTES := $(if $(CROSS),450000,200000)
 
-proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, stripped, and need no loader, and what init has in it
+proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, stripped and need no loader, what is linked into them, and the size of init
 	@for f in $^; do \
 		file $$f && file $$f | grep -q 'static-pie linked.*stripped' && \
 		! readelf -lW $$f | grep -qE 'INTERP|GNU_STACK.*RWE' && \
@@ -119,7 +119,9 @@ proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, st
 		! ldd $$f 2>&1 | grep '=>' && \
 		printf '%s: %s bytes, no interpreter, no library, full RELRO\n' $$f "$$(stat -c %s $$f)" || exit 1; \
 	done
-	@test "$$(stat -c %s $(BUILD)/init)" -le $(INIT_BYTES)
+	@scripts/check-link $(BUILD)
+	@test "$$(stat -c %s $(BUILD)/init)" -le $(INIT_BYTES) || { \
+		echo 'build/init is larger than $(INIT_BYTES) bytes (INIT_BYTES)'; exit 1; }
 
 # --- the container ---------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 #include "base/clock.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t (*read_source)(void);
@@ -100,4 +102,32 @@ void clock_source(uint64_t (*source)(void))
 {
 	read_source = source;
 	stood = due = 0;
+}
+
+/* Not gmtime_r(3) and strftime(3), which are 5 KiB. The days are counted from 1 March of year 0, so
+ * that a leap day is a year's last; 146097 of them are 400 years. */
+void clock_utc_of(const struct timespec *when, char out[CLOCK_UTC])
+{
+	unsigned long days = (unsigned long)(when->tv_sec / 86400) + 719468;
+	unsigned s = (unsigned)(when->tv_sec % 86400);
+	unsigned long in_era = days % 146097;
+	unsigned long year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	unsigned long in_year = in_era - (365 * year + year / 4 - year / 100);
+	unsigned long month = (5 * in_year + 2) / 153; /* 0: March */
+	unsigned long day = in_year - (153 * month + 2) / 5 + 1;
+	char text[128];
+
+	year += days / 146097 * 400 + (month >= 10);
+	month = month < 10 ? month + 3 : month - 9;
+	(void)snprintf(text, sizeof text, "%04lu-%02lu-%02luT%02u:%02u:%02u.%03ldZ", year % 10000,
+		       month, day, s / 3600, s / 60 % 60, s % 60, when->tv_nsec / 1000000);
+	memcpy(out, text, CLOCK_UTC);
+}
+
+void clock_utc(char out[CLOCK_UTC])
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	clock_utc_of(&now, out);
 }

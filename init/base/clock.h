@@ -14,6 +14,7 @@
 
 #include <poll.h>
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_TICK_NS UINT64_C(250000000)
 #define CLOCK_LATE_NS UINT64_C(1000000000)
@@ -40,6 +41,13 @@ uint64_t clock_woke(void);
 int clock_poll(struct pollfd *fds, nfds_t n, uint64_t end_ns);
 /* Sleep for NS, at most CLOCK_TICK_NS, or until a signal. */
 void clock_nap(uint64_t ns);
+
+/* The time of day as in qemu.log: RFC 3339, UTC, milliseconds, CLOCK_UTC characters without an end
+ * (2026-01-31T23:59:59.999Z). */
+#define CLOCK_UTC 24
+void clock_utc(char out[CLOCK_UTC]);
+/* The same of WHEN, a time after 1970. */
+void clock_utc_of(const struct timespec *when, char out[CLOCK_UTC]);
 
 /* For tests: SOURCE takes the place of CLOCK_MONOTONIC; NULL: it is itself again. */
 void clock_source(uint64_t (*source)(void));

@@ -1,6 +1,7 @@
 /* json_write.c - see json_write.h. */
 #include "base/json_write.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +132,12 @@ static void put_value(struct out *o, const struct json_member *m)
 		n = snprintf(text, sizeof text, "%s", m->integer ? "true" : "false");
 		break;
 	case JSON_OUT_INT: n = snprintf(text, sizeof text, "%lld", m->integer); break;
-	case JSON_OUT_NUMBER: n = snprintf(text, sizeof text, "%.*f", m->length, m->number); break;
+	case JSON_OUT_NUMBER:
+		if (isfinite(m->number))
+			n = snprintf(text, sizeof text, "%.*f", m->length, m->number);
+		else
+			n = snprintf(text, sizeof text, "null");
+		break;
 	}
 	put(o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
@@ -139,8 +145,11 @@ static void put_value(struct out *o, const struct json_member *m)
 static void put_object(struct out *o, const struct json_member *m)
 {
 	put(o, "{", 1);
-	for (bool first = true; m->key; m++, first = false) {
+	for (bool first = true; m->key; m++) {
+		if (m->type == JSON_OUT_RAW && !m->text)
+			continue;
 		put(o, ",", first ? 0 : 1);
+		first = false;
 		put_text(o, m->key, -1);
 		put(o, ":", 1);
 		put_value(o, m);
@@ -157,4 +166,60 @@ size_t json_write(char *buf, size_t size, const struct json_member *members)
 		o.used = 0;
 	buf[o.used] = '\0';
 	return o.used;
+}
+
+size_t json_line(char *buf, size_t size, const struct json_member *members)
+{
+	size_t n = json_write(buf, size - 1, members);
+
+	if (n > 0)
+		buf[n++] = '\n';
+	buf[n] = '\0';
+	return n;
+}
+
+/* ---- lists -------------------------------------------------------------------------------- */
+
+void json_list_begin(struct json_list *l, char *buf, size_t size)
+{
+	*l = (struct json_list){.buf = buf, .size = size, .used = 1, .between = ","};
+	buf[0] = '[';
+}
+
+/* Room for an element behind those that are there, and for the end. */
+static struct out element(const struct json_list *l)
+{
+	struct out o = {.buf = l->buf, .size = l->size - 1, .used = l->used, .full = l->full};
+
+	put(&o, l->between, l->used > 1 ? strlen(l->between) : 0);
+	return o;
+}
+
+static void added(struct json_list *l, const struct out *o)
+{
+	l->full = o->full;
+	l->used = o->full ? l->used : o->used;
+}
+
+void json_list_object(struct json_list *l, const struct json_member *members)
+{
+	struct out o = element(l);
+
+	put_object(&o, members);
+	added(l, &o);
+}
+
+void json_list_text(struct json_list *l, const char *text, int n)
+{
+	struct out o = element(l);
+
+	put_text(&o, text, n);
+	added(l, &o);
+}
+
+const char *json_list_end(struct json_list *l)
+{
+	l->buf[l->used] = ']';
+	l->buf[l->used + 1] = '\0';
+	return l->buf;
 }

@@ -21,7 +21,7 @@ struct json_member {
 		JSON_OUT_OBJECT,
 		JSON_OUT_RAW
 	} type;
-	int length; /* of the text, -1: to its NUL; of a number, its decimals */
+	int length; /* of the text, -1: to its NUL; of a number, its decimals (NaN is null) */
 	union {
 		const char *text; /* NULL: null */
 		long long integer;
@@ -37,8 +37,9 @@ struct json_member {
 #define J_INT(k, i)         {.key = (k), .type = JSON_OUT_INT, .integer = (long long)(i)}
 #define J_NUMBER(k, d, n)   {.key = (k), .type = JSON_OUT_NUMBER, .number = (n), .length = (d)}
 #define J_BOOL(k, b)        {.key = (k), .type = JSON_OUT_BOOL, .integer = (b)}
-/* TEXT is JSON already: a list that json_write() has written for each of its elements. */
+/* TEXT is JSON already, from json_write() or a list; NULL: the member is left out. */
 #define J_RAW(k, t)         {.key = (k), .type = JSON_OUT_RAW, .text = (t)}
+#define J_MEMBERS(k, m)     {.key = (k), .type = JSON_OUT_OBJECT, .members = (m)}
 #define J_OBJECT(k, ...)    {.key = (k), .type = JSON_OUT_OBJECT, .members = JSON_LIST(__VA_ARGS__)}
 #define JSON_LIST(...)      ((const struct json_member[]){__VA_ARGS__, {.key = NULL}})
 /* clang-format on */
@@ -46,6 +47,23 @@ struct json_member {
 /* The object of MEMBERS into BUF. Returns its length; 0 when SIZE is too small for all of it, and
  * BUF is "" then. */
 size_t json_write(char *buf, size_t size, const struct json_member *members);
+
+/* The same with a line end. */
+size_t json_line(char *buf, size_t size, const struct json_member *members);
+
+/* A list in the caller's buffer, for J_RAW. */
+struct json_list {
+	char *buf;
+	size_t size, used;
+	const char *between; /* elements; "," unless set */
+	bool full;	     /* what was added since is missing */
+};
+void json_list_begin(struct json_list *l, char *buf, size_t size);
+void json_list_object(struct json_list *l, const struct json_member *members);
+/* N bytes of TEXT, -1: to its NUL. */
+void json_list_text(struct json_list *l, const char *text, int n);
+/* The whole list, which is valid even if it is full. */
+const char *json_list_end(struct json_list *l);
 
 /* Write TEXT as a JSON string with its quotes into BUF; bytes that are no UTF-8 become U+FFFD.
  * Returns BUF; cut (still a valid string) when SIZE (at least 8) is too small. */

@@ -41,22 +41,6 @@ unsigned long log_lost(void)
 	return lost;
 }
 
-void clock_utc(char out[CLOCK_UTC])
-{
-	char text[96]; /* for any values that the compiler can think of */
-	struct timespec ts;
-	struct tm tm;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	if (!gmtime_r(&ts.tv_sec, &tm))
-		memset(&tm, 0, sizeof tm);
-	/* Not strftime(3): it brings the time zones along, 8 kB of them. */
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		       (int)(ts.tv_nsec / 1000000));
-	memcpy(out, text, CLOCK_UTC);
-}
-
 /* How much of it the reader of log_through() gets: all, unless it has stopped reading. */
 static size_t write_through(const char *text, size_t n)
 {

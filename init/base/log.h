@@ -49,9 +49,4 @@ void log_output(const char *who, const char *text);
 #define event(name, ...) event_write(name, JSON_LIST(__VA_ARGS__))
 void event_write(const char *name, const struct json_member *members);
 
-/* The time of day as in qemu.log: RFC 3339, UTC, milliseconds, CLOCK_UTC characters without an end
- * (2026-01-31T23:59:59.999Z). */
-#define CLOCK_UTC 24
-void clock_utc(char out[CLOCK_UTC]);
-
 #endif

@@ -166,7 +166,8 @@ void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet 
 		client_refuse(r, fd);
 		return;
 	}
-	client_init(r, c, fd, (serial_port ? 0 : RELAY_SCROLLBACK) | (look_only ? RELAY_READ_ONLY : 0));
+	client_init(r, c, fd,
+		    (serial_port ? 0 : RELAY_SCROLLBACK) | (look_only ? RELAY_READ_ONLY : 0));
 	c->one_line_end = slot == SLOT_RAW;
 	c->after_cr = after_cr;
 	if (slot == SLOT_TELNET || serial_port) {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/json.h"
-
 /* Room for N more bytes and a NUL. */
 static bool make_room(struct text *t, size_t n)
 {
@@ -43,14 +41,13 @@ void text_add(struct text *t, const char *fmt, ...)
 	t->len += (size_t)n;
 }
 
-void text_add_json(struct text *t, const char *s)
+void text_add_json(struct text *t, const struct json_member *members)
 {
-	size_t most = 6 * strlen(s) + 8; /* a byte becomes \u001f at worst */
+	size_t n = 0;
 
-	if (t->failed || !make_room(t, most))
-		return;
-	(void)json_quote(s, t->bytes + t->len, most);
-	t->len += strlen(t->bytes + t->len);
+	for (size_t room = 1024; !t->failed && n == 0 && make_room(t, room); room *= 2)
+		n = json_write(t->bytes + t->len, t->room - t->len, members);
+	t->len += n;
 }
 
 void text_add_xml(struct text *t, const char *s)

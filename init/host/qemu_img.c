@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/json_write.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "format/json.h"
@@ -78,24 +79,31 @@ void qemu_img_new(struct qemu_img *q, int fd)
 /* qemu-img(1): json:{}, as blockdev-add takes it (QEMU's qapi/block-core.json). */
 void qemu_img_disk(struct qemu_img *q, const struct disk *disk, int count)
 {
-	size_t n = (size_t)snprintf(q->image, sizeof q->image, "json:");
-	bool qcow2 = false;
+	static const char scheme[] = "json:";
+	const char *paths[QEMU_IMG_FILES];
+	char below[sizeof q->image];
+	int n = 0;
 
-	for (int i = 0; i < count && q->file_count < QEMU_IMG_FILES; i++) {
-		const struct disk_layer *l = &disk->layers[i];
+	while (n < count && q->file_count < QEMU_IMG_FILES) {
+		const struct disk_layer *l = &disk->layers[n];
 
-		qcow2 = l->format == FORMAT_QCOW2;
-		n += (size_t)snprintf(q->image + n, sizeof q->image - n,
-				      "%s{\"driver\":\"%s\",\"file\":{\"driver\":\"%s\","
-				      "\"filename\":\"%s\"}",
-				      i > 0 ? ",\"backing\":" : "", qcow2 ? "qcow2" : "raw",
-				      l->device ? "host_device" : "file",
-				      add_file(q, l->fd, l->writable));
+		paths[n++] = add_file(q, l->fd, l->writable);
 	}
-	n += (size_t)snprintf(q->image + n, sizeof q->image - n, "%s",
-			      qcow2 ? ",\"backing\":null" : "");
-	for (int i = 0; i < count; i++)
-		n += (size_t)snprintf(q->image + n, sizeof q->image - n, "}");
+	(void)snprintf(q->image, sizeof q->image, "%snull", scheme);
+	for (int i = n - 1; i >= 0; i--) {
+		const struct disk_layer *l = &disk->layers[i];
+		bool qcow2 = l->format == FORMAT_QCOW2;
+		char *text = q->image + sizeof scheme - 1;
+
+		(void)snprintf(below, sizeof below, "%s", text);
+		(void)json_write(
+			text, sizeof q->image - sizeof scheme + 1,
+			JSON_LIST(J_TEXT("driver", qcow2 ? "qcow2" : "raw"),
+				  J_OBJECT("file",
+					   J_TEXT("driver", l->device ? "host_device" : "file"),
+					   J_TEXT("filename", paths[i])),
+				  J_RAW("backing", qcow2 ? below : NULL)));
+	}
 	qemu_img_word(q, q->image);
 }
 

@@ -1,7 +1,8 @@
 /* snapshot_table.h - read the internal snapshots of a qcow2 image.
  *
- * QEMU and qemu-img make, load and delete them. The table is read from the image's descriptor, which
- * works while QEMU has it, too: QEMU writes a new table first and then points the header to it.
+ * QEMU and qemu-img make, load and delete them. The table is read from the image's descriptor,
+ * which works while QEMU has it, too: QEMU writes a new table first and then points the header to
+ * it.
  */
 #ifndef VM_HOST_SNAPSHOT_TABLE_H
 #define VM_HOST_SNAPSHOT_TABLE_H

@@ -77,8 +77,9 @@ static void pump(struct attach *a)
 		return;
 	int fd = fcntl(a->waiting[0].fd, F_DUPFD_CLOEXEC, 0);
 
-	(void)snprintf(arguments, sizeof arguments, "{\"protocol\":\"%s\",\"fdname\":\"client\"}",
-		       kinds[a->waiting[0].to].protocol);
+	(void)json_write(arguments, sizeof arguments,
+			 JSON_LIST(J_TEXT("protocol", kinds[a->waiting[0].to].protocol),
+				   J_TEXT("fdname", "client")));
 	a->under_way =
 		fd >= 0 &&
 		qmp_send_fd(a->env->qmp, "getfd", "{\"fdname\":\"client\"}", fd, NULL, NULL) &&

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "config/guest_profile.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
 #include "proto/control.h"
@@ -24,7 +23,7 @@
 
 static const char *set_command(const struct clock_sync *c)
 {
-	return profile_of((enum guest)c->env->plan->s.guest)->set_clock;
+	return c->env->plan->set_clock;
 }
 
 /* The command for NOW and LATE seconds more. */

@@ -28,7 +28,7 @@ static bool command(struct hostfwd *h, qmp_reply *reply, const char *text)
 {
 	char arguments[256];
 
-	(void)snprintf(arguments, sizeof arguments, "{\"command-line\":\"%s\"}", text);
+	(void)json_write(arguments, sizeof arguments, JSON_LIST(J_TEXT("command-line", text)));
 	return qmp_send(h->env->qmp, "human-monitor-command", arguments, reply, h);
 }
 

@@ -19,13 +19,13 @@ static void on_vnc_password(struct qmp *q, const struct json *doc, const struct 
 /* Until it has a password, a display that asks for one refuses everybody (QEMU: ui/vnc.c). */
 static void send_vnc_password(struct supervisor *v)
 {
-	char quoted[64];
 	char arguments[128];
 
 	if (!v->env.plan->vnc_password[0])
 		return;
-	(void)snprintf(arguments, sizeof arguments, "{\"protocol\":\"vnc\",\"password\":%s}",
-		       json_quote(v->env.plan->vnc_password, quoted, sizeof quoted));
+	(void)json_write(arguments, sizeof arguments,
+			 JSON_LIST(J_TEXT("protocol", "vnc"),
+				   J_TEXT("password", v->env.plan->vnc_password)));
 	(void)qmp_send(&v->qmp, "set_password", arguments, on_vnc_password, v);
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/guest_profile.h"
 #include "pid1/status.h"
 #include "pid1/supervisor.h"
 #include "pid1/waiters.h"
@@ -159,8 +158,7 @@ static void request_profile(struct supervisor *v, struct control *c, int slot, c
 	char line[32];
 
 	(void)arg;
-	(void)snprintf(line, sizeof line, "%s\n",
-		       profile_of((enum guest)v->env.plan->s.guest)->name);
+	(void)snprintf(line, sizeof line, "%s\n", v->env.plan->guest_name);
 	answer(c, slot, EXIT_CLEAN, line);
 }
 
@@ -238,15 +236,14 @@ static void on_monitor_reply(struct qmp *q, const struct json *doc, const struct
 static void request_monitor(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static struct monitor_call calls[QMP_QUEUE];
-	static char quoted[2 * CONTROL_REQUEST];
 	static char arguments[2 * CONTROL_REQUEST + 64];
 
 	for (size_t i = 0; i < QMP_QUEUE; i++) {
 		if (calls[i].control)
 			continue;
 		calls[i] = (struct monitor_call){c, slot, c->clients[slot].number};
-		(void)snprintf(arguments, sizeof arguments, "{\"command-line\":%s}",
-			       json_quote(arg, quoted, sizeof quoted));
+		(void)json_write(arguments, sizeof arguments,
+				 JSON_LIST(J_TEXT("command-line", arg)));
 		if (qmp_send(&v->qmp, "human-monitor-command", arguments, on_monitor_reply,
 			     &calls[i])) {
 			c->clients[slot].waits_for = WAITS_MONITOR;

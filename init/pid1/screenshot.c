@@ -33,7 +33,6 @@ void screenshot_init(struct screenshot *s, const struct env *env)
 
 bool screenshot_take(struct screenshot *s, const char *path, screenshot_done *done, void *arg)
 {
-	char quoted[8400];
 	char arguments[8500];
 
 	if (s->done)
@@ -48,8 +47,8 @@ bool screenshot_take(struct screenshot *s, const char *path, screenshot_done *do
 		return false;
 	}
 	(void)snprintf(s->path, sizeof s->path, "%s", path);
-	(void)snprintf(arguments, sizeof arguments, "{\"filename\":%s,\"format\":\"png\"}",
-		       json_quote(path, quoted, sizeof quoted));
+	(void)json_write(arguments, sizeof arguments,
+			 JSON_LIST(J_TEXT("filename", path), J_TEXT("format", "png")));
 	if (!qmp_send(s->env->qmp, "screendump", arguments, on_dumped, s)) {
 		(void)unlink(path);
 		return false;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/guest_profile.h"
 #include "pid1/status.h"
 #include "pid1/supervisor.h"
 #include "pid1/waiters.h"
@@ -95,9 +94,8 @@ static void open_shell(struct supervisor *v, int slot, bool clock)
 	}
 	if (clock)
 		(void)clock_command(&v->clock, command);
-	(void)snprintf(text, sizeof text, "%s\n%s\n%s %s\n",
-		       profile_of((enum guest)v->env.plan->s.guest)->name, command, line.name,
-		       line.last);
+	(void)snprintf(text, sizeof text, "%s\n%s\n%s %s\n", v->env.plan->guest_name, command,
+		       line.name, line.last);
 	(void)relay_adopt(r, control_take(c, slot, text), RELAY_LIVE, number);
 }
 

@@ -248,7 +248,7 @@ static void on_jobs(struct qmp *q, const struct json *doc, const struct json_val
 	if (w->action == SNAPSHOT_NONE)
 		return;
 	(void)snprintf(id, sizeof id, JOB, w->job);
-	(void)snprintf(dismiss, sizeof dismiss, "{\"id\":\"%s\"}", id);
+	(void)json_write(dismiss, sizeof dismiss, JSON_LIST(J_TEXT("id", id)));
 	if (result)
 		job = find_job(doc, result, id);
 	if (job) {
@@ -291,6 +291,7 @@ static void start(struct snapshot_work *w, enum snapshot_action job)
 					       [SNAPSHOT_LOAD] = "snapshot-load",
 					       [SNAPSHOT_DELETE] = "snapshot-delete"};
 	char arguments[256];
+	char id[32];
 
 	w->job++;
 	if (job == SNAPSHOT_SAVE)
@@ -298,9 +299,11 @@ static void start(struct snapshot_work *w, enum snapshot_action job)
 			       w->env->life->ready
 				       ? console_tags[prompt_state(w->env->prompt, clock_now())]
 				       : SNAPSHOT_BOOTING);
-	(void)snprintf(arguments, sizeof arguments,
-		       "{\"job-id\":\"" JOB "\",\"tag\":\"%s\",%s\"devices\":[\"disk0\"]}", w->job,
-		       w->tag, job == SNAPSHOT_DELETE ? "" : "\"vmstate\":\"disk0\",");
+	(void)snprintf(id, sizeof id, JOB, w->job);
+	(void)json_write(arguments, sizeof arguments,
+			 JSON_LIST(J_TEXT("job-id", id), J_TEXT("tag", w->tag),
+				   J_RAW("vmstate", job == SNAPSHOT_DELETE ? NULL : "\"disk0\""),
+				   J_RAW("devices", "[\"disk0\"]")));
 	if (!qmp_send(w->env->qmp, commands[job], arguments, on_started, w))
 		fail(w, EXIT_QEMU_FAILED, "QEMU does not answer", "");
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/guest_profile.h"
 #include "pid1/supervisor.h"
 
 bool status_why(const struct supervisor *v, char *why, size_t size)
@@ -90,7 +89,7 @@ size_t status_json(const struct supervisor *v, char *buf, size_t size)
 		buf, size - 1,
 		JSON_LIST(
 			J_TEXT("state", lifecycle_phase_name(l->phase)), J_BOOL("ready", ready),
-			J_TEXT("why", why), J_TEXT("guest", profile_of((enum guest)s->guest)->name),
+			J_TEXT("why", why), J_TEXT("guest", plan->guest_name),
 			J_TEXT("disk", plan->disk.count ? plan->disk.path : NULL),
 			J_TEXT("kernel", known(plan->kernel.about)),
 			J_TEXT("network", plan->network_text),
@@ -165,9 +164,8 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n"
 		       "%s",
 		       lifecycle_phase_name(v->life.phase), ready ? "yes" : "no", why,
-		       PHASE_TEXT(&v->phases), profile_of((enum guest)plan->s.guest)->name,
-		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
-		       plan->disk.count ? plan->disk.path : "none",
+		       PHASE_TEXT(&v->phases), plan->guest_name, plan->s.ram_mb, plan->s.cpus,
+		       plan->s.machine, plan->disk.count ? plan->disk.path : "none",
 		       plan->kernel.about[0] ? "kernel       " : "", plan->kernel.about,
 		       plan->kernel.about[0] ? "\n" : "", plan->network_text, plan->ports_text,
 		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",

@@ -104,6 +104,8 @@ static void add_all(struct packing *p)
 	add_args(p, &plan->cold.args);
 	add_args(p, &plan->cold.args_tcg);
 	add_markers(p);
+	add_text(p, &plan->guest_name);
+	add_text(p, &plan->set_clock);
 	/* What only the planner needs. */
 	p->copy->s.environment = NULL;
 	p->copy->markers_text = NULL;

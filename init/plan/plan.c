@@ -205,8 +205,11 @@ static void read_life(struct plan *plan)
 	static char text[MARKERS_TEXT_MAX + 2];
 	const struct settings *s = &plan->s;
 	struct error err = {0};
+	const struct profile *profile = profile_of((enum guest)s->guest);
 	const char *bad;
 
+	plan->guest_name = profile->name;
+	plan->set_clock = profile->set_clock;
 	plan->rungs = rungs_parse(s->stop_ladder, &bad);
 	if (!plan->rungs)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,

@@ -1,141 +1,153 @@
 /* report_json.c - a report as JSON (docs/profile.md, Schema). What is NAN is null. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "profile/report.h"
 
-static void number(struct text *t, double x, int digits)
-{
-	if (isfinite(x))
-		text_add(t, "%.*f", digits, x);
-	else
-		text_add(t, "null");
-}
+#define MEMBER (struct json_member)
 
-/* The name of an object's next member, with the comma in front that it needs. */
-static void key(struct text *t, const char *name)
-{
-	size_t at = t->len;
+enum { SUMMARY = 6 }; /* members of one */
 
-	while (at > 0 && strchr(" \n", t->bytes[at - 1]))
-		at--;
-	text_add(t, at > 0 && strchr("{,", t->bytes[at - 1]) ? "" : ", ");
-	text_add_json(t, name);
-	text_add(t, ": ");
-}
-
-static void member(struct text *t, const char *name, double x, int digits)
+static void summary_members(const struct summary *s, struct json_member out[SUMMARY + 1])
 {
-	key(t, name);
-	number(t, x, digits);
-}
-
-static void text_member(struct text *t, const char *name, const char *value)
-{
-	key(t, name);
-	text_add_json(t, value);
-}
-
-static void add_summary(struct text *t, const struct summary *s)
-{
-	member(t, "n", (double)s->n, 0);
-	member(t, "mean_ms", s->mean, 3);
-	member(t, "median_ms", s->median, 3);
-	member(t, "stdev_ms", s->stdev, 3);
-	member(t, "min_ms", s->min, 3);
-	member(t, "max_ms", s->max, 3);
+	out[0] = MEMBER J_NUMBER("n", 0, (double)s->n);
+	out[1] = MEMBER J_NUMBER("mean_ms", 3, s->mean);
+	out[2] = MEMBER J_NUMBER("median_ms", 3, s->median);
+	out[3] = MEMBER J_NUMBER("stdev_ms", 3, s->stdev);
+	out[4] = MEMBER J_NUMBER("min_ms", 3, s->min);
+	out[5] = MEMBER J_NUMBER("max_ms", 3, s->max);
+	out[SUMMARY] = MEMBER{.key = NULL};
 }
 
 static void add_statistics(struct text *t, const struct cell_figures *f)
 {
-	text_add(t, "    \"statistics\": {");
-	add_summary(t, &f->total);
-	member(t, "q1_ms", f->total.q1, 3);
-	member(t, "q3_ms", f->total.q3, 3);
-	member(t, "ci95_low_ms", f->total.ci_low, 3);
-	member(t, "ci95_high_ms", f->total.ci_high, 3);
-	member(t, "cpu_mean_ms", f->cpu.mean, 3);
-	member(t, "peak_kib", f->peak.max, 0);
-	member(t, "instructions_mean", f->instructions.mean, 0);
-	member(t, "exits_mean", f->exits.mean, 0);
-	member(t, "failed", (double)f->failed, 0);
-	text_add(t, "},\n");
+	const struct summary *s = &f->total;
+
+	text_add_json(t,
+		      JSON_LIST(J_NUMBER("n", 0, (double)s->n), J_NUMBER("mean_ms", 3, s->mean),
+				J_NUMBER("median_ms", 3, s->median),
+				J_NUMBER("stdev_ms", 3, s->stdev), J_NUMBER("min_ms", 3, s->min),
+				J_NUMBER("max_ms", 3, s->max), J_NUMBER("q1_ms", 3, s->q1),
+				J_NUMBER("q3_ms", 3, s->q3), J_NUMBER("ci95_low_ms", 3, s->ci_low),
+				J_NUMBER("ci95_high_ms", 3, s->ci_high),
+				J_NUMBER("cpu_mean_ms", 3, f->cpu.mean),
+				J_NUMBER("peak_kib", 0, f->peak.max),
+				J_NUMBER("instructions_mean", 0, f->instructions.mean),
+				J_NUMBER("exits_mean", 0, f->exits.mean),
+				J_NUMBER("failed", 0, (double)f->failed)));
 }
 
+/* An object with a member for each phase. */
 static void add_phases(struct text *t, const struct cell_figures *f)
 {
-	text_add(t, "    \"phases\": {");
-	for (size_t i = 0; i < f->phases; i++) {
-		text_add(t, "%s\n      ", i ? "," : "");
-		text_add_json(t, f->phase[i].name);
-		text_add(t, ": {\"at\": {");
-		add_summary(t, &f->phase[i].at);
-		text_add(t, "}, \"takes\": {");
-		add_summary(t, &f->phase[i].takes);
-		text_add(t, "}}");
+	struct {
+		struct json_member at[SUMMARY + 1], takes[SUMMARY + 1], both[3];
+	} *values = calloc(f->phases + 1, sizeof *values);
+	struct json_member *all = calloc(f->phases + 1, sizeof *all);
+
+	for (size_t i = 0; values && all && i < f->phases; i++) {
+		summary_members(&f->phase[i].at, values[i].at);
+		summary_members(&f->phase[i].takes, values[i].takes);
+		values[i].both[0] = MEMBER J_MEMBERS("at", values[i].at);
+		values[i].both[1] = MEMBER J_MEMBERS("takes", values[i].takes);
+		all[i] = MEMBER J_MEMBERS(f->phase[i].name, values[i].both);
 	}
-	text_add(t, "},\n");
+	if (values && all)
+		text_add_json(t, all);
+	t->failed |= !values || !all;
+	free(values);
+	free(all);
 }
 
 static void add_sample(struct text *t, const struct sample *s, const struct cell_figures *f)
 {
 	bool counts = !s->warm_up && s->status == SAMPLE_OK;
+	struct json_member *phases = calloc(s->phases + 1, sizeof *phases);
 
-	text_add(t, "      {\"round\": %ld, \"warm_up\": %s", s->round,
-		 s->warm_up ? "true" : "false");
-	text_member(t, "status", sample_status_name(s->status));
-	text_member(t, "why", s->why);
-	text_member(t, "started", s->started);
-	text_member(t, "log", s->log);
-	text_member(t, "overlay", s->overlay);
-	text_add(t, ", \"outlier\": %s",
-		 counts && stats_outlier(&f->total, s->total_ms) ? "true" : "false");
-	member(t, "total_ms", s->total_ms, 3);
-	member(t, "cpu_ms", s->cpu_ms, 3);
-	member(t, "peak_kib", s->peak_kib, 0);
-	member(t, "serial_bytes", s->bytes, 0);
-	member(t, "instructions", s->instructions, 0);
-	member(t, "exits", s->exits, 0);
-	text_add(t, ", \"phases_ms\": {");
-	for (size_t k = 0; k < s->phases; k++)
-		member(t, s->phase[k].name, s->phase[k].at_ms, 3);
-	text_add(t, "}}");
+	for (size_t k = 0; phases && k < s->phases; k++)
+		phases[k] = MEMBER J_NUMBER(s->phase[k].name, 3, s->phase[k].at_ms);
+	if (phases)
+		text_add_json(t, JSON_LIST(J_INT("round", s->round), J_BOOL("warm_up", s->warm_up),
+					   J_TEXT("status", sample_status_name(s->status)),
+					   J_TEXT("why", s->why), J_TEXT("started", s->started),
+					   J_TEXT("log", s->log), J_TEXT("overlay", s->overlay),
+					   J_BOOL("outlier",
+						  counts && stats_outlier(&f->total, s->total_ms)),
+					   J_NUMBER("total_ms", 3, s->total_ms),
+					   J_NUMBER("cpu_ms", 3, s->cpu_ms),
+					   J_NUMBER("peak_kib", 0, s->peak_kib),
+					   J_NUMBER("serial_bytes", 0, s->bytes),
+					   J_NUMBER("instructions", 0, s->instructions),
+					   J_NUMBER("exits", 0, s->exits),
+					   J_MEMBERS("phases_ms", phases)));
+	t->failed |= !phases;
+	free(phases);
 }
 
-static void add_ratios(const struct report *r, size_t cell, double mean, double single,
-		       struct text *t)
+/* One sample a line. */
+static void add_samples(struct text *t, const struct report *r, size_t cell,
+			const struct cell_figures *f)
 {
-	long cpus = report_cpus(r, cell);
+	const char *before = "[\n";
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->sample[i].cell == cell) {
+			text_add(t, "%s", before);
+			add_sample(t, &r->sample[i], f);
+			before = ",\n";
+		}
+	text_add(t, "%s]", before[0] == '[' ? "[" : "");
+}
+
+/* The texts of a cell's members that are made one by one. */
+struct pieces {
+	struct text statistics, phases, speedup, comparison, samples;
+};
+
+static void add_ratios(const struct report *r, size_t cell, double mean, double single,
+		       struct pieces *p)
+{
 	double estimated = r->cell[cell].estimated_ms;
 
-	if (isfinite(single) && isfinite(mean)) {
-		text_add(t, "    \"speedup\": {");
-		member(t, "ratio", single / mean, 4);
-		member(t, "efficiency_percent", single / mean / (double)cpus * 100, 2);
-		text_add(t, "},\n");
-	}
+	if (isfinite(single) && isfinite(mean))
+		text_add_json(
+			&p->speedup,
+			JSON_LIST(J_NUMBER("ratio", 4, single / mean),
+				  J_NUMBER("efficiency_percent", 2,
+					   single / mean / (double)report_cpus(r, cell) * 100)));
 	if (isfinite(estimated) && isfinite(mean)) {
 		double error = report_error_percent(mean, estimated);
 
-		text_add(t, "    \"comparison\": {");
-		member(t, "estimated_ms", estimated, 3);
-		member(t, "error_percent", error, 2);
-		text_member(t, "status", report_verdict(error));
-		text_add(t, "},\n");
+		text_add_json(&p->comparison, JSON_LIST(J_NUMBER("estimated_ms", 3, estimated),
+							J_NUMBER("error_percent", 2, error),
+							J_TEXT("status", report_verdict(error))));
 	} else if (isfinite(estimated)) { /* no sample yet: the estimate must not be lost */
-		text_add(t, "    \"comparison\": {");
-		member(t, "estimated_ms", estimated, 3);
-		text_add(t, "},\n");
+		text_add_json(&p->comparison, JSON_LIST(J_NUMBER("estimated_ms", 3, estimated)));
 	}
+}
+
+static void write_cell(const struct report *r, size_t cell, const struct pieces *p, struct text *t)
+{
+	const struct cell *c = &r->cell[cell];
+	struct json_member m[AXES + 6] = {J_INT("cpus", report_cpus(r, cell))};
+	size_t n = 1;
+
+	for (int a = AXIS_CPUS + 1; a < AXES; a++)
+		m[n++] = MEMBER J_TEXT(axis_name((enum axis)a), c->value[a]);
+	m[n++] = MEMBER J_RAW("statistics", p->statistics.bytes);
+	m[n++] = MEMBER J_RAW("phases", p->phases.bytes);
+	m[n++] = MEMBER J_RAW("speedup", p->speedup.bytes);
+	m[n++] = MEMBER J_RAW("comparison", p->comparison.bytes);
+	m[n] = MEMBER J_RAW("samples", p->samples.bytes);
+	text_add(t, "\n");
+	text_add_json(t, m);
 }
 
 static void add_cell(const struct report *r, size_t cell, struct cell_figures *f, struct text *t)
 {
-	const struct cell *c = &r->cell[cell];
 	int single = report_single(r, cell);
 	double single_mean = NAN;
-	const char *separator = "";
+	struct pieces p = {0};
 
 	if (single >= 0 && report_figures(r, (size_t)single, f))
 		single_mean = f->total.mean;
@@ -143,70 +155,71 @@ static void add_cell(const struct report *r, size_t cell, struct cell_figures *f
 		t->failed = true;
 		return;
 	}
-	text_add(t, ",\n  ");
-	text_add_json(t, c->key);
-	text_add(t, ": {\n    \"cpus\": %ld", report_cpus(r, cell));
-	for (int a = AXIS_CPUS + 1; a < AXES; a++)
-		text_member(t, axis_name((enum axis)a), c->value[a]);
-	text_add(t, ",\n");
-	add_statistics(t, f);
-	add_phases(t, f);
-	add_ratios(r, cell, f->total.mean, single_mean, t);
-	text_add(t, "    \"samples\": [");
-	for (size_t i = 0; i < r->count; i++)
-		if (r->sample[i].cell == cell) {
-			text_add(t, "%s\n", separator);
-			add_sample(t, &r->sample[i], f);
-			separator = ",";
-		}
-	text_add(t, "]\n  }");
+	add_statistics(&p.statistics, f);
+	add_phases(&p.phases, f);
+	add_ratios(r, cell, f->total.mean, single_mean, &p);
+	add_samples(&p.samples, r, cell, f);
+	write_cell(r, cell, &p, t);
+	t->failed |= p.statistics.failed || p.phases.failed || p.speedup.failed ||
+		     p.comparison.failed || p.samples.failed;
+	text_free(&p.statistics);
+	text_free(&p.phases);
+	text_free(&p.speedup);
+	text_free(&p.comparison);
+	text_free(&p.samples);
 }
 
-static void add_run(const struct report *r, struct text *t)
+static const char *cell_names(const struct report *r, char *buf, size_t size)
 {
-	const struct {
-		const char *name, *value;
-	} texts[] = {{"created", r->created},	{"program", r->program},
-		     {"qemu", r->qemu},		{"guest", r->guest},
-		     {"image", r->image},	{"until", r->until},
-		     {"baseline", r->baseline}, {"accelerator", r->accelerator}};
+	struct json_list list;
 
-	text_add(t, "  \"run\": {");
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		text_member(t, texts[i].name, texts[i].value);
-		text_add(t, ",\n    ");
-	}
-	text_add(t,
-		 "\"samples\": %ld, \"warm_up\": %ld, \"timeout_s\": %ld, \"jobs\": %ld, "
-		 "\"planned\": %zu, \"finished\": %zu},\n",
-		 r->samples, r->warm_up, r->timeout_s, r->jobs, r->planned, r->count);
-	text_add(t, "  \"resolution\": {\"method\": \"pipe from another process, looped back\"");
-	member(t, "rounds", r->resolution.rounds, 0);
-	member(t, "median_us", r->resolution.median_us, 3);
-	member(t, "p99_us", r->resolution.p99_us, 3);
-	member(t, "max_us", r->resolution.max_us, 3);
-	text_add(t, "}");
+	json_list_begin(&list, buf, size);
+	for (size_t i = 0; i < r->cells; i++)
+		json_list_text(&list, r->cell[i].key, -1);
+	return json_list_end(&list);
+}
+
+static void write_report(const struct report *r, const struct text *cells, struct text *t)
+{
+	static char names[REPORT_CELLS * 6 * sizeof r->cell[0].key];
+	struct json_member m[REPORT_CELLS + 7] = {
+		J_TEXT("schema", REPORT_SCHEMA),
+		J_INT("version", REPORT_VERSION),
+		J_BOOL("partial", r->partial),
+		J_OBJECT("run", J_TEXT("created", r->created), J_TEXT("program", r->program),
+			 J_TEXT("qemu", r->qemu), J_TEXT("guest", r->guest),
+			 J_TEXT("image", r->image), J_TEXT("until", r->until),
+			 J_TEXT("baseline", r->baseline), J_TEXT("accelerator", r->accelerator),
+			 J_INT("samples", r->samples), J_INT("warm_up", r->warm_up),
+			 J_INT("timeout_s", r->timeout_s), J_INT("jobs", r->jobs),
+			 J_INT("planned", r->planned), J_INT("finished", r->count)),
+		J_OBJECT("resolution", J_TEXT("method", "pipe from another process, looped back"),
+			 J_NUMBER("rounds", 0, r->resolution.rounds),
+			 J_NUMBER("median_us", 3, r->resolution.median_us),
+			 J_NUMBER("p99_us", 3, r->resolution.p99_us),
+			 J_NUMBER("max_us", 3, r->resolution.max_us)),
+		J_RAW("cells", cell_names(r, names, sizeof names))};
+
+	for (size_t i = 0; i < r->cells; i++)
+		m[6 + i] = MEMBER J_RAW(r->cell[i].key, cells[i].bytes);
+	text_add_json(t, m);
+	text_add(t, "\n");
 }
 
 void report_json(const struct report *r, struct text *t)
 {
 	struct cell_figures *f = malloc(sizeof *f);
+	struct text *cells = calloc(r->cells + 1, sizeof *cells);
 
-	if (!f) {
-		t->failed = true;
-		return;
+	for (size_t i = 0; f && cells && i < r->cells; i++) {
+		add_cell(r, i, f, &cells[i]);
+		t->failed |= cells[i].failed;
 	}
-	text_add(t, "{\n  \"schema\": \"%s\", \"version\": %d, \"partial\": %s,\n", REPORT_SCHEMA,
-		 REPORT_VERSION, r->partial ? "true" : "false");
-	add_run(r, t);
-	text_add(t, ",\n  \"cells\": [");
-	for (size_t i = 0; i < r->cells; i++) {
-		text_add(t, "%s", i ? ", " : "");
-		text_add_json(t, r->cell[i].key);
-	}
-	text_add(t, "]");
-	for (size_t i = 0; i < r->cells; i++)
-		add_cell(r, i, f, t);
-	text_add(t, "\n}\n");
+	if (f && cells)
+		write_report(r, cells, t);
+	t->failed |= !f || !cells;
+	for (size_t i = 0; cells && i < r->cells; i++)
+		text_free(&cells[i]);
+	free(cells);
 	free(f);
 }

@@ -310,43 +310,55 @@ size_t report_compare(const struct report *a, const struct report *b, struct tex
 	return common;
 }
 
-static void add_json_number(struct text *t, const char *name, double x)
+/* Six digits of X, for J_RAW. */
+static const char *digits(double x, char out[32])
 {
-	if (isfinite(x))
-		text_add(t, ", \"%s\": %.6g", name, x);
-	else
-		text_add(t, ", \"%s\": null", name);
+	(void)snprintf(out, 32, isfinite(x) ? "%.6g" : "null", x);
+	return out;
+}
+
+/* What came out of a comparison of A with B, as JSON. */
+static void add_result(struct text *t, const struct summary *a, const struct summary *b)
+{
+	struct welch w = {0};
+	bool tested = stats_welch(a, b, &w);
+	char n[8][32];
+
+	text_add_json(t, JSON_LIST(J_TEXT("verdict", judgement(tested, &w)),
+				   J_RAW("a_mean_ms", digits(a->mean, n[0])),
+				   J_RAW("b_mean_ms", digits(b->mean, n[1])),
+				   J_RAW("difference_ms", digits(b->mean - a->mean, n[2])),
+				   J_RAW("ci95_low_ms", digits(tested ? w.low : NAN, n[3])),
+				   J_RAW("ci95_high_ms", digits(tested ? w.high : NAN, n[4])),
+				   J_RAW("t", digits(tested ? w.t : NAN, n[5])),
+				   J_RAW("df", digits(tested ? w.df : NAN, n[6])),
+				   J_RAW("p", digits(tested ? w.p : NAN, n[7]))));
 }
 
 size_t report_compare_json(const struct report *a, const struct report *b, struct text *t)
 {
 	struct cell_figures *fa = malloc(sizeof *fa);
 	struct cell_figures *fb = malloc(sizeof *fb);
+	struct text results[REPORT_CELLS] = {{0}};
+	struct json_member cells[REPORT_CELLS + 1] = {{0}};
 	size_t common = 0;
 
-	text_add(t, "{\"test\": \"Welch\", \"significant_below\": %.2f, \"cells\": {", SIGNIFICANT);
 	for (size_t i = 0; fa && fb && i < a->cells; i++) {
-		struct welch w = {0};
-
 		if (!both(a, b, i, fa, fb))
 			continue;
-		bool tested = stats_welch(&fa->total, &fb->total, &w);
-
-		text_add(t, "%s\n  ", common++ ? "," : "");
-		text_add_json(t, a->cell[i].key);
-		text_add(t, ": {\"verdict\": \"%s\"", judgement(tested, &w));
-		add_json_number(t, "a_mean_ms", fa->total.mean);
-		add_json_number(t, "b_mean_ms", fb->total.mean);
-		add_json_number(t, "difference_ms", fb->total.mean - fa->total.mean);
-		add_json_number(t, "ci95_low_ms", tested ? w.low : NAN);
-		add_json_number(t, "ci95_high_ms", tested ? w.high : NAN);
-		add_json_number(t, "t", tested ? w.t : NAN);
-		add_json_number(t, "df", tested ? w.df : NAN);
-		add_json_number(t, "p", tested ? w.p : NAN);
-		text_add(t, "}");
+		text_add(&results[common], "\n");
+		add_result(&results[common], &fa->total, &fb->total);
+		t->failed |= results[common].failed;
+		cells[common] = (struct json_member)J_RAW(a->cell[i].key, results[common].bytes);
+		common++;
 	}
-	text_add(t, "\n}}\n");
 	t->failed |= !fa || !fb;
+	text_add_json(t, JSON_LIST(J_TEXT("test", "Welch"),
+				   J_NUMBER("significant_below", 2, SIGNIFICANT),
+				   J_MEMBERS("cells", cells)));
+	text_add(t, "\n");
+	for (size_t i = 0; i < common; i++)
+		text_free(&results[i]);
 	free(fa);
 	free(fb);
 	return common;

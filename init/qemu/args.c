@@ -6,8 +6,10 @@
  */
 #include "qemu/args.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "base/netaddr.h"
 #include "config/guest_profile.h"
 
@@ -174,6 +176,16 @@ static void add_fd(const struct builder *b, int fd, const char *what)
 	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
 }
 
+#define FDSET "/dev/fdset/%d"
+
+static void add_blockdev(const struct builder *b, const struct json_member *members)
+{
+	char text[512];
+
+	(void)json_write(text, sizeof text, members);
+	args_option(b->out, "-blockdev", "%s", text);
+}
+
 /* A disk's LAYERS, top first, whose descriptors begin with FD; the nodes are NAME0 (on top), NAME1,
  * and so on. */
 struct stack {
@@ -189,24 +201,27 @@ static void add_layer(const struct builder *b, const struct stack *k, int layer)
 	const struct settings *s = b->s;
 	const struct disk_fact *disk = &k->disks[layer];
 	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
+	char node[32], file[40], below[40], fdset[32];
 
 	add_fd(b, k->fd + layer, "disk");
-	args_option(b->out, "-blockdev",
-		    "{\"driver\":\"%s\",\"node-name\":\"%s%d\",\"read-only\":%s,"
-		    "\"discard\":\"unmap\",\"cache\":{\"direct\":%s,\"no-flush\":%s},"
-		    "\"file\":{\"driver\":\"%s\",\"node-name\":\"%s%d-file\","
-		    "\"filename\":\"/dev/fdset/%d\",\"aio\":\"%s\"}",
-		    CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format), k->name, layer,
-		    disk->writable ? "false" : "true", direct ? "true" : "false",
-		    s->cache == CACHE_UNSAFE ? "true" : "false",
-		    disk->device ? "host_device" : "file", k->name, layer, k->fd + layer,
-		    CHOICE(SETTING_QEMU_AIO, s->aio));
+	(void)snprintf(node, sizeof node, "%s%d", k->name, layer);
+	(void)snprintf(file, sizeof file, "%s-file", node);
+	(void)snprintf(fdset, sizeof fdset, FDSET, k->fd + layer);
+	(void)snprintf(below, sizeof below, "\"%s%d\"", k->name, layer + 1);
 	/* Never the backing file that the image itself names: it is the next layer or none. */
-	if (disk->format == FORMAT_QCOW2 && layer + 1 < k->layers)
-		args_more(b->out, ",\"backing\":\"%s%d\"", k->name, layer + 1);
-	else if (disk->format == FORMAT_QCOW2)
-		args_more(b->out, ",\"backing\":null");
-	args_more(b->out, "}");
+	add_blockdev(
+		b,
+		JSON_LIST(J_TEXT("driver", CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format)),
+			  J_TEXT("node-name", node), J_BOOL("read-only", !disk->writable),
+			  J_TEXT("discard", "unmap"),
+			  J_OBJECT("cache", J_BOOL("direct", direct),
+				   J_BOOL("no-flush", s->cache == CACHE_UNSAFE)),
+			  J_OBJECT("file", J_TEXT("driver", disk->device ? "host_device" : "file"),
+				   J_TEXT("node-name", file), J_TEXT("filename", fdset),
+				   J_TEXT("aio", CHOICE(SETTING_QEMU_AIO, s->aio))),
+			  J_RAW("backing", disk->format != FORMAT_QCOW2 ? NULL
+					   : layer + 1 < k->layers	? below
+									: "null")));
 }
 
 /* A whole disk, attached as DEVICE. */
@@ -225,12 +240,15 @@ static void add_disk(const struct builder *b, const struct stack *k, const char 
 /* The image FD in a drive DEVICE, both called NAME. */
 static void add_cd(const struct builder *b, int fd, const char *name, const char *device)
 {
+	char file[40], fdset[32];
+
 	add_fd(b, fd, name);
-	args_option(b->out, "-blockdev",
-		    "{\"driver\":\"raw\",\"node-name\":\"%s\",\"read-only\":true,"
-		    "\"file\":{\"driver\":\"file\",\"node-name\":\"%s-file\","
-		    "\"filename\":\"/dev/fdset/%d\"}}",
-		    name, name, fd);
+	(void)snprintf(file, sizeof file, "%s-file", name);
+	(void)snprintf(fdset, sizeof fdset, FDSET, fd);
+	add_blockdev(b, JSON_LIST(J_TEXT("driver", "raw"), J_TEXT("node-name", name),
+				  J_BOOL("read-only", true),
+				  J_OBJECT("file", J_TEXT("driver", "file"),
+					   J_TEXT("node-name", file), J_TEXT("filename", fdset))));
 	args_option(b->out, "-device", "%s,drive=%s", device, name);
 }
 

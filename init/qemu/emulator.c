@@ -103,7 +103,7 @@ static void on_cpus(struct qmp *q, const struct json *doc, const struct json_val
 	model = wanted ? emulator_cpu(e, wanted, strcspn(wanted, ",")) : NULL;
 	if (!model)
 		return;
-	(void)snprintf(arguments, sizeof arguments, "{\"typename\":\"%s\"}", model->type);
+	(void)json_write(arguments, sizeof arguments, JSON_LIST(J_TEXT("typename", model->type)));
 	a->open += qmp_send(q, "device-list-properties", arguments, on_features, a);
 }
 

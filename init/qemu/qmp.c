@@ -102,13 +102,15 @@ bool qmp_send_fd(struct qmp *q, const char *command, const char *arguments, int 
 
 	if (q->state == QMP_CLOSED || q->queued == QMP_QUEUE)
 		return false;
-	int length = snprintf(
-		q->out + q->out_len, room, "{\"execute\":\"%s\"%s%s,\"id\":%" PRIu32 "}\n", command,
-		arguments ? ",\"arguments\":" : "", arguments ? arguments : "", q->next_id);
+	size_t length = room < 2 ? 0
+				 : json_line(q->out + q->out_len, room,
+					     JSON_LIST(J_TEXT("execute", command),
+						       J_RAW("arguments", arguments),
+						       J_INT("id", q->next_id)));
 
-	if (length < 0 || (size_t)length >= room)
+	if (length == 0)
 		return false;
-	q->out_len += (size_t)length;
+	q->out_len += length;
 	q->queue[q->queued++] = (struct qmp_command){.id = q->next_id++,
 						     .length = (uint32_t)length,
 						     .fd = fd_take(&ours),

@@ -1,29 +1,39 @@
 /* cmd_check.c - vm check: errors, warnings and decisions of a start, without starting anything. */
 #include <stdio.h>
 
+#include "base/json_write.h"
 #include "base/log.h"
-#include "format/json.h"
 #include "plan/plan.h"
 #include "vm/cmd.h"
 
-static void print_list(const char *name, const struct errors *list)
-{
-	static char message[2 * sizeof list->list[0].message];
-	static char fix[2 * sizeof list->list[0].fix];
+#define MESSAGES_JSON (ERRORS_MAX * 2 * sizeof(struct error))
 
-	(void)printf("\"%s\":[", name);
-	for (size_t i = 0; i < list->count && i < ERRORS_MAX; i++)
-		(void)printf("%s{\"status\":%d,\"message\":%s,\"fix\":%s}", i ? "," : "",
-			     (int)list->list[i].status,
-			     json_quote(list->list[i].message, message, sizeof message),
-			     json_quote(list->list[i].fix, fix, sizeof fix));
-	(void)printf("]");
+static const char *list_of(const struct errors *errors, char buf[MESSAGES_JSON])
+{
+	struct json_list list;
+
+	json_list_begin(&list, buf, MESSAGES_JSON);
+	for (size_t i = 0; i < errors->count && i < ERRORS_MAX; i++)
+		json_list_object(&list, JSON_LIST(J_INT("status", errors->list[i].status),
+						  J_TEXT("message", errors->list[i].message),
+						  J_TEXT("fix", errors->list[i].fix)));
+	return json_list_end(&list);
+}
+
+static void print_json(const struct plan *plan, bool ok)
+{
+	static char errors[MESSAGES_JSON], warnings[MESSAGES_JSON], text[3 * MESSAGES_JSON];
+
+	(void)json_write(text, sizeof text,
+			 JSON_LIST(J_BOOL("ok", ok), J_TEXT("accelerator", plan->accel.reason),
+				   J_RAW("errors", list_of(&plan->errors, errors)),
+				   J_RAW("warnings", list_of(&plan->warnings, warnings))));
+	(void)puts(text);
 }
 
 int cmd_check(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct plan plan;
-	char reason[2 * sizeof plan.accel.reason];
 	bool json;
 	int status;
 
@@ -32,12 +42,7 @@ int cmd_check(const struct command *self, int argc, char **argv, char **envp)
 	bool ok = plan_make(&plan, envp);
 
 	if (json) {
-		(void)printf("{\"ok\":%s,\"accelerator\":%s,", ok ? "true" : "false",
-			     json_quote(plan.accel.reason, reason, sizeof reason));
-		print_list("errors", &plan.errors);
-		(void)printf(",");
-		print_list("warnings", &plan.warnings);
-		(void)printf("}\n");
+		print_json(&plan, ok);
 		return errors_status(&plan.errors);
 	}
 	for (size_t i = 0; i < plan.warnings.count && i < ERRORS_MAX; i++)

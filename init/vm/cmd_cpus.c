@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format/json.h"
+#include "base/json_write.h"
 #include "plan/plan.h"
 #include "vm/cmd.h"
 
@@ -41,54 +41,84 @@ static const char *accelerator(void)
 	return plan.accel.accel == ACCEL_KVM ? "kvm" : "tcg";
 }
 
-static void print_field(const char *name, const char *text)
+static const char *text_or_null(const char *text)
 {
-	char quoted[256];
-
-	(void)printf(",\"%s\":%s", name,
-		     text[0] ? json_quote(text, quoted, sizeof quoted) : "null");
+	return text[0] ? text : NULL;
 }
 
-/* LIST, "a,b", as an array. */
-static void print_array(const char *name, const char *list)
+/* WORDS, "a,b", as a list. */
+static const char *list_of(const char *words, char *buf, size_t size)
 {
-	const char *between = "";
+	struct json_list list;
 
-	(void)printf(",\"%s\":[", name);
-	while (*list) {
-		int len = (int)strcspn(list, ",");
+	json_list_begin(&list, buf, size);
+	while (*words) {
+		int len = (int)strcspn(words, ",");
 
-		(void)printf("%s\"%.*s\"", between, len, list);
-		between = ",";
-		list += len + (list[len] == ',');
+		json_list_text(&list, words, len);
+		words += len + (words[len] == ',');
 	}
-	(void)printf("]");
+	return json_list_end(&list);
 }
 
-static void print_features(bool json)
+/* The emulator, and a list NAME of what it offers. */
+static void print_offer(const char *name, struct json_list *list)
 {
-	for (size_t i = 0; i < emulator.feature_count; i++)
-		(void)printf(json ? "%s\"%s\"" : "%s%s\n", json && i ? "," : "",
-			     emulator.features[i]);
+	static char text[2 * sizeof emulator];
+	bool by_accelerator = strcmp(name, "machines") != 0;
+
+	if (by_accelerator)
+		(void)json_write(text, sizeof text,
+				 JSON_LIST(J_TEXT("qemu", emulator.version),
+					   J_TEXT("accelerator", accelerator()),
+					   J_RAW(name, json_list_end(list))));
+	else
+		(void)json_write(text, sizeof text,
+				 JSON_LIST(J_TEXT("qemu", emulator.version),
+					   J_RAW(name, json_list_end(list))));
+	(void)puts(text);
 }
 
-static void print_cpu(const struct cpu_model *c, const char *chosen, bool json)
-{
-	bool is_default = strcmp(c->name, chosen) == 0;
+static char offer[sizeof emulator];
 
-	if (json) {
-		(void)printf("{\"name\":\"%s\"", c->name);
-		print_field("alias_of", c->alias_of);
-		(void)printf(",\"default\":%s,\"deprecated\":%s", is_default ? "true" : "false",
-			     c->deprecated ? "true" : "false");
-		print_array("missing", c->missing);
-		(void)printf("}");
-		return;
+static void print_cpus_json(const char *model, const char *chosen)
+{
+	static char missing[16384];
+	struct json_list list;
+
+	json_list_begin(&list, offer, sizeof offer);
+	for (size_t i = 0; model && i < emulator.feature_count; i++)
+		json_list_text(&list, emulator.features[i], -1);
+	if (!model)
+		list.between = ",\n";
+	for (size_t i = 0; !model && i < emulator.cpu_count; i++) {
+		const struct cpu_model *c = &emulator.cpus[i];
+
+		json_list_object(&list, JSON_LIST(J_TEXT("name", c->name),
+						  J_TEXT("alias_of", text_or_null(c->alias_of)),
+						  J_BOOL("default", strcmp(c->name, chosen) == 0),
+						  J_BOOL("deprecated", c->deprecated),
+						  J_RAW("missing", list_of(c->missing, missing,
+									   sizeof missing))));
 	}
-	(void)printf("%c %-28s%s%s%s%s%s\n", is_default ? '*' : ' ', c->name,
-		     c->missing[0] ? "without " : "whole", c->missing,
-		     c->alias_of[0] ? "; stands for " : "", c->alias_of,
-		     c->deprecated ? "; deprecated" : "");
+	print_offer(model ? "features" : "cpus", &list);
+}
+
+static void print_cpus(const char *model, const char *chosen)
+{
+	if (!model)
+		(void)printf("CPU models of %s %s under %s; * marks what this start uses\n",
+			     plan.qemu, emulator.version, accelerator());
+	for (size_t i = 0; model && i < emulator.feature_count; i++)
+		(void)puts(emulator.features[i]);
+	for (size_t i = 0; !model && i < emulator.cpu_count; i++) {
+		const struct cpu_model *c = &emulator.cpus[i];
+
+		(void)printf("%c %-28s%s%s%s%s%s\n", strcmp(c->name, chosen) == 0 ? '*' : ' ',
+			     c->name, c->missing[0] ? "without " : "whole", c->missing,
+			     c->alias_of[0] ? "; stands for " : "", c->alias_of,
+			     c->deprecated ? "; deprecated" : "");
+	}
 }
 
 int cmd_cpus(const struct command *self, int argc, char **argv, char **envp)
@@ -110,38 +140,48 @@ int cmd_cpus(const struct command *self, int argc, char **argv, char **envp)
 	}
 	(void)in_vector("-cpu", chosen, sizeof chosen);
 	if (json)
-		(void)printf("{\"qemu\":\"%s\",\"accelerator\":\"%s\",\"%s\":[", emulator.version,
-			     accelerator(), model ? "features" : "cpus");
-	else if (!model)
-		(void)printf("CPU models of %s %s under %s; * marks what this start uses\n",
-			     plan.qemu, emulator.version, accelerator());
-	if (model)
-		print_features(json);
-	for (size_t i = 0; !model && i < emulator.cpu_count; i++) {
-		(void)printf("%s", json && i ? ",\n" : "");
-		print_cpu(&emulator.cpus[i], chosen, json);
-	}
-	(void)printf("%s", json ? "]}\n" : "");
+		print_cpus_json(model, chosen);
+	else
+		print_cpus(model, chosen);
 	return EXIT_CLEAN;
 }
 
-static void print_machine(const struct machine_type *m, const char *chosen, bool json)
+static bool is_chosen(const struct machine_type *m, const char *chosen)
 {
-	bool is_default = strcmp(m->name, chosen) == 0 || strcmp(m->alias, chosen) == 0;
+	return strcmp(m->name, chosen) == 0 || strcmp(m->alias, chosen) == 0;
+}
 
-	if (json) {
-		(void)printf("{\"name\":\"%s\"", m->name);
-		print_field("alias", m->alias);
-		(void)printf(
-			",\"default\":%s,\"qemu_default\":%s,\"deprecated\":%s,\"max_cpus\":%ld}",
-			is_default ? "true" : "false", m->standard ? "true" : "false",
-			m->deprecated ? "true" : "false", (long)m->cpu_max);
-		return;
+static void print_machines_json(const char *chosen)
+{
+	struct json_list list;
+
+	json_list_begin(&list, offer, sizeof offer);
+	list.between = ",\n";
+	for (size_t i = 0; i < emulator.machine_count; i++) {
+		const struct machine_type *m = &emulator.machines[i];
+
+		json_list_object(&list, JSON_LIST(J_TEXT("name", m->name),
+						  J_TEXT("alias", text_or_null(m->alias)),
+						  J_BOOL("default", is_chosen(m, chosen)),
+						  J_BOOL("qemu_default", m->standard),
+						  J_BOOL("deprecated", m->deprecated),
+						  J_INT("max_cpus", m->cpu_max)));
 	}
-	(void)printf("%c %-20s up to %ld processor%s%s%s%s\n", is_default ? '*' : ' ', m->name,
-		     (long)m->cpu_max, m->cpu_max == 1 ? "" : "s",
-		     m->alias[0] ? "; also called " : "", m->alias,
-		     m->deprecated ? "; deprecated" : "");
+	print_offer("machines", &list);
+}
+
+static void print_machines(const char *chosen)
+{
+	(void)printf("machine types of %s %s; * marks what this start uses\n", plan.qemu,
+		     emulator.version);
+	for (size_t i = 0; i < emulator.machine_count; i++) {
+		const struct machine_type *m = &emulator.machines[i];
+
+		(void)printf("%c %-20s up to %ld processor%s%s%s%s\n",
+			     is_chosen(m, chosen) ? '*' : ' ', m->name, (long)m->cpu_max,
+			     m->cpu_max == 1 ? "" : "s", m->alias[0] ? "; also called " : "",
+			     m->alias, m->deprecated ? "; deprecated" : "");
+	}
 }
 
 int cmd_machines(const struct command *self, int argc, char **argv, char **envp)
@@ -155,14 +195,8 @@ int cmd_machines(const struct command *self, int argc, char **argv, char **envp)
 		return status;
 	(void)in_vector("-machine", chosen, sizeof chosen);
 	if (json)
-		(void)printf("{\"qemu\":\"%s\",\"machines\":[", emulator.version);
+		print_machines_json(chosen);
 	else
-		(void)printf("machine types of %s %s; * marks what this start uses\n", plan.qemu,
-			     emulator.version);
-	for (size_t i = 0; i < emulator.machine_count; i++) {
-		(void)printf("%s", json && i ? ",\n" : "");
-		print_machine(&emulator.machines[i], chosen, json);
-	}
-	(void)printf("%s", json ? "]}\n" : "");
+		print_machines(chosen);
 	return EXIT_CLEAN;
 }

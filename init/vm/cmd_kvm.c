@@ -2,17 +2,30 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "format/json.h"
+#include "base/json_write.h"
 #include "host/kvm.h"
 #include "vm/cmd.h"
 
 #define BOUND_MS 50
 
+static void print_json(const struct kvm_result *r, bool works)
+{
+	char text[2 * sizeof *r + 512];
+
+	(void)json_write(text, sizeof text,
+			 JSON_LIST(J_BOOL("works", works),
+				   J_TEXT("verdict", kvm_verdict_name(r->verdict)),
+				   J_TEXT("step", r->step), J_INT("errno", r->error),
+				   J_INT("signal", r->signal), J_INT("exit_reason", r->exit_reason),
+				   J_NUMBER("loop_ms", 3, (double)r->loop_ns / 1e6),
+				   J_BOOL("made_node", r->made_node), J_TEXT("brief", r->brief),
+				   J_TEXT("reason", r->reason), J_TEXT("fix", r->fix)));
+	(void)puts(text);
+}
+
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
 {
 	struct kvm_result r;
-	char reason[2 * sizeof r.reason];
-	char fix[2 * sizeof r.fix];
 	bool json;
 	int status;
 
@@ -22,14 +35,7 @@ int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
 	bool works = kvm_prove("/dev/kvm", BOUND_MS, &r);
 
 	if (json)
-		(void)printf("{\"works\":%s,\"verdict\":\"%s\",\"step\":\"%s\",\"errno\":%d,"
-			     "\"signal\":%d,\"exit_reason\":%d,\"loop_ms\":%.3f,\"made_node\":%s,"
-			     "\"brief\":\"%s\",\"reason\":%s,\"fix\":%s}\n",
-			     works ? "true" : "false", kvm_verdict_name(r.verdict), r.step, r.error,
-			     r.signal, r.exit_reason, (double)r.loop_ns / 1e6,
-			     r.made_node ? "true" : "false", r.brief,
-			     json_quote(r.reason, reason, sizeof reason),
-			     json_quote(r.fix, fix, sizeof fix));
+		print_json(&r, works);
 	else
 		(void)printf("%s: %s\n%s%s%s", works ? "KVM works" : "KVM does not work", r.reason,
 			     r.fix[0] ? "fix: " : "", r.fix, r.fix[0] ? "\n" : "");

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "config/settings.h"
-#include "format/json.h"
 #include "vm/cmd.h"
 
 enum { VALUE_MAX = 8192 };
@@ -34,25 +34,21 @@ static void print_json(const struct settings *s)
 {
 	static const char *const types[] = {"bool", "int", "port", "mem", "enum", "text", "path"};
 	static char value[VALUE_MAX];
-	static char quoted[2 * VALUE_MAX];
-	static char help[1024];
-	char dflt[128];
-	char choices[256];
+	static char text[8 * VALUE_MAX];
 
 	(void)printf("[\n");
 	for (int i = 0; i < SETTINGS_COUNT; i++) {
 		const struct setting *row = &setting_table[i];
 
 		(void)setting_text(s, (enum setting_id)i, value, sizeof value);
-		(void)printf(
-			"{\"name\":\"%s\",\"group\":\"%s\",\"type\":\"%s\",\"value\":%s,\"set\":%s,"
-			"\"default\":%s,\"min\":%ld,\"max\":%ld,\"choices\":%s,\"help\":%s}%s\n",
-			row->name, row->group, types[row->type],
-			json_quote(value, quoted, sizeof quoted), s->given[i] ? "true" : "false",
-			json_quote(row->dflt, dflt, sizeof dflt), row->min, row->max,
-			json_quote(row->choices, choices, sizeof choices),
-			json_quote(row->help, help, sizeof help),
-			i + 1 < SETTINGS_COUNT ? "," : "");
+		(void)json_write(text, sizeof text,
+				 JSON_LIST(J_TEXT("name", row->name), J_TEXT("group", row->group),
+					   J_TEXT("type", types[row->type]), J_TEXT("value", value),
+					   J_BOOL("set", s->given[i]), J_TEXT("default", row->dflt),
+					   J_INT("min", row->min), J_INT("max", row->max),
+					   J_TEXT("choices", row->choices),
+					   J_TEXT("help", row->help)));
+		(void)printf("%s%s\n", text, i + 1 < SETTINGS_COUNT ? "," : "");
 	}
 	(void)printf("]\n");
 }

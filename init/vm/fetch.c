@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/json_write.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/timers.h"
 #include "console/log_dir.h"
-#include "format/json.h"
 #include "host/child.h"
 #include "host/disk.h"
 #include "host/listen.h"
@@ -205,8 +205,7 @@ static void on_signals(struct fetch *f)
 static void on_request(struct control *c, int slot, char *request, void *arg)
 {
 	struct fetch *f = arg;
-	char text[2 * sizeof f->last + 80];
-	char quoted[2 * sizeof f->last];
+	char text[6 * sizeof f->last + 80];
 	bool fine = strncmp(request, "status", 6) == 0 || strncmp(request, "stop", 4) == 0;
 
 	if (strncmp(request, "wait", 4) == 0 || strncmp(request, "shell wait", 10) == 0) {
@@ -214,9 +213,9 @@ static void on_request(struct control *c, int slot, char *request, void *arg)
 		return;
 	}
 	if (strcmp(request, "status --json") == 0)
-		(void)snprintf(text, sizeof text,
-			       "{\"state\":\"fetching\",\"ready\":false,\"why\":%s}\n",
-			       json_quote(f->last, quoted, sizeof quoted));
+		(void)json_line(text, sizeof text,
+				JSON_LIST(J_TEXT("state", "fetching"), J_BOOL("ready", false),
+					  J_TEXT("why", f->last)));
 	else
 		(void)snprintf(text, sizeof text, "no image yet: %s\n", f->last);
 	if (strncmp(request, "stop", 4) == 0)

@@ -3,7 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "format/json.h"
+#include "base/json_write.h"
 #include "vm/commands.h"
 
 enum { WIDTH = 80, WIDTH_MIN = 40, WIDTH_MAX = 100, OPTION_COLUMN = 26 };
@@ -100,31 +100,40 @@ void help_command(const struct command *c)
 	}
 }
 
-static const char *quoted(const char *text)
+static const char *text_of(const char *text)
 {
-	static char buf[8][4096];
-	static size_t next;
+	return text ? text : "";
+}
 
-	next = (next + 1) % (sizeof buf / sizeof *buf);
-	return json_quote(text ? text : "", buf[next], sizeof buf[next]);
+static const char *options_of(const struct command *c, char *buf, size_t size)
+{
+	struct json_list list;
+
+	json_list_begin(&list, buf, size);
+	for (const struct command_option *o = c->options; o && o->name; o++)
+		json_list_object(&list, JSON_LIST(J_TEXT("name", o->name),
+						  J_TEXT("value", text_of(o->value)),
+						  J_TEXT("help", text_of(o->help))));
+	return json_list_end(&list);
 }
 
 void help_json(void)
 {
+	static char options[16384];
+	static char text[2 * sizeof options];
+
 	(void)printf("[");
 	for (const struct command *c = commands; c->name; c++) {
 		if (!c->about[0])
 			continue;
-		(void)printf("%s\n{\"group\":%s,\"name\":%s,\"synopsis\":%s,\"about\":%s,"
-			     "\"help\":%s,\"first\":%s,\"options\":[",
-			     c == commands ? "" : ",", quoted(c->group), quoted(c->name),
-			     quoted(c->synopsis), quoted(c->about), quoted(c->help),
-			     quoted(c->first));
-		for (const struct command_option *o = c->options; o && o->name; o++)
-			(void)printf("%s{\"name\":%s,\"value\":%s,\"help\":%s}",
-				     o == c->options ? "" : ",", quoted(o->name), quoted(o->value),
-				     quoted(o->help));
-		(void)printf("]}");
+		(void)json_write(
+			text, sizeof text,
+			JSON_LIST(J_TEXT("group", text_of(c->group)), J_TEXT("name", c->name),
+				  J_TEXT("synopsis", text_of(c->synopsis)),
+				  J_TEXT("about", c->about), J_TEXT("help", text_of(c->help)),
+				  J_TEXT("first", text_of(c->first)),
+				  J_RAW("options", options_of(c, options, sizeof options))));
+		(void)printf("%s\n%s", c == commands ? "" : ",", text);
 	}
 	(void)printf("\n]\n");
 }

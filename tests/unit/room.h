@@ -10,6 +10,8 @@
 
 #include "room_env.h"
 
+#include "config/guest_profile.h"
+
 /* ---- QEMU --------------------------------------------------------------------------------- */
 
 static inline void qemu_readable(void)
@@ -314,6 +316,16 @@ static inline int qemu_process_ended_by(void)
 	"panic oops ^Kernel panic\n"                                                               \
 	"down halted ^System halted\n"
 
+/* The guest is of KIND. */
+static inline void room_guest_is(enum guest kind)
+{
+	const struct profile *profile = profile_of(kind);
+
+	room.plan.s.guest = (int)kind;
+	room.plan.guest_name = profile->name;
+	room.plan.set_clock = profile->set_clock;
+}
+
 static inline void room_markers(struct plan *plan)
 {
 	struct error err = {0};
@@ -374,7 +386,7 @@ static inline int room_set_up(void **state)
 				.life = &room.life,
 				.handler = room_notice};
 	assert_true(settings_parse(environment, &room.plan.s, &errors));
-	room.plan.s.guest = GUEST_HURD;
+	room_guest_is(GUEST_HURD);
 	room.plan.s.cpus = 1;
 	assert_true(settings_resolve(&room.plan.s, 0, &errors, &errors));
 	room.plan.s.ready = READY_LOGIN;

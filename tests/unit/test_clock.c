@@ -192,6 +192,27 @@ static void a_timer_ticks_only_while_it_has_a_deadline(void **state)
 	loop_end(&l);
 }
 
+static void the_time_of_day_is_that_of_gmtime(void **state)
+{
+	static const time_t days[] = {0,	  951782399,  951782400,  951868800,  1078012800,
+				      1709164800, 1764413478, 4102444799, 4107542400, 253402300799};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+		for (time_t at = days[i]; at < days[i] + 400L * 86400; at += 86399) {
+			struct timespec when = {at, 7000000};
+			char want[64], have[CLOCK_UTC + 1] = "";
+			struct tm tm;
+
+			if (at > 253402300799)
+				break;
+			assert_non_null(gmtime_r(&at, &tm));
+			(void)strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+			clock_utc_of(&when, have);
+			assert_string_equal(have, want);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_standstill_counts_once, take_it, give_back),
 		cmocka_unit_test_setup_teardown(a_timer_ticks_only_while_it_has_a_deadline, take_it,
 						give_back),
+		cmocka_unit_test(the_time_of_day_is_that_of_gmtime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static void a_guest_that_booted_knows_the_time(void **state)
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
 	/* Of this one it is not known how it is told. */
 	room.life.resumed = true;
-	room.plan.s.guest = GUEST_MACH;
+	room_guest_is(GUEST_MACH);
 	clock_ready(&guest_clock);
 	assert_false(is_armed(TIMER_CLOCK));
 }

@@ -1,4 +1,5 @@
 /* test_json_write.c - objects written, and read again by our own reader. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,6 +75,42 @@ static void what_does_not_fit_is_nothing(void **state)
 	assert_int_equal(json_write(buf, whole + 1, members), whole);
 }
 
+static void what_is_not_there_is_left_out_or_null(void **state)
+{
+	(void)state;
+	(void)json_write(buf, sizeof buf,
+			 JSON_LIST(J_RAW("a", NULL), J_NUMBER("b", 2, NAN),
+				   J_NUMBER("c", 1, -INFINITY), J_RAW("d", NULL),
+				   J_TEXT("e", NULL)));
+	assert_string_equal(buf, "{\"b\":null,\"c\":null,\"e\":null}");
+	assert_int_equal(json_line(buf, sizeof buf, JSON_LIST(J_INT("n", 1))), 8);
+	assert_string_equal(buf, "{\"n\":1}\n");
+	assert_int_equal(json_line(buf, 8, JSON_LIST(J_INT("n", 1))), 0);
+	assert_string_equal(buf, "");
+}
+
+static void lists_are_whole_even_if_they_are_full(void **state)
+{
+	static const char whole[] = "[\"a\\\"\",{\"n\":1},\"bc\"]";
+	char text[sizeof whole];
+	struct json_list list;
+
+	(void)state;
+	json_list_begin(&list, text, sizeof text);
+	assert_string_equal(json_list_end(&list), "[]");
+	for (size_t size = 3; size <= sizeof text; size++) {
+		json_list_begin(&list, text, size);
+		json_list_text(&list, "a\"", -1);
+		json_list_object(&list, JSON_LIST(J_INT("n", 1)));
+		json_list_text(&list, "bcd", 2);
+		(void)json_list_end(&list);
+		assert_true(strlen(text) < size);
+		assert_int_equal(text[strlen(text) - 1], ']');
+		assert_int_equal(list.full, size < sizeof whole);
+	}
+	assert_string_equal(text, whole);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +118,8 @@ int main(void)
 		cmocka_unit_test(hostile_text),
 		cmocka_unit_test(long_texts_are_whole),
 		cmocka_unit_test(what_does_not_fit_is_nothing),
+		cmocka_unit_test(what_is_not_there_is_left_out_or_null),
+		cmocka_unit_test(lists_are_whole_even_if_they_are_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

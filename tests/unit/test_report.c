@@ -137,10 +137,10 @@ static void json_read_back_is_the_same(void **state)
 	report_json(again, &two);
 	/* A cell has its samples together: the order of the two lists may differ, the text not. */
 	assert_string_equal(one.bytes, two.bytes);
-	assert_non_null(strstr(one.bytes, "\"comparison\": {\"estimated_ms\": 390.000, "
-					  "\"error_percent\": 5.13, \"status\": \"VERIFIED\"}"));
-	assert_non_null(strstr(one.bytes, "\"speedup\": {\"ratio\": 2.4634, "
-					  "\"efficiency_percent\": 61.59}"));
+	assert_non_null(strstr(one.bytes, "\"comparison\":{\"estimated_ms\":390.000,"
+					  "\"error_percent\":5.13,\"status\":\"VERIFIED\"}"));
+	assert_non_null(strstr(one.bytes, "\"speedup\":{\"ratio\":2.4634,"
+					  "\"efficiency_percent\":61.59}"));
 	free(copy);
 	text_free(&one);
 	text_free(&two);
@@ -213,7 +213,7 @@ static void a_comparison_tells_chance_from_change(void **state)
 	assert_non_null(strstr(t.bytes, "  slower\n"));
 	text_free(&t);
 	assert_int_equal(report_compare_json(b, a, &t), 1);
-	assert_non_null(strstr(t.bytes, "\"verdict\": \"faster\""));
+	assert_non_null(strstr(t.bytes, "\"verdict\":\"faster\""));
 	text_free(&t);
 	assert_int_equal(report_compare(a, a, &t), 2);
 	assert_non_null(strstr(t.bytes, "no significant difference"));
