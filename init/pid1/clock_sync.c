@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
-#include "proto/control.h"
 #include "proto/ssh.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -111,14 +110,8 @@ bool clock_command(struct clock_sync *c, char command[64])
 	return true;
 }
 
-void clock_request(struct clock_sync *c, int slot, const char *arg)
+void clock_set(struct clock_sync *c)
 {
-	char command[64];
-	char line[80] = "";
-
-	if (strcmp(arg, "set") == 0 && c->due)
+	if (c->due)
 		is_set(c);
-	else if (!arg[0] && clock_command(c, command))
-		(void)snprintf(line, sizeof line, "%s\n", command);
-	control_answer(c->env->control, slot, EXIT_CLEAN, line, strlen(line));
 }

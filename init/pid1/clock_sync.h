@@ -2,9 +2,9 @@
  *
  * The emulated clock chip goes on with the host's time; a system that has read it when it booted
  * does not notice. So it is told by its own command, where that is known (config/guest_profile.h):
- * by the first that anybody lets the guest's shell run, in the same line (`clock` and `clock set`
- * on the control socket), or else, where there is a key for it, over ssh by PID 1, tried again when
- * the guest's sshd does not answer. Nobody types on a console unasked.
+ * by the first that anybody lets the guest's shell run, in the same line (`shell open` and
+ * `clock-set` on the control socket), or else, where there is a key for it, over ssh by PID 1,
+ * tried again when the guest's sshd does not answer. Nobody types on a console unasked.
  */
 #ifndef VM_PID1_CLOCK_SYNC_H
 #define VM_PID1_CLOCK_SYNC_H
@@ -30,8 +30,7 @@ void clock_timer(struct clock_sync *c);
  */
 bool clock_command(struct clock_sync *c, char command[64]);
 
-/* On the control socket. `clock`: the command to be run, with the time of now, or nothing; `clock
- * set`: it was run. */
-void clock_request(struct clock_sync *c, int slot, const char *arg);
+/* It was run. */
+void clock_set(struct clock_sync *c);
 
 #endif

@@ -10,11 +10,6 @@
 #include "pid1/supervisor.h"
 #include "pid1/waiters.h"
 
-static void answer(struct control *c, int slot, int status, const char *text)
-{
-	control_answer(c, slot, status, text, strlen(text));
-}
-
 static void request_status(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static char text[MARKERS_MAX * 128 + 16384];
@@ -23,7 +18,7 @@ static void request_status(struct supervisor *v, struct control *c, int slot, co
 		(void)status_json(v, text, sizeof text);
 	else
 		status_text(v, text, sizeof text);
-	answer(c, slot, EXIT_CLEAN, text);
+	control_answer(c, slot, EXIT_CLEAN, text);
 }
 
 static void request_health(struct supervisor *v, struct control *c, int slot, const char *arg)
@@ -48,7 +43,7 @@ static void wait_for_port(struct supervisor *v, struct control *c, int slot, enu
 		(void)snprintf(line, sizeof line,
 			       "no port is forwarded to the guest's port %d (QEMU_HOSTFWDS)\n",
 			       which == PROBE_SSH ? 22 : 80);
-		answer(c, slot, EXIT_BAD_SETTING, line);
+		control_answer(c, slot, EXIT_BAD_SETTING, line);
 		return;
 	}
 	if (control_wait(c, slot, waits_for) && v->life.phase == LIFE_RUNNING)
@@ -60,8 +55,6 @@ static void request_wait(struct supervisor *v, struct control *c, int slot, cons
 	char why[160];
 	bool ready = status_why(v, why, sizeof why);
 
-	if (requests_wait_shell(v, c, slot, arg))
-		return;
 	if (strcmp(arg, "exit") == 0)
 		(void)control_wait(c, slot, WAITS_GONE);
 	else if (lifecycle_over(&v->life) || v->life.verdict == VERDICT_DEAD)
@@ -71,7 +64,7 @@ static void request_wait(struct supervisor *v, struct control *c, int slot, cons
 	else if (strcmp(arg, "http") == 0)
 		wait_for_port(v, c, slot, PROBE_HTTP, WAITS_HTTP);
 	else if (strcmp(arg, "login") == 0 && v->life.login)
-		answer(c, slot, EXIT_CLEAN, "login prompt on the serial console\n");
+		control_answer(c, slot, EXIT_CLEAN, "login prompt on the serial console\n");
 	else if (strcmp(arg, "login") == 0)
 		(void)control_wait(c, slot, WAITS_LOGIN);
 	else if (ready)
@@ -95,7 +88,8 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 	(void)arg;
 	bool sent = reset_press(&v->reset, THEN_AS_BEFORE);
 
-	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
+	control_answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED,
+		       sent ? "" : "QEMU does not answer\n");
 }
 
 /* ARG is live or all, and behind it readonly, terminal, or both. */
@@ -125,10 +119,10 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 			break;
 	}
 	if (!known)
-		answer(c, slot, EXIT_BAD_USAGE,
-		       "console takes live or all, and readonly and terminal behind it\n");
+		control_answer(c, slot, EXIT_BAD_USAGE,
+			       "console takes live or all, and readonly and terminal behind it\n");
 	else if (!relay_has_place(r, how))
-		answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
+		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
 	else
 		(void)relay_adopt(r, control_take(c, slot, ""), how, number);
 }
@@ -140,8 +134,8 @@ static void request_console_end(struct supervisor *v, struct control *c, int slo
 					    [RELAY_DROPPED] = "dropped\n",
 					    [RELAY_EVICTED] = "evicted\n"};
 
-	answer(c, slot, EXIT_CLEAN,
-	       texts[relay_ended(v->env.relays[RELAY_SERIAL], strtoull(arg, NULL, 10))]);
+	control_answer(c, slot, EXIT_CLEAN,
+		       texts[relay_ended(v->env.relays[RELAY_SERIAL], strtoull(arg, NULL, 10))]);
 }
 
 static void request_break(struct supervisor *v, struct control *c, int slot, const char *arg)
@@ -149,7 +143,8 @@ static void request_break(struct supervisor *v, struct control *c, int slot, con
 	(void)arg;
 	bool sent = consoles_break(&v->consoles);
 
-	answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED, sent ? "" : "QEMU does not answer\n");
+	control_answer(c, slot, sent ? EXIT_CLEAN : EXIT_QEMU_FAILED,
+		       sent ? "" : "QEMU does not answer\n");
 }
 
 /* The name of the guest's profile, for who talks to its shell. */
@@ -159,7 +154,7 @@ static void request_profile(struct supervisor *v, struct control *c, int slot, c
 
 	(void)arg;
 	(void)snprintf(line, sizeof line, "%s\n", v->env.plan->guest_name);
-	answer(c, slot, EXIT_CLEAN, line);
+	control_answer(c, slot, EXIT_CLEAN, line);
 }
 
 static void on_screenshot(void *arg, const char *error, const char *path)
@@ -177,28 +172,26 @@ static void request_screenshot(struct supervisor *v, struct control *c, int slot
 
 	(void)arg;
 	if (v->env.plan->s.vga == VGA_NONE)
-		answer(c, slot, EXIT_BAD_SETTING,
-		       "this guest has no display: set QEMU_VGA=std or ENABLE_VNC=1\n");
+		control_answer(c, slot, EXIT_BAD_SETTING,
+			       "this guest has no display: set QEMU_VGA=std or ENABLE_VNC=1\n");
 	else if (screenshot_take(&v->screenshot, run_path(&v->env.plan->s, "screenshot.png", path),
 				 on_screenshot, v))
 		c->clients[slot].waits_for = WAITS_SCREEN;
 	else
-		answer(c, slot, EXIT_QEMU_FAILED,
-		       "QEMU does not answer, or is taking another screenshot\n");
+		control_answer(c, slot, EXIT_QEMU_FAILED,
+			       "QEMU does not answer, or is taking another screenshot\n");
 }
 
 static void request_warm(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	struct error err = {0};
-	char line[1400];
 
 	(void)arg;
 	if (warm_start_ask(&v->warm, &err)) {
 		(void)control_wait(c, slot, WAITS_WARM);
 		return;
 	}
-	(void)snprintf(line, sizeof line, "%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
-	answer(c, slot, err.status, line);
+	control_answer_error(c, slot, &err);
 }
 
 static void request_snapshot(struct supervisor *v, struct control *c, int slot, const char *arg)
@@ -207,10 +200,11 @@ static void request_snapshot(struct supervisor *v, struct control *c, int slot, 
 	snapshot_request(&v->snapshot, slot, arg);
 }
 
-static void request_clock(struct supervisor *v, struct control *c, int slot, const char *arg)
+static void request_clock_set(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
-	(void)c;
-	clock_request(&v->clock, slot, arg);
+	(void)arg;
+	clock_set(&v->clock);
+	control_answer(c, slot, EXIT_CLEAN, "");
 }
 
 /* The client that a monitor command is for: a slot and the number of who was in it. */
@@ -228,8 +222,8 @@ static void on_monitor_reply(struct qmp *q, const struct json *doc, const struct
 
 	(void)q, (void)doc;
 	if (client->fd >= 0 && client->number == call->number)
-		answer(call->control, call->slot, error ? EXIT_QEMU_FAILED : EXIT_CLEAN,
-		       error ? error : (result && result->text ? result->text : ""));
+		control_answer(call->control, call->slot, error ? EXIT_QEMU_FAILED : EXIT_CLEAN,
+			       error ? error : (result && result->text ? result->text : ""));
 	call->control = NULL;
 }
 
@@ -252,7 +246,7 @@ static void request_monitor(struct supervisor *v, struct control *c, int slot, c
 		calls[i].control = NULL;
 		break;
 	}
-	answer(c, slot, EXIT_QEMU_FAILED, "QEMU does not answer\n");
+	control_answer(c, slot, EXIT_QEMU_FAILED, "QEMU does not answer\n");
 }
 
 /* ---- the table ------------------------------------------------------------------------- */
@@ -263,14 +257,14 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		const char *name;
 		void (*handle)(struct supervisor *v, struct control *c, int slot, const char *arg);
 	} rows[] = {
-		{"status", request_status},   {"health", request_health},
-		{"wait", request_wait},	      {"stop", request_stop},
-		{"reset", request_reset},     {"monitor", request_monitor},
-		{"console", request_console}, {"screenshot", request_screenshot},
-		{"profile", request_profile}, {"break", request_break},
-		{"warm", request_warm},	      {"snapshot", request_snapshot},
-		{"clock", request_clock},     {"console-end", request_console_end},
-		{"prompt", requests_prompt},  {"shell", requests_shell},
+		{"status", request_status},	  {"health", request_health},
+		{"wait", request_wait},		  {"stop", request_stop},
+		{"reset", request_reset},	  {"monitor", request_monitor},
+		{"console", request_console},	  {"screenshot", request_screenshot},
+		{"profile", request_profile},	  {"break", request_break},
+		{"warm", request_warm},		  {"snapshot", request_snapshot},
+		{"clock-set", request_clock_set}, {"console-end", request_console_end},
+		{"shell", requests_shell},
 	};
 	size_t len = strcspn(request, " ");
 	const char *rest = request[len] ? request + len + 1 : "";
@@ -280,5 +274,5 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 			rows[i].handle(arg, c, slot, rest);
 			return;
 		}
-	answer(c, slot, EXIT_BAD_USAGE, "this request is not known\n");
+	control_answer(c, slot, EXIT_BAD_USAGE, "this request is not known\n");
 }

@@ -1,5 +1,5 @@
-/* shell_requests.c - what the control socket is asked by who wants the guest's shell: can it be
- * reached, now or later, and may something be typed on the serial line (prompt.h). */
+/* shell_requests.c - the request `shell` (proto/control.h): can the guest's shell be reached, and
+ * may something be typed on the serial line (prompt.h)? */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,32 +35,29 @@ static enum reach reach(const struct supervisor *v, char *why, size_t size)
 									   : REACH_LATER;
 }
 
-static void answer(struct control *c, int slot, bool yes, const char *why)
+static void answer_reach(struct control *c, int slot, bool yes, const char *why)
 {
 	char line[320];
-	int n = snprintf(line, sizeof line, "%s\n", why);
 
-	control_answer(c, slot, yes ? EXIT_CLEAN : EXIT_NOT_READY, line, (size_t)n);
+	(void)snprintf(line, sizeof line, "%s\n", why);
+	control_answer(c, slot, yes ? EXIT_CLEAN : EXIT_NOT_READY, line);
 }
 
-/* "shell": when it can be reached; "shell now": at once; "guest": at once, yes if ever. */
-bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, const char *arg)
+static void shell_await(struct supervisor *v, int slot, const char *when)
 {
+	struct control *c = &v->control;
 	char why[300];
 	enum reach r = reach(v, why, sizeof why);
 
-	if (strcmp(arg, "guest") == 0)
-		answer(c, slot, r != REACH_NOT, why);
-	else if (strcmp(arg, "shell now") == 0 || (strcmp(arg, "shell") == 0 && r != REACH_LATER))
-		answer(c, slot, r == REACH_NOW, why);
-	else if (strcmp(arg, "shell") == 0)
+	if (strcmp(when, "ever") == 0)
+		answer_reach(c, slot, r != REACH_NOT, why);
+	else if (strcmp(when, "wait") == 0 && r == REACH_LATER)
 		(void)control_wait(c, slot, WAITS_SHELL);
 	else
-		return false;
-	return true;
+		answer_reach(c, slot, r == REACH_NOW, why);
 }
 
-/* What `prompt` and `shell` say of the serial line. */
+/* What is said of the serial line. */
 struct line_state {
 	int status;
 	const char *name, *last;
@@ -88,8 +85,7 @@ static void open_shell(struct supervisor *v, int slot, bool clock)
 	char text[CONTROL_TAKE + 1];
 
 	if (!relay_has_place(r, RELAY_LIVE)) {
-		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE,
-			       strlen(REQUESTS_NO_PLACE));
+		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
 		return;
 	}
 	if (clock)
@@ -99,9 +95,10 @@ static void open_shell(struct supervisor *v, int slot, bool clock)
 	(void)relay_adopt(r, control_take(c, slot, text), RELAY_LIVE, number);
 }
 
-/* "WHEN CLOCK [PROMPT]" (control.h). */
-void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg)
+/* WHEN CLOCK [PROMPT] */
+static void shell_open(struct supervisor *v, int slot, const char *arg)
 {
+	struct control *c = &v->control;
 	char why[300];
 	size_t when = strcspn(arg, " ");
 	const char *rest = arg + when + (arg[when] == ' ');
@@ -116,7 +113,7 @@ void requests_shell(struct supervisor *v, struct control *c, int slot, const cha
 	else if (r == REACH_NOW)
 		open_shell(v, slot, clock);
 	else if (r == REACH_NOT || when != 4 || memcmp(arg, "wait", when) != 0)
-		answer(c, slot, false, why);
+		answer_reach(c, slot, false, why);
 	else
 		(void)control_wait(c, slot, clock ? WAITS_SHELL_CLOCK : WAITS_SHELL_STREAM);
 }
@@ -126,7 +123,7 @@ static void answer_shell(struct supervisor *v, int slot, bool yes, const char *w
 	int what = v->control.clients[slot].waits_for;
 
 	if (what == WAITS_SHELL || (!yes && what > WAITS_SHELL))
-		answer(&v->control, slot, yes, why);
+		answer_reach(&v->control, slot, yes, why);
 	else if (what > WAITS_SHELL)
 		open_shell(v, slot, what == WAITS_SHELL_CLOCK);
 }
@@ -141,16 +138,31 @@ void waiters_shell(struct supervisor *v)
 			answer_shell(v, i, r == REACH_NOW, why);
 }
 
-/* `prompt`: does one stand on the serial line? If not, the last line; EXIT_ASK_AGAIN when nothing
- * that could have been one has come yet. `prompt TEXT`: a shell's prompt ends in TEXT. */
-void requests_prompt(struct supervisor *v, struct control *c, int slot, const char *arg)
+/* [PROMPT] */
+static void shell_line(struct supervisor *v, int slot, const char *prompt)
 {
 	char line[PROMPT_LINE + 1];
 
-	if (*arg)
-		prompt_learn(&v->prompt, arg);
+	if (*prompt)
+		prompt_learn(&v->prompt, prompt);
 	struct line_state state = line_state(&v->prompt);
-	int n = snprintf(line, sizeof line, "%s\n", state.last);
 
-	control_answer(c, slot, state.status, line, (size_t)n);
+	(void)snprintf(line, sizeof line, "%s\n", state.last);
+	control_answer(&v->control, slot, state.status, line);
+}
+
+void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg)
+{
+	static const struct {
+		const char *word;
+		void (*handle)(struct supervisor *v, int slot, const char *arg);
+	} rows[] = {{"open", shell_open}, {"await", shell_await}, {"line", shell_line}};
+	size_t n = strcspn(arg, " ");
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strlen(rows[i].word) == n && memcmp(rows[i].word, arg, n) == 0) {
+			rows[i].handle(v, slot, arg + n + (arg[n] == ' '));
+			return;
+		}
+	control_answer(c, slot, EXIT_BAD_USAGE, "shell takes open, await or line\n");
 }

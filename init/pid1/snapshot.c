@@ -40,32 +40,27 @@ static void set_action(struct snapshot_work *w, enum snapshot_action action)
 
 /* ---- the answer ------------------------------------------------------------------------- */
 
-static void answer(struct snapshot_work *w, int status, const char *line)
+/* May client SLOT, which asked, still be answered? */
+static bool is_there(const struct snapshot_work *w)
 {
-	struct control_client *client = &w->env->control->clients[w->slot];
+	const struct control_client *client = &w->env->control->clients[w->slot];
 
-	set_action(w, SNAPSHOT_NONE);
-	if (client->fd >= 0 && client->number == w->number)
-		control_answer(w->env->control, w->slot, status, line, strlen(line));
+	return client->fd >= 0 && client->number == w->number;
 }
 
-static void answer_error(struct control *c, int slot, const struct error *err)
+static void answer(struct snapshot_work *w, int status, const char *line)
 {
-	char line[1400];
-
-	(void)snprintf(line, sizeof line, "%s%s%s\n", err->message, err->fix[0] ? "; " : "",
-		       err->fix);
-	control_answer(c, slot, err->status, line, strlen(line));
+	set_action(w, SNAPSHOT_NONE);
+	if (is_there(w))
+		control_answer(w->env->control, w->slot, status, line);
 }
 
 /* It was not begun. */
 static void refuse(struct snapshot_work *w, const struct error *err)
 {
-	char line[1400];
-
-	(void)snprintf(line, sizeof line, "%s%s%s\n", err->message, err->fix[0] ? "; " : "",
-		       err->fix);
-	answer(w, err->status, line);
+	set_action(w, SNAPSHOT_NONE);
+	if (is_there(w))
+		control_answer_error(w->env->control, w->slot, err);
 }
 
 static const char *verb(enum snapshot_action action)
@@ -408,11 +403,11 @@ void snapshot_request(struct snapshot_work *w, int slot, const char *arg)
 		row++;
 	if (rows[row].action == SNAPSHOT_NONE) {
 		if (!snapshot_answer_list(w->env, slot, strcmp(name, "--json") == 0, &err))
-			answer_error(c, slot, &err);
+			control_answer_error(c, slot, &err);
 		return;
 	}
 	if (!snapshot_possible(w->env, rows[row].action, name, &err)) {
-		answer_error(c, slot, &err);
+		control_answer_error(c, slot, &err);
 		return;
 	}
 	set_action(w, rows[row].action);

@@ -7,18 +7,13 @@
 #include "pid1/status.h"
 #include "pid1/supervisor.h"
 
-static void answer(struct control *c, int slot, int status, const char *text)
-{
-	control_answer(c, slot, status, text, strlen(text));
-}
-
 void waiters_answer_health(struct supervisor *v, int slot, const char *wrong)
 {
 	char why[160], line[164];
 	bool ready = status_why(v, why, sizeof why);
 
 	(void)snprintf(line, sizeof line, "%s\n", ready && wrong ? wrong : why);
-	answer(&v->control, slot, ready && !wrong ? EXIT_CLEAN : EXIT_NOT_READY, line);
+	control_answer(&v->control, slot, ready && !wrong ? EXIT_CLEAN : EXIT_NOT_READY, line);
 }
 
 /* Answer everybody who waits for WHAT with the state of the guest. */
@@ -44,7 +39,7 @@ static void answer_with(struct supervisor *v, int what, int status, const char *
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		if (v->control.clients[i].fd >= 0 && v->control.clients[i].waits_for == what)
-			answer(&v->control, i, status, text);
+			control_answer(&v->control, i, status, text);
 }
 
 void waiters_login(struct supervisor *v)

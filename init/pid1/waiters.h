@@ -22,8 +22,8 @@ enum {
 	WAITS_HEALTH,
 	WAITS_SCREEN,
 	WAITS_WARM,
-	WAITS_SHELL,	    /* `wait shell` */
-	WAITS_SHELL_STREAM, /* `shell wait -`, `shell wait clock` */
+	WAITS_SHELL,	    /* `shell await wait` */
+	WAITS_SHELL_STREAM, /* `shell open wait -`, `shell open wait clock` */
 	WAITS_SHELL_CLOCK
 };
 
@@ -51,9 +51,7 @@ void waiters_gone(struct supervisor *v, int status);
 void waiters_shell(struct supervisor *v);
 #define REQUESTS_NO_PLACE                                                                          \
 	"all places that commands of the container have on the console are taken\n"
-/* `wait ARG` for who wants a shell; false when it is none. `prompt ARG`, `shell ARG`. */
-bool requests_wait_shell(struct supervisor *v, struct control *c, int slot, const char *arg);
-void requests_prompt(struct supervisor *v, struct control *c, int slot, const char *arg);
+/* `shell ARG`. */
 void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg);
 
 #endif

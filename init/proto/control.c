@@ -101,7 +101,7 @@ bool control_wait(struct control *c, int slot, int what)
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		waiting += c->clients[i].fd >= 0 && c->clients[i].waiting;
 	if (waiting >= CONTROL_WAITING) {
-		control_answer(c, slot, EXIT_QEMU_FAILED, full, sizeof full - 1);
+		control_answer(c, slot, EXIT_QEMU_FAILED, full);
 		return false;
 	}
 	c->clients[slot].waits_for = what;
@@ -109,8 +109,9 @@ bool control_wait(struct control *c, int slot, int what)
 	return true;
 }
 
-void control_answer(struct control *c, int slot, int status, const char *text, size_t n)
+void control_answer(struct control *c, int slot, int status, const char *text)
 {
+	size_t n = strlen(text);
 	char head[16];
 	int head_len = snprintf(head, sizeof head, "%d\n", status);
 	int fd = c->clients[slot].fd;
@@ -133,6 +134,15 @@ void control_answer(struct control *c, int slot, int status, const char *text, s
 	let_go(c, slot);
 }
 
+void control_answer_error(struct control *c, int slot, const struct error *err)
+{
+	char line[sizeof err->message + sizeof err->fix + 8];
+
+	(void)snprintf(line, sizeof line, "%s%s%s\n", err->message, err->fix[0] ? "; " : "",
+		       err->fix);
+	control_answer(c, slot, err->status, line);
+}
+
 void control_farewell(struct control *c, int (*status_of)(const struct control_client *, int),
 		      int status, const char *text)
 {
@@ -147,7 +157,7 @@ void control_farewell(struct control *c, int (*status_of)(const struct control_c
 			continue;
 		int fd = getpid() == 1 ? fcntl(client->fd, F_DUPFD_CLOEXEC, 0) : -1;
 
-		control_answer(c, i, status_of(client, status), text, strlen(text));
+		control_answer(c, i, status_of(client, status), text);
 		if (fd < 0)
 			continue;
 		(void)shutdown(fd, SHUT_WR); /* it reads to the end */
@@ -204,9 +214,7 @@ static void read_client(struct control *c, int slot)
 		client->asked = true;
 		c->handler(c, slot, request, c->arg);
 	} else if (client->len == CONTROL_REQUEST) {
-		static const char text[] = "the request is too long\n";
-
-		control_answer(c, slot, 64, text, sizeof text - 1);
+		control_answer(c, slot, EXIT_BAD_USAGE, "the request is too long\n");
 	}
 }
 

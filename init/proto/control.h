@@ -4,12 +4,19 @@
  * line with the exit status the client should end with, then text, then the end of the stream.
  * A request that has to wait (wait login, stop) is answered when what it waits for has happened.
  *
- * `shell WHEN CLOCK [PROMPT]` is for who wants the guest's shell: the answer is a stream as that of
- * `console live`, with three lines behind `0 NUMBER`: the name of the guest's profile; a command
- * that sets its clock, if CLOCK is `clock` and that is due, else nothing; and prompt, busy or
- * silent with the last line of the console behind it, as `prompt` says it. WHEN: `wait`, it comes
- * when a shell can be reached; `now`, at once or not at all; `stop`, whatever the guest is at. A
- * shell's prompt is known to end in PROMPT.
+ * `shell` is for clients that want the guest's shell on its serial console. A PROMPT is what a
+ * shell's prompt is known to end in.
+ *
+ *	shell open WHEN CLOCK [PROMPT]	a stream as that of `console live`, with three lines behind
+ *			`0 NUMBER`: the name of the guest's profile; a command that sets its clock,
+ *			if CLOCK is `clock` and that is due, else nothing (`clock-set` tells that it
+ *			was run); and prompt, busy or silent with the last line of the console
+ *			behind it. WHEN: `wait`, when a shell can be reached; `now`, at once or not
+ *			at all; `stop`, whatever the guest is at.
+ *	shell await WHEN		answered when a shell can be reached (`wait`), at once
+ *(`now`), or at once with 0 unless there never will be one (`ever`)
+ *	shell line [PROMPT]		the last line of the console: 0, it is a prompt; 1, it is
+ *not; EXIT_ASK_AGAIN, nothing that could have been a prompt has come yet
  *
  * `console live|all [readonly|terminal]` turns the connection into one to the serial console: after
  * the line `0 NUMBER` everything that comes is the guest's (live: from now on; all: the scrollback
@@ -26,6 +33,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/error.h"
 #include "base/loop.h"
 
 /* Clients, and how many of them may be waiting for what a guest may never do (control_wait()): the
@@ -79,8 +87,10 @@ int control_release(struct control *c, int slot);
  * CONTROL_WAITING do so already, it is told, and let go: false. */
 bool control_wait(struct control *c, int slot, int what);
 
-/* Answer client SLOT with exit status STATUS and TEXT (N bytes), and let it go. */
-void control_answer(struct control *c, int slot, int status, const char *text, size_t n);
+/* Answer client SLOT with exit status STATUS and TEXT, and let it go. */
+void control_answer(struct control *c, int slot, int status, const char *text);
+/* The same with ERR's status, message and fix, on one line. */
+void control_answer_error(struct control *c, int slot, const struct error *err);
 
 /* The same for all who still wait, with STATUS_OF(client, STATUS), before this process ends. As PID
  * 1 it would kill them with it: it waits, for a moment, until they have gone with what they were

@@ -242,7 +242,8 @@ static int exec_ssh(const struct command *self, const struct settings *given, co
 	as_user = *given;
 	if (w->user)
 		as_user.login_user = w->user;
-	if (!guest_wait(given, w->poweroff || w->no_wait ? NULL : "ssh", end, envp, &err) ||
+	if (!guest_wait(given, w->poweroff || w->no_wait ? GUEST_NO_WAIT : GUEST_SSH, end, envp,
+			&err) ||
 	    !(profile = guest_profile(given, envp, &err)))
 		return cmd_fail(&err);
 	if (!ssh_line(w, profile, line, sizeof line))

@@ -208,7 +208,8 @@ static void on_request(struct control *c, int slot, char *request, void *arg)
 	char text[6 * sizeof f->last + 80];
 	bool fine = strncmp(request, "status", 6) == 0 || strncmp(request, "stop", 4) == 0;
 
-	if (strncmp(request, "wait", 4) == 0 || strncmp(request, "shell wait", 10) == 0) {
+	if (strncmp(request, "wait", 4) == 0 || strncmp(request, "shell open wait", 15) == 0 ||
+	    strncmp(request, "shell await", 11) == 0) {
 		(void)control_wait(c, slot, 1);
 		return;
 	}
@@ -220,14 +221,14 @@ static void on_request(struct control *c, int slot, char *request, void *arg)
 		(void)snprintf(text, sizeof text, "no image yet: %s\n", f->last);
 	if (strncmp(request, "stop", 4) == 0)
 		stop(f);
-	control_answer(c, slot, fine ? EXIT_CLEAN : EXIT_NOT_READY, text, strlen(text));
+	control_answer(c, slot, fine ? EXIT_CLEAN : EXIT_NOT_READY, text);
 }
 
 static void send_on(struct fetch *f)
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		if (f->control.clients[i].fd >= 0 && f->control.clients[i].waits_for)
-			control_answer(&f->control, i, EXIT_ASK_AGAIN, "", 0);
+			control_answer(&f->control, i, EXIT_ASK_AGAIN, "");
 }
 
 /* ---- the loop ------------------------------------------------------------------------------ */

@@ -78,24 +78,27 @@ static bool unreachable(const struct settings *s, const char *what, int status, 
 			 "the guest's %s cannot be reached in time: %s", what, now);
 }
 
-bool guest_wait(const struct settings *s, const char *what, uint64_t end_ns, char **envp,
+bool guest_wait(const struct settings *s, enum guest_way way, uint64_t end_ns, char **envp,
 		struct error *err)
 {
+	static const char *const requests[] = {[GUEST_SHELL] = "shell await wait",
+					       [GUEST_SHELL_NOW] = "shell await now",
+					       [GUEST_SSH] = "wait ssh"};
 	char why[300];
-	char request[32];
 	int status;
 
-	if (!what)
+	if (way == GUEST_NO_WAIT)
 		return true;
 	/* PID 1 may only just have started; and while it fetches an image, it says so when the
 	 * guest is there. */
-	while ((status = client_await(envp, "wait guest", guest_left_s(end_ns), GUEST_START_MS, why,
-				      sizeof why)) == EXIT_ASK_AGAIN)
+	while ((status = client_await(envp, "shell await ever", guest_left_s(end_ns),
+				      GUEST_START_MS, why, sizeof why)) == EXIT_ASK_AGAIN)
 		;
-	(void)snprintf(request, sizeof request, "wait %s", what);
 	if (status == EXIT_CLEAN)
-		status = client_await(envp, request, guest_left_s(end_ns), 0, why, sizeof why);
-	return status == EXIT_CLEAN || unreachable(s, what, status, why, envp, err);
+		status =
+			client_await(envp, requests[way], guest_left_s(end_ns), 0, why, sizeof why);
+	return status == EXIT_CLEAN ||
+	       unreachable(s, way == GUEST_SSH ? "ssh" : "shell", status, why, envp, err);
 }
 
 /* One at a time on the line, but for a stop, which has no time to wait. */
@@ -108,12 +111,12 @@ static int open_lock(const struct settings *s)
 
 /* Who is not the first waits for the guest before it waits for the line: so the guest's time is
  * bounded by END_NS, and one that cannot be reached is told at once. */
-static bool take_turn(int lock, const struct settings *s, const char *what, uint64_t end_ns,
+static bool take_turn(int lock, const struct settings *s, enum guest_way way, uint64_t end_ns,
 		      char **envp, struct error *err)
 {
 	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	if (!guest_wait(s, what, end_ns, envp, err))
+	if (!guest_wait(s, way, end_ns, envp, err))
 		return false;
 	while (flock(lock, LOCK_EX) != 0 && errno == EINTR)
 		;
@@ -144,7 +147,7 @@ static void clock_was_set(void *arg)
 	const struct asking *a = arg;
 	char nothing[8];
 
-	(void)client_ask(a->envp, "clock set", 5, nothing, sizeof nothing);
+	(void)client_ask(a->envp, "clock-set", 5, nothing, sizeof nothing);
 }
 
 static enum session_line ask_line(void *arg, char *line, size_t size)
@@ -152,7 +155,7 @@ static enum session_line ask_line(void *arg, char *line, size_t size)
 	struct asking *a = arg;
 	char request[PROMPT_LINE + 16];
 
-	(void)snprintf(request, sizeof request, "prompt%s%s", a->prompt ? " " : "",
+	(void)snprintf(request, sizeof request, "shell line%s%s", a->prompt ? " " : "",
 		       a->prompt ? a->prompt : "");
 	switch (client_ask(a->envp, request, 5, line, size)) {
 	case EXIT_CLEAN: return LINE_PROMPT;
@@ -179,7 +182,7 @@ static int open_stream(const struct settings *s, const struct guest_wish *w, con
 	int status;
 	int fd;
 
-	(void)snprintf(request, sizeof request, "shell %s %s%s%s",
+	(void)snprintf(request, sizeof request, "shell open %s %s%s%s",
 		       w->going_down ? "stop"
 		       : w->no_wait  ? "now"
 				     : "wait",
@@ -213,7 +216,7 @@ bool guest_line_open(const struct settings *s, const struct guest_wish *w, char 
 	*out = (struct guest_line){.lock = -1};
 	_cleanup_fd_ int lock = w->going_down ? -1 : open_lock(s);
 
-	if (!take_turn(lock, s, w->no_wait ? "shell now" : "shell", w->end_ns, envp, err))
+	if (!take_turn(lock, s, w->no_wait ? GUEST_SHELL_NOW : GUEST_SHELL, w->end_ns, envp, err))
 		return false;
 	int fd = open_stream(s, w, user, envp, &head, err);
 

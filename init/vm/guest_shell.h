@@ -33,10 +33,13 @@ const struct profile *guest_profile(const struct settings *s, char **envp, struc
 /* Time limit for PID 1 to listen after its start, in ms; far more than it needs. */
 #define GUEST_START_MS 3000
 
-/* Wait until a shell of the guest can be reached by WHAT: "shell" (on the console) or "ssh"; NULL:
- * do not wait. END_NS is the time limit (CLOCK_MONOTONIC; 0: none). False with ERR (EXIT_NOT_READY)
- * if the time is up, or the guest is paused, being stopped, or has panicked. */
-bool guest_wait(const struct settings *s, const char *what, uint64_t end_ns, char **envp,
+/* What to wait for: a shell on the console, the same at once or not at all, an answer of sshd. */
+enum guest_way { GUEST_NO_WAIT, GUEST_SHELL, GUEST_SHELL_NOW, GUEST_SSH };
+
+/* Wait until the guest can be reached by WAY. END_NS is the time limit (CLOCK_MONOTONIC; 0: none).
+ * False with ERR (EXIT_NOT_READY) if the time is up, or the guest is paused, being stopped, or has
+ * panicked. */
+bool guest_wait(const struct settings *s, enum guest_way way, uint64_t end_ns, char **envp,
 		struct error *err);
 
 /* Whole seconds until END_NS, at least 1; -1 if END_NS is 0. */

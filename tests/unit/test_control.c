@@ -144,11 +144,11 @@ static void a_request_is_a_line(void **state)
 	says(fd, "status\n"); /* one for each connection */
 	assert_string_equal(requests, "[wait login]");
 	assert_true(is_open(fd));
-	control_answer(&control, last_slot, 81, "too late\n", 9);
+	control_answer(&control, last_slot, 81, "too late\n");
 	assert_string_equal(hears(fd), "81\ntoo late\n");
 	assert_int_equal(in_use(), 0);
 	/* A second answer has nowhere to go. */
-	control_answer(&control, last_slot, 0, "x", 1);
+	control_answer(&control, last_slot, 0, "x");
 }
 
 static void a_request_has_its_bound(void **state)
@@ -183,7 +183,7 @@ static void who_leaves_is_forgotten(void **state)
 	(void)close(fd);
 	turn();
 	assert_int_equal(in_use(), 0);
-	control_answer(&control, last_slot, 0, "", 0);
+	control_answer(&control, last_slot, 0, "");
 }
 
 static void a_client_has_a_number_of_its_own(void **state)
@@ -193,7 +193,7 @@ static void a_client_has_a_number_of_its_own(void **state)
 	int fd = asks("a\n");
 
 	first = control.clients[last_slot].number;
-	control_answer(&control, last_slot, 0, "", 0);
+	control_answer(&control, last_slot, 0, "");
 	(void)close(fd);
 	int slot = last_slot;
 
@@ -327,19 +327,19 @@ static void a_long_answer_comes_whole(void **state)
 	ssize_t part;
 
 	(void)state;
-	memset(text, 'a', sizeof text);
+	memset(text, 'a', sizeof text - 1);
 	int fd = asks("status\n");
 
-	control_answer(&control, last_slot, 0, text, sizeof text);
+	control_answer(&control, last_slot, 0, text);
 	while ((part = recv(fd, got + n, sizeof got - n, MSG_DONTWAIT)) > 0)
 		n += (size_t)part;
 	assert_int_equal(part, 0);
-	assert_int_equal(n, sizeof text + 2);
+	assert_int_equal(n, sizeof text + 1);
 	(void)close(fd);
 	/* Who does not read does not hold us up. */
 	fd = asks("status\n");
 	for (int i = 0; i < 100; i++)
-		control_answer(&control, last_slot, 0, text, sizeof text);
+		control_answer(&control, last_slot, 0, text);
 	assert_int_equal(in_use(), 0);
 	(void)close(fd);
 }

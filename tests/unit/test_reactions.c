@@ -9,12 +9,12 @@ static void a_guest_starts_runs_and_becomes_ready(void **state)
 {
 	int waits = asks("wait");
 	int login = asks("wait login");
-	int shell = asks("wait shell");
+	int shell = asks("shell await wait");
 
 	(void)state;
 	assert_got(asks("health"), "1\nQEMU is starting, the guest does not run yet\n");
-	assert_got(asks("wait guest"), "0\nQEMU is starting, the guest does not run yet\n");
-	assert_got(asks("wait shell now"), "1\nQEMU is starting, the guest does not run yet\n");
+	assert_got(asks("shell await ever"), "0\nQEMU is starting, the guest does not run yet\n");
+	assert_got(asks("shell await now"), "1\nQEMU is starting, the guest does not run yet\n");
 	starts();
 	assert_got(asks("health"), "1\nrunning, nothing came on the serial console yet\n");
 	guest_printed("Linux\r\n");
@@ -30,7 +30,7 @@ static void a_guest_starts_runs_and_becomes_ready(void **state)
 	assert_got(shell, "0\nready: login prompt on the serial console after 2.50 s\n");
 	assert_got(asks("wait"), "0\nready: login prompt on the serial console after 2.50 s\n");
 	assert_got(asks("wait login"), "0\nlogin prompt on the serial console\n");
-	assert_got(asks("prompt"), "0\nhurd login: \n");
+	assert_got(asks("shell line"), "0\nhurd login: \n");
 }
 
 static void who_wants_it_paused_gets_it_so(void **state)
@@ -199,7 +199,7 @@ static void a_stop_asks_and_the_guest_obeys(void **state)
 	assert_int_equal(v.life.phase, LIFE_STOPPING);
 	qemu_does("system_powerdown", NULL);
 	assert_got(asks("health"), "1\nthe guest is being stopped\n");
-	assert_got(asks("wait guest"), "1\nthe guest is being stopped\n");
+	assert_got(asks("shell await ever"), "1\nthe guest is being stopped\n");
 	guest_printed("\r\nStopping\r\n");
 	assert_true(v.stop.ladder.accepted);
 	qemu_tells("SHUTDOWN", "{\"guest\":true,\"reason\":\"guest-shutdown\"}");
@@ -267,7 +267,7 @@ static void a_panic_ends_the_guest_and_tells_who_waits(void **state)
 {
 	(void)state;
 	starts();
-	int waits = asks("wait"), shell = asks("wait shell");
+	int waits = asks("wait"), shell = asks("shell await wait");
 
 	assert_got(asks("wait ssh"),
 		   "78\nno port is forwarded to the guest's port 22 (QEMU_HOSTFWDS)\n");
@@ -306,7 +306,7 @@ static void who_waits_for_a_guest_that_is_kept_hears_of_it(void **state)
 	(void)state;
 	room.plan.s.on_panic = PANIC_KEEP;
 	starts();
-	int shell = asks("wait shell"), login = asks("wait login"), end = asks("wait exit");
+	int shell = asks("shell await wait"), login = asks("wait login"), end = asks("wait exit");
 
 	panics();
 	assert_got(shell, "1\nthe guest panicked\n");

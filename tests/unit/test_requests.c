@@ -102,7 +102,7 @@ static void a_dead_guest_is_known_to_be(void **state)
 	assert_got(slot, "1\nthe guest is dead: every processor is halted with interrupts off\n");
 	assert_got(asks("wait"),
 		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
-	assert_got(asks("wait shell"),
+	assert_got(asks("shell await wait"),
 		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
 }
 
@@ -160,7 +160,8 @@ static void small_requests(void **state)
 	assert_got(asks("profile"), "0\nhurd\n");
 	assert_got(asks("break"), "0\n");
 	qemu_does("chardev-send-break", "{\"id\":\"serial\"}");
-	assert_got(asks("clock"), "0\n");
+	assert_got(asks("clock-set"), "0\n");
+	assert_got(asks("shell"), "64\nshell takes open, await or line\n");
 	assert_got(asks("snapshot list"),
 		   "66\nthis guest has no disk, and a snapshot is kept in it; set QEMU_DRIVE\n");
 	room.plan.disk2.count = 1;
@@ -176,14 +177,14 @@ static void the_prompt_is_asked_for(void **state)
 {
 	(void)state;
 	starts();
-	assert_got(asks("prompt"), "75\n\n"); /* nothing has come that could have been one */
+	assert_got(asks("shell line"), "75\n\n"); /* nothing has come that could have been one */
 	guest_printed("hurd login: ");
-	assert_got(asks("prompt"), "0\nhurd login: \n");
+	assert_got(asks("shell line"), "0\nhurd login: \n");
 	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
 	guest_printed("root\r\nmine> ");
 	pass(1 * S);
-	assert_got(asks("prompt"), "1\nmine> \n");
-	assert_got(asks("prompt mine> "), "0\nmine> \n");
+	assert_got(asks("shell line"), "1\nmine> \n");
+	assert_got(asks("shell line mine> "), "0\nmine> \n");
 }
 
 static void ninety_six_may_wait(void **state)
@@ -204,7 +205,7 @@ static void who_waits_for_what_hears_the_end(void **state)
 {
 	(void)state;
 	starts();
-	int exits = asks("wait exit"), ready = asks("wait"), shell = asks("wait shell");
+	int exits = asks("wait exit"), ready = asks("wait"), shell = asks("shell await wait");
 
 	waiters_gone(&v, 7);
 	assert_got(exits, "7\nthe guest has ended, exit status 7\n");
@@ -260,16 +261,16 @@ static void a_shell_comes_with_what_it_has_to_know(void **state)
 {
 	(void)state;
 	boots();
-	has_shell(asks("shell now noclock"), "hurd\n\nprompt hurd login: \n");
+	has_shell(asks("shell open now noclock"), "hurd\n\nprompt hurd login: \n");
 	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
 	guest_printed("root\r\nmine> ");
 	pass(1 * S);
-	has_shell(asks("shell now noclock"), "hurd\n\nbusy mine> \n");
-	has_shell(asks("shell now noclock mine> "), "hurd\n\nprompt mine> \n");
+	has_shell(asks("shell open now noclock"), "hurd\n\nbusy mine> \n");
+	has_shell(asks("shell open now noclock mine> "), "hurd\n\nprompt mine> \n");
 	/* Its clock is set on the way, once. */
 	v.life.resumed = true;
 	clock_ready(&v.clock);
-	int slot = asks("shell now clock");
+	int slot = asks("shell open now clock");
 	char text[200] = "";
 
 	(void)recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
@@ -280,9 +281,10 @@ static void a_shell_is_waited_for(void **state)
 {
 	(void)state;
 	starts();
-	assert_got(asks("shell now clock"), "1\nrunning, nothing came on the serial console yet\n");
-	int waits = asks("shell wait noclock");
-	int lost = asks("shell later noclock");
+	assert_got(asks("shell open now clock"),
+		   "1\nrunning, nothing came on the serial console yet\n");
+	int waits = asks("shell open wait noclock");
+	int lost = asks("shell open later noclock");
 
 	assert_got(lost, "1\nrunning, nothing came on the serial console yet\n");
 	assert_got(waits, "");
@@ -290,15 +292,15 @@ static void a_shell_is_waited_for(void **state)
 	has_shell(waits, "hurd\n\nprompt hurd login: \n");
 	/* The stop gets it whatever the guest is at. */
 	(void)asks("stop");
-	assert_got(asks("shell wait noclock"), "1\nthe guest is being stopped\n");
-	has_shell(asks("shell stop noclock"), "hurd\n\nprompt hurd login: \n");
+	assert_got(asks("shell open wait noclock"), "1\nthe guest is being stopped\n");
+	has_shell(asks("shell open stop noclock"), "hurd\n\nprompt hurd login: \n");
 }
 
 static void who_waits_for_a_shell_hears_that_none_comes(void **state)
 {
 	(void)state;
 	starts();
-	int stream = asks("shell wait noclock"), clock = asks("shell wait clock");
+	int stream = asks("shell open wait noclock"), clock = asks("shell open wait clock");
 
 	qemu_tells("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
 	assert_got(stream, "1\nthe guest has ended, and QEMU is ending\n");
