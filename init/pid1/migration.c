@@ -27,6 +27,17 @@ static bool use_fdset(const struct qmp *q)
 	return has_version(q, 9, 1);
 }
 
+const char *migration_format_name(enum state_format format)
+{
+	static const char *const names[] = {[STATE_FORMAT_AUTO] = "auto",
+					    [STATE_FORMAT_STREAM] = "stream",
+					    [STATE_FORMAT_MAPPED_RAM] = "mapped-ram",
+					    [STATE_FORMAT_MAPPED] = "mapped",
+					    [STATE_FORMAT_PACKED] = "packed"};
+
+	return names[format];
+}
+
 bool migration_leaves_memory(enum state_format format)
 {
 	return format == STATE_FORMAT_MAPPED || format == STATE_FORMAT_PACKED;

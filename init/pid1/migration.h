@@ -24,6 +24,9 @@ struct migration {
 enum state_format migration_format(const struct qmp *q, enum state_format wanted,
 				   enum guest_ram where);
 
+/* Its name, as VM_STATE_FORMAT has it; PID 1 has no table of the settings. */
+const char *migration_format_name(enum state_format format);
+
 /* Is the memory outside of the stream? */
 bool migration_leaves_memory(enum state_format format);
 

@@ -89,13 +89,11 @@ static bool write_manifest(struct savestate *s, struct error *err)
 {
 	static char text[MANIFEST_MAX];
 	struct manifest m;
-	char format[16];
 
 	if (!plan_machine(s->env->plan, &m, err))
 		return false;
 	m.kind = kind_of(s->saving);
-	m.memory =
-		setting_choice(SETTING_VM_STATE_FORMAT, s->migration.format, format, sizeof format);
+	m.memory = migration_format_name(s->migration.format);
 	m.qemu = s->env->qmp->version;
 	m.saved = (int64_t)time(NULL);
 	m.ready = s->env->life->ready;
@@ -191,7 +189,6 @@ static bool copy(struct savestate *s, struct error *err)
 	const struct plan *plan = s->env->plan;
 	int overlays = plan->disk.overlays;
 	char count[8];
-	char format[16] = "";
 	char *argv[] = {(char *)"vm", (char *)"state-files", (char *)"copy", s->part, count, NULL,
 			NULL};
 	struct child c = {.argv = argv};
@@ -203,8 +200,7 @@ static bool copy(struct savestate *s, struct error *err)
 		c.fds[c.fd_count++] = (struct child_fd){.from = plan->disk.layers[i].fd,
 							.to = STATE_FILES_FD + i};
 	if (migration_leaves_memory(s->migration.format)) {
-		argv[5] = (char *)setting_choice(SETTING_VM_STATE_FORMAT, s->migration.format,
-						 format, sizeof format);
+		argv[5] = (char *)(uintptr_t)migration_format_name(s->migration.format);
 		c.fds[c.fd_count++] =
 			(struct child_fd){.from = plan->ram.fd, .to = STATE_FILES_FD + overlays};
 	}

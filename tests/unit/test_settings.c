@@ -13,6 +13,7 @@
 
 #include "config/guest_profile.h"
 #include "config/settings.h"
+#include "pid1/migration.h"
 
 #define MIB UINT64_C(1048576)
 
@@ -600,6 +601,18 @@ static void force_lets_pass_what_may_work(void **state)
 	assert_true(RESOLVE(0, "VM_GUEST=hurd", "QEMU_MACHINE=pc", "QEMU_RAM=3583"));
 }
 
+/* PID 1 names them without the table. */
+static void state_formats_have_the_names_of_the_setting(void **state)
+{
+	char known[32];
+
+	(void)state;
+	for (int f = STATE_FORMAT_AUTO; f <= STATE_FORMAT_PACKED; f++)
+		assert_string_equal(
+			migration_format_name((enum state_format)f),
+			setting_choice(SETTING_VM_STATE_FORMAT, f, known, sizeof known));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +638,7 @@ int main(void)
 		cmocka_unit_test(processors),
 		cmocka_unit_test(one_port_for_two),
 		cmocka_unit_test(force_lets_pass_what_may_work),
+		cmocka_unit_test(state_formats_have_the_names_of_the_setting),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
