@@ -82,7 +82,8 @@ INSTEAD := snprintf=small_snprintf vsnprintf=small_vsnprintf \
 	malloc=page_malloc calloc=page_calloc realloc=page_realloc free=page_free \
 	strtol=small_strtol strtoul=small_strtoul strtoull=small_strtoull \
 	memmem=small_memmem strstr=small_strstr
-$(BUILD)/init: LDFLAGS_VM += $(INSTEAD:%=-Wl,--defsym=%)
+# Two segments instead of four, each of which would begin a page of its own: code and constants are together.
+$(BUILD)/init: LDFLAGS_VM += $(INSTEAD:%=-Wl,--defsym=%) -Wl,-z,noseparate-code
 $(BUILD)/vm $(BUILD)/init:
 	$(Q)$(if $(V),,printf 'LD %s\n' $@;) $(LINK_VM) $(LDFLAGS_VM) -Wl,-Map=$@.map -o $@ $^ $(LIBS_VM)
 
