@@ -209,8 +209,8 @@ void relay_event(struct relay *r, struct loop_ref ref, uint32_t events)
 	case SLOT_RFC2217:
 	case SLOT_UNIX: clients_accept(r, ref.slot); break;
 	default:
-		if (ref.slot >= SLOT_CALLER)
-			door_event(r, ref, events);
+		if (ref.slot >= SLOT_AUTH_CLIENT)
+			auth_event(r, ref, events);
 		else
 			client_event(r, ref, events);
 		break;
@@ -297,7 +297,7 @@ static bool set_up(struct relay *r, const struct relay_config *config)
 	}
 	bool ask = config->password && config->password[0];
 
-	return allocate(r) && add_all(r) && (!ask || door_open(r));
+	return allocate(r) && add_all(r) && (!ask || auth_open(r));
 }
 
 struct relay *relay_new(const struct relay_config *config, struct error *err)
@@ -316,7 +316,7 @@ void relay_free(struct relay *r)
 {
 	if (!r)
 		return;
-	door_close(r);
+	auth_close(r);
 	if (r->clients)
 		clients_close(r);
 	if (r->to != r->from)

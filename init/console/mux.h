@@ -1,4 +1,4 @@
-/* mux.h - one character device of QEMU, and everybody who is connected to it.
+/* mux.h - one character device of QEMU and its clients.
  *
  * PID 1 holds the other end of QEMU's serial line (and of its monitor) and drains it always: what
  * comes goes to an observer (log, phases), to a ring of the last bytes, and from the ring to every
@@ -6,11 +6,11 @@
  * ring holds is dropped and counted. What clients type goes to QEMU through a bounded queue; when
  * it is full, clients are not read until there is room.
  *
- * Who has shut down his sending side (`printf 'x' | nc`) still gets output; only when all places
- * are taken such a one, who may as well be gone, makes room for a newcomer.
+ * A client that has shut down its sending side (`printf 'x' | nc`) still gets output. When all
+ * places are taken, such a half-closed client, which may be gone, is evicted for a new one.
  *
- * Where a password is set, who comes by TCP is asked for it first, before he takes a client's
- * place: see mux_password.c.
+ * If a password is set, TCP connections are asked for it before they get a client's place:
+ * mux_password.c.
  *
  * The event loop calls relay_event() with each of the relay's references. The relay never blocks
  * and allocates in relay_new() only.
@@ -35,7 +35,7 @@ typedef void relay_break(void *arg);
 /* Is FD, just accepted on a TCP listener of the relay with INDEX (its ref_index), to be served? */
 typedef bool relay_admit(uint8_t index, int fd, void *arg);
 
-/* What the caller decides; all descriptors must be non-blocking and become the relay's. */
+/* All descriptors must be non-blocking and become the relay's. */
 struct relay_config {
 	const char *name;  /* for people: "serial console" */
 	uint8_t ref_type;  /* loop_ref.type of everything of this relay */
@@ -53,7 +53,7 @@ struct relay_config {
 			    knows it (^E, backspace) */
 	const char *terminal_greeting; /* what a client of RELAY_TERMINAL has shown by itself, for
 					  the case that the replay clears it away; may be NULL */
-	const char *greeting; /* line (without its end, copied) for a newcomer by telnet, before the
+	const char *greeting; /* line (without its end, copied) for a new telnet client, before the
 				 scrollback; may be NULL. Raw connections are for programs: none */
 	int telnet_listener;  /* -1: none */
 	int rfc2217_listener; /* telnet with COM-PORT-OPTION, for programs: no greeting, nothing is
@@ -119,8 +119,8 @@ enum relay_how {
 bool relay_has_place(const struct relay *r, unsigned how);
 
 /* FD, a connected stream socket, becomes a raw client and the relay's (non-blocking is not needed).
- * HOW is or-ed of enum relay_how; NUMBER is the caller's for it. False when there is no place: FD
- * is closed then. */
+ * HOW: bits of enum relay_how. NUMBER identifies it for relay_ended(). False: there is no place,
+ * and FD is closed. */
 bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number);
 
 /* Why the connection of an adopted client was closed; the last RELAY_ENDS of them are known. */

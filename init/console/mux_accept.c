@@ -10,7 +10,7 @@
 
 #define ACCEPT_MAX 16 /* of one event */
 
-static void newcomer(struct relay *r, int fd, unsigned slot)
+static void accepted(struct relay *r, int fd, unsigned slot)
 {
 	const struct relay_config *c = &r->config;
 
@@ -20,8 +20,8 @@ static void newcomer(struct relay *r, int fd, unsigned slot)
 	}
 	if (slot != SLOT_UNIX)
 		tcp_prepare(fd);
-	if (r->door && slot != SLOT_UNIX && slot != SLOT_RFC2217)
-		door_ask(r, fd, slot == SLOT_TELNET);
+	if (r->auth && slot != SLOT_UNIX && slot != SLOT_RFC2217)
+		auth_ask(r, fd, slot == SLOT_TELNET);
 	else
 		client_welcome(r, fd, slot, NULL, false);
 }
@@ -38,9 +38,9 @@ void clients_accept(struct relay *r, unsigned slot)
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			newcomer(r, fd, slot);
+			accepted(r, fd, slot);
 		} else if (errno == EMFILE || errno == ENFILE) {
-			/* Someone who is not taken off the queue would wake us for ever. */
+			/* A connection that stays in the queue would wake us again and again. */
 			fd_close(&r->spare);
 			fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 			if (fd >= 0)

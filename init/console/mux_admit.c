@@ -1,5 +1,5 @@
-/* mux_admit.c - who comes: his place, and how he begins. What each gets is in mux_output.c, what
- * each types in mux_input.c.
+/* mux_admit.c - new clients: their places, and how they begin. Their output is in mux_output.c,
+ * their input in mux_input.c.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #define ACCEPT_MAX 16
 
-/* What C is, for people, into C->who: at its end its address is not known any more. */
+/* Describe C in C->who for log lines: when it has left, its address is not known any more. */
 static void describe(const struct relay *r, struct client *c)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
@@ -67,7 +67,7 @@ bool relay_has_place(const struct relay *r, unsigned how)
 	return (how & RELAY_TERMINAL) || place_to_adopt(r, how) != NULL;
 }
 
-/* The terminal that was idle for the longest time makes room. */
+/* The terminal that was idle for the longest time is evicted. */
 static struct client *evict_terminal(struct relay *r)
 {
 	struct client *idle = first_place(r, RELAY_TERMINAL);
@@ -83,22 +83,22 @@ static struct client *evict_terminal(struct relay *r)
 	return idle;
 }
 
-/* A place for a newcomer; NULL when all are taken by people who may still be typing. */
+/* A place for a new client; NULL if all are taken by clients that may still send. */
 static struct client *find_place(struct relay *r)
 {
-	struct client *ghost = NULL;
+	struct client *half_closed = NULL;
 
 	for (struct client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots; c++) {
 		if (!c->used)
 			return c;
-		if (c->half_closed && (!ghost || c->position < ghost->position))
-			ghost = c;
+		if (c->half_closed && (!half_closed || c->position < half_closed->position))
+			half_closed = c;
 	}
 	if (r->slots < RELAY_ADOPTED + r->config.clients_max)
 		return r->clients + r->slots++;
-	if (ghost)
-		client_let_go(r, ghost);
-	return ghost;
+	if (half_closed)
+		client_let_go(r, half_closed);
+	return half_closed;
 }
 
 void client_refuse(struct relay *r, int fd)
@@ -108,7 +108,7 @@ void client_refuse(struct relay *r, int fd)
 	int n = snprintf(text, sizeof text, "[%s: all %zu places are taken]\r\n", r->config.name,
 			 r->config.clients_max);
 
-	/* What he has sent already would make close(2) a reset, and that the end of our text. */
+	/* Input that is not read would make close(2) a reset, and the text would be lost. */
 	(void)recv(fd, drop, sizeof drop, MSG_DONTWAIT);
 	(void)send(fd, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1,
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -130,7 +130,7 @@ static void client_init(struct relay *r, struct client *c, int fd, unsigned how)
 	c->since_ns = c->typed_ns = clock_now();
 	c->typed = 0;
 	c->registered = c->blocked = c->input_waits = false;
-	c->half_closed = c->half_sent = c->deaf = false;
+	c->half_closed = c->half_sent = c->no_output = false;
 	replay_begin(r, c, how & RELAY_SCROLLBACK);
 	/* A raw connection is for programs: they get what the guest prints and nothing else. */
 	c->greeting = r->greeting;

@@ -30,7 +30,7 @@ void client_clear_line(struct relay *r, const struct client *c)
 	static const char to_end[] = "\005\005"; /* the first may end an escape sequence */
 	char backspaces[INPUT_QUEUE - sizeof to_end];
 
-	if (!r->config.clear_line || r->liner != c->id || r->line_len == 0)
+	if (!r->config.clear_line || r->line_owner != c->id || r->line_len == 0)
 		return;
 	memset(backspaces, '\177', sizeof backspaces);
 	(void)relay_input(r, to_end, sizeof to_end - 1);

@@ -81,7 +81,7 @@ static void follow_line(struct relay *r, const struct client *c, const uint8_t *
 			r->line_len = INPUT_QUEUE;
 		else if (r->line_len < INPUT_QUEUE)
 			r->line_len++;
-		r->liner = c->id;
+		r->line_owner = c->id;
 	}
 }
 
@@ -153,7 +153,7 @@ static void read_from(struct relay *r, struct client *c, uint32_t events)
 		return;
 	}
 	if (events & HANGUP)
-		client_deafen(c);
+		client_stop_output(c);
 	ssize_t n = recv(c->fd, r->input + r->input_len, INPUT_READ, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

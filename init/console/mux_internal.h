@@ -1,6 +1,4 @@
-/* mux_internal.h - what mux.c (device, listeners), mux_client.c (who comes, types and
- * leaves), mux_output.c (what each client gets) and mux_password.c (who is asked for the password)
- * share.
+/* mux_internal.h - shared by the files mux*.c: device, listeners, clients, passwords.
  *
  * All bytes of QEMU's have a position, which only grows; the ring keeps the last `capacity` of
  * them. `head` is where the next one goes, `delivered` how far the observer has come; clients
@@ -18,20 +16,20 @@
 #define INPUT_QUEUE 4096 /* bytes that were typed and QEMU has not taken */
 #define INPUT_READ  1024 /* most that is read from a client at once */
 
-/* loop_ref.slot: a client's place in the low byte and in the high byte the generation of who holds
- * it, so that an event for someone who has left cannot hit the newcomer on his place (who may even
- * have his descriptor); everything else has generation 0xff. */
-#define GENERATIONS  0xffu
-#define SLOT_FROM    0xffffu
-#define SLOT_TO	     0xfffbu
-#define SLOT_TELNET  0xfffeu
-#define SLOT_RAW     0xfffdu
-#define SLOT_TICK    0xfffcu
-#define SLOT_UNIX    0xfffau
-#define SLOT_DOOR    0xfff9u /* the door's timer */
-#define SLOT_RFC2217 0xfff8u
-#define SLOT_CALLER  0xff00u /* and CALLERS_MAX more: who is asked for the password */
-#define CALLERS_MAX  64
+/* loop_ref.slot: a client's place in the low byte, and in the high byte the generation of the one
+ * in it: an event of a client that has left must not reach the next one in its place, which may
+ * have the same descriptor. Everything else has generation 0xff. */
+#define GENERATIONS	 0xffu
+#define SLOT_FROM	 0xffffu
+#define SLOT_TO		 0xfffbu
+#define SLOT_TELNET	 0xfffeu
+#define SLOT_RAW	 0xfffdu
+#define SLOT_TICK	 0xfffcu
+#define SLOT_UNIX	 0xfffau
+#define SLOT_AUTH_TIMER	 0xfff9u /* time limits of the password */
+#define SLOT_RFC2217	 0xfff8u
+#define SLOT_AUTH_CLIENT 0xff00u /* and AUTH_CLIENTS_MAX more: asked for the password */
+#define AUTH_CLIENTS_MAX 64
 /* Of the ring's bytes so many are filtered at once for a client that is being replayed to; they
  * take twice as much room where telnet doubles each. */
 #define REPLAY_CHUNK  4000
@@ -53,7 +51,7 @@ struct client {
 	bool blocked;	   /* its socket is full */
 	bool input_waits;  /* what it typed waits for room in the queue */
 	bool half_closed;  /* it sends no more, and may still be reading */
-	bool deaf;	   /* it does not read any more */
+	bool no_output;	   /* it reads no more: nothing is sent */
 	bool half_sent;	   /* telnet: of the byte at `position`, an 0xFF, the first half went out */
 	bool program;	   /* no terminal: it answers no questions */
 	bool answers;	   /* it has answered one */
@@ -63,7 +61,7 @@ struct client {
 	uint64_t position;	     /* of the next byte it gets, behind those in `pending` */
 	uint64_t replay_end;	     /* from there on it is live */
 	uint64_t id;		     /* of this relay's clients, from 1 on */
-	uint64_t number;	     /* the caller's, of an adopted one */
+	uint64_t number;	     /* of an adopted one, for relay_ended() */
 	uint64_t since_ns, typed_ns; /* when it came; when it last typed */
 	uint64_t typed;		     /* bytes */
 	char who[80];		     /* for people, with log_clients */
@@ -91,10 +89,10 @@ struct relay {
 	uint64_t head, delivered;
 	size_t slots; /* clients[0..slots) may be used, the rest never was */
 	size_t greeting_len, terminal_greeting_len;
-	uint64_t ids;	   /* given so far */
-	uint64_t answerer; /* id of the client whose answers count; 0: whoever is first */
-	uint64_t liner;	   /* clear_line: who typed into the present line */
-	size_t line_len;   /* and how many bytes it may have */
+	uint64_t ids;	     /* given so far */
+	uint64_t answerer;   /* id of the client whose answers count; 0: whoever is first */
+	uint64_t line_owner; /* clear_line: id of the client that typed into the present line */
+	size_t line_len;     /* and how many bytes it may have */
 	struct {
 		uint64_t number;
 		enum relay_end why;
@@ -104,7 +102,7 @@ struct relay {
 	bool input_waited; /* a client has more to type than there was room for */
 	uint8_t *ring;
 	struct client *clients;
-	struct door *door; /* NULL: no password */
+	struct auth *auth; /* NULL: no password */
 	size_t banner_len;
 	char greeting[256], terminal_greeting[256];
 	char banner[128]; /* the device's first line, where only the last one is replayed */
@@ -169,18 +167,18 @@ void replay_begin(const struct relay *r, struct client *c, bool all);
 /* Send what C lacks, as far as that goes without waiting. False: it is gone now. */
 bool client_serve(struct relay *r, struct client *c);
 /* C does not read any more. What it typed before it left may still have to be read. */
-void client_deafen(struct client *c);
+void client_stop_output(struct client *c);
 void clients_send(struct relay *r, bool blocked_too);
 /* N more bytes are about to come: clients that they would overtake get a last chance. */
 void clients_make_room(struct relay *r, size_t n);
 void clients_drop_slow(struct relay *r);
 
 /* mux_password.c */
-bool door_open(struct relay *r);
-void door_close(struct relay *r);
+bool auth_open(struct relay *r);
+void auth_close(struct relay *r);
 /* FD has just come and is asked for the password. */
-void door_ask(struct relay *r, int fd, bool telnet);
-/* An event of SLOT_DOOR or SLOT_CALLER. */
-void door_event(struct relay *r, struct loop_ref ref, uint32_t events);
+void auth_ask(struct relay *r, int fd, bool telnet);
+/* An event of SLOT_AUTH_TIMER or SLOT_AUTH_CLIENT. */
+void auth_event(struct relay *r, struct loop_ref ref, uint32_t events);
 
 #endif

@@ -147,7 +147,7 @@ static void replay_more(const struct relay *r, struct client *c)
 /* ---- sending ----------------------------------------------------------------------------- */
 
 /* One send: what goes, and what it is made of. */
-struct parcel {
+struct batch {
 	struct iovec iov[4];
 	int count;
 	size_t total, reply_len, greeting_len, pending_len;
@@ -156,7 +156,7 @@ struct parcel {
 	uint8_t copy[ENCODE_MAX];
 };
 
-static size_t pack(struct parcel *p, const void *buf, size_t n)
+static size_t pack(struct batch *p, const void *buf, size_t n)
 {
 	if (n > 0)
 		p->iov[p->count++] =
@@ -165,7 +165,7 @@ static size_t pack(struct parcel *p, const void *buf, size_t n)
 	return n;
 }
 
-static void fill_live(struct parcel *p, const struct relay *r, const struct client *c)
+static void fill_live(struct batch *p, const struct relay *r, const struct client *c)
 {
 	size_t n;
 
@@ -182,7 +182,7 @@ static void fill_live(struct parcel *p, const struct relay *r, const struct clie
 	}
 }
 
-static void fill(struct parcel *p, const struct relay *r, struct client *c)
+static void fill(struct batch *p, const struct relay *r, struct client *c)
 {
 	if (c->pending_sent == c->pending_len)
 		replay_more(r, c);
@@ -199,7 +199,7 @@ static void fill(struct parcel *p, const struct relay *r, struct client *c)
 		fill_live(p, r, c);
 }
 
-/* Take from *N what it has of a part of the parcel that is LEN bytes long. */
+/* Take from *N what it has of a part of the batch that is LEN bytes long. */
 static size_t part_of(size_t *n, size_t len)
 {
 	size_t part = *n < len ? *n : len;
@@ -208,8 +208,8 @@ static size_t part_of(size_t *n, size_t len)
 	return part;
 }
 
-/* N bytes of the parcel are gone. */
-static void account(struct client *c, const struct parcel *p, size_t n)
+/* N bytes of the batch are sent. */
+static void account(struct client *c, const struct batch *p, size_t n)
 {
 	size_t part = part_of(&n, p->reply_len);
 
@@ -225,9 +225,9 @@ static void account(struct client *c, const struct parcel *p, size_t n)
 		c->position += telnet_encoded(p->data, n + c->half_sent, &c->half_sent);
 }
 
-void client_deafen(struct client *c)
+void client_stop_output(struct client *c)
 {
-	c->deaf = true;
+	c->no_output = true;
 	c->half_sent = c->replaying = false;
 	c->reply_len = c->pending_len = c->pending_sent = 0;
 	c->greeting_sent = c->greeting_len;
@@ -235,10 +235,10 @@ void client_deafen(struct client *c)
 
 bool client_serve(struct relay *r, struct client *c)
 {
-	struct parcel p;
+	struct batch p;
 
 	for (int round = 0;; round++) {
-		if (c->deaf)
+		if (c->no_output)
 			c->position = r->delivered;
 		fill(&p, r, c);
 		c->blocked = p.total > 0;
@@ -254,7 +254,7 @@ bool client_serve(struct relay *r, struct client *c)
 			return false;
 		}
 		if (n < 0 && errno != EAGAIN) {
-			client_deafen(c);
+			client_stop_output(c);
 			continue;
 		}
 		if (n > 0)

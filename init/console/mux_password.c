@@ -1,13 +1,12 @@
-/* mux_password.c - who comes by TCP is asked for the password before he becomes a client.
+/* mux_password.c - a TCP connection is asked for the password before it becomes a client.
  *
- * A caller has a place of his own kind, so that people who know the password find theirs; he holds
- * it for ASK_S seconds at most, and for TRIES answers or BYTES_MAX bytes. When all places are
- * taken, a new caller gets that of another one: of the address with the most places, one who has
- * typed nothing rather than one who has, and of these the one who has had his for the longest time.
- * So callers who only connect keep nobody out, and one address does not keep the others out. After
- * a wrong answer nobody is listened to for PAUSE_NS: whoever guesses, from however many
- * connections, tries one word in that time. What stands behind the line with the password stays in
- * the socket, for the guest.
+ * Connections that are asked have AUTH_CLIENTS_MAX places of their own, so that they do not take
+ * those of clients, each for ASK_S seconds, TRIES answers or BYTES_MAX bytes at most. When all are
+ * taken, a new connection evicts one: of the address with the most places; of these one that has
+ * typed nothing, if there is one; of these the oldest. So connections that only stay open keep
+ * nobody out, nor does one address keep out the others. After a wrong answer no input is read from
+ * any of them for PAUSE_NS: all connections together can try one password in that time. What
+ * follows the password's line stays in the socket, for the guest.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,7 +29,7 @@
 #define PEEK_MAX  256
 #define HANGUP	  (EPOLLHUP | EPOLLERR)
 
-struct caller {
+struct auth_client {
 	int fd; /* -1: free */
 	bool telnet;
 	bool after_cr; /* the last line ended with CR: an LF belongs to it */
@@ -43,23 +42,23 @@ struct caller {
 	char line[RELAY_PASSWORD + 1];
 };
 
-struct door {
+struct auth {
 	int timer;
 	uint64_t paused_until; /* 0: not */
-	struct caller callers[CALLERS_MAX];
+	struct auth_client clients[AUTH_CLIENTS_MAX];
 };
 
-static struct loop_ref ref_of_caller(const struct relay *r, const struct caller *c)
+static struct loop_ref auth_ref(const struct relay *r, const struct auth_client *c)
 {
-	return slot_ref(r, SLOT_CALLER + (unsigned)(c - r->door->callers));
+	return slot_ref(r, SLOT_AUTH_CLIENT + (unsigned)(c - r->auth->clients));
 }
 
-/* The next thing that time brings: the end of the pause, or of somebody's patience. */
-static void arm(const struct door *d)
+/* Set the timer to the next deadline: the end of the pause, or of a client's time. */
+static void arm(const struct auth *d)
 {
 	uint64_t at = d->paused_until;
 
-	for (const struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+	for (const struct auth_client *c = d->clients; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		if (c->fd >= 0 && (at == 0 || c->deadline < at))
 			at = c->deadline;
 	at = at ? clock_monotonic(at) : 0;
@@ -69,32 +68,31 @@ static void arm(const struct door *d)
 	(void)timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void let_go(const struct relay *r, struct caller *c)
+static void let_go(const struct relay *r, struct auth_client *c)
 {
 	loop_remove(r->config.epoll, c->fd);
 	fd_close(&c->fd);
 	explicit_bzero(c->line, sizeof c->line);
 }
 
-/* These few bytes fit into the socket of anybody who reads at all. */
-static bool tell(const struct caller *c, const void *text, size_t n)
+/* These few bytes fit into the socket of a client that reads at all. */
+static bool tell(const struct auth_client *c, const void *text, size_t n)
 {
 	return send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n;
 }
 
 #define TELL(c, text) tell(c, text, sizeof(text) - 1)
 
-/* Listen to all, or to nobody. */
-static void listen_to_callers(const struct relay *r, bool on)
+/* Read input from all of them, or from none. */
+static void listen_to_clients(const struct relay *r, bool on)
 {
-	for (struct caller *c = r->door->callers; c < r->door->callers + CALLERS_MAX; c++)
+	for (struct auth_client *c = r->auth->clients; c < r->auth->clients + AUTH_CLIENTS_MAX; c++)
 		if (c->fd >= 0)
-			(void)loop_modify(r->config.epoll, c->fd, on ? EPOLLIN : 0,
-					  ref_of_caller(r, c));
+			(void)loop_modify(r->config.epoll, c->fd, on ? EPOLLIN : 0, auth_ref(r, c));
 }
 
-/* As long for any line of any length as for any other. */
-static bool is_right(const struct relay *r, const struct caller *c)
+/* Takes the same time for every line. */
+static bool is_right(const struct relay *r, const struct auth_client *c)
 {
 	char password[sizeof c->line] = {0};
 	volatile unsigned char differs = c->len > RELAY_PASSWORD;
@@ -106,7 +104,7 @@ static bool is_right(const struct relay *r, const struct caller *c)
 	return !differs;
 }
 
-static void become_client(struct relay *r, struct caller *c)
+static void become_client(struct relay *r, struct auth_client *c)
 {
 	int fd = c->fd;
 
@@ -120,7 +118,7 @@ static void become_client(struct relay *r, struct caller *c)
 		       c->after_cr && !c->telnet_state.cr);
 }
 
-static void was_wrong(struct relay *r, struct caller *c)
+static void was_wrong(struct relay *r, struct auth_client *c)
 {
 	r->stats.wrong++;
 	explicit_bzero(c->line, sizeof c->line);
@@ -133,13 +131,13 @@ static void was_wrong(struct relay *r, struct caller *c)
 	} else if (!TELL(c, "\r\nWrong.\r\nPassword: ")) {
 		let_go(r, c);
 	}
-	r->door->paused_until = clock_now() + PAUSE_NS;
-	listen_to_callers(r, false);
-	arm(r->door);
+	r->auth->paused_until = clock_now() + PAUSE_NS;
+	listen_to_clients(r, false);
+	arm(r->auth);
 }
 
 /* One byte of the line. Returns whether that was its end. */
-static bool type(struct caller *c, char byte)
+static bool type(struct auth_client *c, char byte)
 {
 	bool second_half = byte == '\n' && c->after_cr;
 
@@ -159,7 +157,7 @@ static bool type(struct caller *c, char byte)
 
 /* Take N bytes of C's, or those up to the end of its line (*ENDED then). Returns how many. *OK
  * becomes false when C does not take our answers to its negotiation. */
-static size_t take_line(struct caller *c, const uint8_t *in, size_t n, bool *ended, bool *ok)
+static size_t take_line(struct auth_client *c, const uint8_t *in, size_t n, bool *ended, bool *ok)
 {
 	size_t used = 0;
 
@@ -184,7 +182,7 @@ static size_t take_line(struct caller *c, const uint8_t *in, size_t n, bool *end
 	return used;
 }
 
-static void listen_to(struct relay *r, struct caller *c)
+static void listen_to(struct relay *r, struct auth_client *c)
 {
 	uint8_t buf[PEEK_MAX];
 	bool ended, ok;
@@ -211,14 +209,14 @@ static void listen_to(struct relay *r, struct caller *c)
 
 static void on_timer(struct relay *r)
 {
-	struct door *d = r->door;
+	struct auth *d = r->auth;
 	uint64_t now = clock_now();
 
 	if (d->paused_until && d->paused_until <= now) {
 		d->paused_until = 0;
-		listen_to_callers(r, true);
+		listen_to_clients(r, true);
 	}
-	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++) {
+	for (struct auth_client *c = d->clients; c < d->clients + AUTH_CLIENTS_MAX; c++) {
 		if (c->fd < 0 || c->deadline > now)
 			continue;
 		(void)TELL(c, "\r\n[no password came]\r\n");
@@ -227,17 +225,17 @@ static void on_timer(struct relay *r)
 	arm(d);
 }
 
-void door_event(struct relay *r, struct loop_ref ref, uint32_t events)
+void auth_event(struct relay *r, struct loop_ref ref, uint32_t events)
 {
-	unsigned place = ref.slot - SLOT_CALLER;
+	unsigned place = ref.slot - SLOT_AUTH_CLIENT;
 
-	if (ref.slot == SLOT_DOOR) {
+	if (ref.slot == SLOT_AUTH_TIMER) {
 		on_timer(r);
-	} else if (place < CALLERS_MAX && r->door->callers[place].fd == ref.fd) {
-		if (!r->door->paused_until)
-			listen_to(r, &r->door->callers[place]);
+	} else if (place < AUTH_CLIENTS_MAX && r->auth->clients[place].fd == ref.fd) {
+		if (!r->auth->paused_until)
+			listen_to(r, &r->auth->clients[place]);
 		else if (events & HANGUP)
-			let_go(r, &r->door->callers[place]);
+			let_go(r, &r->auth->clients[place]);
 	}
 }
 
@@ -258,17 +256,18 @@ static struct in6_addr address_of(int fd)
 	return out;
 }
 
-static unsigned places_of(const struct door *d, const struct in6_addr *address)
+static unsigned places_of(const struct auth *d, const struct in6_addr *address)
 {
 	unsigned n = 0;
 
-	for (const struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+	for (const struct auth_client *c = d->clients; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		n += memcmp(&c->address, address, sizeof *address) == 0;
 	return n;
 }
 
-/* Is A rather than B the one who gives up his place? All places are taken. */
-static bool goes_before(const struct door *d, const struct caller *a, const struct caller *b)
+/* All places are taken: is A evicted rather than B? */
+static bool goes_before(const struct auth *d, const struct auth_client *a,
+			const struct auth_client *b)
 {
 	unsigned of_a = places_of(d, &a->address);
 	unsigned of_b = places_of(d, &b->address);
@@ -282,16 +281,16 @@ static bool goes_before(const struct door *d, const struct caller *a, const stru
 	return a->deadline < b->deadline;
 }
 
-/* A place for a new caller. */
-static struct caller *make_place(const struct relay *r)
+/* A place for a new connection. */
+static struct auth_client *make_place(const struct relay *r)
 {
-	struct door *d = r->door;
-	struct caller *out = d->callers;
+	struct auth *d = r->auth;
+	struct auth_client *out = d->clients;
 
-	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+	for (struct auth_client *c = d->clients; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		if (c->fd < 0)
 			return c;
-	for (struct caller *c = d->callers + 1; c < d->callers + CALLERS_MAX; c++)
+	for (struct auth_client *c = d->clients + 1; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		if (goes_before(d, c, out))
 			out = c;
 	(void)TELL(out, "\r\n[the place is needed for another caller]\r\n");
@@ -299,50 +298,49 @@ static struct caller *make_place(const struct relay *r)
 	return out;
 }
 
-void door_ask(struct relay *r, int fd, bool telnet)
+void auth_ask(struct relay *r, int fd, bool telnet)
 {
-	struct caller *c = make_place(r);
+	struct auth_client *c = make_place(r);
 	uint8_t start[TELNET_START];
 
-	*c = (struct caller){.fd = fd,
-			     .telnet = telnet,
-			     .deadline = clock_now() + ASK_S * SECOND,
-			     .address = address_of(fd)};
+	*c = (struct auth_client){.fd = fd,
+				  .telnet = telnet,
+				  .deadline = clock_now() + ASK_S * SECOND,
+				  .address = address_of(fd)};
 	/* We say that we echo, and do not. */
 	size_t n = telnet ? telnet_start(&c->telnet_state, start) : 0;
 
-	if (!loop_add(r->config.epoll, fd, r->door->paused_until ? 0 : EPOLLIN,
-		      ref_of_caller(r, c)) ||
+	if (!loop_add(r->config.epoll, fd, r->auth->paused_until ? 0 : EPOLLIN, auth_ref(r, c)) ||
 	    !tell(c, start, n) || !TELL(c, "Password: "))
 		let_go(r, c);
-	arm(r->door);
+	arm(r->auth);
 }
 
-bool door_open(struct relay *r)
+bool auth_open(struct relay *r)
 {
-	struct door *d = calloc(1, sizeof *d);
+	struct auth *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return false;
-	for (size_t i = 0; i < CALLERS_MAX; i++)
-		d->callers[i].fd = -1;
+	for (size_t i = 0; i < AUTH_CLIENTS_MAX; i++)
+		d->clients[i].fd = -1;
 	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	r->door = d;
+	r->auth = d;
 	/* Edge-triggered, because nobody reads it: setting it anew is enough. */
 	return d->timer >= 0 &&
-	       loop_add(r->config.epoll, d->timer, EPOLLIN | EPOLLET, slot_ref(r, SLOT_DOOR));
+	       loop_add(r->config.epoll, d->timer, EPOLLIN | EPOLLET, slot_ref(r, SLOT_AUTH_TIMER));
 }
 
-void door_close(struct relay *r)
+void auth_close(struct relay *r)
 {
-	struct door *d = r->door;
+	struct auth *d = r->auth;
 
 	if (!d)
 		return;
-	for (struct caller *c = d->callers; c < d->callers + CALLERS_MAX; c++)
+	for (struct auth_client *c = d->clients; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		if (c->fd >= 0)
 			let_go(r, c);
 	fd_close(&d->timer);
 	free(d);
-	r->door = NULL;
+	r->auth = NULL;
 }

@@ -56,7 +56,7 @@ static void stand(struct prompt *p)
 }
 
 /* The last line may be a prompt when it has been the last one until NOW. */
-static void settle(struct prompt *p, uint64_t now_ns)
+static void update(struct prompt *p, uint64_t now_ns)
 {
 	if (p->stands || p->placed || now_ns < p->last_ns + PROMPT_QUIET_NS)
 		return;
@@ -137,7 +137,7 @@ static void pass(struct prompt *p, const uint8_t *sequence, size_t n)
 
 void prompt_output(struct prompt *p, const uint8_t *buf, size_t n, uint64_t now_ns)
 {
-	settle(p, now_ns);
+	update(p, now_ns);
 	for (size_t used; n > 0; buf += used, n -= used) {
 		const uint8_t *text;
 		size_t len;
@@ -188,7 +188,7 @@ static void key(struct prompt *p, uint8_t c)
 
 void prompt_input(struct prompt *p, const uint8_t *buf, size_t n, uint64_t now_ns)
 {
-	settle(p, now_ns);
+	update(p, now_ns);
 	bool early = p->early > 0 || (!p->stands && !p->half && !p->placed && may_be_one(p));
 
 	if (p->early == 0)
@@ -238,7 +238,7 @@ void prompt_learn(struct prompt *p, const char *text)
 
 bool prompt_stands(struct prompt *p, uint64_t now_ns)
 {
-	settle(p, now_ns);
+	update(p, now_ns);
 	return p->stands;
 }
 

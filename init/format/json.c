@@ -238,7 +238,8 @@ static bool parse_word(struct reader *r, struct json_value *v)
 	return fail(r, r->at, "a value is missing");
 }
 
-/* A new value named NAME, linked behind its elder in the innermost container; NULL when full. */
+/* A new value named NAME, linked behind the previous one in the innermost container; NULL when
+ * full. */
 static struct json_value *add_value(struct reader *r, const char *name)
 {
 	struct json *doc = r->doc;

@@ -18,7 +18,7 @@ void qemu_process_init(struct qemu_process *p, const struct env *env)
 
 /* ---- its start --------------------------------------------------------------------------- */
 
-static bool open_listeners(const struct env *env, struct wires *w, struct error *err)
+static bool open_listeners(const struct env *env, struct channels *w, struct error *err)
 {
 	const struct settings *s = env_settings(env);
 	char path[RUN_PATH_MAX];
@@ -29,15 +29,15 @@ static bool open_listeners(const struct env *env, struct wires *w, struct error 
 	return w->user_qmp.theirs >= 0 && (!s->gdb || w->gdb.theirs >= 0);
 }
 
-pid_t qemu_process_start(struct qemu_process *p, struct wires *w, struct error *err)
+pid_t qemu_process_start(struct qemu_process *p, struct channels *w, struct error *err)
 {
 	const struct env *env = p->env;
-	bool ok = wires_make(w, true, err) && open_listeners(env, w, err);
+	bool ok = channels_make(w, true, err) && open_listeners(env, w, err);
 	pid_t pid = ok ? qemu_start(env->plan, w, err) : -1;
 
-	wires_close(w, false);
+	channels_close(w, false);
 	if (pid < 0) {
-		wires_close(w, true);
+		channels_close(w, true);
 		return -1;
 	}
 	p->output = w->output.ours;

@@ -20,10 +20,10 @@ struct qemu_process {
 
 void qemu_process_init(struct qemu_process *p, const struct env *env);
 
-/* Start QEMU with the plan's vector. Its process, with our ends of the wires in W; or -1 with ERR.
- * QEMU itself listens on the user's QMP socket and, with GDB, the stub's: it unlinks them when it
- * ends, so each QEMU gets new ones. */
-pid_t qemu_process_start(struct qemu_process *p, struct wires *w, struct error *err);
+/* Start QEMU with the plan's vector. Its process, with our ends of the channels in W; or -1 with
+ * ERR. QEMU itself listens on the user's QMP socket and, with GDB, the stub's: it unlinks them when
+ * it ends, so each QEMU gets new ones. */
+pid_t qemu_process_start(struct qemu_process *p, struct channels *w, struct error *err);
 
 /* FD is readable: what QEMU says goes to the log, and its end is kept. */
 void qemu_process_output(struct qemu_process *p, int fd);

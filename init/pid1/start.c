@@ -5,7 +5,7 @@
 
 bool start_qemu(struct supervisor *v, struct error *err)
 {
-	struct wires w;
+	struct channels w;
 	struct relay_stats serial;
 
 	relay_stats(v->env.relays[RELAY_SERIAL], &serial);

@@ -55,7 +55,7 @@ struct environment {
 	char text[16384];
 };
 
-/* ENVP as a sample needs it: C's choices, a throwaway disk, no door for anybody. FORWARDS takes the
+/* ENVP as a sample needs it: C's choices, a throwaway disk, no open port. FORWARDS takes the
  * place of QEMU_HOSTFWDS; NULL for a look at the settings as they are. False: it is too large. */
 bool environment_make(char *const envp[], const struct choice *c, const char *markers,
 		      const char *forwards, struct environment *out);

@@ -32,7 +32,7 @@ struct boot {
 	struct plan plan;
 	struct phases phases;
 	struct qmp qmp;
-	struct wires w;
+	struct channels w;
 	struct port_probe probe;
 	pid_t pid;
 	int instructions; /* perf_event_open(2)'s; -1: none */
@@ -274,17 +274,17 @@ static int open_console(const char *dir, const char *log)
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 }
 
-static const struct wires no_wires = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1},
-				      {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+static const struct channels no_channels = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1},
+					    {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
 
 static bool launch(struct boot *b, struct error *err)
 {
-	bool ok = wires_make(&b->w, false, err);
+	bool ok = channels_make(&b->w, false, err);
 
 	b->spawned_ns = b->now_ns = clock_now();
 	b->deadline_ns = b->spawned_ns + b->goal->timeout_ns;
 	b->pid = ok ? qemu_start(&b->plan, &b->w, err) : -1;
-	wires_close(&b->w, false);
+	channels_close(&b->w, false);
 	if (b->pid < 0)
 		return false;
 	b->instructions = count_instructions(b->pid);
@@ -305,7 +305,7 @@ struct boot *boot_start(size_t cell, struct environment *env, const struct goal 
 	}
 	b->cell = cell;
 	b->goal = goal;
-	b->w = no_wires;
+	b->w = no_channels;
 	b->instructions = b->console = b->pid = -1;
 	b->result.exits = b->result.instructions = NAN;
 	b->plan.facts.unattended = true;
@@ -408,7 +408,7 @@ bool boot_finish(struct boot *b, struct report *r, long round, bool warm_up)
 		}
 	}
 	matcher_free(b->phases.matcher);
-	wires_close(&b->w, true);
+	channels_close(&b->w, true);
 	plan_release(&b->plan);
 	fd_close(&b->console);
 	fd_close(&b->instructions);

@@ -19,32 +19,32 @@
  * happened. */
 #define QEMU_OOM_SCORE 500
 
-static bool make_pair(struct wire *w)
+static bool make_pair(struct channel *w)
 {
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return false;
-	*w = (struct wire){.ours = fds[0], .theirs = fds[1]};
+	*w = (struct channel){.ours = fds[0], .theirs = fds[1]};
 	return fd_nonblock(fds[0], true);
 }
 
 /* A pipe in one direction; our end does not block. */
-static bool make_pipe(struct wire *w, bool we_read)
+static bool make_pipe(struct channel *w, bool we_read)
 {
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return false;
-	*w = (struct wire){.ours = fds[we_read ? 0 : 1], .theirs = fds[we_read ? 1 : 0]};
+	*w = (struct channel){.ours = fds[we_read ? 0 : 1], .theirs = fds[we_read ? 1 : 0]};
 	return fd_nonblock(w->ours, true);
 }
 
-bool wires_make(struct wires *w, bool attended, struct error *err)
+bool channels_make(struct channels *w, bool attended, struct error *err)
 {
-	const struct wire none = {-1, -1};
+	const struct channel none = {-1, -1};
 
-	*w = (struct wires){none, none, none, none, none, none, none, none};
+	*w = (struct channels){none, none, none, none, none, none, none, none};
 	if (make_pair(&w->qmp) &&
 	    (!attended || (make_pair(&w->monitor) && make_pipe(&w->log, true))) &&
 	    make_pipe(&w->serial_in, false) && make_pipe(&w->serial_out, true) &&
@@ -54,10 +54,10 @@ bool wires_make(struct wires *w, bool attended, struct error *err)
 			 "no descriptors for QEMU: %s", strerror(errno));
 }
 
-void wires_close(struct wires *w, bool ours)
+void channels_close(struct channels *w, bool ours)
 {
-	struct wire *all[] = {&w->qmp,	  &w->monitor, &w->serial_in, &w->serial_out,
-			      &w->output, &w->log,     &w->user_qmp,  &w->gdb};
+	struct channel *all[] = {&w->qmp,    &w->monitor, &w->serial_in, &w->serial_out,
+				 &w->output, &w->log,	  &w->user_qmp,	 &w->gdb};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		fd_close(ours ? &all[i]->ours : &all[i]->theirs);
@@ -86,7 +86,7 @@ static void inherit(const struct settings *s, char **envp)
 			}
 }
 
-pid_t qemu_start(struct plan *plan, const struct wires *w, struct error *err)
+pid_t qemu_start(struct plan *plan, const struct channels *w, struct error *err)
 {
 	char tmpdir[4200];
 	char *envp[8] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", (char *)"HOME=/", tmpdir};

@@ -74,9 +74,9 @@ bool qmp_writable(struct qmp *q);
 bool qmp_wants_write(const struct qmp *q);
 
 /* Send COMMAND with ARGUMENTS (a JSON object as text, or NULL). Allowed in every state but
- * QMP_CLOSED: it is sent as soon as the connection is ready and its elders are answered. False when
- * the queue is full or the connection closed; else REPLY (if not NULL) is called exactly once,
- * never from within this call. */
+ * QMP_CLOSED: it is sent as soon as the connection is ready and earlier commands are answered.
+ * False when the queue is full or the connection closed; else REPLY (if not NULL) is called exactly
+ * once, never from within this call. */
 bool qmp_send(struct qmp *q, const char *command, const char *arguments, qmp_reply *reply,
 	      void *arg);
 /* The same for `getfd` and `add-fd`: QEMU gets the descriptor FD, too (SCM_RIGHTS). FD is closed

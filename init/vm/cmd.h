@@ -54,7 +54,7 @@ bool cmd_quote(char *out, size_t size, const char *text);
 const struct settings *client_settings(char **envp);
 
 /* Connect to PID 1, trying for PATIENCE_MS. -1 with errno; PATH (RUN_PATH_MAX) is its socket. */
-int client_knock(char **envp, long patience_ms, char *path);
+int client_open(char **envp, long patience_ms, char *path);
 
 /* Connect to PID 1 and send REQUEST (one line without a line end). Returns the connection, from
  * which the answer is read (proto/control.h), or -1 after printing an error. */

@@ -39,7 +39,7 @@ struct console {
 	char **envp;
 	int fd;	 /* to PID 1, non-blocking */
 	int log; /* PID 1's log lines for this terminal, non-blocking; -1: none */
-	struct weave weave;
+	struct interleave interleave;
 	bool terminal, read_only, own;
 	struct winsize size; /* of the own terminal, as it was seen last */
 	bool input_ended;
@@ -50,7 +50,7 @@ struct console {
 
 static void say(struct console *c, const char *text)
 {
-	c->weave.mid_line = false;
+	c->interleave.mid_line = false;
 	(void)write_all(STDOUT_FILENO, text, strlen(text));
 }
 
@@ -61,7 +61,7 @@ static bool take_log(struct console *c)
 	ssize_t n;
 
 	while ((n = read(c->log, buf, sizeof buf)) > 0)
-		if (!weave_log(&c->weave, buf, (size_t)n, clock_now()))
+		if (!interleave_log(&c->interleave, buf, (size_t)n, clock_now()))
 			return false;
 	if (n == 0)
 		fd_close(&c->log);
@@ -145,7 +145,7 @@ static enum outcome show(struct console *c)
 		return GOES_ON;
 	if (n <= 0)
 		return ENDED;
-	return weave_guest(&c->weave, buf, (size_t)n, clock_now()) ? GOES_ON : LEFT;
+	return interleave_guest(&c->interleave, buf, (size_t)n, clock_now()) ? GOES_ON : LEFT;
 }
 
 static void send_typed(struct console *c)
@@ -208,7 +208,7 @@ static enum outcome relay_bytes(struct console *c)
 
 	while (outcome == GOES_ON) {
 		bool room = c->typed_len < sizeof c->typed;
-		uint64_t due = weave_due(&c->weave);
+		uint64_t due = interleave_due(&c->interleave);
 		struct pollfd p[] = {
 			{.fd = c->fd, .events = (short)(POLLIN | (c->typed_len ? POLLOUT : 0))},
 			{.fd = room && !c->input_ended ? STDIN_FILENO : -1, .events = POLLIN},
@@ -229,8 +229,8 @@ static enum outcome relay_bytes(struct console *c)
 			outcome = show(c);
 		if (outcome == GOES_ON && p[2].revents && !take_log(c))
 			outcome = LEFT;
-		due = weave_due(&c->weave);
-		if (due && clock_now() >= due && !weave_flush(&c->weave))
+		due = interleave_due(&c->interleave);
+		if (due && clock_now() >= due && !interleave_flush(&c->interleave))
 			outcome = LEFT;
 		if (c->input_ended && c->typed_len == 0 && !shut)
 			shut = shutdown(c->fd, SHUT_WR) == 0;
@@ -290,8 +290,8 @@ static enum outcome session(struct console *c, bool all, int *status)
 	if (c->log >= 0 && outcome != REDRAW) {
 		/* PID 1's last lines come when we are gone, and begin a line of their own. */
 		(void)take_log(c);
-		(void)weave_flush(&c->weave);
-		if (c->weave.mid_line)
+		(void)interleave_flush(&c->interleave);
+		if (c->interleave.mid_line)
 			say(c, "\r\n");
 	}
 	if (c->terminal && outcome != REDRAW) {
@@ -333,7 +333,7 @@ static bool come_back(struct console *c)
 
 int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 {
-	struct console c = {.envp = envp, .log = -1, .weave = {.out = STDOUT_FILENO}};
+	struct console c = {.envp = envp, .log = -1, .interleave = {.out = STDOUT_FILENO}};
 	bool all = true;
 	int status = EXIT_CLEAN;
 

@@ -18,7 +18,7 @@
 #define STATUS_NO_DIR 126
 #define ENV_MAX	      64
 
-struct wish {
+struct exec_options {
 	bool ssh, stay, interrupt, poweroff, no_wait;
 	long timeout_s; /* -1: none */
 	const char *user, *prompt, *dir;
@@ -39,7 +39,7 @@ static bool join(char *out, size_t size, char **argv, int argc)
 }
 
 /* NAME=VALUE, or NAME: as it is here; nothing when it is not. */
-static bool add_env(struct wish *w, char *text)
+static bool add_env(struct exec_options *w, char *text)
 {
 	static const char letters[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -61,7 +61,7 @@ static bool add_env(struct wish *w, char *text)
 }
 
 /* Put what --env and --dir ask for before the command. False: it is too long. */
-static bool surround(struct wish *w)
+static bool surround(struct exec_options *w)
 {
 	static char command[sizeof w->command];
 	size_t size = sizeof w->command;
@@ -89,7 +89,7 @@ static bool surround(struct wish *w)
 }
 
 /* The option at ARGV[*I], with its value. False: it is none, or wrong (*BAD says what). */
-static bool option(struct wish *w, int argc, char **argv, int *i, const char **bad)
+static bool option(struct exec_options *w, int argc, char **argv, int *i, const char **bad)
 {
 	const char *name = argv[*i];
 	char *value = *i + 1 < argc ? argv[*i + 1] : NULL;
@@ -146,7 +146,7 @@ static uint64_t after(long s)
 	return s < 0 ? 0 : clock_now() + (uint64_t)s * SECOND;
 }
 
-static int run_in(struct session *session, const struct wish *w, uint64_t end, char **envp)
+static int run_in(struct session *session, const struct exec_options *w, uint64_t end, char **envp)
 {
 	struct error err = {0};
 	int status;
@@ -166,17 +166,17 @@ static int run_in(struct session *session, const struct wish *w, uint64_t end, c
 	}
 }
 
-static int exec_serial(const struct settings *s, const struct wish *w, char **envp)
+static int exec_serial(const struct settings *s, const struct exec_options *w, char **envp)
 {
 	struct error err = {0};
 	uint64_t end = after(w->timeout_s);
 	struct guest_line line;
-	const struct guest_wish how = {.user = w->user,
-				       .interrupt = w->interrupt,
-				       .going_down = w->poweroff,
-				       .no_wait = w->no_wait,
-				       .prompt = w->prompt,
-				       .end_ns = end};
+	const struct guest_options how = {.user = w->user,
+					  .interrupt = w->interrupt,
+					  .going_down = w->poweroff,
+					  .no_wait = w->no_wait,
+					  .prompt = w->prompt,
+					  .end_ns = end};
 
 	if (!guest_line_open(s, &how, envp, &line, &err))
 		return err.message[0] ? cmd_fail(&err) : (int)err.status;
@@ -216,7 +216,8 @@ static bool poweroff_line(const char *const *words, char *out, size_t size)
 }
 
 /* The line that ssh gives to the user's shell, whichever that is. */
-static bool ssh_line(const struct wish *w, const struct profile *profile, char *out, size_t size)
+static bool ssh_line(const struct exec_options *w, const struct profile *profile, char *out,
+		     size_t size)
 {
 	char inner[SESSION_COMMAND_MAX + 1];
 
@@ -228,8 +229,8 @@ static bool ssh_line(const struct wish *w, const struct profile *profile, char *
 	return cmd_quote(out, size, w->poweroff ? inner : w->command);
 }
 
-static int exec_ssh(const struct command *self, const struct settings *given, const struct wish *w,
-		    char **envp)
+static int exec_ssh(const struct command *self, const struct settings *given,
+		    const struct exec_options *w, char **envp)
 {
 	static struct settings as_user;
 	static struct ssh ssh;
@@ -263,7 +264,7 @@ static int exec_ssh(const struct command *self, const struct settings *given, co
 
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 {
-	static struct wish w = {.timeout_s = -1};
+	static struct exec_options w = {.timeout_s = -1};
 	const char *bad = NULL;
 	int i = 1;
 

@@ -10,13 +10,14 @@
 #include "plan/plan.h"
 #include "vm/cmd.h"
 
-struct wish {
-	const char *action; /* "save", "load", "delete", "list" */
-	const char *name;   /* NULL with list */
-	bool option;	    /* --force of save, --json of list */
+struct action {
+	const char *verb; /* "save", "load", "delete", "list" */
+	const char *name; /* NULL with list */
+	bool option;	  /* --force of save, --json of list */
 };
 
-static bool parse(const struct command *self, int argc, char **argv, struct wish *wish, int *status)
+static bool parse(const struct command *self, int argc, char **argv, struct action *action,
+		  int *status)
 {
 	static const struct {
 		const char *action;
@@ -28,7 +29,7 @@ static bool parse(const struct command *self, int argc, char **argv, struct wish
 		    {"list", false, "--json"}};
 	size_t row = 0;
 
-	*wish = (struct wish){0};
+	*action = (struct action){0};
 	while (argc > 1 && row < 4 && strcmp(rows[row].action, argv[1]) != 0)
 		row++;
 	if (argc < 2 || row == 4) {
@@ -36,33 +37,33 @@ static bool parse(const struct command *self, int argc, char **argv, struct wish
 				    argv[1]);
 		return false;
 	}
-	wish->action = argv[1];
+	action->verb = argv[1];
 	for (int i = 2; i < argc; i++) {
 		if (rows[row].option && strcmp(argv[i], rows[row].option) == 0) {
-			wish->option = true;
-		} else if (rows[row].named && !wish->name && argv[i][0] != '-') {
-			wish->name = argv[i];
+			action->option = true;
+		} else if (rows[row].named && !action->name && argv[i][0] != '-') {
+			action->name = argv[i];
 		} else {
 			*status = cmd_usage(self, "unknown argument", argv[i]);
 			return false;
 		}
 	}
-	if (rows[row].named && !wish->name) {
+	if (rows[row].named && !action->name) {
 		*status = cmd_usage(self, "a name is missing", NULL);
 		return false;
 	}
 	return true;
 }
 
-static int ask(char **envp, const struct wish *wish)
+static int ask(char **envp, const struct action *action)
 {
 	char line[256];
 
-	(void)snprintf(line, sizeof line, "snapshot %s %s %s", wish->action,
-		       wish->name ? wish->name : "",
-		       !wish->option ? ""
-		       : wish->name  ? "--force"
-				     : "--json");
+	(void)snprintf(line, sizeof line, "snapshot %s %s %s", action->verb,
+		       action->name ? action->name : "",
+		       !action->option ? ""
+		       : action->name  ? "--force"
+				       : "--json");
 	return client_request(envp, line, -1, 0);
 }
 
@@ -90,29 +91,30 @@ static bool qemu_img(const struct offline *o, const char *option, const char *ta
 	return status == 0 || qemu_img_failed(&q, status, err);
 }
 
-static bool save(const struct offline *o, const struct snapshots *all, const struct wish *wish,
+static bool save(const struct offline *o, const struct snapshots *all, const struct action *action,
 		 struct error *err)
 {
-	const struct qcow2_snapshot *old = snapshots_find(all, wish->name);
+	const struct qcow2_snapshot *old = snapshots_find(all, action->name);
 
-	if (!snapshots_free(all, wish->name, wish->option, err) ||
-	    (old && !qemu_img(o, "-d", old->name, err)) || !qemu_img(o, "-c", wish->name, err))
+	if (!snapshots_free(all, action->name, action->option, err) ||
+	    (old && !qemu_img(o, "-d", old->name, err)) || !qemu_img(o, "-c", action->name, err))
 		return false;
-	log_info("snapshot %s saved: the disk only, because the guest is not running", wish->name);
+	log_info("snapshot %s saved: the disk only, because the guest is not running",
+		 action->name);
 	return true;
 }
 
-static bool load(const struct offline *o, const struct qcow2_snapshot *one, const struct wish *wish,
-		 struct error *err)
+static bool load(const struct offline *o, const struct qcow2_snapshot *one,
+		 const struct action *action, struct error *err)
 {
 	if (!qemu_img(o, "-a", one->name, err))
 		return false;
-	log_info("snapshot %s loaded: the disk%s", wish->name,
+	log_info("snapshot %s loaded: the disk%s", action->name,
 		 one->memory ? "; for its memory, load it again when the guest runs" : "");
 	return true;
 }
 
-static bool carry_out(const struct offline *o, const struct wish *wish, struct error *err)
+static bool carry_out(const struct offline *o, const struct action *action, struct error *err)
 {
 	static struct snapshots all;
 	static char text[SNAPSHOTS_TEXT];
@@ -120,21 +122,21 @@ static bool carry_out(const struct offline *o, const struct wish *wish, struct e
 	if (!snapshots_possible(&o->disk, err) ||
 	    !snapshots_read(o->disk.layers[0].fd, snapshots_disk_name(&o->disk), &all, err))
 		return false;
-	if (!wish->name) {
-		(void)fwrite(text, 1, snapshots_text(&all, wish->option, text), stdout);
+	if (!action->name) {
+		(void)fwrite(text, 1, snapshots_text(&all, action->option, text), stdout);
 		return true;
 	}
-	if (strcmp(wish->action, "save") == 0)
-		return save(o, &all, wish, err);
-	const struct qcow2_snapshot *one = snapshots_get(&all, wish->name, err);
+	if (strcmp(action->verb, "save") == 0)
+		return save(o, &all, action, err);
+	const struct qcow2_snapshot *one = snapshots_get(&all, action->name, err);
 
 	if (!one)
 		return false;
-	if (strcmp(wish->action, "load") == 0)
-		return load(o, one, wish, err);
+	if (strcmp(action->verb, "load") == 0)
+		return load(o, one, action, err);
 	if (!qemu_img(o, "-d", one->name, err))
 		return false;
-	log_info("snapshot %s deleted", wish->name);
+	log_info("snapshot %s deleted", action->name);
 	return true;
 }
 
@@ -172,19 +174,19 @@ int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp)
 	static struct offline o;
 	static struct errors errs;
 	struct error err = {0};
-	struct wish wish;
+	struct action action;
 	int status;
 
-	if (!parse(self, argc, argv, &wish, &status))
+	if (!parse(self, argc, argv, &action, &status))
 		return status;
-	if (wish.name && !snapshot_name_check(wish.name, &err)) {
+	if (action.name && !snapshot_name_check(action.name, &err)) {
 		error_report(&err);
 		return err.status;
 	}
 	bool good = settings_parse(envp, &o.s, &errs);
 
 	if (plan_guest_runs(&o.s))
-		return ask(envp, &wish);
+		return ask(envp, &action);
 	if (!good || !open_disk(&o.s, &o.disk, &errs)) {
 		errors_report(&errs);
 		return errors_status(&errs);
@@ -194,7 +196,7 @@ int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp)
 
 	if (done) {
 		confined_as(&o.id);
-		done = carry_out(&o, &wish, &err);
+		done = carry_out(&o, &action, &err);
 	}
 
 	disk_close(&o.disk);

@@ -110,7 +110,7 @@ const struct settings *client_settings(char **envp)
 
 /* Whoever starts a container and waits for it may be here before PID 1 has made its socket, which
  * it does a few milliseconds after its start. */
-int client_knock(char **envp, long patience_ms, char *path)
+int client_open(char **envp, long patience_ms, char *path)
 {
 	uint64_t end = clock_now() + (uint64_t)patience_ms * 1000000u;
 	int fd = connect_unix(run_path(client_settings(envp), "control.sock", path));
@@ -167,11 +167,11 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 	int status = -1;
 
 	/* Between two of its tasks, an image and a guest, PID 1 has another socket: who stood at
-	 * the first one's door stands at the second's then. */
+	 * the first one's socket is at the second's path then. */
 	do {
 		uint64_t now = clock_now();
-		int fd = client_knock(envp, now < patience ? (long)((patience - now) / 1000000) : 0,
-				      path);
+		int fd = client_open(envp, now < patience ? (long)((patience - now) / 1000000) : 0,
+				     path);
 
 		if (fd < 0) {
 			tell(to, "no guest runs here: %s: %s\n", path, strerror(errno));

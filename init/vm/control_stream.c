@@ -15,7 +15,7 @@
 int client_connect(char **envp, const char *request)
 {
 	char path[RUN_PATH_MAX];
-	_cleanup_fd_ int fd = client_knock(envp, 0, path);
+	_cleanup_fd_ int fd = client_open(envp, 0, path);
 
 	if (fd < 0) {
 		log_error("no guest runs here: %s: %s", path, strerror(errno));
@@ -147,7 +147,7 @@ int client_shell(char **envp, const char *request, uint64_t end_ns, long patienc
 	/* As in client_await(): between an image and a guest PID 1 has another socket. */
 	do {
 		fd_close(&fd);
-		fd = client_knock(envp, patience_ms, path);
+		fd = client_open(envp, patience_ms, path);
 		if (fd < 0) {
 			(void)snprintf(why, size, "no guest runs here: %s: %s", path,
 				       strerror(errno));
@@ -180,7 +180,7 @@ static void ask_why(char **envp, char *buf, size_t size)
 
 	buf[0] = '\0';
 	(void)snprintf(request, sizeof request, "console-end %lu", number);
-	_cleanup_fd_ int fd = client_knock(envp, 0, path);
+	_cleanup_fd_ int fd = client_open(envp, 0, path);
 
 	if (fd < 0 || !client_send(fd, request) || read_status(fd, 0) != EXIT_CLEAN)
 		return;

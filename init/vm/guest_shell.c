@@ -174,7 +174,7 @@ static void learned(void *arg, const char *prompt)
 }
 
 /* The serial line, by one request to PID 1. */
-static int open_stream(const struct settings *s, const struct guest_wish *w, const char *user,
+static int open_stream(const struct settings *s, const struct guest_options *w, const char *user,
 		       char **envp, struct shell_head *head, struct error *err)
 {
 	char request[PROMPT_LINE + 32];
@@ -203,7 +203,7 @@ static int open_stream(const struct settings *s, const struct guest_wish *w, con
 	return -1;
 }
 
-bool guest_line_open(const struct settings *s, const struct guest_wish *w, char **envp,
+bool guest_line_open(const struct settings *s, const struct guest_options *w, char **envp,
 		     struct guest_line *out, struct error *err)
 {
 	/* The session keeps the clock's command, and these. */
@@ -224,26 +224,26 @@ bool guest_line_open(const struct settings *s, const struct guest_wish *w, char 
 		return false;
 	asking = (struct asking){envp, w->prompt};
 	out->profile = profile_named(head.profile);
-	struct session_wishes wishes = {.profile = out->profile,
-					.user = user,
-					.password = read_password(s, password, sizeof password),
-					.interrupt = w->interrupt || w->going_down,
-					.going_down = w->going_down,
-					.end_ns = w->end_ns ? w->end_ns
-							    : clock_now() + FIND_SHELL_S * SECOND,
-					.stop = w->stop,
-					.stands = head.state == HEAD_PROMPT ? head.line : NULL,
-					.line = ask_line,
-					.learned = learned,
-					.arg = &asking};
+	struct session_options options = {.profile = out->profile,
+					  .user = user,
+					  .password = read_password(s, password, sizeof password),
+					  .interrupt = w->interrupt || w->going_down,
+					  .going_down = w->going_down,
+					  .end_ns = w->end_ns ? w->end_ns
+							      : clock_now() + FIND_SHELL_S * SECOND,
+					  .stop = w->stop,
+					  .stands = head.state == HEAD_PROMPT ? head.line : NULL,
+					  .line = ask_line,
+					  .learned = learned,
+					  .arg = &asking};
 
 	if (head.clock[0] && out->profile && out->profile->shell == SHELL_SH) {
 		(void)snprintf(clock, sizeof clock, "%s >/dev/null 2>&1", head.clock);
-		wishes.first = clock;
-		wishes.first_ran = clock_was_set;
+		options.first = clock;
+		options.first_ran = clock_was_set;
 	}
 	if (out->profile)
-		out->session = session_open(fd, &wishes, err);
+		out->session = session_open(fd, &options, err);
 	else
 		(void)error_set(err, EXIT_INTERNAL, "",
 				"PID 1 says of a guest that is not known: %s", head.profile);

@@ -11,14 +11,14 @@
 /* Time limit for an ssh connection, in seconds. */
 #define GUEST_SSH_S 15
 
-struct guest_wish {
+struct guest_options {
 	const char *user;   /* NULL: VM_LOGIN_USER */
 	bool interrupt;	    /* end the program on the console by ^C */
 	bool going_down;    /* for a stop: do not wait for others, and interrupt */
 	bool no_wait;	    /* fail if the guest is not ready */
 	const char *prompt; /* end of a shell prompt; NULL: unknown */
 	uint64_t end_ns;    /* give up looking for a shell (CLOCK_MONOTONIC); 0: after a minute */
-	const volatile sig_atomic_t *stop; /* see struct session_wishes */
+	const volatile sig_atomic_t *stop; /* see struct session_options */
 };
 
 struct guest_line {
@@ -47,7 +47,7 @@ long guest_left_s(uint64_t end_ns);
 
 /* Open a shell on the guest's serial console; other callers wait until it is closed. False with ERR
  * (EXIT_NOT_READY); an empty message means that it has been printed. */
-bool guest_line_open(const struct settings *s, const struct guest_wish *w, char **envp,
+bool guest_line_open(const struct settings *s, const struct guest_options *w, char **envp,
 		     struct guest_line *out, struct error *err);
 
 /* Run ssh to its end, for at most TIMEOUT_S (0 or less: no limit). Returns its exit status, 128 + n

@@ -6,13 +6,13 @@
 #include "base/io.h"
 
 /* The terminal may be raw: a line's end is CR LF, which a cooked one shows alike. */
-static bool end_line(const struct weave *w)
+static bool end_line(const struct interleave *w)
 {
 	return write_all(w->out, "\r\n", 2);
 }
 
 /* Print the first N bytes of what waits. */
-static bool print_held(struct weave *w, size_t n)
+static bool print_held(struct interleave *w, size_t n)
 {
 	bool ok = !w->mid_line || end_line(w);
 
@@ -29,13 +29,13 @@ static bool print_held(struct weave *w, size_t n)
 	return ok;
 }
 
-bool weave_flush(struct weave *w)
+bool interleave_flush(struct interleave *w)
 {
 	return w->held_len == 0 || print_held(w, w->held_len);
 }
 
 /* N bytes of the guest's as they are. CR alone ends no line: what stands there is still seen. */
-static bool print(struct weave *w, const char *buf, size_t n)
+static bool print(struct interleave *w, const char *buf, size_t n)
 {
 	for (size_t i = n; i > 0; i--) {
 		if (buf[i - 1] == '\r')
@@ -46,7 +46,7 @@ static bool print(struct weave *w, const char *buf, size_t n)
 	return write_all(w->out, buf, n);
 }
 
-bool weave_guest(struct weave *w, const char *buf, size_t n, uint64_t now_ns)
+bool interleave_guest(struct interleave *w, const char *buf, size_t n, uint64_t now_ns)
 {
 	const char *end = w->held_len > 0 ? memchr(buf, '\n', n) : NULL;
 
@@ -56,7 +56,7 @@ bool weave_guest(struct weave *w, const char *buf, size_t n, uint64_t now_ns)
 
 		if (line < n && buf[line] == '\r') /* LF CR is as good */
 			line++;
-		if (!print(w, buf, line) || !weave_flush(w))
+		if (!print(w, buf, line) || !interleave_flush(w))
 			return false;
 		buf += line;
 		n -= line;
@@ -64,7 +64,7 @@ bool weave_guest(struct weave *w, const char *buf, size_t n, uint64_t now_ns)
 	return print(w, buf, n);
 }
 
-bool weave_log(struct weave *w, const char *buf, size_t n, uint64_t now_ns)
+bool interleave_log(struct interleave *w, const char *buf, size_t n, uint64_t now_ns)
 {
 	bool ok = true;
 
@@ -84,15 +84,15 @@ bool weave_log(struct weave *w, const char *buf, size_t n, uint64_t now_ns)
 		if (end && (full || !w->mid_line))
 			ok = print_held(w, (size_t)(end - w->held) + 1);
 		else if (full)
-			ok = weave_flush(w);
+			ok = interleave_flush(w);
 	}
 	return ok;
 }
 
-uint64_t weave_due(const struct weave *w)
+uint64_t interleave_due(const struct interleave *w)
 {
-	uint64_t quiet = w->guest_ns + WEAVE_QUIET_NS;
-	uint64_t most = w->held_ns + WEAVE_MOST_NS;
+	uint64_t quiet = w->guest_ns + INTERLEAVE_QUIET_NS;
+	uint64_t most = w->held_ns + INTERLEAVE_MOST_NS;
 
 	if (w->held_len == 0)
 		return 0;

@@ -1,7 +1,7 @@
 /* interleave.h - writing guest output and log lines to one terminal.
  *
  * A log line that comes within a line of the guest waits for the end of that line, or until the
- * guest has been quiet for a moment (at a prompt nothing more comes), or for WEAVE_MOST_NS at
+ * guest has been quiet for a moment (at a prompt nothing more comes), or for INTERLEAVE_MOST_NS at
  * most.
  */
 #ifndef VM_VM_INTERLEAVE_H
@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 /* A UART at 9600 baud has a gap of 1 ms between two bytes; a shell that starts a program, more. */
-#define WEAVE_QUIET_NS 100000000u
-#define WEAVE_MOST_NS  1000000000u
+#define INTERLEAVE_QUIET_NS 100000000u
+#define INTERLEAVE_MOST_NS  1000000000u
 
-struct weave {
+struct interleave {
 	int out;
 	bool mid_line;	   /* the cursor is not at the start of a line */
 	uint64_t guest_ns; /* when the guest last printed (CLOCK_MONOTONIC) */
@@ -25,15 +25,15 @@ struct weave {
 };
 
 /* Write N bytes of guest output at BUF. False with errno if the terminal accepts no more. */
-bool weave_guest(struct weave *w, const char *buf, size_t n, uint64_t now_ns);
+bool interleave_guest(struct interleave *w, const char *buf, size_t n, uint64_t now_ns);
 
 /* Write N bytes of log lines at BUF, each with its '\n'. False as above. */
-bool weave_log(struct weave *w, const char *buf, size_t n, uint64_t now_ns);
+bool interleave_log(struct interleave *w, const char *buf, size_t n, uint64_t now_ns);
 
 /* Time (CLOCK_MONOTONIC) at which the held lines are due; 0: there are none. */
-uint64_t weave_due(const struct weave *w);
+uint64_t interleave_due(const struct interleave *w);
 
 /* Print the held lines, each on its own line. False as above. */
-bool weave_flush(struct weave *w);
+bool interleave_flush(struct interleave *w);
 
 #endif

@@ -13,7 +13,7 @@
 #define ABORT_NS   (5000 * MS) /* from ^C to the prompt */
 #define SH_LINE	   512
 
-struct session *session_open(int fd, const struct session_wishes *w, struct error *err)
+struct session *session_open(int fd, const struct session_options *w, struct error *err)
 {
 	struct session *s = calloc(1, sizeof *s);
 
@@ -115,7 +115,7 @@ static bool print(const struct session *s, size_t from, size_t to, int out)
 struct run {
 	size_t printed; /* offset in the text up to which the output went out; 0: none did */
 	bool asked;	/* machsh: for the status */
-	bool first;	/* sh: session_wishes.first is in its line */
+	bool first;	/* sh: session_options.first is in its line */
 	int out;
 	int *status;
 };

@@ -31,7 +31,7 @@ enum session_result {
 /* State of the serial line: at a prompt; used by a program; no output yet. */
 enum session_line { LINE_PROMPT, LINE_BUSY, LINE_SILENT };
 
-struct session_wishes {
+struct session_options {
 	const struct profile *profile;
 	const char *user;
 	const char *password; /* NULL: unknown */
@@ -55,7 +55,7 @@ struct session;
 
 /* Find a shell on the console's stream FD, which then belongs to the session; log in if necessary.
  * NULL with ERR (EXIT_NOT_READY: no prompt in time, the line is busy, the password is wrong). */
-struct session *session_open(int fd, const struct session_wishes *w, struct error *err);
+struct session *session_open(int fd, const struct session_options *w, struct error *err);
 
 /* Did session_open() log in? */
 bool session_logged_in(const struct session *s);

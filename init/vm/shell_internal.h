@@ -20,7 +20,7 @@
 
 struct session {
 	int fd;
-	struct session_wishes w;
+	struct session_options w;
 	bool logged_in, gone;
 	char mark[24];		 /* random hexadecimal digits, which need no quoting */
 	char prompt[PROMPT_MAX]; /* the shell's prompt, as seen */

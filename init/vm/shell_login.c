@@ -224,7 +224,7 @@ static bool log_in(struct session *s, struct error *err)
 	return failed(err, "vm console shows what it says", "no shell prompt follows the login");
 }
 
-/* Until a prompt stands on the line, as far as is known (session_wishes.line). False: for so long
+/* Until a prompt stands on the line, as far as is known (session_options.line). False: for so long
  * none did; LAST is the last line then. */
 static bool await_line(struct session *s, char *last, size_t size)
 {

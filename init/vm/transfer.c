@@ -105,7 +105,7 @@ static bool probe_ssh(struct transfer *t, struct error *err)
 
 static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 {
-	const struct guest_wish how = {.user = t->user, .stop = &stopped};
+	const struct guest_options how = {.user = t->user, .stop = &stopped};
 	char text[PROBE_TEXT];
 	bool told = false;
 	int status;

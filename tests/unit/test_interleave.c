@@ -16,7 +16,7 @@
 #define MS 1000000u
 
 struct bench {
-	struct weave w;
+	struct interleave w;
 	int terminal; /* what is seen on it */
 	uint64_t now;
 };
@@ -45,22 +45,22 @@ static int tear_down(void **state)
 
 static void guest(struct bench *b, const char *text)
 {
-	assert_true(weave_guest(&b->w, text, strlen(text), b->now));
+	assert_true(interleave_guest(&b->w, text, strlen(text), b->now));
 }
 
 static void line(struct bench *b, const char *text)
 {
-	assert_true(weave_log(&b->w, text, strlen(text), b->now));
+	assert_true(interleave_log(&b->w, text, strlen(text), b->now));
 }
 
 /* MS milliseconds pass; what is due then is printed. */
 static void pass(struct bench *b, unsigned ms)
 {
 	b->now += (uint64_t)ms * MS;
-	uint64_t due = weave_due(&b->w);
+	uint64_t due = interleave_due(&b->w);
 
 	if (due && b->now >= due)
-		assert_true(weave_flush(&b->w));
+		assert_true(interleave_flush(&b->w));
 }
 
 static void expect(struct bench *b, const char *want)
@@ -83,7 +83,7 @@ static void test_at_once_between_lines(void **state)
 	guest(b, "more\n\r");
 	line(b, "vm: c\n");
 	expect(b, "boot\r\nvm: a\r\nvm: b\r\nmore\n\rvm: c\r\n");
-	assert_int_equal(weave_due(&b->w), 0);
+	assert_int_equal(interleave_due(&b->w), 0);
 }
 
 static void test_waits_for_the_end_of_the_guests_line(void **state)
@@ -189,11 +189,11 @@ static void test_a_terminal_that_is_gone(void **state)
 	struct bench *b = *state;
 
 	fd_close(&b->w.out);
-	assert_false(weave_guest(&b->w, "x", 1, b->now));
-	assert_true(weave_log(&b->w, "y\n", 2, b->now));
-	assert_false(weave_flush(&b->w));
+	assert_false(interleave_guest(&b->w, "x", 1, b->now));
+	assert_true(interleave_log(&b->w, "y\n", 2, b->now));
+	assert_false(interleave_flush(&b->w));
 	b->w.mid_line = false;
-	assert_false(weave_log(&b->w, "y\n", 2, b->now));
+	assert_false(interleave_log(&b->w, "y\n", 2, b->now));
 }
 
 int main(void)

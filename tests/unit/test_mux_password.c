@@ -1,7 +1,7 @@
 /* test_mux_password.c - the password that a relay asks for, and who may only look. */
 #include "relay_bench.h"
 
-/* CALLERS_MAX of console/mux_internal.h */
+/* AUTH_CLIENTS_MAX of console/mux_internal.h */
 #define PLACES 64
 
 #define ASKED START "Password: "

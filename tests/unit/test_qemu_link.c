@@ -184,7 +184,7 @@ static void writing_is_watched_while_something_waits(void **state)
 /* ---- the process -------------------------------------------------------------------------- */
 
 /* QEMU is a script. */
-static pid_t starts(const char *text, struct wires *w, struct error *err)
+static pid_t starts(const char *text, struct channels *w, struct error *err)
 {
 	char path[80];
 	FILE *f;
@@ -202,7 +202,7 @@ static pid_t starts(const char *text, struct wires *w, struct error *err)
 
 static void what_it_says_is_its_own(void **state)
 {
-	struct wires w;
+	struct channels w;
 	struct error err = {0};
 	char words[40];
 	int status;
@@ -222,19 +222,19 @@ static void what_it_says_is_its_own(void **state)
 	assert_string_equal(qemu_process_words(&process, words, sizeof words), "the last");
 	assert_int_equal(process.output, -1);
 	w.output.ours = -1;
-	wires_close(&w, true);
+	channels_close(&w, true);
 	/* The next one has said nothing. */
 	pid = starts("exit 0", &w, &err);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_string_equal(qemu_process_words(&process, words, sizeof words), "");
 	qemu_process_drain(&process);
 	w.output.ours = -1;
-	wires_close(&w, true);
+	channels_close(&w, true);
 }
 
 static void it_listens_where_people_look(void **state)
 {
-	struct wires w;
+	struct channels w;
 	struct error err = {0};
 	char path[100];
 	int status;
@@ -251,13 +251,13 @@ static void it_listens_where_people_look(void **state)
 		assert_int_equal(access(path, F_OK), gdb ? 0 : -1);
 		qemu_process_drain(&process);
 		w.output.ours = -1;
-		wires_close(&w, true);
+		channels_close(&w, true);
 	}
 }
 
 static void one_that_cannot_start_leaves_nothing(void **state)
 {
-	struct wires w;
+	struct channels w;
 	struct error err = {0};
 
 	(void)state;
@@ -266,7 +266,7 @@ static void one_that_cannot_start_leaves_nothing(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	qemu_process_drain(&process);
 	w.output.ours = -1;
-	wires_close(&w, true);
+	channels_close(&w, true);
 	room.plan.args.count = room.plan.args.used = 0;
 	args_add(&room.plan.args, "/nowhere/qemu");
 	assert_int_equal(qemu_process_start(&process, &w, &err), -1);

@@ -38,9 +38,9 @@ static const char getty_of_a_busy_kernel[] =
 static void find_the_shell_behind(const char *script)
 {
 	struct error err = {0};
-	const struct session_wishes wishes = {.profile = profile_of(GUEST_LINUX),
-					      .user = "root",
-					      .end_ns = clock_now() + 60 * SECOND};
+	const struct session_options options = {.profile = profile_of(GUEST_LINUX),
+						.user = "root",
+						.end_ns = clock_now() + 60 * SECOND};
 	int line;
 	int status;
 	pid_t pid = forkpty(&line, NULL, NULL, NULL);
@@ -52,7 +52,7 @@ static void find_the_shell_behind(const char *script)
 		(void)execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 		_exit(127);
 	}
-	struct session *s = session_open(line, &wishes, &err);
+	struct session *s = session_open(line, &options, &err);
 
 	if (!s)
 		fail_msg("%s", err.message);

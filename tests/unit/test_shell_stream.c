@@ -143,9 +143,9 @@ static int set_up(void **state)
 		meddle(line, guest, fds[1]);
 	}
 	(void)close(fds[1]);
-	const struct session_wishes wishes = {.profile = profile_of(GUEST_LINUX), .user = "root"};
+	const struct session_options options = {.profile = profile_of(GUEST_LINUX), .user = "root"};
 
-	f->session = session_open(fds[0], &wishes, &err);
+	f->session = session_open(fds[0], &options, &err);
 	if (!f->session)
 		fail_msg("%s", err.message);
 	f->in = memfd_create("in", MFD_CLOEXEC);
