@@ -34,7 +34,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 void log_files(int fd, int events_fd);
 
 /* What is for standard error goes to FD first, a pipe that does not block, and only there if it
- * takes it: somebody reads it who shares the terminal. -1: no more. The log owns FD. */
+ * takes it: the reader shares the terminal. -1: no more. The log owns FD. */
 void log_through(int fd);
 
 /* Lines that went to qemu.log or events.jsonl and could not be written, since the start. */

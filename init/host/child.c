@@ -62,7 +62,7 @@ void close_from(int first)
 
 /* Every signal's default action, nothing blocked: what a program expects to start with. These are
  * the kernel's calls (rt_sigaction(2), all zeros is SIG_DFL), because libc refuses to touch the
- * real-time signals that it keeps for itself, and whoever started us may have ignored those. */
+ * real-time signals that it keeps for itself, and our parent may have ignored those. */
 static void reset_signals(void)
 {
 	const struct {

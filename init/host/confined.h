@@ -41,7 +41,7 @@ struct confined {
  * EXIT_INTERNAL (no child could be made). */
 bool confined_run(const struct confined *c, struct error *err);
 
-/* Who such children run as from now on; NULL: as ourselves. ID must stay. */
+/* The identity of such children from now on; NULL: ours. ID must stay. */
 void confined_as(const struct identity *id);
 
 /* Block SIGTERM and SIGINT, so that a command can tidy up before one ends it; and let them come. */

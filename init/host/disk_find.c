@@ -163,7 +163,7 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 	if (stat(path, &st) == 0)
 		return true;
 	path[0] = '\0';
-	/* Who boots a kernel or a CD says which disk goes with it, if any. */
+	/* A kernel or a CD is booted with the disk that is named, or none. */
 	if (s->kernel || s->cdrom)
 		return true;
 	if (!look(s, &f, errs))

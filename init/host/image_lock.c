@@ -76,8 +76,8 @@ static bool holds(const char *pid, const struct stat *st)
 	return found;
 }
 
-/* The kernel does not name the owner of a lock on a description: look who has the file open with
- * locks on it (proc(5), fdinfo). Processes of other containers cannot be seen. */
+/* The kernel does not name the owner of a lock on a description: look which process has the file
+ * open with locks on it (proc(5), fdinfo). Processes of other containers cannot be seen. */
 static pid_t find_holder(int fd)
 {
 	struct stat st;

@@ -35,7 +35,7 @@ struct kvm_result {
  * a working KVM needs two or three) and is killed then. It is the child's own time that counts, so
  * that a busy machine is not taken for a slow KVM; in all it is given five times as much. The call
  * returns at the answer; a child that is still ending then (the kernel may take 20 ms to take a
- * virtual machine apart) is reaped by whoever reaps, or with the process.
+ * virtual machine apart) is reaped by the caller's loop, or ends with the process.
  *
  * DEVICE is normally "/dev/kvm". The node is made when it is absent and we may, and removed again
  * when it cannot be opened; one that was there is left as it is. OUT is always filled. Returns

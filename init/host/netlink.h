@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Who holds a TCP socket. */
+/* The owner of a TCP socket. */
 struct tcp_owner {
 	uint32_t uid;	/* in our user namespace */
 	uint32_t inode; /* 0: no process holds it any more; UID means nothing then */

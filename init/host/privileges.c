@@ -108,7 +108,7 @@ static bool mapped(const char *map, unsigned long id)
 	}
 }
 
-/* Can we, who are root, become ID? */
+/* Can we, as root, become ID? */
 static bool can_become(const struct identity *id, struct error *err)
 {
 	struct caps caps = {0};

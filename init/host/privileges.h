@@ -1,4 +1,4 @@
-/* privileges.h - who QEMU runs as, and what PID 1 gives up. */
+/* privileges.h - QEMU's user, and the privileges that PID 1 gives up. */
 #ifndef VM_HOST_PRIVILEGES_H
 #define VM_HOST_PRIVILEGES_H
 
@@ -16,7 +16,7 @@ struct identity {
 };
 
 /* VM_UID and VM_GID, else user `qemu` of /etc/passwd (parsed here: a static musl binary asks no
- * NSS), else who we are. Error (EXIT_NO_PERMISSION, EXIT_BAD_SETTING): root without a user qemu,
+ * NSS), else ours. Error (EXIT_NO_PERMISSION, EXIT_BAD_SETTING): root without a user qemu,
  * another identity asked for without being root or without CAP_SETUID/CAP_SETGID, or one that does
  * not exist in our user namespace. */
 bool identity_choose(const struct settings *s, struct identity *out, struct error *err);

@@ -113,7 +113,7 @@ size_t qemu_img_bytes(uint64_t size)
 	return (size_t)(size + size / 16) + ((size_t)64 << 20);
 }
 
-/* ---- who it runs as, and what it may open -------------------------------------------------- */
+/* ---- its user, and the files that it may open --------------------------------------------- */
 
 static bool may_open(const struct qemu_img *q, const struct identity *id)
 {
@@ -133,7 +133,7 @@ static bool lend_files(struct qemu_img *q, struct error *err)
 	for (int i = 0; i < q->file_count; i++) {
 		struct qemu_img_file *f = &q->files[i];
 
-		/* Without CAP_CHOWN anybody may open it, who can get at it without a name. */
+		/* Without CAP_CHOWN: it has no name by which others could open it. */
 		if (f->lent && (fstat(f->fd, &f->st) != 0 ||
 				(!identity_own(&q->identity, f->fd) && fchmod(f->fd, 0666) != 0)))
 			return error_set(err, EXIT_NO_PERMISSION, "", "%s: %s", q->name,

@@ -43,7 +43,7 @@ struct qemu_img {
 	const char *words[QEMU_IMG_WORDS + 1]; /* its arguments, the program's name included */
 	char image[2048], paths[QEMU_IMG_FILES][32]; /* those that are made here */
 	char program[4200];
-	struct identity identity; /* who it runs as */
+	struct identity identity; /* its user */
 	struct child child;
 	int ruleset;
 	bool landlock_off; /* it does not start under the ruleset, and runs without */

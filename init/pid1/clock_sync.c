@@ -13,7 +13,7 @@
 #include "proto/ssh.h"
 
 #define SECOND UINT64_C(1000000000)
-/* Who resumes a guest to use it at once does not wait for us, and we do not wait long for him. */
+/* A first command that comes at once sets the clock itself; wait that long for one. */
 #define FIRST_NS (1 * SECOND)
 /* Its sshd does not answer yet. */
 #define AGAIN_NS (60 * SECOND)

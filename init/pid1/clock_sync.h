@@ -26,7 +26,7 @@ void clock_ready(struct clock_sync *c);
 /* TIMER_CLOCK: nobody else has set it. */
 void clock_timer(struct clock_sync *c);
 
-/* Is it due? The command that sets it, with the time of now, into COMMAND: whoever asked runs it.
+/* Is it due? The command that sets it, with the time of now, into COMMAND, which the client runs.
  */
 bool clock_command(struct clock_sync *c, char command[64]);
 

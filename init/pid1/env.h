@@ -1,4 +1,4 @@
-/* env.h - what every room of PID 1 is handed: tools that all of them use, and what they may read.
+/* env.h - what every room of PID 1 gets: the tools that all of them use, and what they may read.
  *
  * A room is one .c with the struct that it owns. It calls tools (this file's, and the few rooms
  * that are tools for others: helper, control, port_probe, cpu_query, console_tail, savestate), and
@@ -49,7 +49,7 @@ enum timer_id {
 	TIMER_SCREEN,	   /* a screenshot takes too long */
 	TIMER_PROBES,	   /* an attempt to reach the guest is over */
 	TIMER_PANIC,	   /* the guest announced its end: look at it (again) */
-	TIMER_HEALTH,	   /* who asked for the guest's health has to get an answer */
+	TIMER_HEALTH,	   /* the answer to `vm health` is due */
 	TIMER_DISK,	   /* is there room for the disk again? (disk_error.h) */
 	TIMER_CLOCK,	   /* set a resumed guest's clock */
 	TIMER_WARM,	   /* the guest's ssh server does not answer */

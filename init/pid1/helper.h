@@ -1,8 +1,8 @@
 /* helper.h - a program that PID 1 runs beside QEMU for a moment: ssh, qemu-img, itself.
  *
  * It runs in a session of its own, with what it says going to the log line by line under its name,
- * and is reaped by the supervisor's loop, which then calls DONE. Its end is bounded by whoever
- * started it: helper_kill().
+ * and is reaped by the supervisor's loop, which then calls DONE. The room that
+ * started it bounds its time: helper_kill().
  */
 #ifndef VM_PID1_HELPER_H
 #define VM_PID1_HELPER_H

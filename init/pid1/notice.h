@@ -1,4 +1,4 @@
-/* notice.h - what a room of PID 1 has to tell.
+/* notice.h - what a room of PID 1 tells the others.
  *
  * A room does its own work and posts a notice when something has happened that concerns others; the
  * one table of reactions.c knows what follows from each. The reaction is carried out before post()
@@ -35,12 +35,12 @@ enum notice_kind {
 	NOTICE_READY,  /* what VM_READY asks for has happened */
 	/* of the guest */
 	NOTICE_CONDITION,     /* value: enum condition; on */
-	NOTICE_TROUBLE,	      /* something is wrong that those who wait should hear of */
+	NOTICE_TROUBLE,	      /* something is wrong: waiting clients are answered */
 	NOTICE_VERDICT,	      /* value: enum verdict */
 	NOTICE_PANIC,	      /* text: why; value: VERDICT_PANIC or VERDICT_BOOT_FAILED */
 	NOTICE_HALTED,	      /* text: the marker's name */
 	NOTICE_FATAL_RESET,   /* text: why; its verdict is given already */
-	NOTICE_RESET_PRESSED, /* the reset button: who waits for the guest waits for the new one */
+	NOTICE_RESET_PRESSED, /* the reset button: clients that wait go on waiting */
 	NOTICE_RESTARTED,     /* by a reset: it boots again */
 	NOTICE_KEPT,	      /* it has ended and is kept to be looked at */
 	NOTICE_GAVE_UP,	      /* QEMU cannot be used for it */
@@ -56,7 +56,7 @@ enum notice_kind {
 	NOTICE_RUNG_ENDS, /* value: enum ladder_event for the present rung */
 	/* states and snapshots */
 	NOTICE_STATE_RESUMED,	/* on: its login prompt has been seen */
-	NOTICE_WARM_ENDS,	/* value: exit status, text: the line for who asked */
+	NOTICE_WARM_ENDS,	/* value: exit status, text: the answer */
 	NOTICE_SNAPSHOT_LOADED, /* on: the guest was ready */
 	NOTICES
 };

@@ -37,7 +37,7 @@ static void begin_again(struct supervisor *v)
 
 void react_runs_now(struct supervisor *v)
 {
-	/* Also of a guest that is ready at once, whoever began to wait before it ran. */
+	/* Also if the guest is ready at once: clients may have waited before it ran. */
 	waiters_probe(v);
 	readiness_runs(&v->readiness);
 }

@@ -147,7 +147,7 @@ static void request_break(struct supervisor *v, struct control *c, int slot, con
 		       sent ? "" : "QEMU does not answer\n");
 }
 
-/* The name of the guest's profile, for who talks to its shell. */
+/* The name of the guest's profile, for clients that use its shell. */
 static void request_profile(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	char line[32];
@@ -207,7 +207,7 @@ static void request_clock_set(struct supervisor *v, struct control *c, int slot,
 	control_answer(c, slot, EXIT_CLEAN, "");
 }
 
-/* The client that a monitor command is for: a slot and the number of who was in it. */
+/* The client that a monitor command is for: its slot and its number. */
 struct monitor_call {
 	struct control *control;
 	int slot;

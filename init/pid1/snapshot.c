@@ -155,8 +155,7 @@ void snapshot_paused(struct snapshot_work *w)
 	load_prompt(w);
 }
 
-/* The guest's clock is left to whoever loads: setting it takes the console,
- * which he may be about to use. */
+/* The guest's clock is not set: that would take the console, which the user may need now. */
 static void loaded(struct snapshot_work *w)
 {
 	const char *more = w->tag + strlen(w->name);

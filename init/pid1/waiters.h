@@ -1,5 +1,5 @@
-/* waiters.h - who waits on the control socket for something to happen to the guest, and is answered
- * when it has. */
+/* waiters.h - clients of the control socket that wait for an event, and are answered when it has
+ * happened. */
 #ifndef VM_PID1_WAITERS_H
 #define VM_PID1_WAITERS_H
 
@@ -31,23 +31,23 @@ enum {
  * for nothing. */
 void waiters_answer_health(struct supervisor *v, int slot, const char *wrong);
 
-/* The guest is ready; its login prompt has come; it answers through a forward; a look at its health
- * is over; something is wrong with it. */
+/* The guest is ready; its login prompt has come; a forwarded port answers; its health was checked;
+ * something is wrong with it. */
 void waiters_ready(struct supervisor *v);
 void waiters_login(struct supervisor *v);
 void waiters_answered(struct supervisor *v, enum probe_id which);
 void waiters_checked(struct supervisor *v, const char *wrong);
 void waiters_trouble(struct supervisor *v);
-/* The warm state is there, or will not be: STATUS and LINE. A screenshot, as well. */
+/* The warm state was saved, or was not: STATUS and LINE. The same for a screenshot. */
 void waiters_warm(struct supervisor *v, int status, const char *line);
 void waiters_screen(struct supervisor *v, int status, const char *line);
-/* Start the probes that somebody waits for. */
+/* Start the probes that clients wait for. */
 void waiters_probe(struct supervisor *v);
-/* All is over, with STATUS. */
+/* PID 1 ends with STATUS. */
 void waiters_gone(struct supervisor *v, int status);
 
-/* shell_requests.c. What may be true of the guest by now: is somebody answered who waits for its
- * shell? */
+/* shell_requests.c. Something has changed: answer the clients that wait for a shell, if one can be
+ * reached now or never can. */
 void waiters_shell(struct supervisor *v);
 #define REQUESTS_NO_PLACE                                                                          \
 	"all places that commands of the container have on the console are taken\n"

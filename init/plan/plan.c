@@ -135,7 +135,7 @@ static void read_passwords(struct plan *plan)
 	const struct settings *s = &plan->s;
 	char login[RELAY_PASSWORD + 1];
 
-	/* Who logs in reads it again; what is wrong with it is told before the start. */
+	/* It is read again at each login; errors are reported before the start. */
 	read_password(plan, "VM_LOGIN_PASSWORD_FILE", s->login_password_file, login, sizeof login);
 	explicit_bzero(login, sizeof login);
 

@@ -1,5 +1,5 @@
-/* plan.h - everything that is decided before QEMU runs: `vm run` carries it out, `vm check` tells
- * what is wrong with it, `vm args` prints the vector it ends in.
+/* plan.h - everything that is decided before QEMU runs: `vm run` carries it out, `vm check` reports
+ * its errors, `vm args` prints QEMU's argument vector.
  */
 #ifndef VM_PLAN_PLAN_H
 #define VM_PLAN_PLAN_H
@@ -51,7 +51,7 @@ struct plan {
 	struct kernel kernel;
 	int cdrom_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
-	int share_out; /* for who writes it */
+	int share_out; /* for the helper that writes it */
 	int net_fd;    /* what the network card is connected to (network.h) */
 	int trace_fd;  /* a copy of VM_TRACE's file, where QEMU cannot read that as it is */
 	int kvm_fd;    /* KVM for QEMU, which needs no permission of its own then; -1 under TCG */
@@ -86,7 +86,7 @@ struct plan {
 		struct plan_ram ram;
 		struct args args, args_tcg;
 	} cold;
-	/* For people, and for an error. */
+	/* For log lines, `vm status` and errors. */
 	char network_text[NETWORK_TEXT];
 	char ports_text[PLAN_PORTS];
 	const char *guest_name; /* of its profile, as the next */
@@ -135,7 +135,7 @@ bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err
 bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
 		       struct error *err);
 /* Refuse a CPU model, a feature of one or a machine type that it has not. An emulator that does not
- * answer is a warning: its start tells more. */
+ * answer is a warning: its start shows more. */
 void plan_check_offers(struct plan *plan);
 /* The same for the items of QEMU_DEBUG and VM_TRACE. */
 void plan_check_logs(struct plan *plan);
@@ -148,11 +148,11 @@ bool plan_check_file(struct plan *plan, const char *setting, const char *path, s
 /* Open and check the second disk, by the policy of the first. */
 void plan_drive2(struct plan *plan);
 
-/* Is PATH, or the directory that it would be made in, part of a container's own file system or in
- * memory, so that it goes with the container? */
+/* Is PATH, or the directory that it would be made in, on the container's own file system or in
+ * memory, so that it is removed with the container? */
 bool plan_goes_with_container(const char *path);
 
-/* Warn of what is to be kept and would go with the container. */
+/* Warn about files that should be kept and would be removed with the container. */
 void plan_check_kept(struct plan *plan);
 
 /* A file that QEMU_EXTRA_ARGS names and that QEMU's user may not open, into PATH. False: none. */
@@ -165,7 +165,7 @@ void plan_trace(struct plan *plan);
 /* The ports and what is there, one line without its end, into BUF. Returns BUF. */
 const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS]);
 
-/* Tell people what was decided, in a few lines of the log. */
+/* Log what was decided, in a few lines. */
 void plan_describe(const struct plan *plan);
 
 #endif

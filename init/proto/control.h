@@ -21,7 +21,7 @@
  * `console live|all [readonly|terminal]` turns the connection into one to the serial console: after
  * the line `0 NUMBER` everything that comes is the guest's (live: from now on; all: the scrollback
  * first), and what is sent is typed. What was sent before that line has come is lost. `terminal`:
- * somebody looks at it, and may lose the place to another one when all are taken. `console-end
+ * for a person; when all places are taken, it may be evicted for another one. `console-end
  * NUMBER` says why that connection was closed: dropped (it did not keep up), evicted (for another
  * one), or unknown.
  */
@@ -80,7 +80,7 @@ void control_event(struct control *c, struct loop_ref ref, uint32_t events);
 #define CONTROL_TAKE 512
 int control_take(struct control *c, int slot, const char *text);
 
-/* The same, and nothing is sent: whoever gets the connection answers. */
+/* The same, and nothing is sent: the new owner of the connection answers. */
 int control_release(struct control *c, int slot);
 
 /* Client SLOT waits for WHAT, which becomes its waits_for, for as long as that takes. When
@@ -92,9 +92,9 @@ void control_answer(struct control *c, int slot, int status, const char *text);
 /* The same with ERR's status, message and fix, on one line. */
 void control_answer_error(struct control *c, int slot, const struct error *err);
 
-/* The same for all who still wait, with STATUS_OF(client, STATUS), before this process ends. As PID
- * 1 it would kill them with it: it waits, for a moment, until they have gone with what they were
- * told. */
+/* The same for all that still wait, with STATUS_OF(client, STATUS), before this process ends. As
+ * PID 1 it would kill them with it: it waits, for a moment, until they have gone with what they
+ * were told. */
 void control_farewell(struct control *c, int (*status_of)(const struct control_client *, int),
 		      int status, const char *text);
 

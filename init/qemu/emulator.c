@@ -195,7 +195,7 @@ static bool talk(struct qmp *q, const struct asking *a)
 	return true;
 }
 
-/* For people, who look for a name; QEMU's order is that of a hash table. */
+/* By name, for people; QEMU's order is that of a hash table. */
 static int by_cpu_name(const void *a, const void *b)
 {
 	return strverscmp(((const struct cpu_model *)a)->name, ((const struct cpu_model *)b)->name);
