@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/guest_profile.h"
 #include "format/cpu_state.h"
 #include "pid1/cpu_query.h"
 #include "pid1/env.h"
@@ -115,7 +114,7 @@ static bool idle_is_the_end(const struct panic_check *p)
 	const struct env *env = p->env;
 
 	return p->marker->kind == MARKER_DOWN || p->down || !env->life->ready ||
-	       profile_of((enum guest)env_settings(env)->guest)->idle_panic;
+	       env->plan->idle_panic;
 }
 
 static void on_registers(struct qmp *q, const struct json *doc, const struct json_value *result,

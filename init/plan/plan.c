@@ -210,6 +210,7 @@ static void read_life(struct plan *plan)
 
 	plan->guest_name = profile->name;
 	plan->set_clock = profile->set_clock;
+	plan->idle_panic = profile->idle_panic;
 	plan->rungs = rungs_parse(s->stop_ladder, &bad);
 	if (!plan->rungs)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,

@@ -324,6 +324,7 @@ static inline void room_guest_is(enum guest kind)
 	room.plan.s.guest = (int)kind;
 	room.plan.guest_name = profile->name;
 	room.plan.set_clock = profile->set_clock;
+	room.plan.idle_panic = profile->idle_panic;
 }
 
 static inline void room_markers(struct plan *plan)

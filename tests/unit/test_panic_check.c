@@ -67,7 +67,7 @@ static void a_guest_that_goes_on_has_shown_text(void **state)
 	static const char *const alive[] = {USER, IDLE};
 
 	(void)state;
-	room.plan.s.guest = GUEST_LINUX;
+	room_guest_is(GUEST_LINUX);
 	lifecycle_ready(&room.life, clock_now());
 	for (size_t i = 0; i < 2; i++) {
 		says("Kernel panic\n", "oops");
@@ -95,7 +95,7 @@ static void an_idle_kernel_behind_a_panic_has_ended(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		room.plan.s.guest = rows[i].guest;
+		room_guest_is(rows[i].guest);
 		room.life.ready = rows[i].ready;
 		says("Kernel panic\n", "oops");
 		pass(300 * MS);
@@ -112,7 +112,7 @@ static void an_idle_kernel_behind_a_panic_has_ended(void **state)
 		room.life.verdict = VERDICT_NONE;
 	}
 	/* Not with a prompt behind it, and not when a program runs. */
-	room.plan.s.guest = GUEST_EXOV6;
+	room_guest_is(GUEST_EXOV6);
 	says("Kernel panic\n", "oops");
 	guest_printed("$ ");
 	pass(300 * MS);
