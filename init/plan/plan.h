@@ -90,12 +90,12 @@ struct plan {
 	char network_text[NETWORK_TEXT];
 	char ports_text[PLAN_PORTS];
 	const char *guest_name; /* of its profile, as the next ones */
-	bool idle_panic; /* its kernel may stop with interrupts on */
-	const char *set_clock; /* NULL: its clock cannot be set */
-	char unreadable[1024]; /* a file that QEMU_EXTRA_ARGS names and QEMU's user may not open */
-	char vm[4096];	       /* the program vm, for PID 1's helpers */
-	int landlock_abi;      /* of QEMU's ruleset (confine.h), 0: none */
-	char landlock[128];    /* "ABI 7", or "off: WHY" */
+	bool idle_panic;	/* its kernel may stop with interrupts on */
+	const char *set_clock;	/* NULL: its clock cannot be set */
+	char unreadable[1024];	/* a file that QEMU_EXTRA_ARGS names and QEMU's user may not open */
+	char vm[4096];		/* the program vm, for PID 1's helpers */
+	int landlock_abi;	/* of QEMU's ruleset (confine.h), 0: none */
+	char landlock[128];	/* "ABI 7", or "off: WHY" */
 };
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
