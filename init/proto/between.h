@@ -6,8 +6,8 @@
 /* `vm console --own --log` reads PID 1's log lines here: only it knows where the guest's end. */
 #define CONSOLE_LOG_FD 3
 
-/* `vm state-files` finds its files from this descriptor on: `copy` the overlays and then the guest's
- * memory, `fill` and `unpack` the saved memory and then the guest's. */
+/* `vm state-files` finds its files from this descriptor on: `copy` the overlays and then the
+ * guest's memory, `fill` and `unpack` the saved memory and then the guest's. */
 #define STATE_FILES_FD 3
 
 /* What is said first to a port of the guest's. A client of ssh has to give its name as well; passt
