@@ -1,4 +1,5 @@
-/* bytes.h - big-endian numbers in bytes, as the file formats have them. */
+/* bytes.h - numbers in bytes, as the file formats have them: be for big-endian, le for
+ * little-endian. */
 #ifndef VM_FORMAT_BYTES_H
 #define VM_FORMAT_BYTES_H
 
@@ -12,6 +13,21 @@ static inline uint32_t be32(const uint8_t *p)
 static inline uint64_t be64(const uint8_t *p)
 {
 	return (uint64_t)be32(p) << 32 | be32(p + 4);
+}
+
+static inline uint16_t le16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t le32(const uint8_t *p)
+{
+	return le16(p) | (uint32_t)le16(p + 2) << 16;
+}
+
+static inline uint64_t le64(const uint8_t *p)
+{
+	return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
 static inline void put_be32(uint8_t *p, uint32_t v)

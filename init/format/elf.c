@@ -8,6 +8,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "format/bytes.h"
+
 #define FOUR_GIB UINT64_C(0x100000000)
 
 /* Multiboot 0.6.96, 3.1.1. QEMU looks through the first 8 KiB but the size of a whole header. */
@@ -31,21 +33,6 @@
 /* As many program headers as anybody has needed, several times over. */
 #define SEGMENTS_MAX 64
 
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) | (uint32_t)get16(p + 2) << 16;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
 static void put16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)v;
@@ -60,9 +47,9 @@ static void put32(uint8_t *p, uint32_t v)
 
 /* The field of the structure at P, by its type's name and its own. */
 #define AT(p, type, field)    ((p) + offsetof(type, field))
-#define GET16(p, type, field) get16(AT(p, type, field))
-#define GET32(p, type, field) get32(AT(p, type, field))
-#define GET64(p, type, field) get64(AT(p, type, field))
+#define GET16(p, type, field) le16(AT(p, type, field))
+#define GET32(p, type, field) le32(AT(p, type, field))
+#define GET64(p, type, field) le64(AT(p, type, field))
 
 /* An ELF file's program headers, of either class. */
 struct elf {
@@ -139,8 +126,8 @@ static bool within(uint64_t offset, uint64_t size, size_t n)
 static size_t find_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
 {
 	for (size_t at = 0; at < MB_SEARCH && at + 12 <= n; at += 4) {
-		*flags = get32(file + at + 4);
-		if (get32(file + at) == MB_MAGIC && MB_MAGIC + *flags + get32(file + at + 8) == 0)
+		*flags = le32(file + at + 4);
+		if (le32(file + at) == MB_MAGIC && MB_MAGIC + *flags + le32(file + at + 8) == 0)
 			return at;
 	}
 	return n;
@@ -149,10 +136,9 @@ static size_t find_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
 static bool has_multiboot2(const uint8_t *file, size_t n)
 {
 	for (size_t at = 0; at < MB2_SEARCH && at + 16 <= n; at += 8)
-		if (get32(file + at) == MB2_MAGIC && MB2_MAGIC + get32(file + at + 4) +
-								     get32(file + at + 8) +
-								     get32(file + at + 12) ==
-							     0)
+		if (le32(file + at) == MB2_MAGIC &&
+		    MB2_MAGIC + le32(file + at + 4) + le32(file + at + 8) + le32(file + at + 12) ==
+			    0)
 			return true;
 	return false;
 }
@@ -233,7 +219,7 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 				  "7zXZ",
 				  6) == 0) /* xz-file-format, 2.1.1.1 */
 		k.kind = KERNEL_XZ;
-	else if (n >= LINUX_AT + LINUX_MAGIC_SIZE && get32(file + LINUX_AT) == LINUX_MAGIC)
+	else if (n >= LINUX_AT + LINUX_MAGIC_SIZE && le32(file + LINUX_AT) == LINUX_MAGIC)
 		k.kind = KERNEL_LINUX;
 	else if (find_multiboot(file, n, &flags) < n)
 		k.kind = k.long_mode && !(flags & MB_ADDRESS) ? KERNEL_MULTIBOOT_WIDE
