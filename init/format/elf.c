@@ -9,15 +9,11 @@
 #include <string.h>
 
 #include "format/bytes.h"
-
-#define FOUR_GIB UINT64_C(0x100000000)
+#include "format/elf_internal.h"
 
 /* Multiboot 0.6.96, 3.1.1. QEMU looks through the first 8 KiB but the size of a whole header. */
 #define MB_MAGIC  0x1badb002u
 #define MB_SEARCH (8192u - 48)
-#define MB_ADDRESS                                                                                 \
-	0x10000u /* flag: where to load it is in the header, the file may be anything              \
-		  */
 /* Multiboot 2.0, 3.1.1. */
 #define MB2_MAGIC  0xe85250d6u
 #define MB2_SEARCH 32768u
@@ -27,45 +23,13 @@
 #define LINUX_MAGIC_SIZE 4u
 #define LINUX_VERSION	 0x20eu /* where its version's text is, 16 bits, counted from... */
 #define LINUX_SETUP	 0x200u /* ... here */
+#define LINUX_SECTORS	 0x1f1u
+#define LINUX_PROTOCOL	 0x206u
+#define LINUX_PAYLOAD	 0x248u /* offset, and behind it length */
 /* Xen's public/elfnote.h. */
 #define XEN_PHYS32_ENTRY 18u
 
-/* As many program headers as anybody has needed, several times over. */
-#define SEGMENTS_MAX 64
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v & 0xffff);
-	put16(p + 2, v >> 16);
-}
-
-/* The field of the structure at P, by its type's name and its own. */
-#define AT(p, type, field)    ((p) + offsetof(type, field))
-#define GET16(p, type, field) le16(AT(p, type, field))
-#define GET32(p, type, field) le32(AT(p, type, field))
-#define GET64(p, type, field) le64(AT(p, type, field))
-
-/* An ELF file's program headers, of either class. */
-struct elf {
-	bool wide; /* ELF64 */
-	uint16_t machine;
-	uint64_t entry;
-	uint64_t table; /* offset of the program headers */
-	size_t count, entry_size;
-};
-
-struct segment {
-	uint32_t type, flags;
-	uint64_t offset, virtual, physical, file_size, memory_size, align;
-};
-
-static bool parse_header(const uint8_t *file, size_t n, struct elf *e)
+bool elf_header(const uint8_t *file, size_t n, struct elf *e)
 {
 	if (n < sizeof(Elf32_Ehdr) || memcmp(file, ELFMAG, SELFMAG) != 0 ||
 	    file[EI_DATA] != ELFDATA2LSB)
@@ -123,7 +87,7 @@ static bool within(uint64_t offset, uint64_t size, size_t n)
 /* ---- what it is ---------------------------------------------------------------------------- */
 
 /* The offset of a multiboot header among the first bytes, with its FLAGS; N when there is none. */
-static size_t find_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
+size_t elf_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
 {
 	for (size_t at = 0; at < MB_SEARCH && at + 12 <= n; at += 4) {
 		*flags = le32(file + at + 4);
@@ -197,7 +161,7 @@ static uint64_t end_of_memory(const uint8_t *file, const struct elf *e)
  * there, or none. */
 static bool names_linux(const uint8_t *file, size_t n)
 {
-	size_t at = n < LINUX_VERSION + 2 ? 0 : get16(file + LINUX_VERSION);
+	size_t at = n < LINUX_VERSION + 2 ? 0 : le16(file + LINUX_VERSION);
 
 	return at > 0 && LINUX_SETUP + at < n && file[LINUX_SETUP + at] >= '0' &&
 	       file[LINUX_SETUP + at] <= '9';
@@ -209,7 +173,7 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 	struct kernel_file k = {.kind = KERNEL_UNKNOWN};
 	struct elf e = {0};
 	uint32_t flags = 0;
-	bool elf = parse_header(file, n, &e);
+	bool elf = elf_header(file, n, &e);
 
 	k.long_mode = elf && e.machine == EM_X86_64;
 	if (n >= 3 && memcmp(file, "\x1f\x8b\x08", 3) == 0) /* RFC 1952, 2.3 */
@@ -221,9 +185,9 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 		k.kind = KERNEL_XZ;
 	else if (n >= LINUX_AT + LINUX_MAGIC_SIZE && le32(file + LINUX_AT) == LINUX_MAGIC)
 		k.kind = KERNEL_LINUX;
-	else if (find_multiboot(file, n, &flags) < n)
-		k.kind = k.long_mode && !(flags & MB_ADDRESS) ? KERNEL_MULTIBOOT_WIDE
-							      : KERNEL_MULTIBOOT;
+	else if (elf_multiboot(file, n, &flags) < n)
+		k.kind = k.long_mode && !(flags & ELF_MB_ADDRESS) ? KERNEL_MULTIBOOT_WIDE
+								  : KERNEL_MULTIBOOT;
 	else if (elf && is_pvh(file, n, &e))
 		k.kind = KERNEL_PVH;
 	else if (has_multiboot2(file, n))
@@ -231,12 +195,41 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 	else if (elf)
 		k.kind = KERNEL_ELF;
 	if (elf && (k.kind == KERNEL_PVH || k.kind == KERNEL_MULTIBOOT_WIDE ||
-		    (k.kind == KERNEL_MULTIBOOT && !(flags & MB_ADDRESS))))
+		    (k.kind == KERNEL_MULTIBOOT && !(flags & ELF_MB_ADDRESS))))
 		k.end = end_of_memory(file, &e);
 	k.other = k.kind == KERNEL_LINUX && !names_linux(file, n);
 	k.mach = (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_MULTIBOOT_WIDE) &&
 		 memmem(file, n, mach, sizeof mach - 1) != NULL;
 	return k;
+}
+
+const char *kernel_payload(const uint8_t *file, size_t n, size_t *offset, size_t *size)
+{
+	static const struct {
+		const char *bytes, *program;
+		size_t len;
+		size_t behind; /* of the size in four bytes that Linux appends */
+	} formats[] = {{"\x1f\x8b\x08", "gzip", 3, 0},
+		       {"\xfd"
+			"7zXZ",
+			"xz", 6, 4},
+		       {"\x28\xb5\x2f\xfd", "zstd", 4, 4}};
+
+	if (n < LINUX_PAYLOAD + 8 || le32(file + LINUX_AT) != LINUX_MAGIC ||
+	    le16(file + LINUX_PROTOCOL) < 0x208)
+		return NULL;
+	size_t setup = file[LINUX_SECTORS] ? file[LINUX_SECTORS] : 4;
+
+	*offset = (setup + 1) * 512 + le32(file + LINUX_PAYLOAD);
+	*size = le32(file + LINUX_PAYLOAD + 4);
+	if (*offset > n || *size > n - *offset || *size < 16)
+		return NULL;
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (memcmp(file + *offset, formats[i].bytes, formats[i].len) == 0) {
+			*size -= formats[i].behind;
+			return formats[i].program;
+		}
+	return NULL;
 }
 
 const char *kernel_kind_name(enum kernel_kind kind)
@@ -258,8 +251,8 @@ const char *kernel_kind_name(enum kernel_kind kind)
 /* ---- ELF64 to ELF32 ------------------------------------------------------------------------ */
 
 /* The segments of E that are loaded, into LIST. Returns how many; 0 with ERR. */
-static size_t loaded_segments(const uint8_t *file, size_t n, const struct elf *e, const char *name,
-			      struct segment list[SEGMENTS_MAX], struct error *err)
+size_t elf_loaded(const uint8_t *file, size_t n, const struct elf *e, const char *name,
+		  struct segment list[ELF_SEGMENTS_MAX], struct error *err)
 {
 	static const char fix[] = "link it for physical addresses below 4 GiB (AT() in the linker "
 				  "script), or get a whole copy of the file";
@@ -271,13 +264,13 @@ static size_t loaded_segments(const uint8_t *file, size_t n, const struct elf *e
 
 		if (s.type != PT_LOAD || s.memory_size == 0)
 			continue;
-		if (count == SEGMENTS_MAX)
+		if (count == ELF_SEGMENTS_MAX)
 			wrong = "is one of too many";
 		else if (!within(s.offset, s.file_size, n) || s.offset + s.file_size > UINT32_MAX)
 			wrong = "reaches beyond the file";
 		else if (s.file_size > s.memory_size)
 			wrong = "is larger in the file than in memory";
-		else if (s.physical >= FOUR_GIB || s.memory_size > FOUR_GIB - s.physical ||
+		else if (s.physical >= ELF_FOUR_GIB || s.memory_size > ELF_FOUR_GIB - s.physical ||
 			 s.memory_size > UINT32_MAX)
 			wrong = "reaches beyond 4 GiB of physical memory";
 		for (size_t k = 0; !wrong && k < count; k++)
@@ -298,7 +291,7 @@ static size_t loaded_segments(const uint8_t *file, size_t n, const struct elf *e
 
 /* ENTRY as a physical address: the file may have it as a virtual one, as GRUB takes it, or as a
  * physical one already, as QEMU does. 4 GiB when it lies in no segment. */
-static uint64_t physical_entry(uint64_t entry, const struct segment *list, size_t count)
+uint64_t elf_entry(uint64_t entry, const struct segment *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (entry - list[i].virtual < list[i].memory_size)
@@ -306,61 +299,61 @@ static uint64_t physical_entry(uint64_t entry, const struct segment *list, size_
 	for (size_t i = 0; i < count; i++)
 		if (entry - list[i].physical < list[i].memory_size)
 			return entry;
-	return FOUR_GIB;
+	return ELF_FOUR_GIB;
 }
 
-static void write_segment(uint8_t *p, const struct segment *s)
+void elf_write_segment(uint8_t *p, const struct segment *s)
 {
-	put32(AT(p, Elf32_Phdr, p_type), s->type);
-	put32(AT(p, Elf32_Phdr, p_offset), (uint32_t)s->offset);
-	put32(AT(p, Elf32_Phdr, p_vaddr), (uint32_t)s->physical);
-	put32(AT(p, Elf32_Phdr, p_paddr), (uint32_t)s->physical);
-	put32(AT(p, Elf32_Phdr, p_filesz), (uint32_t)s->file_size);
-	put32(AT(p, Elf32_Phdr, p_memsz), (uint32_t)s->memory_size);
-	put32(AT(p, Elf32_Phdr, p_flags), s->flags);
-	put32(AT(p, Elf32_Phdr, p_align), s->align <= UINT32_MAX ? (uint32_t)s->align : 0);
+	put_le32(AT(p, Elf32_Phdr, p_type), s->type);
+	put_le32(AT(p, Elf32_Phdr, p_offset), (uint32_t)s->offset);
+	put_le32(AT(p, Elf32_Phdr, p_vaddr), (uint32_t)s->physical);
+	put_le32(AT(p, Elf32_Phdr, p_paddr), (uint32_t)s->physical);
+	put_le32(AT(p, Elf32_Phdr, p_filesz), (uint32_t)s->file_size);
+	put_le32(AT(p, Elf32_Phdr, p_memsz), (uint32_t)s->memory_size);
+	put_le32(AT(p, Elf32_Phdr, p_flags), s->flags);
+	put_le32(AT(p, Elf32_Phdr, p_align), s->align <= UINT32_MAX ? (uint32_t)s->align : 0);
 }
 
-static void write_header(uint8_t *file, uint64_t entry, uint64_t table, size_t count)
+void elf_write_header(uint8_t *file, uint64_t entry, uint64_t table, size_t count)
 {
 	uint16_t type = GET16(file, Elf64_Ehdr, e_type);
 
 	file[EI_CLASS] = ELFCLASS32;
 	memset(file + EI_NIDENT, 0, sizeof(Elf64_Ehdr) - EI_NIDENT);
-	put16(AT(file, Elf32_Ehdr, e_type), type);
-	put16(AT(file, Elf32_Ehdr, e_machine), EM_386);
-	put32(AT(file, Elf32_Ehdr, e_version), EV_CURRENT);
-	put32(AT(file, Elf32_Ehdr, e_entry), (uint32_t)entry);
-	put32(AT(file, Elf32_Ehdr, e_phoff), (uint32_t)table);
-	put16(AT(file, Elf32_Ehdr, e_ehsize), sizeof(Elf32_Ehdr));
-	put16(AT(file, Elf32_Ehdr, e_phentsize), sizeof(Elf32_Phdr));
-	put16(AT(file, Elf32_Ehdr, e_phnum), (uint32_t)count);
+	put_le16(AT(file, Elf32_Ehdr, e_type), type);
+	put_le16(AT(file, Elf32_Ehdr, e_machine), EM_386);
+	put_le32(AT(file, Elf32_Ehdr, e_version), EV_CURRENT);
+	put_le32(AT(file, Elf32_Ehdr, e_entry), (uint32_t)entry);
+	put_le32(AT(file, Elf32_Ehdr, e_phoff), (uint32_t)table);
+	put_le16(AT(file, Elf32_Ehdr, e_ehsize), sizeof(Elf32_Ehdr));
+	put_le16(AT(file, Elf32_Ehdr, e_phentsize), sizeof(Elf32_Phdr));
+	put_le16(AT(file, Elf32_Ehdr, e_phnum), (uint32_t)count);
 }
 
 bool elf_narrow(uint8_t *file, size_t n, const char *name, struct error *err)
 {
-	struct segment list[SEGMENTS_MAX];
+	struct segment list[ELF_SEGMENTS_MAX];
 	struct elf e;
 	uint32_t flags;
 
-	bool elf = parse_header(file, n, &e);
+	bool elf = elf_header(file, n, &e);
 
 	if (elf && file[EI_CLASS] == ELFCLASS32) { /* narrow but for its name (the x32 ABI) */
-		put16(AT(file, Elf32_Ehdr, e_machine), EM_386);
+		put_le16(AT(file, Elf32_Ehdr, e_machine), EM_386);
 		return true;
 	}
 	if (!elf || !e.wide || e.table < sizeof(Elf64_Ehdr) || e.table > UINT32_MAX)
 		return error_set(err, EXIT_BAD_IMAGE, "get a whole copy of the file",
 				 "%s: its ELF header is damaged", name);
-	size_t count = loaded_segments(file, n, &e, name, list, err);
+	size_t count = elf_loaded(file, n, &e, name, list, err);
 
 	if (count == 0)
 		return false;
-	uint64_t entry = physical_entry(e.entry, list, count);
+	uint64_t entry = elf_entry(e.entry, list, count);
 	uint64_t end = e.table + e.count * e.entry_size;
-	size_t header = find_multiboot(file, n, &flags);
+	size_t header = elf_multiboot(file, n, &flags);
 
-	if (entry == FOUR_GIB)
+	if (entry == ELF_FOUR_GIB)
 		return error_set(err, EXIT_BAD_IMAGE, "correct its ENTRY() in the linker script",
 				 "%s: its entry %#llx lies in no segment that is loaded", name,
 				 (unsigned long long)e.entry);
@@ -369,7 +362,7 @@ bool elf_narrow(uint8_t *file, size_t n, const char *name, struct error *err)
 				 "%s: its multiboot header lies among the ELF headers", name);
 	memset(file + e.table, 0, (size_t)(end - e.table));
 	for (size_t i = 0; i < count; i++)
-		write_segment(file + e.table + i * sizeof(Elf32_Phdr), &list[i]);
-	write_header(file, entry, e.table, count);
+		elf_write_segment(file + e.table + i * sizeof(Elf32_Phdr), &list[i]);
+	elf_write_header(file, entry, e.table, count);
 	return true;
 }

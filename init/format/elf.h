@@ -38,6 +38,11 @@ struct kernel_file {
 /* The kernel in the N bytes at FILE, the whole of it. */
 struct kernel_file kernel_recognise(const uint8_t *file, size_t n);
 
+/* The compressed kernel inside the bzImage of N bytes at FILE, from *OFFSET on, *SIZE bytes.
+ * Returns the program that unpacks it to an ELF file ("gzip", "xz", "zstd"), NULL when it is none
+ * that is known. Source: Linux' Documentation/arch/x86/boot.rst, payload_offset. */
+const char *kernel_payload(const uint8_t *file, size_t n, size_t *offset, size_t *size);
+
 /* KIND for people, with its article: "a Linux kernel". */
 const char *kernel_kind_name(enum kernel_kind kind);
 

@@ -1,0 +1,67 @@
+/* grub_internal.h - shared between grub.c (control flow, menus), grub_commands.c and grub_test.c.
+ */
+#ifndef VM_FORMAT_GRUB_INTERNAL_H
+#define VM_FORMAT_GRUB_INTERNAL_H
+
+#include "format/grub.h"
+#include "format/grub_words.h"
+
+#define GRUB_ENTRIES_MAX   256
+#define GRUB_FUNCTIONS_MAX 64
+#define GRUB_TEXTS_MAX	   16
+
+struct grub_menu_entry {
+	char title[256];
+	char id[256];
+	bool submenu;
+	struct grub_cursor body;
+};
+
+struct grub_function {
+	char name[GRUB_NAME_MAX];
+	struct grub_cursor body;
+};
+
+struct grub {
+	const struct grub_disk *disk;
+	struct grub_entry *out;
+	struct error *err;
+	struct grub_variables variables;
+	struct grub_menu_entry entries[GRUB_ENTRIES_MAX];
+	size_t entries_count;
+	struct grub_function functions[GRUB_FUNCTIONS_MAX];
+	size_t functions_count;
+	char *texts[GRUB_TEXTS_MAX]; /* that were read: entries and functions point into them */
+	size_t texts_count;
+	unsigned steps, depth;
+	unsigned line; /* of the command */
+	bool in_entry; /* the chosen one is carried out */
+	bool has_kernel;
+	bool booted;			 /* `boot`: nothing that follows counts */
+	int status;			 /* of the last command */
+	const struct grub_words *params; /* of the function */
+};
+
+/* Not understood: MESSAGE with the line. Returns false. */
+bool grub_refuse(struct grub *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+const char *grub_value(const struct grub *g, const char *name);
+bool grub_put(struct grub *g, const char *name, const char *value);
+
+/* Split the file name NAME into device and path: "(hd0,msdos1)/boot/x", or "/boot/x" on $root. */
+bool grub_place(struct grub *g, const char *name, char device[GRUB_DEVICE_MAX],
+		char path[GRUB_PATH_MAX]);
+
+/* The file NAME as a script, which is kept. */
+bool grub_load(struct grub *g, const char *device, const char *path, struct grub_cursor *out);
+
+/* Run a script in the present menu. */
+bool grub_run(struct grub *g, struct grub_cursor script);
+
+/* Carry out the command W; its status to G->status. False: it was not understood. */
+bool grub_command(struct grub *g, struct grub_words *w);
+
+/* `test` of the ARGC words at ARGV; *TRUE is the answer. */
+bool grub_test(struct grub *g, int argc, char *const *argv, bool *yes);
+
+#endif
