@@ -142,7 +142,7 @@ complete -c vm -n '__fish_seen_subcommand_from profile' -l ram -x -d 'values of 
 complete -c vm -n '__fish_seen_subcommand_from profile' -l accels -x -d 'values of QEMU_ACCEL'
 complete -c vm -n '__fish_seen_subcommand_from profile' -l machines -x -d 'values of QEMU_MACHINE'
 complete -c vm -n '__fish_seen_subcommand_from profile' -l buses -x -d 'values of QEMU_DISK_BUS'
-complete -c vm -n '__fish_seen_subcommand_from profile' -l boot -x -d 'disk, kernel: without and with QEMU_KERNEL'
+complete -c vm -n '__fish_seen_subcommand_from profile' -l boot -x -d 'disk, direct: by the firmware, directly (VM_BOOT); kernel: QEMU_KERNEL'
 complete -c vm -n '__fish_seen_subcommand_from profile' -l samples -x -d 'samples per cell (default 3)'
 complete -c vm -n '__fish_seen_subcommand_from profile' -l warm-up -x -d 'boots per cell that do not count (default 1)'
 complete -c vm -n '__fish_seen_subcommand_from profile' -l until -x -d 'measure until this marker, or ready (default), login, ssh, http'

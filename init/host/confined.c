@@ -78,10 +78,17 @@ static void limit_cpu(void)
 /* The descriptors in their places, first out of each other's way. */
 static bool place(const struct confined *c, int answer)
 {
-	int in = c->in < 0 ? -1 : fcntl(c->in, F_DUPFD, 3);
-	int out = c->out < 0 ? -1 : fcntl(c->out, F_DUPFD, 3);
+	const int free = CONFINED_MORE + CONFINED_MORE_MAX;
+	int in = c->in < 0 ? -1 : fcntl(c->in, F_DUPFD, free);
+	int out = c->out < 0 ? -1 : fcntl(c->out, F_DUPFD, free);
+	int more[CONFINED_MORE_MAX];
 
-	answer = fcntl(answer, F_DUPFD, 3);
+	for (int i = 0; i < c->more_count; i++) {
+		more[i] = fcntl(c->more[i], F_DUPFD, free);
+		if (more[i] < 0)
+			return false;
+	}
+	answer = fcntl(answer, F_DUPFD, free);
 	if (answer < 0 || (c->in >= 0 && in < 0) || (c->out >= 0 && out < 0))
 		return false;
 	for (int fd = 0; fd < 3; fd++)
@@ -89,7 +96,10 @@ static bool place(const struct confined *c, int answer)
 	if ((in >= 0 && dup2(in, CONFINED_IN) < 0) || dup2(answer, ANSWER_FD) < 0 ||
 	    (out >= 0 && dup2(out, CONFINED_OUT) < 0))
 		return false;
-	close_from(3);
+	for (int i = 0; i < c->more_count; i++)
+		if (dup2(more[i], CONFINED_MORE + i) < 0)
+			return false;
+	close_from(CONFINED_MORE + c->more_count);
 	return true;
 }
 

@@ -19,8 +19,10 @@
 #define CONFINED_MS    30000u
 
 /* The child's descriptors. */
-#define CONFINED_IN  0
-#define CONFINED_OUT 2
+#define CONFINED_IN	  0
+#define CONFINED_OUT	  2
+#define CONFINED_MORE	  3 /* and on */
+#define CONFINED_MORE_MAX 16
 
 struct confined {
 	const char *name; /* what errors call the file */
@@ -30,8 +32,10 @@ struct confined {
 	void *answer; /* SIZE bytes, written to only when all went well; from a process that
 		       * the file may have taken over: to be checked by the caller */
 	size_t size;
-	int in;	       /* the file, -1: none */
-	int out;       /* one to write to, -1: none; its offset moves */
+	int in;		 /* the file, -1: none */
+	int out;	 /* one to write to, -1: none; its offset moves */
+	const int *more; /* further files, MORE_COUNT of them */
+	int more_count;
 	size_t memory; /* bytes of address space beside the program's own */
 	size_t output; /* bytes that OUT may get */
 };

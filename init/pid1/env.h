@@ -45,6 +45,7 @@ enum timer_id {
 	TIMER_GREETING,	   /* QEMU has not answered yet */
 	TIMER_LADDER,	   /* the present rung's time is over, or the guest is to be asked again */
 	TIMER_BOOT,	   /* VM_BOOT_TIMEOUT */
+	TIMER_DIRECT,	   /* nothing is heard of a kernel that was loaded directly */
 	TIMER_SILENCE,	   /* nothing came on the serial line */
 	TIMER_SCREEN,	   /* a screenshot takes too long */
 	TIMER_PROBES,	   /* an attempt to reach the guest is over */

@@ -40,6 +40,7 @@ void react_runs_now(struct supervisor *v)
 	/* Also if the guest is ready at once: clients may have waited before it ran. */
 	waiters_probe(v);
 	readiness_runs(&v->readiness);
+	direct_watch_runs(&v->direct);
 }
 
 void react_restarted(struct supervisor *v, const struct notice *n)
@@ -294,6 +295,15 @@ void react_late(struct supervisor *v, const struct notice *n)
 		return;
 	}
 	stop_late(v);
+}
+
+/* As after a boot that was late; no saved disk and no screen are concerned. */
+void react_direct_timer(struct supervisor *v)
+{
+	if (!direct_watch_timer(&v->direct))
+		return;
+	lifecycle_judge(&v->life, VERDICT_LATE);
+	stop_ask(&v->stop, LADDER_NOW);
 }
 
 void react_boot_again(struct supervisor *v, const struct notice *n)

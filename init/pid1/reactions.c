@@ -122,6 +122,7 @@ void reactions_init(struct supervisor *v, struct plan *plan)
 	attach_init(&v->attach, env, &v->guard);
 	boot_retry_init(&v->retry, env);
 	clock_init(&v->clock, env);
+	direct_watch_init(&v->direct, env);
 	disk_error_init(&v->disk_error, env);
 	probes_init(&v->probes, env);
 	health_init(&v->health, env, &v->probes);

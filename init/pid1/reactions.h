@@ -9,7 +9,8 @@
 void reactions_init(struct supervisor *v, struct plan *plan);
 void react(const struct notice *n, void *supervisor);
 
-/* TIMER_PAUSED, TIMER_SCREEN. */
+/* TIMER_DIRECT, TIMER_PAUSED, TIMER_SCREEN. */
+void react_direct_timer(struct supervisor *v);
 void react_pause_timer(struct supervisor *v);
 void react_screen_timer(struct supervisor *v);
 

@@ -92,6 +92,7 @@ size_t status_json(const struct supervisor *v, char *buf, size_t size)
 			J_TEXT("why", why), J_TEXT("guest", plan->guest_name),
 			J_TEXT("disk", plan->disk.count ? plan->disk.path : NULL),
 			J_TEXT("kernel", known(plan->kernel.about)),
+			J_TEXT("boot", known(plan->boot.text)),
 			J_TEXT("network", plan->network_text),
 			J_OBJECT("ports", J_TEXT("bind", s->bind), J_INT("serial", s->serial_port),
 				 J_INT("serial_raw", s->serial_raw_port),
@@ -156,6 +157,7 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "guest        %s, %ld MiB, %ld CPU, %s\n"
 		       "disk         %s\n"
 		       "%s%s%s"
+		       "%s%s%s"
 		       "network      %s\n"
 		       "ports        %s\n"
 		       "accelerator  %s\n"
@@ -164,12 +166,15 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n"
 		       "%s",
 		       lifecycle_phase_name(v->life.phase), ready ? "yes" : "no", why,
-		       PHASE_TEXT(&v->phases), plan->guest_name, plan->s.ram_mb, plan->s.cpus,
-		       plan->s.machine, plan->disk.count ? plan->disk.path : "none",
-		       plan->kernel.about[0] ? "kernel       " : "", plan->kernel.about,
-		       plan->kernel.about[0] ? "\n" : "", plan->network_text, plan->ports_text,
-		       plan->accel.reason, v->qmp.version[0] ? v->qmp.version : "not answering yet",
-		       (int)v->life.qemu, ms_since(v->life.spawned_ns, clock_now()) / 1000,
+		       PHASE_TEXT(&v->phases), plan->guest_name,
+		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
+		       plan->disk.count ? plan->disk.path : "none",
+		       plan->boot.text[0] ? "boot         " : "", plan->boot.text,
+		       plan->boot.text[0] ? "\n" : "", plan->kernel.about[0] ? "kernel       " : "",
+		       plan->kernel.about, plan->kernel.about[0] ? "\n" : "", plan->network_text,
+		       plan->ports_text, plan->accel.reason,
+		       v->qmp.version[0] ? v->qmp.version : "not answering yet", (int)v->life.qemu,
+		       ms_since(v->life.spawned_ns, clock_now()) / 1000,
 		       plan->s.sandbox ? "on" : "off", plan->landlock, (unsigned long long)st.bytes,
 		       st.clients, (unsigned long long)st.accepted, (unsigned long long)st.dropped,
 		       guard_text(&v->guard, refused));

@@ -142,6 +142,19 @@ static bool retry_with_tcg(struct supervisor *v)
 	return false;
 }
 
+/* The kernel that was loaded from the disk was not heard: the firmware's turn. */
+static bool retry_by_firmware(struct supervisor *v)
+{
+	struct error err = {0};
+
+	if (!direct_watch_again(&v->direct))
+		return false;
+	if (start_qemu_again(v, &err))
+		return true;
+	error_report(&err);
+	return false;
+}
+
 /* The container's exit status, with its reason in the log. */
 static int end(struct supervisor *v)
 {
@@ -179,6 +192,7 @@ static void on_timers(struct supervisor *v)
 		switch ((enum timer_id)id) {
 		case TIMER_LADDER: stop_timer(&v->stop); break;
 		case TIMER_BOOT: readiness_boot_timer(&v->readiness); break;
+		case TIMER_DIRECT: react_direct_timer(v); break;
 		case TIMER_SILENCE: readiness_silence_timer(&v->readiness); break;
 		case TIMER_SCREEN: react_screen_timer(v); break;
 		case TIMER_PROBES: probes_timer(&v->probes); break;
@@ -242,7 +256,8 @@ static int run_loop(struct supervisor *v)
 		if (is_over(v)) {
 			drain(v);
 			if (!start_cold(v, &v->start_failed) && !v->start_failed &&
-			    !retry_with_tcg(v) && !boot_retry_begin(&v->retry))
+			    !retry_with_tcg(v) && !retry_by_firmware(v) &&
+			    !boot_retry_begin(&v->retry))
 				return end(v);
 			continue;
 		}

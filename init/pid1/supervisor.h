@@ -19,6 +19,7 @@
 #include "pid1/boot_retry.h"
 #include "pid1/clock_sync.h"
 #include "pid1/console.h"
+#include "pid1/direct_watch.h"
 #include "pid1/disk_error.h"
 #include "pid1/env.h"
 #include "pid1/guard.h"
@@ -57,6 +58,7 @@ struct supervisor {
 	struct clock_sync clock;
 	struct consoles consoles;
 	struct debug_log debug_log;
+	struct direct_watch direct;
 	struct disk_error disk_error;
 	struct guard guard;
 	struct health health;

@@ -74,6 +74,8 @@ void plan_describe(const struct plan *plan)
 	} else {
 		log_info("guest %s (%s), no disk", p->name, p->about);
 	}
+	if (plan->boot.text[0])
+		log_info("boot: %s", plan->boot.text);
 	if (plan->kernel.about[0])
 		log_info("kernel %s", plan->kernel.about);
 	if (plan->disk.overlay[0])

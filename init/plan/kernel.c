@@ -147,6 +147,23 @@ static bool look_into(const struct file *f, int in, struct content *c)
 			  f->setting, f->path);
 }
 
+bool kernel_look(int fd, const char *name, struct kernel_file *out, struct error *err)
+{
+	struct content content = {0};
+	const struct confined c = {.name = name,
+				   .run = recognise,
+				   .arg = name,
+				   .answer = &content,
+				   .size = sizeof content,
+				   .in = fd,
+				   .out = -1,
+				   .memory = UNPACK_BYTES_MAX};
+	bool ok = confined_run(&c, err);
+
+	*out = content.k;
+	return ok;
+}
+
 /* An empty file without a name that QEMU's user can read. -1 with an error. */
 static int make_file(const struct file *f)
 {

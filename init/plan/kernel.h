@@ -8,7 +8,10 @@
 #ifndef VM_PLAN_KERNEL_H
 #define VM_PLAN_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/error.h"
 
 /* Multiboot modules that have to be unpacked; others may be as many as there is room for. */
 #define KERNEL_MODULES_MAX 8
@@ -34,6 +37,10 @@ void kernel_close(struct kernel *k);
  * need within a minute; SIGTERM and SIGINT, when they are blocked, end the wait (EXIT_CLEAN) and
  * stay pending. */
 void kernel_prepare(struct plan *plan);
+
+/* What kernel the file FD is, by a child; NAME is what errors call it. False with ERR. */
+struct kernel_file;
+bool kernel_look(int fd, const char *name, struct kernel_file *out, struct error *err);
 
 /* Does the kernel fit into QEMU_RAM, which is known by now? QEMU would drop what does not, without
  * a word. An error of PLAN->errors (EXIT_BAD_SETTING) if not. */

@@ -20,6 +20,7 @@
 #include "host/listen.h"
 #include "host/memory.h"
 #include "plan/check_network.h"
+#include "plan/direct_boot.h"
 #include "plan/marker_files.h"
 #include "proto/stop_rungs.h"
 
@@ -335,6 +336,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = plan->net_fd = plan->trace_fd = -1;
 	kernel_init(&plan->kernel);
+	plan->boot = (struct boot_way){0};
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
@@ -389,6 +391,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */
 		plan_resume(plan);
+	if (settings_ok && identified)
+		direct_boot_prepare(plan);
 	(void)network_describe(s, plan->network_text);
 	(void)plan_ports(plan, plan->ports_text);
 	if (!plan_extra_unreadable(plan, plan->unreadable, sizeof plan->unreadable))

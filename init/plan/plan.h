@@ -14,6 +14,7 @@
 #include "host/kvm.h"
 #include "host/privileges.h"
 #include "host/state_dir.h"
+#include "plan/direct_boot.h"
 #include "plan/kernel.h"
 #include "qemu/accel.h"
 #include "qemu/args.h"
@@ -49,6 +50,7 @@ struct plan {
 	struct disk disk;
 	struct disk disk2; /* QEMU_DRIVE2 */
 	struct kernel kernel;
+	struct boot_way boot;
 	int cdrom_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
 	int share_out; /* for the helper that writes it */

@@ -21,6 +21,8 @@ static void collect_facts(struct plan *plan)
 	/* A boot of the profiler's is no place to make it. */
 	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
 	f->kernel = plan->kernel.fds[0] >= 0 ? plan->kernel.path : NULL;
+	f->direct = plan->boot.direct;
+	f->append = f->direct && plan->boot.line[0] ? plan->boot.line : NULL;
 	f->initrd = plan->kernel.initrd[0] ? plan->kernel.initrd : NULL;
 	f->trace_copy = plan->trace_fd >= 0;
 	f->disk_layers = disk_facts(&plan->disk, f->disks);

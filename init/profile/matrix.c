@@ -104,6 +104,16 @@ static const struct {
 	{"VM_BOOT_RETRIES", "0"},
 };
 
+/* The VM_BOOT of C's --boot; NULL: as the settings say. */
+static const char *boot_way(const struct choice *c)
+{
+	const char *boot = c->value[AXIS_BOOT];
+
+	return !boot || strcmp(boot, "kernel") == 0 ? NULL
+	       : strcmp(boot, "disk") == 0	    ? "firmware"
+						    : "direct";
+}
+
 static bool is_replaced(const char *var, const struct choice *c, const char *markers,
 			const char *forwards)
 {
@@ -113,8 +123,8 @@ static bool is_replaced(const char *var, const struct choice *c, const char *mar
 	for (int a = 0; a < AXES; a++)
 		if (settings[a] && c->value[a] && names(var, settings[a]))
 			return true;
-	if (c->value[AXIS_BOOT] && strcmp(c->value[AXIS_BOOT], "disk") == 0 &&
-	    (names(var, "QEMU_KERNEL") || names(var, "QEMU_INITRD") || names(var, "QEMU_APPEND")))
+	if (boot_way(c) && (names(var, "VM_BOOT") || names(var, "QEMU_KERNEL") ||
+			    names(var, "QEMU_INITRD") || names(var, "QEMU_APPEND")))
 		return true;
 	return (markers && names(var, "VM_MARKERS")) ||
 	       (forwards && (names(var, "QEMU_HOSTFWDS") || names(var, "VM_READY")));
@@ -136,6 +146,8 @@ bool environment_make(char *const envp[], const struct choice *c, const char *ma
 	for (int a = 0; a < AXES; a++)
 		if (settings[a] && c->value[a])
 			ok &= add(out, settings[a], c->value[a]);
+	if (boot_way(c))
+		ok &= add(out, "VM_BOOT", boot_way(c));
 	if (markers)
 		ok &= add(out, "VM_MARKERS", markers);
 	if (forwards) /* what ready is, the profiler sees to */

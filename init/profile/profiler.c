@@ -83,6 +83,7 @@ static void describe_cell(struct cell *c, const struct plan *plan, const char *b
 	(void)snprintf(c->value[AXIS_BOOT], AXIS_VALUE, "%s",
 		       boot					? boot
 		       : plan->s.kernel				? "kernel"
+		       : plan->boot.direct			? "direct"
 		       : plan->disk.count == 0 && plan->s.cdrom ? "cdrom"
 								: "disk");
 }

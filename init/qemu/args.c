@@ -157,12 +157,16 @@ static void add_boot(const struct builder *b)
 	} files[] = {{"-bios", s->bios},
 		     {"-kernel", b->f->kernel ? b->f->kernel : s->kernel},
 		     {"-initrd", b->f->initrd ? b->f->initrd : s->initrd},
-		     {"-append", s->append}};
+		     {"-append", b->f->append ? b->f->append : s->append}};
 	bool cd_only = b->f->disk_layers == 0 && b->f->has_cdrom;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		if (i == 1) /* behind -bios */
+			b->out->direct_at = b->out->count;
 		if (files[i].value)
 			args_option(b->out, files[i].option, "%s", files[i].value);
+	}
+	b->out->direct_count = b->f->direct ? b->out->count - b->out->direct_at : 0;
 	args_option(b->out, "-boot", "order=%s",
 		    s->boot_order ? s->boot_order
 		    : cd_only	  ? "d"
@@ -458,6 +462,7 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	const struct builder b = {.out = out, .s = s, .f = f};
 
 	out->count = out->used = 0;
+	out->direct_at = out->direct_count = 0;
 	out->full = false;
 	if (s->qemu)
 		args_add(out, "%s", s->qemu);

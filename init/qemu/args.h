@@ -62,7 +62,9 @@ struct facts {
 	struct disk_fact disks[8]; /* top first, like struct disk */
 	int disk2_layers;	   /* the same of the second disk */
 	struct disk_fact disks2[8];
-	const char *kernel, *initrd; /* instead of QEMU_KERNEL and QEMU_INITRD, if not NULL */
+	/* Instead of QEMU_KERNEL, QEMU_INITRD and QEMU_APPEND, if not NULL. */
+	const char *kernel, *initrd, *append;
+	bool direct; /* they come from the disk (plan/direct_boot.h) */
 };
 
 #define ARGS_MAX 256
@@ -72,6 +74,8 @@ struct args {
 	char *argv[ARGS_MAX + 1]; /* argv[0] is the emulator's path; ends with NULL */
 	size_t count;
 	size_t used;
+	/* The arguments of a direct boot: left out, it is the vector of a boot by the firmware. */
+	size_t direct_at, direct_count;
 	bool full; /* something did not fit: the vector is not whole */
 	char text[32768];
 };
@@ -93,6 +97,9 @@ const char *args_ram_name(const struct settings *s);
 
 /* A is a copy of FROM: let its vector point to its own text. */
 void args_rebase(struct args *a, const struct args *from);
+
+/* Leave out the arguments of a direct boot, if A has some. */
+void args_by_firmware(struct args *a);
 
 /* Write argument TEXT, quoted for a POSIX shell where needed, into BUF (cut, with its quote closed,
  * when SIZE, at least 8, is too small). Returns BUF. */

@@ -137,6 +137,16 @@ const char *args_quote(const char *text, char *buf, size_t size)
 	return buf;
 }
 
+void args_by_firmware(struct args *a)
+{
+	size_t from = a->direct_at + a->direct_count;
+
+	/* With the NULL at the end. */
+	memmove(a->argv + a->direct_at, a->argv + from, (a->count + 1 - from) * sizeof *a->argv);
+	a->count -= a->direct_count;
+	a->direct_count = 0;
+}
+
 void args_rebase(struct args *a, const struct args *from)
 {
 	for (size_t i = 0; i < a->count; i++)

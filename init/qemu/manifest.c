@@ -67,8 +67,11 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 
 	m->word_count = 0;
 	for (size_t i = 0; i < args->count;) {
-		size_t skip =
-			unseen_words(args->argv[i], i + 1 < args->count ? args->argv[i + 1] : "");
+		/* Of a direct boot all that the guest keeps is in its memory. */
+		size_t skip = args->direct_count && i == args->direct_at
+				      ? args->direct_count
+				      : unseen_words(args->argv[i],
+						     i + 1 < args->count ? args->argv[i + 1] : "");
 		const char *slash = i == 0 ? strrchr(args->argv[0], '/') : NULL;
 
 		if (skip == 0) {

@@ -26,6 +26,7 @@ static void print_json(const struct plan *plan, bool ok)
 
 	(void)json_write(text, sizeof text,
 			 JSON_LIST(J_BOOL("ok", ok), J_TEXT("accelerator", plan->accel.reason),
+				   J_TEXT("boot", plan->boot.text),
 				   J_RAW("errors", list_of(&plan->errors, errors)),
 				   J_RAW("warnings", list_of(&plan->warnings, warnings))));
 	(void)puts(text);

@@ -73,7 +73,7 @@ static int take_option(struct profiler_options *o, const char *option, char *val
 	return 1;
 }
 
-/* Counts that are none, and words that are not disk or kernel. */
+/* Counts that are none, and words that are no way to boot. */
 static const char *bad_value(const struct profiler_options *o)
 {
 	long n;
@@ -83,6 +83,7 @@ static const char *bad_value(const struct profiler_options *o)
 			return o->values[AXIS_CPUS][i];
 	for (size_t i = 0; i < o->counts[AXIS_BOOT]; i++)
 		if (strcmp(o->values[AXIS_BOOT][i], "disk") != 0 &&
+		    strcmp(o->values[AXIS_BOOT][i], "direct") != 0 &&
 		    strcmp(o->values[AXIS_BOOT][i], "kernel") != 0)
 			return o->values[AXIS_BOOT][i];
 	return NULL;

@@ -328,7 +328,7 @@ const struct command commands[] = {
 			    {"--accels", "LIST", "values of QEMU_ACCEL"},
 			    {"--machines", "LIST", "values of QEMU_MACHINE"},
 			    {"--buses", "LIST", "values of QEMU_DISK_BUS"},
-			    {"--boot", "LIST", "disk, kernel: without and with QEMU_KERNEL"},
+			    {"--boot", "LIST", "disk, direct: by the firmware, directly (VM_BOOT); kernel: QEMU_KERNEL"},
 			    {"--samples", "N", "samples per cell (default 3)"},
 			    {"--warm-up", "N", "boots per cell that do not count (default 1)"},
 			    {"--until", "PHASE",

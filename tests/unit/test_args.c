@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "qemu/args.h"
+#include "qemu/manifest.h"
 
 static struct settings s;
 static struct args a;
@@ -304,6 +305,49 @@ static void a_cut_quote_stays_closed(void **state)
 	}
 }
 
+/* What a direct boot adds can be left out again, and a saved state does not belong to it. */
+static void a_direct_boot(void **state)
+{
+	static struct args firmware;
+	static struct manifest m[2] = {{.kind = "warm", .host_cpu = ""},
+				       {.kind = "warm", .host_cpu = ""}};
+	static char room[2][MANIFEST_MAX];
+	struct facts f = one_disk;
+	char why[200];
+
+	(void)state;
+	SETTINGS("QEMU_DRIVE=/disk", "QEMU_BIOS=/bios");
+	build(&f);
+	firmware = a;
+	args_rebase(&firmware, &a);
+	args_by_firmware(&a); /* there is nothing to leave out */
+	assert_int_equal(a.count, firmware.count);
+	f.direct = true;
+	f.kernel = "/proc/self/fd/20";
+	f.initrd = "/proc/self/fd/21";
+	f.append = "root=/dev/sda1";
+	build(&f);
+	assert_string_equal(value_of("-kernel"), "/proc/self/fd/20");
+	assert_string_equal(value_of("-append"), "root=/dev/sda1");
+	manifest_machine(&m[0], &a, room[0]);
+	args_by_firmware(&a);
+	assert_int_equal(a.count, firmware.count);
+	for (size_t i = 0; i <= a.count; i++)
+		if (i == a.count)
+			assert_null(a.argv[i]);
+		else
+			assert_string_equal(a.argv[i], firmware.argv[i]);
+	manifest_machine(&m[1], &a, room[1]);
+	assert_true(manifest_same(&m[0], &m[1], why, sizeof why));
+	args_by_firmware(&a);
+	assert_int_equal(a.count, firmware.count);
+	/* A kernel of QEMU_KERNEL's is the machine's. */
+	SETTINGS("QEMU_DRIVE=/disk", "QEMU_KERNEL=/k");
+	build(&one_disk);
+	args_by_firmware(&a);
+	assert_string_equal(value_of("-kernel"), "/k");
+}
+
 static void too_much_is_an_error(void **state)
 {
 	static char many[8000] = "QEMU_EXTRA_ARGS=";
@@ -342,6 +386,7 @@ int main(void)
 		cmocka_unit_test(an_open_quote_is_an_error),
 		cmocka_unit_test(quotes_what_a_shell_would_change),
 		cmocka_unit_test(a_cut_quote_stays_closed),
+		cmocka_unit_test(a_direct_boot),
 		cmocka_unit_test(too_much_is_an_error),
 	};
 
