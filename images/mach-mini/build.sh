@@ -4,7 +4,7 @@
 #   build.sh [--debs DIR] OUTDIR   build; DIR keeps the three packages for the next time
 #   build.sh --packages            print the Debian packages that this needs, one a line
 #
-# OUTDIR gets mach-mini.qcow2 (a disk: MBR, GRUB, one FAT partition), mach-mini/gnumach.gz and
+# OUTDIR gets mach-mini.qcow2 (a disk: MBR, GRUB, one ext2 partition), mach-mini/gnumach.gz and
 # mach-mini/machsh (the same kernel and task, to be booted without the disk), LICENSES and licenses/.
 # Needs no root and no loop device. The same tools make the same bytes (README.md).
 #
@@ -23,8 +23,8 @@ b8ebde492856b4cd5cd1b71d6795a45d0c8e284fdfd8c1fe3d9c48828a098ff8  mig-x86-64-gnu
 # qemu-user, the other only read. BUILD_ARCHITECTURE tries that on another machine.
 architecture=${BUILD_ARCHITECTURE:-$(dpkg --print-architecture)}
 tools='debian-archive-keyring
+e2fsprogs
 grub-common
-mtools
 qemu-utils'
 if [ "$architecture" = amd64 ]; then
     cross='' amd64=''
@@ -53,7 +53,8 @@ case ${1-} in
 esac
 [ $# -eq 1 ] || die 'usage: build.sh [--debs DIR] OUTDIR | build.sh --packages'
 
-for tool in dpkg-deb "${cross}gcc" grub-mkimage mformat qemu-img sha256sum "${cross}strip" ${cross:+qemu-x86_64}; do
+PATH=$PATH:/usr/sbin:/sbin
+for tool in debugfs dpkg-deb "${cross}gcc" grub-mkimage mke2fs qemu-img sha256sum "${cross}strip" ${cross:+qemu-x86_64}; do
     # shellcheck disable=SC2086 # one word a package
     command -v "$tool" >/dev/null || die "$tool is missing; install:" $tools
 done
@@ -70,7 +71,7 @@ debs=$(cd "${debs:-$work}" && pwd)
 
 # What would otherwise come from the clock, the user's settings or the language.
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1751414400 # 2025-07-02, the day of the kernel's snapshot
-export MTOOLSRC=/dev/null MTOOLS_SKIP_CHECK=1
+export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
 umask 022
 
 # --- the three packages ----------------------------------------------------------------------
@@ -190,7 +191,7 @@ img=$work/disk.img
 sectors=16384   # 8 MiB
 first=2048      # of the partition; GRUB's core lies before it
 grub-mkimage -d "$grub" -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/boot/grub' \
-    biosdisk part_msdos fat multiboot normal configfile serial terminal echo
+    biosdisk part_msdos ext2 multiboot normal configfile serial terminal echo
 [ "$(stat -c %s "$work/core.img")" -le $(((first - 1) * 512)) ] || die "GRUB's core is too big"
 
 # poke OFFSET BYTES: BYTES as printf's octal escapes; peek OFFSET COUNT: the same bytes in hex.
@@ -210,20 +211,33 @@ dd if="$work/core.img" of="$img" bs=512 seek=1 conv=notrunc status=none
 # Two no-ops for a jump: on a hard disk the drive number that the BIOS gave is to be believed.
 poke 0x66 '\220\220'
 poke 0x1b8 'HCAM\0\0'  # the disk's signature
-# One active partition of type 4 (FAT16 below 32 MiB): first and last sector as cylinder, head and
+# One active partition of type 83 (Linux, the Hurd): first and last sector as cylinder, head and
 # sector (the last beyond what these can say), then its start, 2048, and its length, 14336.
-poke 0x1be '\200\040\041\0\004\376\377\377\0\010\0\0\0\070\0\0'
+poke 0x1be '\200\040\041\0\203\376\377\377\0\010\0\0\0\070\0\0'
 poke 0x1fe '\125\252'
 
-part=$img@@1M
+# Made empty and filled by debugfs: mke2fs -d would take over the builder's user and times.
+part="$img?offset=$((first * 512))"
 mkdir "$work/boot"
 gzip -dc "$work/out/mach-mini/gnumach.gz" >"$work/boot/gnumach"
 cp "$work/out/mach-mini/machsh" "$src/grub.cfg" "$work/boot"
-touch -d "@$SOURCE_DATE_EPOCH" "$work"/boot/*
-mformat -i "$part" -T $((sectors - first)) -h 16 -s 63 -c 4 -N 4d414348 -v MACHMINI ::
-mmd -i "$part" ::boot ::boot/grub
-mcopy -m -i "$part" "$work/boot/gnumach" "$work/boot/machsh" ::boot
-mcopy -m -i "$part" "$work/boot/grub.cfg" ::boot/grub
+chmod 644 "$work"/boot/*
+mke2fs -q -F -t ext2 -o hurd -b 1024 -I 128 -N 64 -m 0 -O none,sparse_super -L MACHMINI \
+    -U 4d414348-4d49-4e49-8000-000000000001 \
+    -E "root_owner=0:0,hash_seed=4d414348-4d49-4e49-8000-000000000002,offset=$((first * 512))" \
+    "$img" $(((sectors - first) / 2))
+debugfs -w "$part" >/dev/null 2>&1 <<END
+mkdir boot
+mkdir boot/grub
+write $work/boot/gnumach boot/gnumach
+write $work/boot/machsh boot/machsh
+write $work/boot/grub.cfg boot/grub/grub.cfg
+END
+# debugfs always exits with 0.
+for file in gnumach machsh grub/grub.cfg; do
+    debugfs -R "cat boot/$file" "$part" 2>/dev/null | cmp - "$work/boot/${file#grub/}" ||
+        die "boot/$file could not be written to the disk"
+done
 qemu-img convert -c -O qcow2 "$img" "$work/out/mach-mini.qcow2"
 
 # --- licences, and done ----------------------------------------------------------------------

@@ -1,7 +1,6 @@
 /* grub.c - see grub.h: control flow and menus. Commands are grub_commands.c's. */
 #include "format/grub.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +9,6 @@
 
 #define STEPS_MAX 200000u
 #define DEPTH_MAX 24u
-
-bool grub_refuse(struct grub *g, const char *fmt, ...)
-{
-	char text[400];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	return error_set(g->err, EXIT_BAD_IMAGE, "", "line %u of its GRUB configuration: %s",
-			 g->line, text);
-}
-
-const char *grub_value(const struct grub *g, const char *name)
-{
-	return grub_variable(&g->variables, name, strlen(name));
-}
-
-bool grub_put(struct grub *g, const char *name, const char *value)
-{
-	return grub_set(&g->variables, name, strlen(name), value) ||
-	       grub_refuse(g, "too many variables, or a long one: %.40s", name);
-}
 
 /* ---- control flow ---------------------------------------------------------------------------- */
 
@@ -48,6 +24,7 @@ enum end {
 };
 
 static enum end run_list(struct grub *g, struct grub_cursor *c, bool live);
+static bool run_script(struct grub *g, struct grub_cursor script);
 
 static bool is(const char *text, size_t n, const char *word)
 {
@@ -184,7 +161,7 @@ static bool run_function(struct grub *g, const struct grub_function *f, const st
 	const struct grub_words *before = g->params;
 
 	g->params = w;
-	bool ok = grub_run(g, f->body);
+	bool ok = run_script(g, f->body);
 
 	g->params = before;
 	return ok;
@@ -289,29 +266,14 @@ static enum end run_list(struct grub *g, struct grub_cursor *c, bool live)
 	return end;
 }
 
-bool grub_run(struct grub *g, struct grub_cursor script)
+static bool run_script(struct grub *g, struct grub_cursor script)
 {
 	enum end end = run_list(g, &script, true);
 
 	return end == END_TEXT || (end != END_FAILED && grub_refuse(g, "a word without its if"));
 }
 
-/* ---- files and menus ------------------------------------------------------------------------- */
-
-bool grub_load(struct grub *g, const char *device, const char *path, struct grub_cursor *out)
-{
-	size_t n;
-
-	if (g->texts_count == GRUB_TEXTS_MAX)
-		return grub_refuse(g, "too many files");
-	char *text = g->disk->read(g->disk->ctx, device, path, &n, g->err);
-
-	if (!text)
-		return false;
-	g->texts[g->texts_count++] = text;
-	*out = (struct grub_cursor){.p = text, .end = text + n, .line = 1};
-	return true;
-}
+/* ---- menus ----------------------------------------------------------------------------------- */
 
 /* The first name of the path TEXT ("a>b>c", a > in a name is doubled), into NAME. Returns what is
  * behind it, NULL for nothing. */
@@ -365,14 +327,14 @@ static bool choose(struct grub *g)
 		if (!e->submenu) {
 			(void)snprintf(g->out->title, sizeof g->out->title, "%s", e->title);
 			g->in_entry = true;
-			return ((grub_run(g, body) || g->booted)) &&
+			return (run_script(g, body) || g->booted) &&
 			       (g->has_kernel ||
 				grub_refuse(g, "the entry %.80s loads no kernel", g->out->title));
 		}
 		g->entries_count = 0;
 		if (!rest)
 			rest = "0";
-		if (!grub_run(g, body))
+		if (!run_script(g, body))
 			return false;
 	}
 	return grub_refuse(g, "menus in menus");
@@ -411,9 +373,10 @@ bool grub_choose(const struct grub_disk *disk, const char *device, const char *p
 	g->disk = disk;
 	g->out = out;
 	g->err = err;
+	g->run = run_script;
 	(void)snprintf(path, sizeof path, "%s/grub.cfg", prefix);
 	bool ok = begin(g, device, prefix) && grub_load(g, device, path, &script) &&
-		  grub_run(g, script);
+		  run_script(g, script);
 
 	out->waits = ok && strcmp(grub_value(g, "timeout"), "-1") == 0;
 	ok = g->booted || (ok && choose(g));

@@ -5,31 +5,6 @@
 
 #include "format/grub_internal.h"
 
-bool grub_place(struct grub *g, const char *name, char device[GRUB_DEVICE_MAX],
-		char path[GRUB_PATH_MAX])
-{
-	const char *root = grub_value(g, "root");
-	size_t n = strlen(root);
-
-	if (*name == '(') {
-		root = name + 1;
-		n = strcspn(root, ")");
-		if (!root[n])
-			return grub_refuse(g, "a device without its ): %.40s", name);
-		name = root + n + 1;
-	} else if (*root == '(') { /* set root=(hd0,1) */
-		root++;
-		n = strcspn(root, ")");
-	}
-	if (*name != '/')
-		return grub_refuse(g, "a file name without its /: %.80s", name);
-	if (n >= GRUB_DEVICE_MAX || strlen(name) >= GRUB_PATH_MAX)
-		return grub_refuse(g, "a file name is too long");
-	(void)snprintf(device, GRUB_DEVICE_MAX, "%.*s", (int)n, root);
-	(void)snprintf(path, GRUB_PATH_MAX, "%s", name);
-	return true;
-}
-
 /* ---- variables ------------------------------------------------------------------------------- */
 
 static bool assign(struct grub *g, const char *text)
@@ -163,7 +138,7 @@ static bool cmd_source(struct grub *g, struct grub_words *w)
 	if (strcmp(w->argv[0], "configfile") == 0) /* it is a menu of its own */
 		g->entries_count = 0;
 	return grub_place(g, w->argv[1], device, path) && grub_load(g, device, path, &script) &&
-	       grub_run(g, script);
+	       g->run(g, script);
 }
 
 static bool cmd_test(struct grub *g, struct grub_words *w)

@@ -1,4 +1,5 @@
-/* grub_internal.h - shared between grub.c (control flow, menus), grub_commands.c and grub_test.c.
+/* grub_internal.h - shared between grub.c (control flow, menus), grub_commands.c, grub_test.c
+ * and, below them, grub_state.c.
  */
 #ifndef VM_FORMAT_GRUB_INTERNAL_H
 #define VM_FORMAT_GRUB_INTERNAL_H
@@ -40,6 +41,8 @@ struct grub {
 	bool booted;			 /* `boot`: nothing that follows counts */
 	int status;			 /* of the last command */
 	const struct grub_words *params; /* of the function */
+	/* Run a script in the present menu. */
+	bool (*run)(struct grub *g, struct grub_cursor script);
 };
 
 /* Not understood: MESSAGE with the line. Returns false. */
@@ -54,9 +57,6 @@ bool grub_place(struct grub *g, const char *name, char device[GRUB_DEVICE_MAX],
 
 /* The file NAME as a script, which is kept. */
 bool grub_load(struct grub *g, const char *device, const char *path, struct grub_cursor *out);
-
-/* Run a script in the present menu. */
-bool grub_run(struct grub *g, struct grub_cursor script);
 
 /* Carry out the command W; its status to G->status. False: it was not understood. */
 bool grub_command(struct grub *g, struct grub_words *w);

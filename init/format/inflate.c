@@ -180,10 +180,11 @@ static bool read_block(struct stream *s, const struct code *literals, const stru
 			s->out[s->at++] = (uint8_t)symbol;
 			continue;
 		}
-		symbol -= END_OF_BLOCK + 1;
-		if (symbol >= 29)
+		unsigned l = (unsigned)symbol - (END_OF_BLOCK + 1);
+
+		if (l >= 29)
 			return false;
-		size_t length = length_base[symbol] + take(s, length_bits[symbol]);
+		size_t length = length_base[l] + take(s, length_bits[l]);
 		int d = decode(s, distances);
 
 		if (d < 0 || d >= 30)
