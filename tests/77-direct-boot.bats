@@ -36,7 +36,6 @@ grub_cfg() {
 raw() {
     host_env QEMU_DRIVE="$T/disk.img" QEMU_DRIVE_FORMAT=raw QEMU_DISK_MODE=throwaway QEMU_RAM=256 \
         VM_STOP_LADDER=none QEMU_ACCEL=tcg "$@"
-    SETTINGS=("${ENV[@]:3}")
 }
 
 # check [NAME=VALUE...]: vm check of the raw disk.
@@ -139,6 +138,7 @@ CFG
     }
     linux
     said "boot: direct: GRUB's entry '' of (hd0,msdos1): /vmlinuz with 1 module"
+    grep -q 'MiB read in [0-9]* ms, unpacked by zstd$' "$T/out"
     run -0 vm exec cat /proc/cmdline
     assert_output --partial 'BOOT_IMAGE=/vmlinuz console=tty0 console=ttyS0 no_timer_check '
     # As an upgrade in the guest does it.
@@ -151,6 +151,13 @@ CFG
     run -0 vm exec cat /proc/cmdline
     assert_output --partial 'BOOT_IMAGE=/new upgraded no_timer_check '
     assert_output --partial ' console=tty0 console=ttyS0'
+    run -0 vm stop
+    host_vm_exit
+    # A screen needs the kernel's own start.
+    run -0 vm check
+    assert_output --partial 'unpacked by zstd'
+    linux QEMU_VGA=std
+    grep -q 'MiB read in [0-9]* ms$' "$T/out"
     run -0 vm stop
     host_vm_exit
     # The firmware boots the very same.

@@ -50,7 +50,8 @@ static const char *not_for_auto(const struct settings *s, const struct direct_fo
 	if ((f->kind == FOUND_LINUX) != (s->guest == GUEST_LINUX))
 		return f->kind == FOUND_LINUX ? "GRUB boots Linux, and VM_GUEST is hurd"
 					      : "GRUB boots no Linux, and VM_GUEST is linux";
-	return f->kind == FOUND_MULTIBOOT ? "its kernel is not GNU Mach" : NULL;
+	return f->kind == FOUND_MACH || f->kind == FOUND_LINUX ? NULL
+							       : "its kernel is not GNU Mach";
 }
 
 /* Not directly, because of WHY. */
@@ -145,7 +146,7 @@ static bool sound(struct direct_found *f)
 	for (const char *p = f->line; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return false;
-	return f->kind <= FOUND_MULTIBOOT && f->modules >= 0 && f->modules <= GRUB_MODULES_MAX;
+	return f->kind <= FOUND_BZIMAGE && f->modules >= 0 && f->modules <= GRUB_MODULES_MAX;
 }
 
 /* A Linux kernel unpacks itself, which takes an emulated processor seconds. The ELF file in it has
@@ -179,7 +180,8 @@ static void take(struct plan *plan, struct direct_found *f, uint64_t began)
 	struct kernel *k = &plan->kernel;
 	struct error err = {0};
 
-	double read_ms = (double)(clock_now() - began) / 1e6;
+	uint64_t took = clock_now() - began;
+	double read_ms = (double)(took - (f->unpack_ns < took ? f->unpack_ns : took)) / 1e6;
 	const char *program = unpack_kernel(plan, f);
 
 	b->direct = true;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "format/boot_disk.h"
 #include "format/boot_image.h"
@@ -151,8 +152,11 @@ static bool hand_out_linux(struct boot_disk *b, const struct direct_task *t, str
 
 		if (!read_file(b, &b->entry.modules[i], false, f, &bytes, &n, err))
 			return false;
+		uint64_t began = clock_now();
+
 		if (t->slow)
 			unpack_ramdisk(&bytes, &n);
+		f->unpack_ns += clock_now() - began;
 		if (!put(fd, bytes, n, err) || !put(fd, zeros, (4 - n % 4) % 4, err))
 			return false;
 		free(bytes);
@@ -205,7 +209,10 @@ static bool hand_out(struct boot_disk *b, const struct direct_task *t, struct di
 	    (!is_linux && k.kind != KERNEL_MULTIBOOT && k.kind != KERNEL_MULTIBOOT_WIDE))
 		return error_set(err, EXIT_BAD_IMAGE, "", "%s is %s", f->kernel,
 				 kernel_kind_name(k.kind));
-	f->kind = is_linux ? FOUND_LINUX : k.mach ? FOUND_MACH : FOUND_MULTIBOOT;
+	f->kind = k.other    ? FOUND_BZIMAGE
+		  : is_linux ? FOUND_LINUX
+		  : k.mach   ? FOUND_MACH
+			     : FOUND_MULTIBOOT;
 	f->long_mode = k.long_mode;
 	add_console(t, f);
 	return is_linux ? hand_out_linux(b, t, f, kernel, size, err)

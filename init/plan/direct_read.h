@@ -28,12 +28,13 @@ struct direct_task {
 
 /* What it answers. */
 struct direct_found {
-	enum { FOUND_LINUX, FOUND_MACH, FOUND_MULTIBOOT } kind;
+	enum { FOUND_LINUX, FOUND_MACH, FOUND_MULTIBOOT, FOUND_BZIMAGE } kind;
 	bool long_mode, waits, clean, ramdisk;
 	char unpacker[8]; /* of the ELF file in a Linux kernel, in the last file; "": none */
 	int modules;
-	uint64_t end;	/* of the memory that it is loaded to */
-	uint64_t bytes; /* read */
+	uint64_t end;	    /* of the memory that it is loaded to */
+	uint64_t bytes;	    /* read */
+	uint64_t unpack_ns; /* of the time that unpacking took */
 	char title[256];
 	char device[GRUB_DEVICE_MAX];
 	char kernel[GRUB_PATH_MAX];

@@ -132,6 +132,54 @@ static void not_every_bzimage_is_linux(void **state)
 	}
 }
 
+/* What is packed in a bzImage: by its header's payload fields, and its first bytes. */
+static void payloads(void **state)
+{
+	static const struct {
+		const char *bytes, *program;
+		size_t behind;
+	} rows[] = {{"\x1f\x8b\x08\0\0\0", "gzip", 0},
+		    {"\xfd"
+		     "7zXZ",
+		     "xz", 4},
+		    {"\x28\xb5\x2f\xfd\0\0", "zstd", 4},
+		    {"BZh9\0\0", NULL, 0}};
+	static uint8_t file[8192];
+	size_t at;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		memset(file, 0, sizeof file);
+		memcpy(file + 0x202, "HdrS", 4);
+		memcpy(file + 0x206, "\x0f\x02", 2);
+		file[0x1f1] = 3; /* sectors */
+		file[0x249] = 1; /* offset 256, length 512 */
+		file[0x24d] = 2;
+		memcpy(file + 4 * 512 + 256, rows[i].bytes, 6);
+		const char *program = kernel_payload(file, sizeof file, &at, &n);
+
+		if (!rows[i].program) {
+			assert_null(program);
+			continue;
+		}
+		assert_string_equal(program, rows[i].program);
+		assert_int_equal(at, 4 * 512 + 256);
+		assert_int_equal(n, 512 - rows[i].behind);
+		/* Cut off, of an older protocol, or not Linux: none. */
+		assert_null(kernel_payload(file, 4 * 512 + 256 + 511, &at, &n));
+		assert_null(kernel_payload(file, 0x24f, &at, &n));
+		file[0x24f] = 0xff;
+		assert_null(kernel_payload(file, sizeof file, &at, &n));
+		file[0x24f] = 0;
+		file[0x206] = 7;
+		assert_null(kernel_payload(file, sizeof file, &at, &n));
+		file[0x206] = 0x0f;
+		file[0x202] = 0;
+		assert_null(kernel_payload(file, sizeof file, &at, &n));
+	}
+}
+
 static void elf_kinds(void **state)
 {
 	static const uint8_t note[] = {4,   0,	 0,   0, 8, 0, 0, 0, 18, 0, 0, 0,
@@ -261,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(not_every_bzimage_is_linux),
+		cmocka_unit_test(payloads),
 		cmocka_unit_test_setup(elf_kinds, make),
 		cmocka_unit_test_setup(narrowed, make),
 		cmocka_unit_test_setup(an_entry_may_be_physical, make),
