@@ -21,9 +21,9 @@ static long limit_s(const struct env *env)
 
 static bool has_kernel_marker(const struct phases *p)
 {
-	for (size_t i = 0; i < p->markers.count; i++)
-		if (p->markers.list[i].name_len == 6 &&
-		    memcmp(p->markers.list[i].name, "kernel", 6) == 0)
+	for (size_t i = 0; i < p->markers->count; i++)
+		if (p->markers->list[i].name_len == 6 &&
+		    memcmp(p->markers->list[i].name, "kernel", 6) == 0)
 			return true;
 	return false;
 }
