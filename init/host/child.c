@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,7 +150,7 @@ static void confine(unsigned cpu_s)
 					  SYS_process_vm_writev};
 	/* Where both are one, SIGKILL comes first, which does not say why. */
 	const struct rlimit cpu = {cpu_s, cpu_s + 1};
-	const struct rlimit files = {32, 32};
+	const struct rlimit files = {64, 64};
 
 	(void)prlimit(0, RLIMIT_CPU, &cpu, NULL);
 	(void)prlimit(0, RLIMIT_NOFILE, &files, NULL);
@@ -169,11 +171,34 @@ static void join_group(void)
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
+/* From here on, calls that are watched wait for whoever has the descriptor that goes to the other
+ * end of REPORT, as one message of one byte. It closes itself at exec. */
+static void be_watched(int report)
+{
+	int fd = seccomp_watch();
+	char room[CMSG_SPACE(sizeof fd)] = {0};
+	struct iovec byte = {(char *)"", 1};
+	struct msghdr m = {.msg_iov = &byte, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		m.msg_control = room;
+		m.msg_controllen = sizeof room;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(c), &fd, sizeof fd);
+	}
+	(void)sendmsg(report, &m, MSG_NOSIGNAL);
+}
+
 /* Everything between fork and exec. Returns the step that failed, with errno. */
 static const char *become(const struct child *c, int *report, pid_t parent)
 {
 	const struct rlimit no_core = {0, 0};
 	const struct rlimit output = {c->file_max, c->file_max};
+	const struct rlimit memory = {c->memory, c->memory};
 
 	if (c->new_session && setsid() < 0)
 		return "setsid";
@@ -194,6 +219,8 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 		_exit(127); /* nobody is there to be told */
 	if (c->file_max && prlimit(0, RLIMIT_FSIZE, &output, NULL) != 0)
 		return "limiting its output";
+	if (c->memory && setrlimit(RLIMIT_AS, &memory) != 0)
+		return "limiting its memory";
 	if (c->confined)
 		confine(c->cpu_s ? c->cpu_s : 60);
 	if (c->landlock_abi && !landlock_enter(c->landlock_fd, c->landlock_abi))
@@ -201,6 +228,10 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 	if (c->landlock_fd)
 		(void)close(c->landlock_fd);
 	reset_signals();
+	if (c->own_pid)
+		(void)snprintf(c->own_pid, PID_TEXT, "%ld", (long)getpid());
+	if (c->watch)
+		be_watched(*report);
 	(void)execve(c->path, c->argv, c->envp);
 	return "exec";
 }
@@ -210,7 +241,8 @@ static _Noreturn void run_child(const struct child *c, int report, pid_t parent)
 	const char *step = become(c, &report, parent);
 	struct failure failed = {.step = step, .error = errno};
 
-	(void)write_all(report, &failed, sizeof failed);
+	/* write(2) may be watched by now, and nobody answers. */
+	(void)writev(report, &(struct iovec){&failed, sizeof failed}, 1);
 	_exit(127);
 }
 
@@ -234,6 +266,36 @@ void child_landlock(struct child *c, int ruleset, int to, int abi, bool *off)
 	c->landlock_off = off;
 }
 
+/* What the child reports into FAILED, and *WATCH. 0: it runs. */
+static ssize_t read_report(int report, int *watch, struct failure *failed)
+{
+	char room[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {failed, sizeof *failed};
+	struct msghdr m;
+	ssize_t got;
+
+	do {
+		m = (struct msghdr){.msg_iov = &iov,
+				    .msg_iovlen = 1,
+				    .msg_control = room,
+				    .msg_controllen = sizeof room};
+		got = watch ? recvmsg(report, &m, MSG_CMSG_CLOEXEC)
+			    : read(report, failed, sizeof *failed);
+		const struct cmsghdr *c = watch && got == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+
+		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(watch, CMSG_DATA(c), sizeof *watch);
+	} while ((got < 0 && errno == EINTR) || got == 1);
+	return got;
+}
+
+/* A pipe; what watches the child can be handed over through a socket only. */
+static bool open_report(const struct child *c, int fds[2])
+{
+	return c->watch ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0
+			: pipe2(fds, O_CLOEXEC) == 0;
+}
+
 static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 {
 	struct failure failed = {.step = "pipe"};
@@ -242,7 +304,9 @@ static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 	int fds[2] = {-1, -1};
 	ssize_t got = -1;
 
-	if (pipe2(fds, O_CLOEXEC) == 0) {
+	if (c->watch)
+		*c->watch = -1;
+	if (open_report(c, fds)) {
 		failed.step = "fork";
 		pid = fork();
 	}
@@ -250,14 +314,13 @@ static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 		run_child(c, fds[1], parent);
 	failed.error = errno;
 	fd_close(&fds[1]);
-	if (pid > 0) {
-		do
-			got = read(fds[0], &failed, sizeof failed);
-		while (got < 0 && errno == EINTR);
-	}
+	if (pid > 0)
+		got = read_report(fds[0], c->watch, &failed);
 	fd_close(&fds[0]);
 	if (got == 0)
 		return pid;
+	if (c->watch)
+		fd_close(c->watch);
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	if (exec_errno)

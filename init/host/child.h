@@ -33,8 +33,13 @@ struct child {
 	bool confined;	    /* it reads what is not ours: no sockets, 60 s of processor time... */
 	unsigned cpu_s;	    /* ... or so much; SIGXCPU ends it */
 	size_t file_max;    /* RLIMIT_FSIZE, bytes; 0: none */
+	size_t memory;	    /* RLIMIT_AS, bytes; 0: none */
 	int oom_score_adj;  /* written when not 0; failure ignored */
+	char *own_pid;	    /* not NULL: PID_TEXT bytes in ENVP for its own process ID */
+	int *watch; /* not NULL: gets the descriptor of seccomp_watch() on it, -1: there is none */
 };
+
+#define PID_TEXT 16
 
 /* C enters RULESET (host/landlock.h, made for ABI) before exec, under the number TO. OFF (may be
  * NULL): landlock_off. */

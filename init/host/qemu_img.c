@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/json_write.h"
 #include "base/lines.h"
@@ -19,9 +20,9 @@
 #include "host/confined.h"
 #include "host/landlock.h"
 
-/* The child's descriptors: the files, and a ruleset behind them. */
+/* The child's descriptors: the files from here on, and a ruleset. */
 #define FILE_FD	   3
-#define RULESET_FD (FILE_FD + QEMU_IMG_FILES)
+#define RULESET_FD (FILE_FD + 1 + QEMU_IMG_FILES)
 #define FILE_PATH  "/proc/self/fd/"
 
 /* More than any image that passes the checks has to tell. */
@@ -32,13 +33,21 @@
 
 void qemu_img_begin(struct qemu_img *q, const char *action, const char *name)
 {
+	qemu_img_begin_tool(q, "qemu-img", action, name);
+}
+
+void qemu_img_begin_tool(struct qemu_img *q, const char *tool, const char *action,
+			 const char *name)
+{
 	memset(q, 0, sizeof *q);
+	q->tool = tool;
+	q->first_fd = FILE_FD;
 	q->action = action;
 	q->name = name;
 	q->cpu_s = QEMU_IMG_CPU_S;
-	q->ruleset = -1;
+	q->ruleset = q->watch = -1;
 	q->identity.uid = (uid_t)-1;
-	qemu_img_word(q, "qemu-img");
+	qemu_img_word(q, tool);
 	qemu_img_word(q, action);
 }
 
@@ -59,7 +68,8 @@ static const char *add_file(struct qemu_img *q, int fd, bool writable)
 {
 	char *path = q->paths[q->file_count];
 
-	(void)snprintf(path, sizeof q->paths[0], FILE_PATH "%d", FILE_FD + q->file_count);
+	(void)snprintf(path, sizeof q->paths[0], FILE_PATH "%d",
+		       q->first_fd + q->file_count);
 	q->files[q->file_count++] = (struct qemu_img_file){.fd = fd, .writable = writable};
 	return path;
 }
@@ -167,10 +177,10 @@ static bool choose_identity(struct qemu_img *q, const struct identity *id, struc
 	return may_open(q, &q->identity) ||
 	       error_set(err, EXIT_NO_PERMISSION,
 			 "change its mode (chmod), or set VM_UID and VM_GID to its owner",
-			 "%s: neither QEMU's user %u:%u nor its owner may %s it, and qemu-img runs "
+			 "%s: neither QEMU's user %u:%u nor its owner may %s it, and %s runs "
 			 "as nobody else",
 			 q->name, (unsigned)id->uid, (unsigned)id->gid,
-			 q->files[0].writable ? "write to" : "read");
+			 q->files[0].writable ? "write to" : "read", q->tool);
 }
 
 static bool allow_files(const struct qemu_img *q, int ruleset, int abi)
@@ -212,13 +222,17 @@ static bool find(struct qemu_img *q, const struct settings *s, struct error *err
 	char dirs[4096];
 	const char *slash = s->qemu ? strrchr(s->qemu, '/') : NULL;
 
-	(void)snprintf(dirs, sizeof dirs, "%.*s%s/usr/local/bin:/usr/bin:/bin",
-		       slash ? (int)(slash - s->qemu) : 0, slash ? s->qemu : "", slash ? ":" : "");
-	return find_program(dirs, "qemu-img", q->program, sizeof q->program) ||
+	bool qemus = strncmp(q->tool, "qemu-", 5) == 0;
+
+	(void)snprintf(dirs, sizeof dirs, "%.*s%s/usr/local/bin:/usr/bin:/bin%s",
+		       slash ? (int)(slash - s->qemu) : 0, slash ? s->qemu : "", slash ? ":" : "",
+		       qemus ? "" : ":/usr/sbin:/sbin");
+	return find_program(dirs, q->tool, q->program, sizeof q->program) ||
 	       error_set(err, EXIT_QEMU_FAILED,
-			 "install it (Debian: qemu-utils, Alpine: qemu-img), or set VM_QEMU to the "
-			 "QEMU that it belongs to",
-			 "there is no qemu-img in %s", dirs);
+			 qemus ? "install it (Debian: qemu-utils, Alpine: qemu-img), or set "
+				 "VM_QEMU to the QEMU that it belongs to"
+			       : "install it (Debian, Alpine: e2fsprogs)",
+			 "there is no %s in %s", q->tool, dirs);
 }
 
 bool qemu_img_prepare(struct qemu_img *q, const struct settings *s, const struct identity *id,
@@ -238,10 +252,11 @@ bool qemu_img_prepare(struct qemu_img *q, const struct settings *s, const struct
 				  .no_core = true,
 				  .confined = true,
 				  .cpu_s = q->cpu_s,
-				  .file_max = q->file_max};
+				  .file_max = q->file_max,
+				  .memory = q->memory};
 	for (int i = 0; i < q->file_count; i++)
 		q->child.fds[q->child.fd_count++] =
-			(struct child_fd){.from = q->files[i].fd, .to = FILE_FD + i};
+			(struct child_fd){.from = q->files[i].fd, .to = q->first_fd + i};
 	add_ruleset(q, s);
 	return true;
 }
@@ -261,15 +276,15 @@ bool qemu_img_end(struct qemu_img *q)
 
 static void on_line(void *arg, const char *text)
 {
-	static const char own[] = "qemu-img: ";
 	struct qemu_img *q = arg;
+	size_t own = strlen(q->tool);
 
-	if (strncmp(text, own, sizeof own - 1) == 0)
-		text += sizeof own - 1;
+	if (strncmp(text, q->tool, own) == 0 && strncmp(text + own, ": ", 2) == 0)
+		text += own + 2;
 	if (!q->said[0])
 		(void)snprintf(q->said, sizeof q->said, "%s", text);
 	if (q->tell && q->told++ < LINES_TOLD)
-		log_output("qemu-img", text);
+		log_output(q->tool, text);
 }
 
 /* What comes on the descriptor P of the output (first), or of the errors. False: it is closed, or
@@ -288,18 +303,24 @@ static bool take(struct qemu_img *q, struct pollfd *p, bool first, struct line *
 	return n > 0 && q->out.len < OUTPUT_MAX;
 }
 
-/* Until both are closed. False: stopped, or too much has come. */
+/* Until both are closed. False: stopped, too late, or too much has come. */
 static bool collect(struct qemu_img *q, int out, int errors)
 {
 	_cleanup_fd_ int stop = confined_stop_fd();
 	struct line line = {0};
-	struct pollfd fds[] = {{out, POLLIN, 0}, {errors, POLLIN, 0}, {stop, POLLIN, 0}};
+	struct pollfd fds[] = {
+		{out, POLLIN, 0}, {errors, POLLIN, 0}, {stop, POLLIN, 0}, {q->watch, POLLIN, 0}};
+	uint64_t end = clock_now() + q->wall_s * UINT64_C(1000000000);
 
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		if (poll(fds, 4, q->wall_s ? clock_left_ms(end) : -1) < 0 && errno != EINTR)
 			return false;
-		if (fds[2].revents)
+		q->late = q->wall_s && clock_now() >= end;
+		if (q->late || fds[2].revents ||
+		    (fds[3].revents & POLLIN && !q->watched(q->watch, q->watched_arg)))
 			return false;
+		if (fds[3].revents & ~POLLIN) /* nobody is left to be answered */
+			fds[3].fd = -1;
 		for (int i = 0; i < 2; i++)
 			if (fds[i].revents && !take(q, &fds[i], i == 0, &line))
 				fds[i].fd = -1;
@@ -309,7 +330,7 @@ static bool collect(struct qemu_img *q, int out, int errors)
 		char more[64];
 
 		(void)snprintf(more, sizeof more, "(%d more lines)", q->told - LINES_TOLD);
-		log_output("qemu-img", more);
+		log_output(q->tool, more);
 	}
 	return q->out.len < OUTPUT_MAX;
 }
@@ -320,14 +341,14 @@ static bool ended_by(const struct qemu_img *q, int sig, struct error *err)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "get the image again; it is damaged, or was made to stall its "
 				 "readers",
-				 "%s: qemu-img %s takes more than %u s of processor time", q->name,
-				 q->action, q->cpu_s);
+				 "%s: %s %s takes more than %u s of processor time", q->name,
+				 q->tool, q->action, q->cpu_s);
 	if (sig == SIGXFSZ)
 		return error_set(err, EXIT_BAD_IMAGE, "get the image again",
-				 "%s: qemu-img %s writes more than %zu MiB", q->name, q->action,
-				 q->file_max >> 20);
-	return error_set(err, EXIT_QEMU_FAILED, "", "%s: qemu-img %s was ended by a signal (%s)",
-			 q->name, q->action, strsignal(sig));
+				 "%s: %s %s writes more than %zu MiB", q->name, q->tool,
+				 q->action, q->file_max >> 20);
+	return error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s was ended by a signal (%s)",
+			 q->name, q->tool, q->action, strsignal(sig));
 }
 
 /* Start Q->child and read what it prints until it has ended: STATUS of waitpid(2). */
@@ -350,25 +371,32 @@ static bool run(struct qemu_img *q, int *status, struct error *err)
 
 	q->child.fds[q->child.fd_count++] = (struct child_fd){theirs, STDOUT_FILENO};
 	q->child.fds[q->child.fd_count++] = (struct child_fd){their_errors, STDERR_FILENO};
+	if (q->watched)
+		q->child.watch = &q->watch;
 	pid_t pid = child_start(&q->child, NULL, err);
 
 	if (pid < 0)
 		return false;
 	fd_close(&theirs);
 	fd_close(&their_errors);
-	bool whole = collect(q, ours, our_errors);
+	q->unwatched = q->watched && q->watch < 0;
+	bool whole = !q->unwatched && collect(q, ours, our_errors);
 
 	if (!whole)
 		(void)kill(-pid, SIGKILL);
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		continue;
+	fd_close(&q->watch);
 	if (whole)
 		return true;
+	if (q->late)
+		return error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s takes longer than %u s",
+				 q->name, q->tool, q->action, q->wall_s);
 	return confined_stopped()
-		       ? error_set(err, EXIT_CLEAN, "", "%s: stopped during qemu-img %s", q->name,
-				   q->action)
-		       : error_set(err, EXIT_BAD_IMAGE, "", "%s: qemu-img %s prints too much",
-				   q->name, q->action);
+		       ? error_set(err, EXIT_CLEAN, "", "%s: stopped during %s %s", q->name,
+				   q->tool, q->action)
+		       : error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s prints too much",
+				   q->name, q->tool, q->action);
 }
 
 int qemu_img_run(struct qemu_img *q, const struct settings *s, const struct identity *id,
@@ -398,7 +426,7 @@ bool qemu_img_failed(const struct qemu_img *q, int status, struct error *err)
 	if (status < 0)
 		return false;
 	qemu_img_names(q, q->said, false, &said);
-	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s: qemu-img %s: %s", q->name, q->action,
+	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s: %s", q->name, q->tool, q->action,
 			q->said[0] && said.bytes ? said.bytes : "it failed, and says nothing");
 	text_free(&said);
 	return false;

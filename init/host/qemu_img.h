@@ -1,4 +1,4 @@
-/* qemu_img.h - run qemu-img(1) on files that are open already.
+/* qemu_img.h - run qemu-img(1), or a tool like it, on files that are open already.
  *
  * What qemu-img reads was made by others. It runs as QEMU's user, or where that one may not open a
  * file as the file's owner, without capabilities, and under the limits of struct child's `confined`
@@ -27,12 +27,21 @@
 #define QEMU_IMG_CPU_S 60
 
 struct qemu_img {
+	const char *tool;   /* "qemu-img" */
 	const char *action; /* "info", "snapshot", ... */
 	const char *name;   /* what people call its first file */
 	unsigned cpu_s;	    /* limit on processor time; QEMU_IMG_CPU_S to begin with */
 	size_t file_max;    /* limit on the size of a file that it writes, bytes; 0: none */
+	size_t memory;	    /* limit on its address space, bytes; 0: none */
 	bool tell;	    /* what it prints on standard error is logged, not the error only */
-	struct text out;    /* what it printed on standard output; text_free() */
+	unsigned wall_s;    /* how long it may take in all; 0: for ever */
+	/* Answers a call that is watched (host/seccomp.h), with ARG; false ends the tool. NULL:
+	 * nothing is watched. */
+	bool (*watched)(int watch, void *arg);
+	void *watched_arg;
+	int watch;
+	bool unwatched;	 /* it was ended at once: the kernel cannot watch it */
+	struct text out; /* what it printed on standard output; text_free() */
 
 	struct qemu_img_file {
 		int fd;
@@ -40,6 +49,7 @@ struct qemu_img {
 		struct stat st; /* of one that is lent, as it was */
 	} files[QEMU_IMG_FILES];
 	int file_count, word_count;
+	int first_fd; /* the number of the first file's descriptor in the child */
 	const char *words[QEMU_IMG_WORDS + 1]; /* its arguments, the program's name included */
 	char image[2048], paths[QEMU_IMG_FILES][32]; /* those that are made here */
 	char program[4200];
@@ -49,11 +59,15 @@ struct qemu_img {
 	bool landlock_off; /* it does not start under the ruleset, and runs without */
 	char said[400];	   /* its error */
 	int told;	   /* lines of standard error */
+	bool late;	   /* it took longer than WALL_S */
 };
 
 /* Begin `qemu-img ACTION` on the file that people call NAME. Q holds pointers to itself: it must
  * not be moved. */
 void qemu_img_begin(struct qemu_img *q, const char *action, const char *name);
+/* The same for another TOOL, which lies in the same directories or in those for administrators. */
+void qemu_img_begin_tool(struct qemu_img *q, const char *tool, const char *action,
+			 const char *name);
 
 /* One more argument, which must stay. */
 void qemu_img_word(struct qemu_img *q, const char *word);

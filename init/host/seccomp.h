@@ -17,4 +17,11 @@ bool seccomp_allow(const uint32_t *calls, size_t n);
 /* The same the other way round: EPERM for the N at CALLS, all others as before. */
 bool seccomp_deny(const uint32_t *calls, size_t n);
 
+/* From now on every call of this process by which a file's content can be read or written, or its
+ * offset moved, waits until SECCOMP_IOCTL_NOTIF_SEND answers it (linux/seccomp.h), but for those on
+ * descriptors 0 to 2; calls that do the same in another way fail, as if the kernel did not know
+ * them. Returns the descriptor to answer with, CLOEXEC; -1 with errno where the kernel has none
+ * (before Linux 5.5), or another one watches already. */
+int seccomp_watch(void);
+
 #endif

@@ -56,6 +56,7 @@ void lifecycle_reset(struct lifecycle *l)
 {
 	l->ready = l->login = false;
 	l->ready_ns = 0;
+	lifecycle_set(l, COND_READ_ONLY, false);
 	if (l->verdict == VERDICT_DEAD)
 		l->verdict = VERDICT_NONE;
 }
@@ -147,6 +148,9 @@ const char *lifecycle_trouble(const struct lifecycle *l)
 		{COND_DISK_FULL, "paused: no space left on the host for the guest's disk"},
 		{COND_DISK_ERROR, "paused: the host could not read or write the disk"},
 		{COND_NO_NETWORK, "passt has ended: the guest has no network"},
+		{COND_READ_ONLY,
+		 "the guest's root file system is read-only: it was not unmounted cleanly, or is "
+		 "damaged; stop and start it (VM_FSCK=auto repairs it)"},
 	};
 
 	switch (l->verdict) {

@@ -76,6 +76,7 @@ enum condition {
 	COND_INTERNAL_ERROR, /* internal-error, */
 	COND_WATCHDOG,	     /* watchdog */
 	COND_NO_NETWORK,     /* passt has ended under a running QEMU */
+	COND_READ_ONLY,	     /* the guest says that it cannot write to its root file system */
 	CONDITIONS
 };
 

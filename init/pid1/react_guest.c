@@ -128,6 +128,24 @@ static void on_login(struct supervisor *v, const struct marker *m)
 	waiters_login(v);
 }
 
+static bool is_named(const struct marker *m, const char *name)
+{
+	return m->name_len == strlen(name) && memcmp(m->name, name, m->name_len) == 0;
+}
+
+/* Markers that mean something by their names. */
+static void on_named(struct supervisor *v, const struct marker *m)
+{
+	/* It has heard what the ladder asked for. */
+	if (is_named(m, "stopping"))
+		stop_event(&v->stop, LADDER_ACCEPTED);
+	else if (is_named(m, "read-only"))
+		lifecycle_set(&v->life, COND_READ_ONLY, true);
+	/* It repairs its disk itself. */
+	else if (is_named(m, "fsck"))
+		lifecycle_set(&v->life, COND_READ_ONLY, false);
+}
+
 static void on_marker(const struct marker *m, uint64_t at, void *supervisor)
 {
 	struct supervisor *v = supervisor;
@@ -146,11 +164,7 @@ static void on_marker(const struct marker *m, uint64_t at, void *supervisor)
 		break;
 	case MARKER_PANIC:
 	case MARKER_DOWN: panic_check_begin(&v->panic, m); break;
-	default:
-		/* "stopping": it has heard what the ladder asked for. */
-		if (m->name_len == 8 && memcmp(m->name, "stopping", 8) == 0)
-			stop_event(&v->stop, LADDER_ACCEPTED);
-		break;
+	default: on_named(v, m); break;
 	}
 }
 

@@ -91,6 +91,7 @@ size_t status_json(const struct supervisor *v, char *buf, size_t size)
 			J_TEXT("state", lifecycle_phase_name(l->phase)), J_BOOL("ready", ready),
 			J_TEXT("why", why), J_TEXT("guest", plan->guest_name),
 			J_TEXT("disk", plan->disk.count ? plan->disk.path : NULL),
+			J_TEXT("fsck", known(plan->fsck.result)),
 			J_TEXT("kernel", known(plan->kernel.about)),
 			J_TEXT("boot", known(plan->boot.text)),
 			J_TEXT("network", plan->network_text),

@@ -295,6 +295,9 @@ static bool set_up(struct supervisor *v, struct error *err)
 		return false;
 	files_claim_log_dir(&plan->s);
 	files_open_logs(s);
+	if (plan->fsck.result[0])
+		event("fsck", J_TEXT("result", plan->fsck.result),
+		      J_INT("repaired", plan->fsck.repaired));
 	v->env.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (v->env.epoll < 0 || !timers_init(&v->timers) ||
 	    !loop_add(v->env.epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||

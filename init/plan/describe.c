@@ -96,6 +96,8 @@ void plan_describe(const struct plan *plan)
 		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
 			    "starts",
 			    plan->disk.path);
+	if (plan->fsck.unread[0])
+		log_info("%s", plan->fsck.unread);
 	log_info("%ld MiB, %ld processor%s, %s, disk on %s", s->ram_mb, s->cpus,
 		 s->cpus == 1 ? "" : "s", s->machine,
 		 setting_choice(SETTING_QEMU_DISK_BUS, s->disk_bus, bus, sizeof bus));

@@ -21,6 +21,7 @@
 #include "host/memory.h"
 #include "plan/check_network.h"
 #include "plan/direct_boot.h"
+#include "plan/fsck.h"
 #include "plan/marker_files.h"
 #include "proto/stop_rungs.h"
 
@@ -362,6 +363,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		plan_drive2(plan);
 	if (plan_stopped(plan))
 		return false;
+	plan_fsck_look(plan);
 	plan_direct(plan);
 	if (s->cdrom)
 		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
@@ -391,6 +393,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */
 		plan_resume(plan);
+	if (plan->errors.count == 0)
+		plan_fsck_warn(plan);
 	if (settings_ok && identified)
 		direct_boot_prepare(plan);
 	(void)network_describe(s, plan->network_text);

@@ -11,6 +11,7 @@
 #include "format/markers.h"
 #include "host/child.h"
 #include "host/disk.h"
+#include "host/file_systems.h"
 #include "host/kvm.h"
 #include "host/privileges.h"
 #include "host/state_dir.h"
@@ -64,6 +65,12 @@ struct plan {
 	struct args args;
 	struct resume resume;
 	struct plan_ram ram;
+	struct {
+		struct file_systems found[2]; /* on disk and disk2 (plan/fsck.h) */
+		int repaired;		      /* how many of them */
+		char unread[416];	      /* why they were not looked for; "": they were */
+		char result[256];	      /* for the journal of events; "" for nothing */
+	} fsck;
 	struct errors errors;
 	struct errors warnings;
 	unsigned rungs;			 /* of the stop, as bits (pid1/stop_ladder.h) */

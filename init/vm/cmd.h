@@ -21,6 +21,7 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp);
 int cmd_cpus(const struct command *self, int argc, char **argv, char **envp);
 int cmd_exec(const struct command *self, int argc, char **argv, char **envp);
 int cmd_expect(const struct command *self, int argc, char **argv, char **envp);
+int cmd_fsck(const struct command *self, int argc, char **argv, char **envp);
 int cmd_image(const struct command *self, int argc, char **argv, char **envp);
 
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);

@@ -172,6 +172,7 @@ static inline void room_notice(const struct notice *n, void *arg)
 		[COND_INTERNAL_ERROR] = "internal-error",
 		[COND_WATCHDOG] = "watchdog",
 		[COND_NO_NETWORK] = "no-network",
+		[COND_READ_ONLY] = "read-only",
 	};
 
 	static const char *const verdicts[] = {

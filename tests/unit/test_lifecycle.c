@@ -225,6 +225,9 @@ static void what_is_wrong_has_an_order(void **state)
 		{VERDICT_NONE, COND_DISK_ERROR,
 		 "paused: the host could not read or write the disk"},
 		{VERDICT_NONE, COND_NO_NETWORK, "passt has ended: the guest has no network"},
+		{VERDICT_NONE, COND_READ_ONLY,
+		 "the guest's root file system is read-only: it was not unmounted cleanly, or is "
+		 "damaged; stop and start it (VM_FSCK=auto repairs it)"},
 	};
 	const size_t n = sizeof rows / sizeof *rows;
 
@@ -280,6 +283,12 @@ static void a_guest_is_well_when_it_runs_and_is_ready(void **state)
 	lifecycle_set(&l, COND_NO_NETWORK, true);
 	assert_false(lifecycle_well(&l));
 	lifecycle_set(&l, COND_NO_NETWORK, false);
+	/* A guest that starts again says anew whether its disk is read-only. */
+	lifecycle_set(&l, COND_READ_ONLY, true);
+	assert_false(lifecycle_well(&l));
+	lifecycle_reset(&l);
+	lifecycle_ready(&l, 8);
+	assert_true(lifecycle_well(&l));
 	for (int p = 0; p < LIFE_PHASES; p++) {
 		l.phase = (enum life_phase)p;
 		assert_int_equal(lifecycle_well(&l), p == LIFE_RUNNING);
