@@ -205,7 +205,7 @@ bool repair_finish(const struct repair *r, uint64_t *pieces, bool *stale, struct
 	*stale = false;
 	log.fd = r->log ? open_regular(AT_FDCWD, r->log, O_RDONLY | O_NOFOLLOW, false, &st) : -1;
 	if (log.fd < 0)
-		return !r->log || errno == ENOENT || log_failed(r, err);
+		return !r->log || errno == ENOENT || errno == ENOTDIR || log_failed(r, err);
 	/* The directory may be one that others write to. */
 	bool ours = (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & 022) == 0;
 	bool ok = ours ? log_map(r, &log, err) && carry_out(r, &log, pieces, &fits, err)
@@ -285,7 +285,8 @@ bool repair_part(const struct repair *r, uint64_t start, uint64_t size, const ch
 	*out = (struct repair_result){0};
 	bool ok = log_part(r, start, size, option, &log, out, err);
 
-	if (ok && log.count > 0)
+	out->decided = ok && log.count > 0;
+	if (out->decided)
 		ok = carry_out(r, &log, &out->pieces, &fits, err) &&
 		     (fits || error_set(err, EXIT_BAD_IMAGE, "",
 					"%s: the disk has changed while it was repaired", r->name));

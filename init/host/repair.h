@@ -30,6 +30,7 @@ struct repair {
 struct repair_result {
 	int status;	 /* e2fsck's */
 	uint64_t pieces; /* written to the disk */
+	bool decided;	 /* the log is whole: from here on the repair is carried out */
 	struct text said;
 };
 

@@ -176,7 +176,7 @@ static void tell_result(struct plan *plan, const struct repair *r, const struct 
 	(void)snprintf(result + used, room, "%s%s needs vm fsck --yes", used ? "; " : "", name);
 }
 
-/* One that is not the fault of a signal is told, and the start goes on. */
+/* ERR is told, and the start goes on, unless a signal was its reason. */
 static bool told(struct error *err)
 {
 	if (err->status == EXIT_CLEAN)
@@ -201,8 +201,13 @@ static bool repair_one(struct plan *plan, const struct repair *r, const struct f
 	if (ok) {
 		*status |= out.status;
 		tell_result(plan, r, f, option, &out, (clock_now() - began) / 1000000);
+		return true;
 	}
-	return ok;
+	/* It may be half done: no guest should see that. */
+	if (out.decided || !told(err))
+		return false;
+	*status |= 8; /* e2fsck(8): operational error */
+	return true;
 }
 
 static bool finish(struct plan *plan, const struct repair *r, struct error *err)
@@ -241,7 +246,7 @@ static bool fsck_disk(struct plan *plan, const struct target *t, const char *opt
 		const struct file_system *f = &t->found->list[i];
 
 		if ((!dirty_only || file_system_dirty(f)) &&
-		    !repair_one(plan, &r, f, option, status, err) && !told(err))
+		    !repair_one(plan, &r, f, option, status, err))
 			return false;
 	}
 	return true;

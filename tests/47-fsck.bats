@@ -1,0 +1,506 @@
+# VM_FSCK: a disk that was not unmounted cleanly is repaired before its guest starts, whatever ends the
+# repair, and nothing else is changed.
+load helpers
+
+DIRTY=$BATS_TEST_DIRNAME/dirty-disk
+
+setup_file() {
+    chmod 755 "$BATS_FILE_TMPDIR"
+    "$BATS_TEST_DIRNAME/dirty-disk" make "$BATS_FILE_TMPDIR/clean.raw"
+    cp --sparse=always "$BATS_FILE_TMPDIR/clean.raw" "$BATS_FILE_TMPDIR/unclean.raw"
+    "$BATS_TEST_DIRNAME/dirty-disk" unclean "$BATS_FILE_TMPDIR/unclean.raw"
+    cp --sparse=always "$BATS_FILE_TMPDIR/clean.raw" "$BATS_FILE_TMPDIR/human.raw"
+    "$BATS_TEST_DIRNAME/dirty-disk" human "$BATS_FILE_TMPDIR/human.raw"
+}
+
+# disk RAW [qcow2|raw|compressed|backing]: a disk like RAW for the test, in F with FORMAT; a guest of it
+# is never more than its BIOS.
+disk() {
+    mkdir -p "$T/images"
+    FORMAT=qcow2
+    F=$T/images/disk.qcow2
+    rm -f "$F"*
+    case ${2:-qcow2} in
+    qcow2) qemu-img convert -O qcow2 "$1" "$F" ;;
+    compressed) qemu-img convert -c -O qcow2 "$1" "$F" ;;
+    backing)
+        qemu-img convert -O qcow2 "$1" "$T/images/base.qcow2"
+        (cd "$T/images" && qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 disk.qcow2)
+        chmod 644 "$T/images/base.qcow2" ;;
+    raw)
+        FORMAT=raw
+        cp --sparse=always "$1" "$F" ;;
+    esac
+    chmod 666 "$F"
+    chmod 777 "$T/images"
+    env_of
+}
+
+env_of() {
+    host_env VM_GUEST=hurd QEMU_RAM=64 QEMU_NET=none VM_READY=running QEMU_ACCEL=tcg QEMU_DRIVE="$F" \
+        QEMU_DRIVE_FORMAT="$FORMAT" "$@"
+}
+
+# start [NAME=VALUE...]: one life of that guest.
+start() {
+    : >"$T/out"
+    env_of "$@"
+    "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
+    VM_PID=$!
+    PIDS+=("$VM_PID")
+    wait_until 60 grep -q 'the guest runs, ' "$T/out"
+    run vm stop --now
+    host_vm_exit
+}
+
+said() { grep -qF -- "$1" "$T/out"; }
+
+sum() { sha256sum <"${1:-$F}"; }
+
+# The file system as the guest sees it, in $T/fs.
+file_system() {
+    qemu-img convert -f "$FORMAT" -O raw "$F" "$T/all.raw"
+    "$DIRTY" fs "$T/all.raw" "$T/fs"
+}
+
+# Nothing is wrong with the file system, and all its files but those in $* are whole.
+whole() {
+    local i
+    file_system
+    run -0 e2fsck -fn "$T/fs"
+    assert_equal "$(dumpe2fs -h "$T/fs" 2>/dev/null | sed -n 's/^Filesystem state: *//p')" clean
+    rm -rf "$T/files"
+    mkdir "$T/files"
+    run -0 debugfs -R "rdump / $T/files" "$T/fs"
+    for ((i = 0; i < 40; i++)); do
+        case " $* " in *" $i "*) continue ;; esac
+        yes "file $i" | head -n $((100 * i + 1)) | cmp - "$T/files/f$i"
+    done
+}
+
+@test "vm check tells that a disk is unclean and what will happen; a clean one is not spoken of" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    before=$(sum)
+    run -0 vm check
+    assert_output --partial "warning: $F: partition 1 (ext2, GNU/Hurd) was not unmounted cleanly: e2fsck -p repairs it before the guest starts"
+    run -0 vm check --json
+    assert_equal "$(jq '.warnings | length' <<<"$output")" 1
+    env_of VM_FSCK=off
+    run -0 vm check
+    assert_output --partial 'that is left to the guest (VM_FSCK=off)'
+    assert_equal "$(sum)" "$before"
+    disk "$BATS_FILE_TMPDIR/clean.raw"
+    run -0 vm check
+    refute_output --partial unmounted
+    env_of VM_FSCK=maybe
+    run -78 vm check
+    assert_output --partial 'VM_FSCK'
+}
+
+@test "an unclean disk is repaired before the guest starts; log, journal and vm status tell" {
+    for kind in qcow2 raw compressed; do
+        disk "$BATS_FILE_TMPDIR/unclean.raw" "$kind"
+        start
+        said "e2fsck: $F: Entry 'f9' in / (2) has deleted/unused inode"
+        said "$F: partition 1 (ext2, GNU/Hurd) is clean now: e2fsck has repaired it"
+        whole 9
+        assert_equal "$(ls -A "$T/images/state")" ''
+        run -0 jq -r 'select(.event == "fsck").result' "$T/log/events.jsonl"
+        assert_line 'partition 1 (ext2, GNU/Hurd) repaired'
+        [ "$FORMAT" = raw ] || qemu-img check -q "$F"
+    done
+    # The next start finds nothing to do.
+    start
+    ! said 'unmounted'
+    ! said 'e2fsck'
+    run find "$T" -maxdepth 1 -name 'vm-overlay*'
+    assert_output ''
+}
+
+@test "a file system is found in a logical partition, a GPT, and without a table" {
+    for kind in logical gpt whole; do
+        "$DIRTY" make "$T/$kind.raw" "$kind"
+        "$DIRTY" unclean "$T/$kind.raw"
+        disk "$T/$kind.raw"
+        start
+        case $kind in
+        logical) said 'partition 5 (ext2, GNU/Hurd) is clean now' ;;
+        gpt) said 'partition 1 (ext2, GNU/Hurd) is clean now' ;;
+        whole) said 'the disk (ext2, GNU/Hurd) is clean now' ;;
+        esac
+        whole 9
+    done
+}
+
+@test "a clean disk is not touched, and neither is any other with VM_FSCK=off" {
+    for format in qcow2 raw; do
+        disk "$BATS_FILE_TMPDIR/clean.raw" "$format"
+        before=$(sum)
+        start
+        assert_equal "$(sum)" "$before"
+        disk "$BATS_FILE_TMPDIR/unclean.raw" "$format"
+        before=$(sum)
+        start VM_FSCK=off
+        said 'that is left to the guest (VM_FSCK=off)'
+        ! said 'e2fsck:'
+        assert_equal "$(sum)" "$before"
+    done
+}
+
+@test "what is repaired is what the guest writes to: an overlay, never a base" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    chmod 444 "$F"
+    before=$(sum)
+    start QEMU_DISK_MODE=throwaway
+    said 'partition 1 (ext2, GNU/Hurd) is clean now'
+    assert_equal "$(sum)" "$before"
+    [ ! -e "$F.overlay" ]
+    start QEMU_DISK_MODE=overlay
+    said "$F.overlay: partition 1 (ext2, GNU/Hurd) is clean now"
+    assert_equal "$(sum)" "$before"
+    start QEMU_DISK_MODE=overlay
+    ! said 'unmounted'
+    (F=$F.overlay && whole 9)
+
+    disk "$BATS_FILE_TMPDIR/unclean.raw" backing
+    before=$(sum "$T/images/base.qcow2")
+    start QEMU_BACKING=allow
+    said 'is clean now'
+    assert_equal "$(sum "$T/images/base.qcow2")" "$before"
+    whole 9
+}
+
+@test "a second disk is repaired, too" {
+    disk "$BATS_FILE_TMPDIR/clean.raw"
+    cp "$F" "$T/images/other.qcow2"
+    qemu-img convert -O qcow2 "$BATS_FILE_TMPDIR/unclean.raw" "$T/images/two.qcow2"
+    chmod 666 "$T/images"/*
+    before=$(sum)
+    start QEMU_DRIVE2="$T/images/two.qcow2"
+    said "$T/images/two.qcow2: partition 1 (ext2, GNU/Hurd) is clean now"
+    assert_equal "$(sum)" "$before"
+    F=$T/images/two.qcow2
+    whole 9
+}
+
+@test "what needs somebody to decide is left as it was, with the command; vm fsck --yes does it" {
+    for format in qcow2 raw; do
+        disk "$BATS_FILE_TMPDIR/human.raw" "$format"
+        before=$(sum)
+        start
+        said 'e2fsck -p cannot repair it (status 4); the disk is as it was'
+        said 'vm fsck --yes (docker compose run --rm hurd fsck --yes)'
+        said 'the guest runs'
+        assert_equal "$(sum)" "$before"
+        run -65 vm fsck
+        assert_equal "$(sum)" "$before"
+        run -0 vm fsck --yes
+        assert_output --partial 'is clean now'
+        whole 7 9
+        run -0 vm fsck
+        assert_output --partial 'nothing was wrong in it'
+    done
+    env_of QEMU_DISK_MODE=throwaway
+    run -78 vm fsck
+    assert_output --partial 'what is repaired would be lost'
+    env_of QEMU_DISK_MODE=overlay
+    run -66 vm fsck
+    assert_output --partial 'there is no overlay yet'
+}
+
+@test "a journal is the guest's to replay; one whose driver found errors is repaired with it" {
+    for state in 1 3; do
+        "$DIRTY" make "$T/ext4.raw" ext4
+        run -0 debugfs -w -R "ssv state $state" "$T/ext4.raw?offset=$((1 << 20))"
+        run -0 debugfs -w -R 'feature needs_recovery' "$T/ext4.raw?offset=$((1 << 20))"
+        disk "$T/ext4.raw"
+        before=$(sum)
+        start
+        if [ "$state" = 1 ]; then
+            ! said 'e2fsck'
+            assert_equal "$(sum)" "$before"
+        fi
+    done
+    said 'partition 1 (ext4) has errors that its driver has found'
+    said 'recovering journal'
+    said 'partition 1 (ext4) is clean now'
+    whole
+}
+
+@test "a disk that is in use, or belongs to a suspended guest, is not repaired" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    before=$(sum)
+    qemu-io -c 'sleep 600000' "$F" >/dev/null 2>&1 3>&- &
+    PIDS+=("$!")
+    holder=$!
+    wait_until 10 in_use
+    run -65 "${ENV[@]}" "$VM" run
+    assert_output --partial 'is in use by another process'
+    refute_output --partial 'e2fsck:'
+    run -65 vm fsck
+    end_process "$holder"
+    assert_equal "$(sum)" "$before"
+    mkdir -p "$T/images/state/disk.qcow2.suspended"
+    start
+    said 'it is not repaired, because a suspended guest has it mounted'
+    ! said 'e2fsck:'
+    run -65 vm fsck
+    assert_output --partial "a suspended guest has this disk's file systems mounted"
+    assert_equal "$(sum)" "$before"
+    rmdir "$T/images/state/disk.qcow2.suspended"
+    start
+    said 'is clean now'
+}
+
+in_use() { ! vm check; }
+
+# The log of a repair that is cut off before it writes: a qemu-nbd that only reads.
+cut_off() {
+    mkdir -p "$T/bin"
+    ln -sf "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
+    printf '#!/bin/sh\ncase $1 in --read-only) exec %s "$@" ;; esac\nexit 1\n' \
+        "$(command -v qemu-nbd)" >"$T/bin/qemu-nbd"
+    chmod 755 "$T/bin/qemu-nbd"
+    env_of VM_QEMU="$T/bin/qemu-system-x86_64"
+    run vm fsck
+    assert_failure
+    LOG=$T/images/state/disk.qcow2.repair
+    [ -s "$LOG" ]
+    env_of
+}
+
+@test "a repair that is cut off after any of its writes is finished by the next start" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw" raw
+    cp "$F" "$T/before"
+    cut_off
+    cmp "$F" "$T/before"
+    cp "$LOG" "$T/log-of-it"
+    run -0 vm check
+    assert_output --partial 'a repair of it was cut off: it is finished before the start'
+    start
+    said 'the repair that was cut off is finished'
+    ! said 'e2fsck:'
+    [ ! -e "$LOG" ]
+    whole 9
+    cp "$F" "$T/after"
+    n=0
+    while cp "$T/before" "$F" && "$DIRTY" log "$T/log-of-it" "$n" "$F"; do
+        cp "$T/log-of-it" "$LOG"
+        run -0 vm fsck
+        cmp "$F" "$T/after" || { whole 9; fail "$n pieces"; }
+        n=$((n + 1))
+    done
+    [ "$n" -ge 4 ]
+}
+
+@test "a log that is not for the disk as it is, damaged, or somebody else's is not carried out" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw" raw
+    cut_off
+    cp "$LOG" "$T/log-of-it"
+    # The guest has written since.
+    printf x | dd of="$F" bs=1 seek=$(((1 << 20) + 1024 + 44)) conv=notrunc status=none
+    start
+    said 'is not for the disk as it is now, and was removed'
+    said 'is clean now'
+    whole 9
+    for at in 20 200 5000; do
+        disk "$BATS_FILE_TMPDIR/unclean.raw" raw
+        cp "$T/log-of-it" "$LOG"
+        printf '\377\376' | dd of="$LOG" bs=1 seek="$at" conv=notrunc status=none
+        start
+        said 'was removed'
+        whole 9
+    done
+    disk "$BATS_FILE_TMPDIR/unclean.raw" raw
+    before=$(sum)
+    cp "$T/log-of-it" "$LOG"
+    chown 12345 "$LOG"
+    run -77 vm fsck
+    assert_output --partial "is another user's: it is not carried out"
+    rm "$LOG"
+    ln -s "$T/log-of-it" "$LOG"
+    run ! vm fsck
+    assert_equal "$(sum)" "$before"
+}
+
+@test "SIGKILL at any moment of a repair leaves the old disk, the new one, or one that is finished" {
+    old=0 new=0 log=0
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    cp "$F" "$T/before"
+    env_of
+    # At each tenth of the time that it takes here and now, and a little later.
+    began=$(date +%s%3N)
+    run -0 vm fsck
+    took=$(($(date +%s%3N) - began))
+    for ((step = 0; step < 12; step++)); do
+        cp "$T/before" "$F"
+        "${ENV[@]}" "$VM" fsck >"$T/killed" 2>&1 3>&- &
+        pid=$!
+        sleep "$((step * took / 10000)).$(printf %03d $((step * took / 10 % 1000)))"
+        kill -KILL "$pid" 2>/dev/null || :
+        wait "$pid" 2>/dev/null || :
+        wait_until 20 eval '! in_use'
+        if [ -e "$T/images/state/disk.qcow2.repair" ]; then
+            log=$((log + 1))
+        elif cmp -s "$F" "$T/before"; then
+            old=$((old + 1))
+        else
+            new=$((new + 1))
+            whole 9
+        fi
+        run -0 vm fsck
+        whole 9
+        qemu-img check -q "$F"
+    done
+    echo "old $old, new $new, with a log $log"
+    [ "$old" -gt 0 ]
+    [ "$new" -gt 0 ]
+    run -0 ls -A "$T/images/state"
+    assert_output ''
+}
+
+@test "SIGTERM during a repair ends the start at once, with status 0" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    mkdir -p "$T/bin"
+    ln -sf "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
+    printf '#!/bin/sh\nexec sleep 600\n' >"$T/bin/e2fsck"
+    chmod 755 "$T/bin/e2fsck"
+    before=$(sum)
+    env_of VM_QEMU="$T/bin/qemu-system-x86_64"
+    "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
+    VM_PID=$!
+    PIDS+=("$VM_PID")
+    wait_until 20 pgrep -P "$VM_PID" sleep
+    kill -TERM "$VM_PID"
+    host_vm_exit 10
+    assert_equal "$STATUS" 0
+    assert_equal "$(sum)" "$before"
+}
+
+@test "where the kernel cannot watch e2fsck, all of the file system is fetched before" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    run -0 "${ENV[@]}" "$ROOT/tests/without" seccomp -- "$VM" fsck
+    assert_output --partial 'is clean now'
+    whole 9
+}
+
+@test "without room, e2fsck or qemu-nbd the disk stays as it was, and the guest starts" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    before=$(sum)
+    mkdir "$T/empty"
+    start VM_TMP_DIR="$T/none"
+    said "VM_TMP_DIR=$T/none: no file for the repair"
+    assert_equal "$(sum)" "$before"
+    : >"$T/images/state-is-a-file"
+    rm -rf "$T/images/state"
+    start VM_STATE_DIR="$T/images/state-is-a-file"
+    said 'no log of its repair can be kept'
+    assert_equal "$(sum)" "$before"
+}
+
+@test "file systems that were made to be broken: nothing hangs, crashes us or changes what is beside" {
+    for ((i = 0; i < 8; i++)); do
+        cp --sparse=always "$BATS_FILE_TMPDIR/unclean.raw" "$T/broken.raw"
+        python3 - "$T/broken.raw" "$i" <<'END'
+import random, sys
+random.seed(int(sys.argv[2]))
+with open(sys.argv[1], "r+b") as f:
+    for _ in range(40):
+        # Superblock (not its magic), group descriptors, bitmaps, inodes, directories.
+        at = (1 << 20) + random.choice([1024 + random.randrange(56), 1024 + random.randrange(58, 900),
+                                        random.randrange(2048, 4096), random.randrange(4096, 3 << 20)])
+        f.seek(at)
+        f.write(bytes([random.randrange(256)]))
+    f.seek((1 << 20) + 1024 + 58)
+    f.write(b"\0\0")
+END
+        disk "$T/broken.raw" raw
+        head -c 1M "$F" | sha256sum >"$T/table"
+        run "${ENV[@]}" timeout 120 "$VM" fsck --yes
+        [ "$status" -eq 0 ] || [ "$status" -eq 65 ] || [ "$status" -eq 66 ] || fail "$status: $output"
+        head -c 1M "$F" | sha256sum | cmp - "$T/table"
+    done
+}
+
+# A linux guest with the Hurd's file system as /data.
+linux() {
+    mkdir -p "$T/images"
+    host_vm VM_GUEST=linux QEMU_RAM=256 QEMU_NET=none QEMU_ACCEL=tcg QEMU_KERNEL="$GUESTS/linux-vmlinuz" \
+        QEMU_INITRD="$GUESTS/linux-initrd" QEMU_APPEND='console=ttyS0 no_timer_check quiet' \
+        QEMU_DRIVE="$T/images/data.qcow2" "$@"
+    vm wait --timeout $((90 * PATIENCE))
+}
+
+data_disk() {
+    mkdir -p "$T/images"
+    "$DIRTY" make "$T/data.raw"
+    run -0 tune2fs -L data "$T/data.raw?offset=$((1 << 20))" || :
+    python3 - "$T/data.raw" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek((1 << 20) + 1024 + 120)
+    f.write(b"data\0")
+END
+    qemu-img convert -O qcow2 "$T/data.raw" "$T/images/data.qcow2"
+    chmod 666 "$T/images/data.qcow2"
+    chmod 777 "$T/images"
+    F=$T/images/data.qcow2 FORMAT=qcow2
+}
+
+@test "a power cut while the guest writes: the next start repairs, and what was synced is whole" {
+    data_disk
+    linux
+    run -0 vm exec 'cd /data && for i in 1 2 3; do head -c 100000 /dev/urandom >kept$i; done && sha256sum kept* >sums && sync && cat sums'
+    sums=$output
+    vm exec 'cd /data; while :; do mkdir d; for i in 1 2 3 4 5 6 7 8; do head -c 50000 /dev/urandom >d/$i; done; sync & rm -r d; done' >/dev/null 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_until 20 eval '[ "$(qemu-img info -U --output=json "$F" | jq ".\"actual-size\"")" -gt 1000000 ]'
+    sleep 1
+    kill -KILL "$VM_PID"
+    wait_until 10 process_is_gone "$VM_PID"
+    wait_until 10 eval '! in_use'
+    linux
+    said 'partition 1 (ext2, GNU/Hurd) is clean now'
+    run -0 vm exec 'cd /data && sha256sum -c sums >/dev/null && cat sums && touch written && sync && ls written'
+    assert_output "$sums"$'\nwritten'
+    run -0 vm health
+    run -0 vm stop
+    assert_equal "$(file_system && e2fsck -fn "$T/fs" >/dev/null && echo fine)" fine
+}
+
+@test "a guest that finds an error mounts read-only: health, status and log say so; a start repairs" {
+    data_disk
+    linux
+    run -0 vm health
+    run -0 vm exec 'mount -o remount,errors=remount-ro /data && echo made-up >/sys/fs/ext4/sda1/trigger_fs_error'
+    wait_until 20 grep -q 'the guest says: read-only' "$T/out"
+    said 'hint: nothing can be written in the guest: stop and start it (VM_FSCK=auto repairs the disk)'
+    run -1 vm health
+    assert_output --partial "the guest's root file system is read-only: it was not unmounted cleanly, or is damaged"
+    run -0 vm status
+    assert_output --partial "the guest's root file system is read-only"
+    run vm stop
+    linux
+    said 'partition 1 (ext2, GNU/Hurd)'
+    said 'is clean now'
+    run -0 vm health
+    run -0 vm stop
+}
+
+@test "a Hurd whose root is read-only is named, and well again when it checks its disk itself" {
+    host_env
+    "$VM" markers hurd >"$T/hurd.markers"
+    start_guest VM_MARKERS="$T/hurd.markers"
+    run -0 vm health
+    # What ext2fs says (hyper.c), which GNU Mach's shell repeats here.
+    run -0 "$ROOT/tests/peer" "$PORT" 'machsh# ' 'echo "ext2fs: part:2:device:wd0: warning: FILESYSTEM NOT UNMOUNTED CLEANLY; PLEASE fsck"\r'
+    wait_until 20 grep -q 'the guest says: unclean-file-system' "$T/out"
+    run -0 vm health
+    run -0 "$ROOT/tests/peer" "$PORT" 'machsh# ' 'echo "ext2fs: part:2:device:wd0: warning: MOUNTED READ-ONLY; MUST USE `fsysopts --writable"\r'
+    wait_until 20 grep -q 'the guest says: read-only' "$T/out"
+    run -1 vm health
+    assert_output --partial "the guest's root file system is read-only"
+    run -0 "$ROOT/tests/peer" "$PORT" 'machsh# ' 'echo Checking root file system...\r'
+    wait_until 20 vm health
+    run -0 vm stop
+}
