@@ -72,7 +72,7 @@ RUN set -eu; \
         [ -n "$I386" ] || rm -f /usr/bin/qemu-system-i386; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper \
-        /usr/bin/qemu-system-x86_64-microvm /usr/bin/qemu-io /usr/bin/qemu-nbd \
+        /usr/bin/qemu-system-x86_64-microvm /usr/bin/qemu-io \
         /usr/bin/qemu-storage-daemon /usr/bin/qemu-pr-helper /usr/bin/qemu-vmsr-helper; \
     for file in /usr/share/qemu/*; do \
         case ${file##*/} in \

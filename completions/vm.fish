@@ -26,6 +26,7 @@ complete -c vm -n __fish_use_subcommand -a exec -d 'Run a command in the guest, 
 complete -c vm -n __fish_use_subcommand -a push -d 'Copy files and directories into the guest'
 complete -c vm -n __fish_use_subcommand -a pull -d 'Copy files and directories out of the guest'
 complete -c vm -n __fish_use_subcommand -a image -d 'Inspect, check, resize, create or convert a disk image'
+complete -c vm -n __fish_use_subcommand -a fsck -d 'Check and repair the ext2, ext3 and ext4 file systems of the guest\'s disks'
 complete -c vm -n __fish_use_subcommand -a overlay -d 'Show or reset the overlay of QEMU_DISK_MODE=overlay'
 complete -c vm -n __fish_use_subcommand -a snapshot -d 'Save and restore snapshots of the guest'
 complete -c vm -n __fish_use_subcommand -a warm -d 'Save the state of the ready guest, for fast starts with VM_WARM=1'
@@ -124,6 +125,9 @@ complete -c vm -n '__fish_seen_subcommand_from image' -l format -x -a 'raw qcow2
 complete -c vm -n '__fish_seen_subcommand_from image' -l cluster-size -x -d 'cluster size of a new image, e.g. 2M'
 complete -c vm -n '__fish_seen_subcommand_from image' -l preallocation -x -d 'preallocation of a new image: off, metadata, falloc or full'
 complete -c vm -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from info check resize create convert' -a 'info check resize create convert'
+
+complete -c vm -n '__fish_seen_subcommand_from fsck' -l help -d 'Show the help of this command'
+complete -c vm -n '__fish_seen_subcommand_from fsck' -l yes -d 'answer all of e2fsck\'s questions with yes (e2fsck -y); files may be lost, so copy the image before'
 
 complete -c vm -n '__fish_seen_subcommand_from overlay' -l help -d 'Show the help of this command'
 complete -c vm -n '__fish_seen_subcommand_from overlay; and not __fish_seen_subcommand_from reset' -a 'reset'

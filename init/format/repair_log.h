@@ -2,8 +2,8 @@
  * finished.
  *
  *   magic "VM repair 1\n", 4 zero bytes; size of the disk (64 bits); count of pieces (64 bits)
- *   each piece: offset (64 bits), length N (64 bits), N bytes as they were, N bytes as they are to be
- *   SHA-256 of all this as text, 64 bytes
+ *   each piece: offset (64 bits), length N (64 bits), N bytes as they were, N bytes as they are to
+ * be SHA-256 of all this as text, 64 bytes
  *
  * Numbers are big-endian. Pure: bytes in, bytes out.
  */

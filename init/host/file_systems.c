@@ -2,8 +2,8 @@
 #include "host/file_systems.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "format/ext2_super.h"
@@ -96,8 +96,7 @@ static bool find(const void *arg, void *answer, struct error *err)
 	struct read_at disk;
 
 	task = *(const struct task *)arg;
-	if (!open_disk(&task, &guest_disk, &disk, err) ||
-	    !partitions_read(&disk, &partitions, err))
+	if (!open_disk(&task, &guest_disk, &disk, err) || !partitions_read(&disk, &partitions, err))
 		return false;
 	for (size_t i = 0; i < partitions.count; i++)
 		if (partition_holds_files(&partitions.list[i]) &&

@@ -16,9 +16,9 @@ struct file_system {
 	unsigned number;	/* of its partition; 0: the whole disk */
 	unsigned version;	/* 2, 3 or 4: what it must be mounted as */
 	bool hurd;		/* made by or for the Hurd */
-	bool unclean;		/* it was mounted when the machine ended, and has no journal in use */
-	bool damaged;		/* its driver found errors in it */
-	bool journal;		/* its journal holds what the guest replays when it mounts it */
+	bool unclean; /* it was mounted when the machine ended, and has no journal in use */
+	bool damaged; /* its driver found errors in it */
+	bool journal; /* its journal holds what the guest replays when it mounts it */
 };
 
 struct file_systems {

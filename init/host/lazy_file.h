@@ -9,17 +9,17 @@
 
 #include "host/nbd.h"
 
-#define LAZY_CHUNK   65536u
-#define LAZY_FILES   64 /* descriptors that the program may have */
-#define LAZY_CHANGE  4096u
+#define LAZY_CHUNK  65536u
+#define LAZY_FILES  64 /* descriptors that the program may have */
+#define LAZY_CHANGE 4096u
 
 struct lazy_file {
 	struct nbd *disk;
-	uint64_t start, size; /* the part, bytes */
-	int fd;		      /* the file: sparse, SIZE bytes, without a name */
-	uint8_t *have;	      /* a bit for each chunk that was fetched */
+	uint64_t start, size;	 /* the part, bytes */
+	int fd;			 /* the file: sparse, SIZE bytes, without a name */
+	uint8_t *have;		 /* a bit for each chunk that was fetched */
 	uint64_t at[LAZY_FILES]; /* offset of the program's descriptor N, where that is the file */
-	struct error failed;  /* why a chunk could not be fetched */
+	struct error failed;	 /* why a chunk could not be fetched */
 };
 
 /* F gets a file in DIR. lazy_end() afterwards, in any case. */

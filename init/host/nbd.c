@@ -1,5 +1,6 @@
-/* nbd.c - see nbd.h. The protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md,
- * fixed newstyle, simple replies.
+/* nbd.c - see nbd.h. The protocol:
+ * https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md, fixed newstyle, simple
+ * replies.
  */
 #include "host/nbd.h"
 

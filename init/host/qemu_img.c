@@ -36,8 +36,7 @@ void qemu_img_begin(struct qemu_img *q, const char *action, const char *name)
 	qemu_img_begin_tool(q, "qemu-img", action, name);
 }
 
-void qemu_img_begin_tool(struct qemu_img *q, const char *tool, const char *action,
-			 const char *name)
+void qemu_img_begin_tool(struct qemu_img *q, const char *tool, const char *action, const char *name)
 {
 	memset(q, 0, sizeof *q);
 	q->tool = tool;
@@ -68,8 +67,7 @@ static const char *add_file(struct qemu_img *q, int fd, bool writable)
 {
 	char *path = q->paths[q->file_count];
 
-	(void)snprintf(path, sizeof q->paths[0], FILE_PATH "%d",
-		       q->first_fd + q->file_count);
+	(void)snprintf(path, sizeof q->paths[0], FILE_PATH "%d", q->first_fd + q->file_count);
 	q->files[q->file_count++] = (struct qemu_img_file){.fd = fd, .writable = writable};
 	return path;
 }
@@ -345,10 +343,10 @@ static bool ended_by(const struct qemu_img *q, int sig, struct error *err)
 				 q->tool, q->action, q->cpu_s);
 	if (sig == SIGXFSZ)
 		return error_set(err, EXIT_BAD_IMAGE, "get the image again",
-				 "%s: %s %s writes more than %zu MiB", q->name, q->tool,
-				 q->action, q->file_max >> 20);
-	return error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s was ended by a signal (%s)",
-			 q->name, q->tool, q->action, strsignal(sig));
+				 "%s: %s %s writes more than %zu MiB", q->name, q->tool, q->action,
+				 q->file_max >> 20);
+	return error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s was ended by a signal (%s)", q->name,
+			 q->tool, q->action, strsignal(sig));
 }
 
 /* Start Q->child and read what it prints until it has ended: STATUS of waitpid(2). */
@@ -392,11 +390,10 @@ static bool run(struct qemu_img *q, int *status, struct error *err)
 	if (q->late)
 		return error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s takes longer than %u s",
 				 q->name, q->tool, q->action, q->wall_s);
-	return confined_stopped()
-		       ? error_set(err, EXIT_CLEAN, "", "%s: stopped during %s %s", q->name,
-				   q->tool, q->action)
-		       : error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s prints too much",
-				   q->name, q->tool, q->action);
+	return confined_stopped() ? error_set(err, EXIT_CLEAN, "", "%s: stopped during %s %s",
+					      q->name, q->tool, q->action)
+				  : error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s prints too much",
+					      q->name, q->tool, q->action);
 }
 
 int qemu_img_run(struct qemu_img *q, const struct settings *s, const struct identity *id,

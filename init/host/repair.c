@@ -189,8 +189,8 @@ static bool carry_out(const struct repair *r, struct log *log, uint64_t *pieces,
 	bool ok = nbd_start(&n, r->disk, r->name, true, r->s, r->identity, REPAIR_WALL_S, err);
 
 	*fits = ok && repair_log_whole(log->map, log->size, n.size);
-	ok = ok && (!*fits || (log_fits(&n, log, fits, err) &&
-			       (!*fits || log_write(&n, log, pieces, err))));
+	ok = ok && (!*fits ||
+		    (log_fits(&n, log, fits, err) && (!*fits || log_write(&n, log, pieces, err))));
 	nbd_end(&n);
 	return ok && log_remove(r, err);
 }

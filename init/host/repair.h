@@ -44,8 +44,8 @@ bool repair_part(const struct repair *r, uint64_t start, uint64_t size, const ch
 /* Has e2fsck's STATUS been one that leaves a good file system? */
 bool repair_good(int status);
 
-/* Finish what R->log says, if it is there. *PIECES were written; *STALE: the disk has changed since,
- * and the log was dropped. */
+/* Finish what R->log says, if it is there. *PIECES were written; *STALE: the disk has changed
+ * since, and the log was dropped. */
 bool repair_finish(const struct repair *r, uint64_t *pieces, bool *stale, struct error *err);
 
 #endif

@@ -69,9 +69,9 @@ int seccomp_watch(void)
 	static const uint32_t watched[] = {SYS_read,	 SYS_write, SYS_pread64,
 					   SYS_pwrite64, SYS_lseek, SYS_close};
 	static const uint32_t others[] = {
-		SYS_preadv,	      SYS_pwritev, SYS_preadv2,	      SYS_pwritev2, SYS_sendfile,
-		SYS_copy_file_range,  SYS_splice,  SYS_fallocate,     SYS_ftruncate, SYS_truncate,
-		SYS_io_uring_setup,   SYS_io_setup, SYS_seccomp,
+		SYS_preadv,	     SYS_pwritev,  SYS_preadv2,	  SYS_pwritev2,	 SYS_sendfile,
+		SYS_copy_file_range, SYS_splice,   SYS_fallocate, SYS_ftruncate, SYS_truncate,
+		SYS_io_uring_setup,  SYS_io_setup, SYS_seccomp,
 	};
 	struct sock_filter code[4 * SECCOMP_CALLS_MAX] = {
 		LOAD(nr),
@@ -87,14 +87,13 @@ int seccomp_watch(void)
 		code[used++] =
 			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, watched[i], 0, 3);
 		code[used++] = (struct sock_filter)LOAD(args[0]);
-		code[used++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 3, 0, 1);
+		code[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 3, 0, 1);
 		code[used++] = (struct sock_filter)ANSWER(SECCOMP_RET_USER_NOTIF);
 		code[used++] = (struct sock_filter)LOAD(nr);
 	}
 	code[used++] = (struct sock_filter)ANSWER(SECCOMP_RET_ALLOW);
 	const struct sock_fprog program = {.len = (unsigned short)used, .filter = code};
 
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			    SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			    &program);
 }

@@ -109,7 +109,8 @@ static void warn(struct plan *plan, const struct target *t, const char *what)
 	if (is_cut_off(plan, t->disk))
 		(void)errors_add(&plan->warnings, EXIT_BAD_IMAGE, "",
 				 "%.300s: a repair of it was cut off: %s", t->name,
-				 plan->s.fsck == FSCK_OFF ? what : "it is finished before the start");
+				 plan->s.fsck == FSCK_OFF ? what
+							  : "it is finished before the start");
 }
 
 void plan_fsck_warn(struct plan *plan)
@@ -227,8 +228,7 @@ static bool finish(struct plan *plan, const struct repair *r, struct error *err)
 		return true;
 	(void)snprintf(plan->fsck.result, sizeof plan->fsck.result, "%s",
 		       stale ? "an old repair was dropped" : "a repair was finished");
-	return file_systems_find(r->disk, r->name,
-				 &plan->fsck.found[r->disk == &plan->disk2], err);
+	return file_systems_find(r->disk, r->name, &plan->fsck.found[r->disk == &plan->disk2], err);
 }
 
 static bool fsck_disk(struct plan *plan, const struct target *t, const char *option,
@@ -237,8 +237,7 @@ static bool fsck_disk(struct plan *plan, const struct target *t, const char *opt
 	char log[STATE_PATH_MAX];
 
 	log_path(plan, t->disk, log);
-	const struct repair r = {&plan->s, &plan->identity, t->disk, t->name,
-				 log[0] ? log : NULL};
+	const struct repair r = {&plan->s, &plan->identity, t->disk, t->name, log[0] ? log : NULL};
 
 	if (!finish(plan, &r, err))
 		return false;
@@ -270,8 +269,7 @@ bool plan_fsck(struct plan *plan, struct error *err)
 	char dir[STATE_PATH_MAX];
 	int status;
 
-	if (plan->s.fsck == FSCK_OFF || plan->resume.kind != RESUME_NONE ||
-	    is_suspended(plan, dir))
+	if (plan->s.fsck == FSCK_OFF || plan->resume.kind != RESUME_NONE || is_suspended(plan, dir))
 		return true;
 	return fsck_disks(plan, "-p", true, &status, err);
 }

@@ -1,4 +1,5 @@
-/* cmd_fsck.c - vm fsck: check and repair the file systems on the guest's disks, while no guest runs.
+/* cmd_fsck.c - vm fsck: check and repair the file systems on the guest's disks, while no guest
+ * runs.
  */
 #include <stdio.h>
 

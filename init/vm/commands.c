@@ -290,8 +290,9 @@ const struct command commands[] = {
 	 .about = "Check and repair the ext2, ext3 and ext4 file systems of the guest's disks",
 	 .help = "While no guest runs. e2fsck -p repairs what is safe; the disk stays as it was if "
 		 "more is needed. A start does this by itself after a power cut (VM_FSCK).",
-	 .options = OPTIONS{{"--yes", "", "answer all of e2fsck's questions with yes (e2fsck -y); "
-					  "files may be lost, so copy the image before"},
+	 .options = OPTIONS{{"--yes", "",
+			     "answer all of e2fsck's questions with yes (e2fsck -y); "
+			     "files may be lost, so copy the image before"},
 			    END_OF_OPTIONS},
 	 .run = cmd_fsck},
 	{.group = DISKS,

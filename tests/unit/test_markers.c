@@ -325,13 +325,58 @@ static void test_not_panics(void **state)
 	}
 }
 
+/* How the Hurd's ext2fs (hyper.c) and Linux' ext2 and ext4 (super.c) say that nothing can be
+ * written, and what they say of a disk that they mount all the same. */
+static void test_read_only(void **state)
+{
+	static const struct {
+		enum guest guest;
+		const char *text, *want;
+	} rows[] = {
+		{GUEST_HURD,
+		 "ext2fs: part:2:device:wd0: warning: FILESYSTEM NOT UNMOUNTED CLEANLY; PLEASE "
+		 "fsck\n",
+		 "hint unclean-file-system@1"},
+		{GUEST_HURD,
+		 "ext2fs: part:2:device:wd0: warning: MOUNTED READ-ONLY; MUST USE `fsysopts "
+		 "--writable'\n",
+		 "hint read-only@1"},
+		{GUEST_LINUX, "[   12.345678] EXT4-fs (sda1): Remounting filesystem read-only\n",
+		 "hint read-only@1"},
+		{GUEST_LINUX, "[    1.2] EXT2-fs (dm-0): error: remounting filesystem read-only\n",
+		 "hint read-only@1"},
+		{GUEST_LINUX,
+		 "[   12.3] EXT4-fs error (device sda1): ext4_lookup:1855: inode #2: comm ls: x\n",
+		 "hint unclean-file-system@1"},
+		{GUEST_LINUX,
+		 "[    1.2] EXT4-fs (sda1): warning: mounting unchecked fs, running e2fsck is "
+		 "recommended\n",
+		 "hint unclean-file-system@1"},
+		{GUEST_LINUX,
+		 "[    1.2] EXT4-fs (sda1): mounted filesystem 01234567 ro with ordered data "
+		 "mode.\n",
+		 ""},
+		{GUEST_LINUX, "$ dmesg | grep 'Remounting filesystem read-only'\n", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct marker_matcher *m = matcher_of(rows[i].guest);
+		char out[256];
+
+		match(m, (const uint8_t *)rows[i].text, strlen(rows[i].text), 99, out, sizeof out);
+		assert_string_equal(out, rows[i].want);
+		matcher_free(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),	   cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_embedded),   cmocka_unit_test(test_text),
 		cmocka_unit_test(test_streams),	   cmocka_unit_test(test_at_once),
-		cmocka_unit_test(test_not_panics),
+		cmocka_unit_test(test_not_panics), cmocka_unit_test(test_read_only),
 	};
 
 	return cmocka_run_group_tests_name("markers", tests, NULL, NULL);
