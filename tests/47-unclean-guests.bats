@@ -25,14 +25,7 @@ linux() {
 
 data_disk() {
     mkdir -p "$T/images"
-    "$DIRTY" make "$T/data.raw"
-    run -0 tune2fs -L data "$T/data.raw?offset=$((1 << 20))" || :
-    python3 - "$T/data.raw" <<'END'
-import sys
-with open(sys.argv[1], "r+b") as f:
-    f.seek((1 << 20) + 1024 + 120)
-    f.write(b"data\0")
-END
+    "$DIRTY" make "$T/data.raw" labelled
     qemu-img convert -O qcow2 "$T/data.raw" "$T/images/data.qcow2"
     chmod 666 "$T/images/data.qcow2"
     chmod 777 "$T/images"

@@ -16,6 +16,11 @@ load helpers
     assert_output --partial '3 of 3 kills'
 }
 
+@test "an ext2 without a journal is repaired after docker kill -s KILL, and has what was synced" {
+    run -0 env IMAGE="$IMAGE" "$ROOT/tests/soak/power-cuts" 4
+    assert_output --partial '4 of 4 power cuts'
+}
+
 @test "within one life of PID 1: hundreds of console clients and requests, tens of resets" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
