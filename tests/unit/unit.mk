@@ -4,7 +4,7 @@
 
 # These need what qemu-user has not: filters of system calls, user namespaces, programs that it was
 # not told to start, KVM. pattern compares with the C library's regcomp for minutes there.
-UNIT_NATIVE := attach boot_retry child clock_sync disk helper kvm network pattern peer plain_init \
+UNIT_NATIVE := attach boot_retry child clock_sync disk helper kvm lazy_file network pattern peer plain_init \
 	privileges qemu_link resume savestate stop stop_cut supervisor
 UNIT_SRC := $(filter-out $(if $(CROSS),$(UNIT_NATIVE:%=tests/unit/test_%.c)),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
