@@ -5,6 +5,7 @@
  */
 #include "plan/fsck.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,21 @@ static const char *how(const struct file_system *f)
 	return f->unclean ? "was not unmounted cleanly" : "has errors that its driver has found";
 }
 
+/* A start says it before it repairs, which may take its time. */
+static void __attribute__((format(printf, 2, 3))) warning(struct plan *plan, const char *fmt, ...)
+{
+	char text[sizeof((struct error *)NULL)->message];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	if (plan->repairs)
+		log_warning("%s", text);
+	else
+		(void)errors_add(&plan->warnings, EXIT_BAD_IMAGE, "", "%s", text);
+}
+
 static void warn(struct plan *plan, const struct target *t, const char *what)
 {
 	char name[FILE_SYSTEM_NAME];
@@ -103,14 +119,12 @@ static void warn(struct plan *plan, const struct target *t, const char *what)
 		const struct file_system *f = &t->found->list[i];
 
 		if (file_system_dirty(f))
-			(void)errors_add(&plan->warnings, EXIT_BAD_IMAGE, "", "%.300s: %s %s: %s",
-					 t->name, file_system_name(f, name), how(f), what);
+			warning(plan, "%.300s: %s %s: %s", t->name, file_system_name(f, name),
+				how(f), what);
 	}
 	if (is_cut_off(plan, t->disk))
-		(void)errors_add(&plan->warnings, EXIT_BAD_IMAGE, "",
-				 "%.300s: a repair of it was cut off: %s", t->name,
-				 plan->s.fsck == FSCK_OFF ? what
-							  : "it is finished before the start");
+		warning(plan, "%.300s: a repair of it was cut off: %s", t->name,
+			plan->s.fsck == FSCK_OFF ? what : "it is finished before the start");
 }
 
 void plan_fsck_warn(struct plan *plan)

@@ -1,5 +1,5 @@
 /* fsck.h - file systems that were not unmounted cleanly: found by every start, repaired by `vm run`
- * before the guest gets its disk (VM_FSCK), or by hand (`vm fsck`).
+ * before anything reads the guest's disk (VM_FSCK), or by hand (`vm fsck`).
  */
 #ifndef VM_PLAN_FSCK_H
 #define VM_PLAN_FSCK_H

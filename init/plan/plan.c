@@ -395,6 +395,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		plan_resume(plan);
 	if (plan->errors.count == 0)
 		plan_fsck_warn(plan);
+	if (plan->errors.count == 0 && plan->repairs && !plan_fsck(plan, &err))
+		(void)errors_append(&plan->errors, &err);
 	if (settings_ok && identified)
 		direct_boot_prepare(plan);
 	(void)network_describe(s, plan->network_text);

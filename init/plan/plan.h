@@ -47,6 +47,7 @@ struct plan_ram {
 #define NETWORK_TEXT 400
 
 struct plan {
+	bool repairs; /* plan_make() repairs the disks (plan/fsck.h): they are to be booted */
 	struct settings s;
 	struct disk disk;
 	struct disk disk2; /* QEMU_DRIVE2 */
@@ -109,8 +110,8 @@ struct plan {
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
  * plan->errors has all of them; returns whether there are none. The image and the CD-ROM stay open
- * in the plan. Nothing is written, but /dev/kvm may be made. PLAN is zeroed before, but for
- * facts.unattended. */
+ * in the plan. Nothing is written, but /dev/kvm may be made, and disks are repaired if
+ * PLAN->repairs is set. PLAN is zeroed before, but for that and facts.unattended. */
 bool plan_make(struct plan *plan, char *const envp[]);
 
 /* Does PID 1 run a guest in this VM_RUN_DIR? */

@@ -10,7 +10,6 @@
 #include "host/programs.h"
 #include "host/signals.h"
 #include "plan/check_network.h"
-#include "plan/fsck.h"
 #include "plan/handover.h"
 #include "vm/cmd.h"
 #include "vm/fetch.h"
@@ -33,6 +32,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 	signals_block();
 	if (!fetch_image(envp, &status))
 		return status;
+	plan.repairs = true;
 	bool ok = plan_make(&plan, envp);
 
 	report_warnings(&plan.warnings);
@@ -41,7 +41,7 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 		return errors_status(&plan.errors);
 	}
 	plan_describe(&plan);
-	if (plan_fsck(&plan, &err) && network_open(&plan, &err))
+	if (network_open(&plan, &err))
 		handover_plan(&plan, &err);
 	return cmd_fail(&err);
 }
