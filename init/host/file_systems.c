@@ -60,13 +60,20 @@ struct task {
 	struct disk disk;
 };
 
+/* The header is in the first cluster, whose size stands in byte 23. */
 static bool read_header(struct guest_disk_layer *l, struct error *err)
 {
-	size_t n = l->file.size < QCOW2_HEAD_MAX ? (size_t)l->file.size : QCOW2_HEAD_MAX;
-	uint8_t *head = malloc(n);
-	bool ok = head && l->file.read(l->file.ctx, 0, head, n, err) &&
-		  qcow2_parse(head, n, l->file.size, "the image", &l->header, err);
+	size_t n = 4096;
+	uint8_t *head = malloc(QCOW2_HEAD_MAX);
+	bool ok = head && l->file.read(l->file.ctx, 0, head, n, err);
 
+	if (ok && head[23] <= 21 && n < (size_t)1 << head[23]) {
+		n = (size_t)1 << head[23];
+		ok = l->file.read(l->file.ctx, 0, head, n, err);
+	}
+	if (n > l->file.size)
+		n = (size_t)l->file.size;
+	ok = ok && qcow2_parse(head, n, l->file.size, "the image", &l->header, err);
 	free(head);
 	return ok;
 }

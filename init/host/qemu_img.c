@@ -315,7 +315,8 @@ static bool collect(struct qemu_img *q, int out, int errors)
 			return false;
 		q->late = q->wall_s && clock_now() >= end;
 		if (q->late || fds[2].revents ||
-		    (fds[3].revents & POLLIN && !q->watched(q->watch, q->watched_arg)))
+		    (fds[3].revents & POLLIN && q->watched &&
+		     !q->watched(q->watch, q->watched_arg)))
 			return false;
 		if (fds[3].revents & ~POLLIN) /* nobody is left to be answered */
 			fds[3].fd = -1;
