@@ -107,7 +107,7 @@ $(shell mkdir -p $(BUILD) && printf '%s' '$(VERSION)' >$(BUILD)/version)
 endif
 $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/version
 
-OZ := $(shell $(VM_CC) -Oz -E -x c /dev/null >/dev/null 2>&1 && echo -Oz)
+OZ := $(shell $(VM_CC) -Oz -E -x c /dev/null >/dev/null 2>&1 && echo -Oz -fno-jump-tables)
 $(addprefix $(BUILD)/obj/,pid1/% qemu/% host/% proto/% base/%): OPTIMIZE := $(or $(OZ),-Os)
 
 -include $(OBJ:.o=.d)

@@ -14,13 +14,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "host/child_watch.h"
 #include "host/landlock.h"
 #include "host/seccomp.h"
 
@@ -171,28 +171,6 @@ static void join_group(void)
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-/* From here on, calls that are watched wait for whoever has the descriptor that goes to the other
- * end of REPORT, as one message of one byte. It closes itself at exec. */
-static void be_watched(int report)
-{
-	int fd = seccomp_watch();
-	char room[CMSG_SPACE(sizeof fd)] = {0};
-	struct iovec byte = {(char *)"", 1};
-	struct msghdr m = {.msg_iov = &byte, .msg_iovlen = 1};
-
-	if (fd >= 0) {
-		m.msg_control = room;
-		m.msg_controllen = sizeof room;
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
-	(void)sendmsg(report, &m, MSG_NOSIGNAL);
-}
-
 /* Everything between fork and exec. Returns the step that failed, with errno. */
 static const char *become(const struct child *c, int *report, pid_t parent)
 {
@@ -231,7 +209,7 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 	if (c->own_pid)
 		(void)snprintf(c->own_pid, PID_TEXT, "%ld", (long)getpid());
 	if (c->watch)
-		be_watched(*report);
+		c->watcher->enter(*report);
 	(void)execve(c->path, c->argv, c->envp);
 	return "exec";
 }
@@ -266,34 +244,15 @@ void child_landlock(struct child *c, int ruleset, int to, int abi, bool *off)
 	c->landlock_off = off;
 }
 
-/* What the child reports into FAILED, and *WATCH. 0: it runs. */
-static ssize_t read_report(int report, int *watch, struct failure *failed)
+/* What the child reports into FAILED. 0: it runs. */
+static ssize_t read_report(int report, struct failure *failed)
 {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {failed, sizeof *failed};
-	struct msghdr m;
 	ssize_t got;
 
-	do {
-		m = (struct msghdr){.msg_iov = &iov,
-				    .msg_iovlen = 1,
-				    .msg_control = room,
-				    .msg_controllen = sizeof room};
-		got = watch ? recvmsg(report, &m, MSG_CMSG_CLOEXEC)
-			    : read(report, failed, sizeof *failed);
-		const struct cmsghdr *c = watch && got == 1 ? CMSG_FIRSTHDR(&m) : NULL;
-
-		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-			memcpy(watch, CMSG_DATA(c), sizeof *watch);
-	} while ((got < 0 && errno == EINTR) || got == 1);
+	do
+		got = read(report, failed, sizeof *failed);
+	while (got < 0 && errno == EINTR);
 	return got;
-}
-
-/* A pipe; what watches the child can be handed over through a socket only. */
-static bool open_report(const struct child *c, int fds[2])
-{
-	return c->watch ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0
-			: pipe2(fds, O_CLOEXEC) == 0;
 }
 
 static pid_t start(const struct child *c, int *exec_errno, struct error *err)
@@ -306,7 +265,7 @@ static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 
 	if (c->watch)
 		*c->watch = -1;
-	if (open_report(c, fds)) {
+	if (c->watch ? c->watcher->open(fds) : pipe2(fds, O_CLOEXEC) == 0) {
 		failed.step = "fork";
 		pid = fork();
 	}
@@ -315,7 +274,8 @@ static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 	failed.error = errno;
 	fd_close(&fds[1]);
 	if (pid > 0)
-		got = read_report(fds[0], c->watch, &failed);
+		got = c->watch ? c->watcher->read(fds[0], c->watch, &failed, sizeof failed)
+			       : read_report(fds[0], &failed);
 	fd_close(&fds[0]);
 	if (got == 0)
 		return pid;

@@ -37,6 +37,7 @@ struct child {
 	int oom_score_adj;  /* written when not 0; failure ignored */
 	char *own_pid;	    /* not NULL: PID_TEXT bytes in ENVP for its own process ID */
 	int *watch; /* not NULL: gets the descriptor of seccomp_watch() on it, -1: there is none */
+	const struct child_watch *watcher; /* with WATCH: &child_watch (child_watch.h) */
 };
 
 #define PID_TEXT 16

@@ -1,5 +1,6 @@
 /* qemu_img.c - see qemu_img.h. */
 #include "host/qemu_img.h"
+#include "host/child_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -372,6 +373,7 @@ static bool run(struct qemu_img *q, int *status, struct error *err)
 	q->child.fds[q->child.fd_count++] = (struct child_fd){their_errors, STDERR_FILENO};
 	if (q->watched)
 		q->child.watch = &q->watch;
+	q->child.watcher = &child_watch;
 	pid_t pid = child_start(&q->child, NULL, err);
 
 	if (pid < 0)

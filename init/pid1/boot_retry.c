@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
-#include "host/qemu_img.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
+#include "pid1/snapshot_check.h"
 
 #define SNAPSHOT "vm-boot"
 #define FOR_DISK "{\"device\":\"disk0\",\"name\":\"" SNAPSHOT "\"}"
@@ -99,21 +99,12 @@ static void on_reverted(void *arg, int status, const char *line)
 
 static bool revert(struct boot_retry *r, struct error *err)
 {
-	struct qemu_img q;
 	struct plan *plan = r->env->plan;
 
-	qemu_img_begin(&q, "snapshot", plan->disk.path);
-	qemu_img_words(&q, (const char *const[]){"-a", SNAPSHOT, NULL});
-	qemu_img_disk(&q, &plan->disk, 1); /* tables are all that changes */
 	disk_unlock(&plan->disk);
 	if (plan->disk.overlays > 0) /* a file without a name, for nobody but us */
 		(void)identity_own(&plan->identity, plan->disk.layers[0].fd);
-	bool ok = qemu_img_prepare(&q, &plan->s, &plan->identity, err) &&
-		  helper_start(r->env->helpers, HELPER_DISK, "qemu-img", &q.child, on_reverted, r,
-			       err);
-
-	(void)qemu_img_end(&q);
-	return ok;
+	return snapshot_revert(r->env, SNAPSHOT, on_reverted, r, err);
 }
 
 bool boot_retry_begin(struct boot_retry *r)

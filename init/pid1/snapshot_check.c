@@ -148,6 +148,17 @@ bool snapshot_parse_entry(const char *line, char tag[SNAPSHOT_TAG_MAX], uint64_t
 	return true;
 }
 
+bool snapshot_revert(const struct env *env, const char *name, helper_done *done, void *arg,
+		     struct error *err)
+{
+	const char *const words[3] = {"revert", name, "-"};
+	struct helper_args a;
+	struct child c;
+
+	table_helper(env, words, &a, &c);
+	return helper_start(env->helpers, HELPER_DISK, "qemu-img", &c, done, arg, err);
+}
+
 bool snapshot_answer_list(const struct env *env, int slot, bool json, struct error *err)
 {
 	const char *const words[3] = {"list", "-", json ? "--json" : "-"};

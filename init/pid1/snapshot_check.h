@@ -29,6 +29,10 @@ bool snapshot_ask_table(const struct env *env, const char *action, const char *n
 /* The line TAG MEMORY that the helper says. False: it is none. */
 bool snapshot_parse_entry(const char *line, char tag[SNAPSHOT_TAG_MAX], uint64_t *memory);
 
+/* Take the disk back to snapshot NAME: no QEMU has it. DONE hears of the helper's end, with ARG. */
+bool snapshot_revert(const struct env *env, const char *name, helper_done *done, void *arg,
+		     struct error *err);
+
 /* A helper answers client SLOT with the list. False: it could not be started. */
 bool snapshot_answer_list(const struct env *env, int slot, bool json, struct error *err);
 

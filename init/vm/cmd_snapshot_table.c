@@ -2,7 +2,8 @@
  *
  * Descriptor 3 is the disk of the running guest. `list` answers a control client (proto/control.h),
  * which is standard output; the others print one line for PID 1: of snapshot NAME the tag (- if
- * there is none) and the bytes of memory, or why ACTION cannot be done.
+ * there is none) and the bytes of memory, or why ACTION cannot be done. `revert` takes the disk
+ * back to snapshot NAME, when no QEMU has it (pid1/boot_retry.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "base/io.h"
 #include "host/confined.h"
+#include "host/qemu_img.h"
 #include "host/snapshot_table.h"
 #include "proto/snapshot_helper.h"
 #include "vm/cmd.h"
@@ -55,6 +57,30 @@ static bool check(const struct snapshots *all, const char *action, const char *n
 	return true;
 }
 
+/* The disk called DISK, which nobody else has open now, back to snapshot NAME. */
+static int revert(const char *disk, const char *name, const struct identity *id, char **envp)
+{
+	static struct settings s;
+	static struct errors errs;
+	static struct qemu_img q;
+	const struct disk layers = {
+		.count = 1,
+		.layers = {{.fd = SNAPSHOT_HELPER_DISK, .format = FORMAT_QCOW2, .writable = true}}};
+	struct error err = {0};
+
+	(void)settings_parse(envp, &s, &errs);
+	qemu_img_begin(&q, "snapshot", disk);
+	qemu_img_words(&q, (const char *const[]){"-a", name, NULL});
+	qemu_img_disk(&q, &layers, 1); /* tables are all that changes */
+	int status = qemu_img_run(&q, &s, id, &err);
+
+	if (status > 0)
+		(void)qemu_img_failed(&q, status, &err);
+	if (status != 0)
+		(void)printf("%s%s%s\n", err.message, err.fix[0] ? "; " : "", err.fix);
+	return status == 0 ? EXIT_CLEAN : EXIT_QEMU_FAILED;
+}
+
 int cmd_snapshot_table(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct snapshots all;
@@ -62,13 +88,14 @@ int cmd_snapshot_table(const struct command *self, int argc, char **argv, char *
 	const struct qcow2_snapshot *one = NULL;
 	struct error err = {0};
 
-	(void)envp;
 	if (argc != 7)
 		return cmd_usage(self, "it takes six arguments", NULL);
 	id.uid = (uid_t)strtoul(argv[5], NULL, 10);
 	id.gid = (gid_t)strtoul(argv[6], NULL, 10);
 	id.change = id.uid != geteuid() || id.gid != getegid();
 	confined_as(&id);
+	if (strcmp(argv[1], "revert") == 0)
+		return revert(argv[4], argv[2], &id, envp);
 	if (strcmp(argv[1], "list") == 0)
 		return list(argv[4], strcmp(argv[3], "--json") == 0);
 	if (!snapshots_read(SNAPSHOT_HELPER_DISK, argv[4], &all, &err) ||

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "format/bytes.h"
 #include "host/child.h"
+#include "host/child_watch.h"
 #include "host/lazy_file.h"
 #include "in_child.h"
 
@@ -158,6 +159,7 @@ static int run_program(void)
 			  .argv = argv,
 			  .envp = envp,
 			  .watch = &watch,
+			  .watcher = &child_watch,
 			  .fds = {{file.fd, 30}, {2, 2}},
 			  .fd_count = 2};
 
