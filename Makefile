@@ -30,7 +30,8 @@ BUILD := build$(if $(CROSS),/$(ARCH))
 CROSS_ROOT := $(if $(CROSS),$(BUILD)/root)
 
 SRC := $(sort $(shell find init -name '*.c' -o -name '*.S'))
-OBJ := $(SRC:init/%=$(BUILD)/obj/%.o)
+MESSAGES := $(BUILD)/obj/vm/messages_table.c.o
+OBJ := $(SRC:init/%=$(BUILD)/obj/%.o) $(MESSAGES)
 
 CPPFLAGS_VM := -Iinit -D_GNU_SOURCE -DVM_VERSION='"$(VERSION)"'
 # A newer compiler than ours may warn of more: `make vm WERROR=` builds all the same.
@@ -96,6 +97,21 @@ endif
 $(BUILD)/obj/%.o: init/% Makefile | $(CROSS_ROOT)
 	@mkdir -p $(@D)
 	$(Q)$(if $(V),,printf 'CC %s\n' $<;) $(VM_CC) $(CPPFLAGS_VM) $(if $(filter %.c,$<),$(CFLAGS_VM)) -MMD -MP -c -o $@ $<
+
+# The table of vm messages: the errors and warnings of every source. An object is compiled again when
+# a header of its source changes, and its messages are read again then.
+MESSAGES_AWK := $(patsubst %,init/vm/messages/%.awk,messages texts tokens)
+$(BUILD)/obj/%.messages: init/% $(BUILD)/obj/%.o $(MESSAGES_AWK)
+	$(Q)$(VM_CC) $(CPPFLAGS_VM) -E -o $@.i $< && awk -v source=$< $(MESSAGES_AWK:%=-f %) $@.i >$@; \
+		status=$$?; rm -f $@.i; exit $$status
+
+$(BUILD)/messages.c: $(patsubst init/%,$(BUILD)/obj/%.messages,$(filter %.c,$(SRC)))
+	$(Q){ printf '#include "vm/messages.h"\n\nconst struct message messages[] = {\n'; \
+		awk '{ row = $$0; sub(/"[^"]*"/, "", row) } !seen[row]++' $^; \
+		printf '{.text = 0},\n};\n'; } >$@
+
+$(MESSAGES): $(BUILD)/messages.c
+	$(Q)$(VM_CC) $(CPPFLAGS_VM) $(CFLAGS_VM) -MMD -MP -c -o $@ $<
 
 # What .incbin reads is no dependency that a compiler writes down.
 $(BUILD)/obj/plan/marker_files.c.o $(BUILD)/unit/obj/plan/marker_files.c.o: \

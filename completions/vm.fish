@@ -32,6 +32,7 @@ complete -c vm -n __fish_use_subcommand -a snapshot -d 'Save and restore snapsho
 complete -c vm -n __fish_use_subcommand -a warm -d 'Save the state of the ready guest, for fast starts with VM_WARM=1'
 complete -c vm -n __fish_use_subcommand -a profile -d 'Boot a matrix of machines repeatedly and measure each boot phase'
 complete -c vm -n __fish_use_subcommand -a init -d 'Run a program under this init instead of a guest'
+complete -c vm -n __fish_use_subcommand -a messages -d 'List all errors and warnings with exit status and fix'
 complete -c vm -n __fish_use_subcommand -a version -d 'Print the version'
 
 complete -c vm -n '__fish_seen_subcommand_from run' -l help -d 'Show the help of this command'
@@ -159,5 +160,8 @@ complete -c vm -n '__fish_seen_subcommand_from profile' -l json -d 'compare: pri
 complete -c vm -n '__fish_seen_subcommand_from profile; and not __fish_seen_subcommand_from compare report' -a 'compare report'
 
 complete -c vm -n '__fish_seen_subcommand_from init' -l help -d 'Show the help of this command'
+
+complete -c vm -n '__fish_seen_subcommand_from messages' -l help -d 'Show the help of this command'
+complete -c vm -n '__fish_seen_subcommand_from messages' -l json -d 'print the list as JSON'
 
 complete -c vm -n '__fish_seen_subcommand_from version' -l help -d 'Show the help of this command'

@@ -27,6 +27,7 @@ int cmd_image(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_machines(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
+int cmd_messages(const struct command *self, int argc, char **argv, char **envp);
 int cmd_overlay(const struct command *self, int argc, char **argv, char **envp);
 int cmd_profile(const struct command *self, int argc, char **argv, char **envp);
 int cmd_request(const struct command *self, int argc, char **argv, char **envp);

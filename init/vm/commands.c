@@ -362,6 +362,16 @@ const struct command commands[] = {
 		 "if signal n ended it, 126 or 127 if it could not be run.",
 	 .run = cmd_init},
 	{.group = OTHER,
+	 .name = "messages",
+	 .synopsis = "[--json] [PATTERN...]",
+	 .about = "List all errors and warnings with exit status and fix",
+	 .help = "PATTERN is a part of a message or of its fix, or a whole line from a log. \"…\" "
+		 "stands for what is put in: a name, a number, the system's reason. A warning has "
+		 "no "
+		 "status; that of an error without one depends on what caused it.",
+	 .options = OPTIONS{JSON("the list"), END_OF_OPTIONS},
+	 .run = cmd_messages},
+	{.group = OTHER,
 	 .name = "version",
 	 .synopsis = "",
 	 .about = "Print the version",

@@ -8,7 +8,8 @@ UNIT_NATIVE := attach boot_retry child clock_sync disk helper kvm lazy_file netw
 	privileges qemu_link resume savestate stop stop_cut supervisor
 UNIT_SRC := $(filter-out $(if $(CROSS),$(UNIT_NATIVE:%=tests/unit/test_%.c)),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
-UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c init/pid1/main.c,$(SRC)))
+UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c init/pid1/main.c,$(SRC))) \
+	$(BUILD)/unit/obj/vm/messages_table.c.o
 # With CROSS they run under qemu-user, on the glibc that cmocka is linked with and without sanitizers;
 # -O0 compiles in two thirds of the time, and warns where nothing is wrong: -w.
 UNIT_CC := $(if $(CROSS),$(CROSS)-gcc --sysroot=$(CURDIR)/$(CROSS_ROOT),gcc)
@@ -21,6 +22,10 @@ unit: $(UNIT_BIN) ## C unit tests under ASan and UBSan; with CROSS=aarch64-linux
 	@status=0; for t in $(UNIT_BIN); do $(UNIT_RUN) $$t || status=1; done; exit $$status
 
 $(BUILD)/unit/obj/%.o: init/% Makefile tests/unit/unit.mk | $(CROSS_ROOT)
+	@mkdir -p $(@D)
+	@$(UNIT_CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/obj/vm/messages_table.c.o: $(BUILD)/messages.c
 	@mkdir -p $(@D)
 	@$(UNIT_CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
