@@ -18,7 +18,7 @@ complete -c vm -n __fish_use_subcommand -a settings -d 'List all settings: name,
 complete -c vm -n __fish_use_subcommand -a markers -d 'Print, check or test the markers that are matched on the console'
 complete -c vm -n __fish_use_subcommand -a console -d 'Connect this terminal to the serial console; Ctrl-] opens a menu'
 complete -c vm -n __fish_use_subcommand -a send -d 'Type on the serial console'
-complete -c vm -n __fish_use_subcommand -a expect -d 'Wait for a regular expression on the serial console; print the line'
+complete -c vm -n __fish_use_subcommand -a expect -d 'Wait for a regular expression on the console; print the line'
 complete -c vm -n __fish_use_subcommand -a script -d 'Run a script of console input and expected output'
 complete -c vm -n __fish_use_subcommand -a screenshot -d 'Save a picture of the guest\'s display'
 complete -c vm -n __fish_use_subcommand -a monitor -d 'Run a command of QEMU\'s monitor and print its output'

@@ -1,8 +1,21 @@
 # shellcheck shell=sh
 # lib.sh - functions for the host-side scripts; read with `.`.
 
-say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+say() { printf '%s%s: %s\n' "${bar:+
+}" "${0##*/}" "$*" >&2; bar=; }
 die() { say "$*"; exit 1; }
+bar=
+# stage N OF TEXT: step N of OF begins; on a terminal as a bar, which the next one overwrites.
+stage() {
+    if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
+        printf '\r[%.*s%.*s] %s\033[K' "$(($1 * 24 / $2))" '########################' \
+            "$((24 - $1 * 24 / $2))" '........................' "$3" >&2
+        bar=1
+        [ "$1" -lt "$2" ] || { printf '\n' >&2; bar=; }
+    else
+        say "$3"
+    fi
+}
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # The Debian mirror of this machine, because it is known to work; on other systems the public one.

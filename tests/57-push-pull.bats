@@ -259,3 +259,17 @@ same_in_guest() {
     assert_output --partial 'this guest (VM_GUEST=mach) has no files'
     run -78 vm pull x "$T"
 }
+
+@test "on a terminal a bar shows what was copied; in a pipe nothing does" {
+    linux_ssh
+    head -c 3000000 /dev/urandom >"$T/big"
+    run -0 env TERM=xterm "$ROOT/tests/talk" -t 120 "${ENV[@]}" TERM=xterm "$VM" push "$T/big" /root/ :: eof
+    assert_output --regexp $'\r''\[#{24}\] 2\.8[67] MiB, [0-9.]+ MiB/s  '
+    run -0 env TERM=xterm "$ROOT/tests/talk" -t 120 "${ENV[@]}" TERM=xterm "$VM" pull /root/big "$T/back" :: eof
+    assert_output --partial ' MiB/s  /root/big'
+    cmp "$T/big" "$T/back"
+    run -0 "$ROOT/tests/talk" -t 120 "${ENV[@]}" TERM=dumb "$VM" push "$T/big" /root/ :: eof
+    refute_output --partial 'MiB/s'
+    run -0 vm push "$T/big" /root/
+    assert_output ''
+}

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/colour.h"
 #include "base/escape.h"
 #include "base/io.h"
 
@@ -83,8 +84,26 @@ static void write_stderr(const char *text, size_t n)
 	(void)write_all(STDERR_FILENO, "\r\n", 2);
 }
 
-/* HEAD and the line TEXT, escaped, to standard error, and with a time to qemu.log. */
-static void write_line(const char *head, const char *text)
+/* LINE (N bytes) to a terminal, with the word behind "vm: ", up to byte END, in colour. */
+static void write_coloured(const char *line, size_t n, size_t end, enum colour colour)
+{
+	char out[PIPE_BUF + COLOUR_BYTES];
+	size_t word = strlen("vm: ");
+
+	while (line[word] == ' ')
+		word++;
+	while (line[end - 1] == ' ')
+		end--;
+	int len =
+		snprintf(out, sizeof out, "%.*s%s%.*s%s%.*s", (int)word, line, colour_begin(colour),
+			 (int)(end - word), line + word, colour_end, (int)(n - end), line + end);
+
+	write_stderr(out, (size_t)len);
+}
+
+/* HEAD and the line TEXT, escaped, to standard error, there with HEAD in COLOUR (-1: none), and
+ * with a time to qemu.log. */
+static void write_line(const char *head, int colour, const char *text)
 {
 	char line[PIPE_BUF];
 	const size_t room = CLOCK_UTC + 1; /* for the time */
@@ -93,7 +112,11 @@ static void write_line(const char *head, const char *text)
 	memcpy(line + room, head, n - room);
 	n += escape_text(text, strlen(text), "", line + n, sizeof line - n);
 	line[n++] = '\n';
-	write_stderr(line + room, n - room);
+	/* The reader of log_through() looks at the lines. */
+	if (colour >= 0 && through_fd < 0 && colour_wanted(STDERR_FILENO))
+		write_coloured(line + room, n - room, strlen(head), (enum colour)colour);
+	else
+		write_stderr(line + room, n - room);
 	if (log_fd < 0)
 		return;
 	clock_utc(line);
@@ -104,18 +127,21 @@ static void write_line(const char *head, const char *text)
 
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 {
+	static const int colours[] = {
+		[LOG_INFO] = -1,	   [LOG_WARNING] = COLOUR_YELLOW, [LOG_ERROR] = COLOUR_RED,
+		[LOG_PHASE] = COLOUR_CYAN, [LOG_GOOD] = COLOUR_GREEN,
+	};
 	char text[2048];
 	char head[64];
 	va_list ap;
 
-	(void)level;
 	va_start(ap, fmt);
 	int n = vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return;
 	(void)snprintf(head, sizeof head, "vm: %s", prefix);
-	write_line(head, text);
+	write_line(head, prefix[0] == ' ' ? COLOUR_CYAN : colours[level], text);
 }
 
 void log_output(const char *who, const char *text)
@@ -123,7 +149,7 @@ void log_output(const char *who, const char *text)
 	char head[64];
 
 	(void)snprintf(head, sizeof head, "%s: ", who);
-	write_line(head, text);
+	write_line(head, -1, text);
 }
 
 void event_write(const char *name, const struct json_member *members)

@@ -19,11 +19,16 @@
 
 #include "base/clock.h"
 
-enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_PHASE, LOG_GOOD };
 
+/* On a terminal, the prefix has the colour of the level (base/colour.h). */
 #define log_info(...)	 log_line(LOG_INFO, "", __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, "warning: ", __VA_ARGS__)
 #define log_error(...)	 log_line(LOG_ERROR, "error: ", __VA_ARGS__)
+
+/* A step towards a goal, and the goal: PREFIX is the first word of the text. */
+#define log_phase(prefix, ...) log_line(LOG_PHASE, prefix, __VA_ARGS__)
+#define log_good(prefix, ...)  log_line(LOG_GOOD, prefix, __VA_ARGS__)
 
 /* Write one line: PREFIX, then FMT, escaped. */
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)

@@ -77,7 +77,7 @@ void react_ready(struct supervisor *v, const struct notice *n)
 	(void)n;
 	lifecycle_ready(&v->life, clock_now());
 	readiness_reached(&v->readiness);
-	log_info("ready: %s, %.2f s after QEMU's start", readiness_text(&v->env),
+	log_good("ready: ", "%s, %.2f s after QEMU's start", readiness_text(&v->env),
 		 since_qemu_ms(v, v->life.ready_ns) / 1e3);
 	event("ready", J_TEXT("by", readiness_name(&v->env)),
 	      J_NUMBER("since_qemu_ms", 1, since_qemu_ms(v, v->life.ready_ns)));
@@ -112,8 +112,8 @@ static void tell_marker(const struct supervisor *v, const struct marker *m, uint
 	event("phase", J_TEXT_N("name", (int)m->name_len, m->name),
 	      J_TEXT("kind", marker_kind_name(m->kind)), J_NUMBER("since_qemu_ms", 3, ms));
 	if (m->kind == MARKER_PROGRESS)
-		log_info("phase %.*s, %.3f s after QEMU's start", (int)m->name_len, m->name,
-			 ms / 1000);
+		log_phase("phase ", "%.*s, %.3f s after QEMU's start", (int)m->name_len, m->name,
+			  ms / 1000);
 	else if (m->kind == MARKER_HINT)
 		log_warning("the guest says: %.*s", (int)m->name_len, m->name);
 	if (m->say_len > 0)

@@ -17,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/colour.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "config/guest_profile.h"
@@ -254,28 +255,29 @@ static void say_progress(const struct profiler *p, const char *what)
 {
 	const struct report *r = &p->report;
 	double spent = (double)(clock_now() - p->began_ns) / 1e9;
-	double left = r->count ? spent / (double)r->count * (double)(r->planned - r->count) : 0;
+	char text[400];
+	int n = snprintf(text, sizeof text, "%3zu %%, %s", r->count * 100 / r->planned, what);
 
+	if (r->count && r->count < r->planned && n < (int)sizeof text)
+		(void)snprintf(text + n, sizeof text - (size_t)n, "; about %.0f s left",
+			       spent / (double)r->count * (double)(r->planned - r->count));
 	if (p->terminal)
-		(void)fprintf(stderr, "\r\033[K");
-	(void)fprintf(stderr, "vm: %3zu %%, %s", r->count * 100 / r->planned, what);
-	if (r->count && r->count < r->planned)
-		(void)fprintf(stderr, "; about %.0f s left", left);
-	if (!p->terminal || r->count == r->planned)
-		(void)fputc('\n', stderr);
+		bar_draw((double)r->count / (double)r->planned, 0, text);
+	else
+		log_info("%s", text);
 }
 
 static void say_finished(const struct profiler *p, const struct sample *s)
 {
 	char what[320];
-	const char *kind = s->warm_up ? "warm-up" : "sample";
+	int n = snprintf(what, sizeof what, "%s %s %ld: ", p->report.cell[s->cell].key,
+			 s->warm_up ? "warm-up" : "sample", s->round);
 
 	if (s->status == SAMPLE_OK)
-		(void)snprintf(what, sizeof what, "%s %s %ld: %.1f ms", p->report.cell[s->cell].key,
-			       kind, s->round, s->total_ms);
+		(void)snprintf(what + n, sizeof what - (size_t)n, "%.1f ms", s->total_ms);
 	else
-		(void)snprintf(what, sizeof what, "%s %s %ld: %s, %s", p->report.cell[s->cell].key,
-			       kind, s->round, sample_status_name(s->status), s->why);
+		(void)snprintf(what + n, sizeof what - (size_t)n, "%s, %s",
+			       sample_status_name(s->status), s->why);
 	say_progress(p, what);
 	if (p->terminal && s->status != SAMPLE_OK) /* it is not to be overwritten */
 		(void)fputc('\n', stderr);
@@ -407,7 +409,7 @@ static bool run_all(struct profiler *p, struct error *err)
 	for (long i = 0; i < p->o->jobs; i++)
 		if (p->turns[i].boot)
 			(void)boot_finish(p->turns[i].boot, NULL, 0, false);
-	if (p->terminal && p->report.count < p->report.planned)
+	if (p->terminal)
 		(void)fputc('\n', stderr);
 	return ok;
 }
@@ -472,7 +474,7 @@ int profiler_run(const struct profiler_options *o, char *const envp[])
 	p->o = o;
 	p->envp = envp;
 	p->signals = signals_of_end();
-	p->terminal = isatty(STDERR_FILENO);
+	p->terminal = terminal_is_smart(STDERR_FILENO);
 	(void)snprintf(p->dir, sizeof p->dir, "%s", o->out ? o->out : "");
 	if ((p->signals < 0 &&
 	     !error_set(&err, EXIT_INTERNAL, "", "signalfd: %s", strerror(errno))) ||

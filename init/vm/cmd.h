@@ -94,6 +94,10 @@ int client_await(char **envp, const char *request, long timeout_s, long patience
 		 size_t size);
 /* client_await() with PATIENCE_MS 0. */
 int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size);
+/* Print PID 1's answer to `status`, or the line of `health` or `wait` with its exit status: on a
+ * terminal, the state in colour. */
+void state_print_status(const char *text);
+void state_print_health(const char *text, int status);
 /* Close the connection of the last answer, which otherwise stays open until the process ends. */
 void client_hang_up(void);
 

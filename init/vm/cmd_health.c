@@ -204,14 +204,19 @@ static int hold(char **envp, long seconds)
 	last.count = status != last.status ? 1 : last.count < ANSWERS ? last.count + 1 : ANSWERS;
 	last.status = status;
 	remember(&last);
-	(void)printf("%s\n", why);
+	state_print_health(why, status);
 	return status;
 }
 
 int cmd_health(const struct command *self, int argc, char **argv, char **envp)
 {
-	if (argc == 1)
-		return client_request(envp, self->name, HEALTH_TIMEOUT_S, 0);
+	if (argc == 1) {
+		char text[4096];
+		int status = client_ask(envp, self->name, HEALTH_TIMEOUT_S, text, sizeof text);
+
+		state_print_health(text, status);
+		return status;
+	}
 	if (argc != 3 || strcmp(argv[1], "--hold") != 0)
 		return cmd_usage(self, "unknown argument, or its value is missing:", argv[1]);
 	char *end;

@@ -26,11 +26,10 @@ static void print_json(const struct message *m, bool first)
 		n += (size_t)snprintf(statuses + n, sizeof statuses - n, "%s%d", i ? "," : "",
 				      (int)m->status[i]);
 	(void)snprintf(statuses + n, sizeof statuses - n, "]");
-	(void)json_write(
-		line, sizeof line,
-		JSON_LIST(J_TEXT("level", m->level == MESSAGE_ERROR ? "error" : "warning"),
-			  J_RAW("statuses", statuses), J_TEXT("message", m->text),
-			  J_TEXT("fix", m->fix), J_TEXT("file", m->file)));
+	(void)json_write(line, sizeof line,
+			 JSON_LIST(J_TEXT("level", m->level == MESSAGE_ERROR ? "error" : "warning"),
+				   J_RAW("statuses", statuses), J_TEXT("message", m->text),
+				   J_TEXT("fix", m->fix), J_TEXT("file", m->file)));
 	(void)printf("%s\n%s", first ? "" : ",", line);
 }
 
@@ -82,6 +81,7 @@ int cmd_messages(const struct command *self, int argc, char **argv, char **envp)
 	if (found > 0)
 		return EXIT_CLEAN;
 	log_error("no message contains '%s'", pattern);
-	log_line(LOG_ERROR, "  fix: ", "give a part of the message that has no names or numbers in it");
+	log_line(LOG_ERROR,
+		 "  fix: ", "give a part of the message that has no names or numbers in it");
 	return EXIT_NOT_READY;
 }

@@ -1,13 +1,16 @@
 /* cmd_push_pull.c - vm push and vm pull: arguments and progress (the work is done in transfer.h).
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/colour.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "format/tar.h"
 #include "vm/cmd.h"
 #include "vm/transfer.h"
 
@@ -22,15 +25,48 @@ struct progress {
 	bool shown; /* standard error is a terminal */
 	const char *name;
 	uint64_t begun_ns, said_ns, bytes;
+	uint64_t total; /* 0: not known */
+	unsigned long turn;
 };
 
 static void say(struct progress *p, uint64_t now)
 {
 	double seconds = (double)(now - p->begun_ns) / (double)SECOND;
+	double part = p->total ? (double)p->bytes / (double)p->total : -1;
+	char text[512];
 
 	p->said_ns = now;
-	(void)fprintf(stderr, "\r%s: %.2f MiB, %.2f MiB/s\033[K", p->name, (double)p->bytes / MIB,
-		      seconds > 0 ? (double)p->bytes / MIB / seconds : 0);
+	(void)snprintf(text, sizeof text, "%.2f MiB, %.2f MiB/s  %s", (double)p->bytes / MIB,
+		       seconds > 0 ? (double)p->bytes / MIB / seconds : 0, p->name);
+	bar_draw(part, p->turn++, text);
+}
+
+/* What nftw(3) has added up, in bytes of an archive; it takes no argument. */
+static uint64_t added;
+
+static int add_member(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	static const uint64_t most = 1ull << 50;
+
+	(void)path;
+	(void)where;
+	added += TAR_BLOCK;
+	if (type == FTW_F && S_ISREG(st->st_mode))
+		added += ((uint64_t)st->st_size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	return added > most;
+}
+
+/* How much is sent of PATH, 0 if that is not known. */
+static uint64_t bytes_of(const struct transfer *t, const char *path)
+{
+	struct stat st;
+
+	if (!t->push || transfer_compresses(t))
+		return 0;
+	if (t->file)
+		return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+	added = 0;
+	return nftw(path, add_member, 16, FTW_PHYS) == 0 ? added : 0;
 }
 
 static void on_progress(void *arg, size_t n)
@@ -97,12 +133,15 @@ static int copy_all(struct transfer *t, struct progress *p, char **paths, int co
 					"a name with control characters cannot be typed");
 			return cmd_fail(&err);
 		}
-		*p = (struct progress){.shown = isatty(STDERR_FILENO) == 1,
+		*p = (struct progress){.shown = terminal_is_smart(STDERR_FILENO),
 				       .name = paths[i],
 				       .begun_ns = clock_now()};
+		if (p->shown)
+			p->total = bytes_of(t, paths[i]);
 		bool ok = transfer_path(t, paths[i], dest, into, &err);
 
 		if (p->shown && p->bytes > 0) {
+			p->total = ok ? p->bytes : p->total;
 			say(p, clock_now());
 			(void)fputc('\n', stderr);
 		}

@@ -7,6 +7,7 @@
 
 #define PATIENCE_MS 10000
 #define REQUEST_MAX 4000
+#define STATUS_MAX  65536
 
 int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 {
@@ -27,6 +28,13 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 		if (strchr(argv[i], '\n') || used + strlen(argv[i]) + 2 > sizeof line)
 			return cmd_usage(self, "an argument has a line end or is too long", NULL);
 		used += (size_t)snprintf(line + used, sizeof line - used, " %s", argv[i]);
+	}
+	if (strcmp(line, "status") == 0) {
+		static char text[STATUS_MAX];
+		int status = client_ask(envp, line, -1, text, sizeof text);
+
+		state_print_status(text);
+		return status;
 	}
 	return client_request(envp, line, -1, warm ? PATIENCE_MS : 0);
 }

@@ -14,6 +14,7 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 	const char *what = "ready";
 	long timeout = -1;
 	char line[32];
+	char text[4096];
 
 	for (int i = 1; i < argc; i++) {
 		if (i + 1 == argc)
@@ -45,11 +46,13 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 
 	/* While an image is fetched there is no guest to wait for: PID 1 says so when it is there.
 	 */
-	while ((status = client_request(envp, line, timeout, GUEST_START_MS)) == EXIT_ASK_AGAIN) {
+	while ((status = client_await(envp, line, timeout, GUEST_START_MS, text, sizeof text)) ==
+	       EXIT_ASK_AGAIN) {
 		uint64_t now = clock_now();
 
 		if (timeout >= 0)
 			timeout = now < end ? (long)((end - now) / 1000000000u) : 0;
 	}
+	state_print_health(text, status);
 	return status;
 }

@@ -165,7 +165,7 @@ const struct command commands[] = {
 	{.group = CONSOLE,
 	 .name = "expect",
 	 .synopsis = "[--timeout S] [--from start|now] REGEX",
-	 .about = "Wait for a regular expression on the serial console; print the line",
+	 .about = "Wait for a regular expression on the console; print the line",
 	 .help = "Exits with 1 if the time is up, 69 if the guest has ended, 74 if the connection "
 		 "fell behind.",
 	 .options = OPTIONS{{"--timeout", "S", "wait at most S seconds"},

@@ -6,14 +6,14 @@
 #include "base/json_write.h"
 #include "vm/commands.h"
 
-enum { WIDTH = 80, WIDTH_MIN = 40, WIDTH_MAX = 100, OPTION_COLUMN = 26 };
+enum { WIDTH = 80, WIDTH_MIN = 40, WIDTH_MAX = 100, OPTION_COLUMN = 26, NAME_COLUMN = 14 };
 
 /* Columns to fill: the terminal's, within bounds, or WIDTH in a pipe. */
-static int width(void)
+static int width(int fd)
 {
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
 		return WIDTH;
 	if (size.ws_col < WIDTH_MIN)
 		return WIDTH_MIN;
@@ -32,32 +32,32 @@ static size_t word_length(const char *text, bool brackets)
 }
 
 /* Print TEXT in lines that begin in column INDENT; the cursor is in column AT. */
-static void print_wrapped(const char *text, int at, int indent, bool brackets)
+static void print_wrapped(FILE *to, const char *text, int at, int indent, bool brackets)
 {
-	int columns = width();
+	int columns = width(fileno(to));
 	bool first = true;
 
 	while (*text) {
 		int n = (int)word_length(text, brackets);
 
 		if (!first && at + 1 + n > columns) {
-			(void)printf("\n%*s", indent, "");
+			(void)fprintf(to, "\n%*s", indent, "");
 			at = indent;
 		} else if (!first) {
-			(void)putchar(' ');
+			(void)putc(' ', to);
 			at++;
 		}
-		(void)printf("%.*s", n, text);
+		(void)fprintf(to, "%.*s", n, text);
 		at += n;
 		text += n;
 		first = *text == '\n';
 		if (first) {
-			(void)printf("\n\n%*s", indent, "");
+			(void)fprintf(to, "\n\n%*s", indent, "");
 			at = indent;
 		}
 		text += *text ? 1 : 0;
 	}
-	(void)putchar('\n');
+	(void)putc('\n', to);
 }
 
 void help_usage(FILE *to)
@@ -71,9 +71,12 @@ void help_usage(FILE *to)
 		if (strcmp(group, c->group) != 0)
 			(void)fprintf(to, "\n%s\n", c->group);
 		group = c->group;
-		(void)fprintf(to, "  %-10s  %s\n", c->name, c->about);
+		(void)fprintf(to, "  %-10s  ", c->name);
+		print_wrapped(to, c->about, NAME_COLUMN, NAME_COLUMN, false);
 	}
-	(void)fputs("\n'vm COMMAND --help' explains a command, 'vm settings' the settings.\n", to);
+	(void)fputs("\n", to);
+	print_wrapped(to, "'vm COMMAND --help' explains a command, 'vm settings' the settings.", 0,
+		      0, false);
 }
 
 void help_command(const struct command *c)
@@ -81,13 +84,13 @@ void help_command(const struct command *c)
 	char sentence[128];
 	int at = printf("usage: vm %s%s", c->name, c->synopsis[0] ? " " : "");
 
-	print_wrapped(c->synopsis, at, 4, true);
+	print_wrapped(stdout, c->synopsis, at, 4, true);
 	(void)putchar('\n');
 	(void)snprintf(sentence, sizeof sentence, "%s.", c->about);
-	print_wrapped(sentence, 0, 0, false);
+	print_wrapped(stdout, sentence, 0, 0, false);
 	if (c->help) {
 		(void)putchar('\n');
-		print_wrapped(c->help, 0, 0, false);
+		print_wrapped(stdout, c->help, 0, 0, false);
 	}
 	if (c->options)
 		(void)printf("\nOptions:\n");
@@ -96,7 +99,7 @@ void help_command(const struct command *c)
 		if (at + 2 > OPTION_COLUMN)
 			at = printf("\n") - 1;
 		(void)printf("%*s", OPTION_COLUMN - at, "");
-		print_wrapped(o->help, OPTION_COLUMN, OPTION_COLUMN, false);
+		print_wrapped(stdout, o->help, OPTION_COLUMN, OPTION_COLUMN, false);
 	}
 }
 

@@ -16,7 +16,8 @@
 struct message {
 	const char *file; /* the source file */
 	enum { MESSAGE_WARNING, MESSAGE_ERROR } level;
-	/* The exit statuses, up to EXIT_CLEAN. None: a warning, or the status is that of the cause. */
+	/* The exit statuses, up to EXIT_CLEAN. None: a warning, or the status is that of the cause.
+	 */
 	enum exit_status status[3];
 	const char *text;
 	const char *fix; /* may be empty */

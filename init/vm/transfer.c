@@ -195,7 +195,7 @@ void transfer_close(struct transfer *t)
 
 /* ---- one path ------------------------------------------------------------------------------ */
 
-static bool squeezed(const struct transfer *t)
+bool transfer_compresses(const struct transfer *t)
 {
 	return t->serial && !t->file && transfer_has(t->here, "gzip") &&
 	       transfer_has(t->there, "gzip");
@@ -209,7 +209,7 @@ static void tar_options(const struct transfer *t, bool local, char *out, size_t 
 		     local == t->push;
 
 	(void)snprintf(out, size, "%s%s%s", local ? "--numeric-owner " : "",
-		       holes ? "--format=gnu -S " : "", squeezed(t) ? "-z" : "");
+		       holes ? "--format=gnu -S " : "", transfer_compresses(t) ? "-z" : "");
 }
 
 static bool failed(const struct transfer *t, const char *path, bool there, const char *said,
@@ -247,8 +247,8 @@ static bool start_here(struct transfer *t, struct peer *here, char *const *argv,
 
 	if (t->push)
 		return peer_start(here, &sh, false, 0, err);
-	return destination_start(here, &t->to, common_sums(t)->program, t->member, squeezed(t),
-				 t->max_size, err);
+	return destination_start(here, &t->to, common_sums(t)->program, t->member,
+				 transfer_compresses(t), t->max_size, err);
 }
 
 static bool copy_ssh(struct transfer *t, const char *path, char *const *argv, char *command,

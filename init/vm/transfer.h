@@ -42,6 +42,9 @@ bool transfer_open(struct transfer *t, char **envp, struct error *err);
 bool transfer_path(struct transfer *t, const char *path, const char *dest, bool into,
 		   struct error *err);
 
+/* Are fewer bytes transferred than the files have? */
+bool transfer_compresses(const struct transfer *t);
+
 void transfer_close(struct transfer *t);
 
 #endif

@@ -180,7 +180,7 @@ function call(name, k,   n, i, j, level, status, fix, hole, total, whole, t, f, 
 		return
 	if (level == "log") {
 		prefix = is_literal(arg_from[2]) ? unquote(tok[arg_from[2]]) : ""
-		if (tok[arg_from[1]] == "LOG_INFO" || tok[arg_from[1]] == "level")
+		if (tok[arg_from[1]] !~ /^LOG_(WARNING|ERROR)$/)
 			return
 		if (prefix == "  fix: " || prefix == "  hint: ") {
 			texts(arg_from[3], arg_to[3])
