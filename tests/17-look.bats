@@ -13,9 +13,9 @@ on_terminal() {
     host_env QEMU_RAM=none VM_UNKNOWN=1
     local wrong=("${ENV[@]:1}")
     run on_terminal "${wrong[@]}" TERM=xterm "$VM" check
-    assert_line --partial "vm: $ESC[1;31merror:$ESC[0m QEMU_RAM=none is not"
-    assert_line --partial "vm:   $ESC[36mfix:$ESC[0m set QEMU_RAM"
-    assert_line --partial "vm: $ESC[33mwarning:$ESC[0m VM_UNKNOWN is not"
+    assert_line --partial "vm: ${ESC}[1;31merror:${ESC}[0m QEMU_RAM=none is not"
+    assert_line --partial "vm:   ${ESC}[36mfix:${ESC}[0m set QEMU_RAM"
+    assert_line --partial "vm: ${ESC}[33mwarning:${ESC}[0m VM_UNKNOWN is not"
     local choice
     for choice in 'TERM=dumb' 'TERM=' 'TERM=xterm NO_COLOR=1' 'TERM=xterm CLICOLOR=0' \
         'TERM=xterm CLICOLOR_FORCE=1 NO_COLOR=1'; do
@@ -27,41 +27,41 @@ on_terminal() {
     run "${ENV[@]}" TERM=xterm "$VM" check
     refute_output --partial "$ESC"
     run "${ENV[@]}" TERM=dumb CLICOLOR_FORCE=1 "$VM" check
-    assert_line --partial "vm: $ESC[1;31merror:$ESC[0m QEMU_RAM=none"
+    assert_line --partial "vm: ${ESC}[1;31merror:${ESC}[0m QEMU_RAM=none"
 }
 
 @test "control characters in a value reach no terminal, with colours or without" {
-    host_env QEMU_RAM="$ESC[31mred"
+    host_env QEMU_RAM="${ESC}[31mred"
     run on_terminal "${ENV[@]:1}" TERM=xterm "$VM" check
-    assert_output --partial "error:$ESC[0m QEMU_RAM=(with control characters) is not" ||
-        assert_output --partial "error:$ESC[0m QEMU_RAM=\\x1b[31mred is not"
-    refute_output --partial "$ESC[31mred"
+    assert_output --partial "error:${ESC}[0m QEMU_RAM=(with control characters) is not" ||
+        assert_output --partial "error:${ESC}[0m QEMU_RAM=\\x1b[31mred is not"
+    refute_output --partial "${ESC}[31mred"
 }
 
 @test "phases and health have colours on a terminal; no log has any, even with CLICOLOR_FORCE" {
     host_vm CLICOLOR_FORCE=1 TERM=xterm
     wait_until 60 grep -q 'login prompt on the serial console, ' "$T/out"
-    grep -q "^vm: $ESC\[36mphase$ESC\[0m kernel," "$T/out"
-    grep -q "^vm: $ESC\[32mready:$ESC\[0m login prompt" "$T/out"
-    ENV+=(CLICOLOR_FORCE=0)
-    run -0 on_terminal "${ENV[@]:1}" "$VM" status
-    assert_line --partial "state        $ESC[32mrunning$ESC[0m"
-    assert_line --partial "ready        $ESC[32myes$ESC[0m (ready: login prompt"
-    assert_line --partial "phase        $ESC[36mlogin$ESC[0m"
-    run -0 on_terminal "${ENV[@]:1}" "$VM" health
-    assert_output --partial "$ESC[32mready$ESC[0m: login prompt"
-    run -0 on_terminal "${ENV[@]:1}" "$VM" wait
-    assert_output --partial "$ESC[32mready$ESC[0m: login prompt"
+    grep -q "^vm: ${ESC}\[36mphase${ESC}\[0m kernel," "$T/out"
+    grep -q "^vm: ${ESC}\[32mready:${ESC}\[0m login prompt" "$T/out"
+    local quiet=("${ENV[@]:1}" CLICOLOR_FORCE=0)
+    run -0 on_terminal "${quiet[@]}" "$VM" status
+    assert_line --partial "state        ${ESC}[32mrunning${ESC}[0m"
+    assert_line --partial "ready        ${ESC}[32myes${ESC}[0m (ready: login prompt"
+    assert_line --partial "phase        ${ESC}[36mlogin${ESC}[0m"
+    run -0 on_terminal "${quiet[@]}" "$VM" health
+    assert_output --partial "${ESC}[32mready${ESC}[0m: login prompt"
+    run -0 on_terminal "${quiet[@]}" "$VM" wait
+    assert_output --partial "${ESC}[32mready${ESC}[0m: login prompt"
     local command
     for command in status health wait 'status --json'; do
         # shellcheck disable=SC2086 # words
-        run -0 vm $command
+        run -0 env "${quiet[@]}" "$VM" $command
         refute_output --partial "$ESC"
     done
     vm stop --now || :
     wait_until 30 process_is_gone "$VM_PID"
-    run on_terminal "${ENV[@]:1}" "$VM" health
-    assert_output --partial "$ESC[31mno guest runs here$ESC[0m"
+    run on_terminal "${quiet[@]}" "$VM" health
+    assert_output --partial "${ESC}[1;31mno guest runs here${ESC}[0m"
     grep -q 'ready: login prompt' "$T/log/qemu.log"
     run ! grep -l "$ESC" "$T/log/qemu.log" "$T/log/events.jsonl"
 }
