@@ -20,6 +20,12 @@ no_qemu_of() {
     ! a_qemu_of
 }
 
+@test "a matrix of memory sizes and accelerators has a cell for each" {
+    profile --cpus 1,2 --ram 128,512 --accels tcg --samples 1 --out "$T/p"
+    jq -e '.run.finished == 4 and (.cells | length) == 4 and all(.cells[] as $c | .[$c]; .accel == "tcg")
+        and ([.cells[] as $c | .[$c].ram_mb] | unique | map(tostring)) == ["128", "512"]' "$T/p/results.json"
+}
+
 @test "mach-mini over four processor counts: figures, phases, speed-up, pictures" {
     host_env
     "${ENV[@]}" "$VM" profile --samples 2 --out "$T/p" >"$T/said" 2>"$T/progress"
