@@ -14,29 +14,30 @@ enum { BAR = 24, COLUMNS = 80, COLUMNS_MAX = 250 };
 
 const char colour_end[] = "\033[0m";
 
-static bool is_set(const char *name)
+/* The variable NAME; "" if it is not set. */
+static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
 
-	return value && value[0];
+	return value ? value : "";
 }
 
 bool terminal_is_smart(int fd)
 {
-	const char *term = getenv("TERM");
+	const char *term = variable("TERM");
 
-	return isatty(fd) && term && term[0] && strcmp(term, "dumb") != 0;
+	return term[0] && strcmp(term, "dumb") != 0 && isatty(fd);
 }
 
 bool colour_wanted(int fd)
 {
-	const char *choice = getenv("CLICOLOR");
+	const char *force = variable("CLICOLOR_FORCE");
 
-	if (is_set("NO_COLOR"))
+	if (variable("NO_COLOR")[0])
 		return false;
-	if (is_set("CLICOLOR_FORCE") && strcmp(getenv("CLICOLOR_FORCE"), "0") != 0)
+	if (force[0] && strcmp(force, "0") != 0)
 		return true;
-	return (!choice || strcmp(choice, "0") != 0) && terminal_is_smart(fd);
+	return strcmp(variable("CLICOLOR"), "0") != 0 && terminal_is_smart(fd);
 }
 
 const char *colour_begin(enum colour colour)

@@ -1,7 +1,8 @@
 /* colour.h - colours and progress bars for a terminal.
  *
- * Only texts of this program are put between colours. NO_COLOR (https://no-color.org) and CLICOLOR=0
- * turn them off, CLICOLOR_FORCE=1 puts them into pipes as well; a log file never has any.
+ * Only texts of this program are put between colours. NO_COLOR (https://no-color.org) and
+ * CLICOLOR=0 turn them off, CLICOLOR_FORCE=1 puts them into pipes as well; a log file never has
+ * any.
  */
 #ifndef VM_BASE_COLOUR_H
 #define VM_BASE_COLOUR_H

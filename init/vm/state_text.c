@@ -63,7 +63,7 @@ void state_print_health(const char *text, int status)
 	if (!text[0])
 		return;
 	if (colour_wanted(STDOUT_FILENO)) {
-		print_in(status == EXIT_CLEAN		  ? COLOUR_GREEN
+		print_in(status == EXIT_CLEAN		    ? COLOUR_GREEN
 			 : strncmp(text, "running", n) == 0 ? COLOUR_YELLOW
 							    : COLOUR_RED,
 			 text, n);
