@@ -76,13 +76,13 @@ listed_commands() { "$VM" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'; }
     assert_failure 64
 }
 
-@test "version says what was built" {
+@test "vm version prints the version that was built" {
     run -0 "$VM" version
     assert_output --regexp '^vm [0-9]+\.[0-9]+'
     assert_equal "$("$VM" --version)" "$output"
 }
 
-@test "the generated documentation is what the program's tables give" {
+@test "the generated documentation matches the program's tables" {
     run -0 "$ROOT/scripts/docs" --check
 }
 

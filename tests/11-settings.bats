@@ -50,7 +50,7 @@ disk() {
         'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 ignores it' VM_STOPTIMEOUT=1
 }
 
-@test "what Kubernetes and docker links announce is no mistake, nor is an empty value" {
+@test "variables of Kubernetes and Docker links, and empty values, are accepted" {
     host_env VM_SERVICE_HOST=10.0.0.1 VM_SERVICE_PORT=5555 VM_PORT=tcp://10.0.0.1:5555 \
         VM_PORT_5555_TCP_ADDR=10.0.0.1 QEMU_RAM= QEMU_DRIVE= VM_STOP_TIMEOUT=
     run -0 vm check
@@ -154,7 +154,7 @@ disk() {
     assert_line "vm: error: QEMU_KERNEL=$T/pw cannot be read by QEMU's user 65534:65534"
 }
 
-@test "the container's memory limit lowers the default and refuses what was asked for" {
+@test "the container's memory limit lowers the default and refuses a larger QEMU_RAM" {
     container limit --memory 2g -e VM_GUEST=hurd
     wait_until 30 logs_have "$C" 'QEMU_RAM lowered from 4096 to 1536 MiB'
     container asked --memory 1g -e QEMU_RAM=2048
@@ -163,7 +163,7 @@ disk() {
     wait_until 10 logs_have "$C" "QEMU_RAM=2048: the container's memory limit is 1024 MiB"
 }
 
-@test "networks: what does not go together, and how addresses are written" {
+@test "networks: combinations that are refused, and formats of addresses" {
     local forms='write mcast:230.0.0.1:5000, udp:OWN-ADDRESS:PORT,ADDRESS:PORT or unix:/own/path,/other/path'
     refused 'QEMU_NET=socket without QEMU_NET_SOCKET, which says where the other machines are' \
         "$forms" QEMU_NET=socket

@@ -14,7 +14,7 @@ STREAMS=$ROOT/tests/unit/streams
     assert_line --index 0 --partial '# generic.markers'
 }
 
-@test "markers --match says line, kind and name of what fires" {
+@test "markers --match prints line, kind and name of each match" {
     run -0 "$VM" markers --match mach <"$STREAMS/mach.txt"
     assert_line --index 0 '1 progress grub'
     assert_line '26 ready login'
@@ -62,7 +62,7 @@ log_in_and_halt() {
     assert_line --partial 'is longer than 65536 bytes'
 }
 
-@test "what is no file, no guest or no option is said" {
+@test "markers: a wrong file, guest or option is an error" {
     run "$VM" markers --check "$T/none"
     assert_failure 66
     assert_line --partial "$T/none: No such file or directory"

@@ -62,7 +62,7 @@ END
     assert_output 'a.bats:2: busybox is not in scripts/tools; add a row: test busybox PACKAGE'
 }
 
-@test "what the guest tools use, the Dockerfile installs on both bases" {
+@test "the Dockerfile installs every command of the guest tools on both bases" {
     repository
     sed -i 's/ tar unzip / tar /; s/ xz-utils / /' Dockerfile
     run -1 scripts/check-tools

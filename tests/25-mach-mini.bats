@@ -209,7 +209,7 @@ machsh_on() {
     done
 }
 
-@test "mem and cpus: what this machine was given" {
+@test "mem and cpus print the machine's memory and processors" {
     for m in q35 pc; do
         run -0 machsh_on "$m" mem
         assert_line --index 0 --regexp '^total 13[01][0-9]{3} KB, free [0-9]+ KB, active [0-9]+ KB, inactive [0-9]+ KB, wired [0-9]+ KB$'
@@ -273,7 +273,7 @@ END
     assert_output 'machsh: too many words'
 }
 
-@test "help lists every command, help COMMAND one of them, and a wrong use tells the right one" {
+@test "help lists every command, help COMMAND one; wrong arguments print the usage" {
     run -0 machsh help
     local c
     for c in help uname version echo uptime date mem cpus sleep spin flood bytes noise true false \
@@ -429,7 +429,7 @@ END
     console_has "$G" 'power button: halting'
 }
 
-@test "acpi tells the chip set" {
+@test "acpi prints the chip set" {
     run -0 machsh_on q35 acpi
     assert_output --regexp '^power button: on, chip ICH9, PM base 0x0600, status 0x[0-9a-f]{4}, enable 0x0100, control 0x[0-9a-f]{4}$'
     run -0 machsh_on pc acpi

@@ -152,7 +152,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
     assert_output --partial 'The linux test guest.'
 }
 
-@test "the UDP echo gives back what it got" {
+@test "the UDP echo returns what it received" {
     head -c 1000 /dev/urandom >"$T/sent"
     wait_until 20 comes_back "$T/sent"
 }

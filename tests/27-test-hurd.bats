@@ -30,7 +30,7 @@ try_image() {
     assert_line --partial 'console on the screen only'
 }
 
-@test "without an image it says what to name" {
+@test "without an image the error says what to set" {
     run env -u HURD_TEST_IMAGE make -s -C "$ROOT" test-hurd
     assert_failure
     assert_output --partial 'HURD_TEST_IMAGE=FILE make test-hurd'

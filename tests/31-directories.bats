@@ -21,7 +21,7 @@ load helpers
     assert_equal "$(grep -ac 'machsh login' "$T/log/console.log")" 2
 }
 
-@test "what is kept in the container's own layer is warned of, what is mounted or thrown away is not" {
+@test "a disk in the container's own layer causes a warning; a mounted or throwaway one does not" {
     local at='is in this container and goes with it: mount the directory' mode
     cp "$MACH_MINI" "$T/one.qcow2"
     chmod 666 "$T/one.qcow2"

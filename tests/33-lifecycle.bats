@@ -68,7 +68,7 @@ no_qemu_left() {
     said 'stopping: ACPI power button'
 }
 
-@test "a button that nobody saw is pressed again" {
+@test "the power button is pressed again if the guest missed it" {
     start_mach
     type_to_guest 'acpi off' 'power button: off'
     kill -TERM "$VM_PID"

@@ -125,7 +125,7 @@ qemu_status() {
     done
 }
 
-@test "an image that belongs to somebody else is written, as compose mounts it" {
+@test "an image of another user is writable, as compose mounts it" {
     mkdir -m 755 "$T/images"
     qemu-img create -q -f qcow2 "$T/images/disk.qcow2" 64M
     chown 1000:1000 "$T/images" "$T/images/disk.qcow2"

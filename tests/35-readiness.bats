@@ -90,7 +90,7 @@ health_says() {
     assert_output --partial 'ready: the guest runs after'
 }
 
-@test "what cannot become true is refused: no forward, no deadline to miss, a broken marker file" {
+@test "impossible readiness is refused: no forward, no deadline, a broken marker file" {
     printf 'ready login (unclosed\n' >"$T/markers"
     host_env VM_READY=ssh VM_BOOT_RETRIES=2 VM_MARKERS="$T/markers" VM_STOP_LADDER=acpi,quit
     run vm check

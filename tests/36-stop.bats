@@ -25,7 +25,7 @@ assert_clean() {
     refute grep -q 'QMP quit' "$T/out"
 }
 
-@test "linux is stopped on its serial console, also while somebody uses it" {
+@test "linux is stopped on its serial console, also while it is in use" {
     linux_vm VM_STOP_LADDER=serial
     run -0 vm wait --timeout $((90 * PATIENCE))
     vm send root --enter
@@ -68,7 +68,7 @@ assert_clean() {
     refute grep -q 'QMP quit' "$T/out"
 }
 
-@test "a guest that nobody can log in to is cut off: status 82, with what may be lost" {
+@test "a guest without a login is cut off: status 82, and a warning of lost data" {
     "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
     chmod 666 "$T/count.qcow2"
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" \

@@ -51,7 +51,7 @@ opens() {
     assert_equal "$(jq -c '.sandbox.landlock >= 1' <<<"$output")" true
 }
 
-@test "no ruleset where a setting may name any file, and it says why" {
+@test "settings that may name any file disable the ruleset, and the status says why" {
     confined QEMU_EXTRA_ARGS='-name other'
     run -0 vm status
     assert_line 'sandbox      seccomp on, Landlock off: QEMU_EXTRA_ARGS may name any file'

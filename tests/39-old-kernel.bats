@@ -31,7 +31,7 @@ print(libc.syscall(436, 100, 200, 0), os.strerror(ctypes.get_errno()))'
     again 34-privileges.bats '^(QEMU has the descriptors|without KILL a QEMU)' 2
 }
 
-@test "without timerfd nothing starts, and it says why: status 70" {
+@test "without timerfd the start fails with the reason: status 70" {
     host_env
     run "${ENV[@]}" "$ROOT/tests/without" timerfd_create -- "$VM" run
     assert_failure 70

@@ -310,7 +310,7 @@ image_over() {
     done
     F=$T/images/8
     accepted $allow
-    refused 65 "$F: with the overlay, more than 8 images in the chain" 'merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2' \
+    refused 65 "$F: the chain with the overlay has more than 8 images" 'merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2' \
         $allow QEMU_DISK_MODE=throwaway
     F=$T/images/9
     refused 65 'backing file 2: more than 8 images in the chain' "$BACKING" $allow
@@ -412,7 +412,7 @@ from_dir() {
     assert_line --partial 'built-in guest'
 }
 
-@test "what is no file: nothing there, a directory, a pipe, a terminal" {
+@test "images that are no regular file: missing, a directory, a pipe, a terminal" {
     host_env
     F=$T/images/none.qcow2
     refused 66 "$F: there is no such file" \
@@ -585,7 +585,7 @@ held_by() {
     assert_equal "$(seen)" "$other"
 }
 
-@test "two containers share one base: each has its overlay, and the base stays as it is" {
+@test "two containers share one base: each has its overlay, and the base is unchanged" {
     host_env
     F=$T/images/base.qcow2
     cp "$MACH_MINI" "$F"

@@ -245,7 +245,7 @@ $T/other 1 1
     done
 }
 
-@test "usage: what is missing, unknown, too much" {
+@test "usage: missing, unknown and superfluous arguments" {
     run -64 image
     run -64 image grow
     run -64 image create "$T/a.qcow2"

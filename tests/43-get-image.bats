@@ -99,7 +99,7 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     whole
 }
 
-@test "cut connections: it goes on where it was, with ranges and without" {
+@test "interrupted connections: the download resumes, with ranges and without" {
     get "$URL/cut/disk.tar.xz"
     whole
     [ "$(requests disk.tar.xz | wc -l)" -ge 3 ]

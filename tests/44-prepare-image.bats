@@ -128,7 +128,7 @@ at() {
     debugfs -w -R "write $2 $1" "$T/disk.img?offset=$((10 << 20))"
 }
 
-@test "GRUB waits 1 s, or what --grub-timeout says, in every branch; nothing else changes" {
+@test "GRUB waits 1 s, or as --grub-timeout says, in every branch; nothing else changes" {
     disk 2
     prepare --no-ssh "$T/disk.img" "$T/new.qcow2"
     unpack "$T/new.qcow2"

@@ -53,14 +53,14 @@ sum() {
     sha256sum <"${1:-$F}"
 }
 
-@test "persistent: the image is what the guest writes to" {
+@test "persistent: the guest writes to the image" {
     fresh
     counted 1
     counted 2 QEMU_DISK_MODE=persistent
     assert_equal "$(ls "$T/images")" disk.qcow2
 }
 
-@test "throwaway: every start begins with the image as it is" {
+@test "throwaway: every start begins with the unchanged image" {
     fresh
     before=$(sum)
     counted 1 QEMU_DISK_MODE=throwaway
@@ -71,7 +71,7 @@ sum() {
     assert_output ''
 }
 
-@test "overlay: kept over restarts, named, shown and reset; the base stays as it is" {
+@test "overlay: kept over restarts, named, shown and reset; the base is unchanged" {
     fresh
     before=$(sum)
     counted 1 QEMU_DISK_MODE=overlay
@@ -174,7 +174,7 @@ sum() {
     host_vm_exit
 }
 
-@test "eight containers from one base at once: it stays as it is, and each costs less than 1 MiB" {
+@test "eight containers from one base at once: it is unchanged, and each costs less than 1 MiB" {
     mkdir -p "$T/images"
     F=$T/images/base.qcow2
     cp "$MACH_MINI" "$F"

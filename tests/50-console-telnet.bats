@@ -70,7 +70,7 @@ END
     [ "$(vm status --json | jq .console.log_lost)" -eq 0 ]
 }
 
-@test "printf | nc: who has said all gets the answer" {
+@test "printf | nc: a half-closed client gets the answer" {
     start_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     run -0 peer -h "$PORT" '\nthe answer' 'echo the answer\r'
@@ -79,7 +79,7 @@ END
     wait_until 30 clients_are 0
 }
 
-@test "who stalls, resets or leaves half a negotiation behind hinders nobody" {
+@test "clients that stall, reset or break off a negotiation do not affect others" {
     start_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     python3 - "$PORT" 3>&- <<'END' &
@@ -135,7 +135,7 @@ monitor_clients() {
     grep -qaF $'\nlast words' "$T/log/console.log"
 }
 
-@test "the telnet codec does what a plain reading of the RFCs does, cut anywhere" {
+@test "the telnet codec agrees with a plain reading of the RFCs, split anywhere" {
     gcc -shared -fPIC -I"$ROOT/init" -o "$T/telnet.so" "$ROOT/init/format/telnet.c" \
         "$ROOT/init/format/com_port.c"
     run -0 "$ROOT/tests/telnet-reference" "$T/telnet.so"

@@ -230,7 +230,7 @@ END
     assert_equal "$(jq -r '.console | .log_lost + .stdout_lost' <<<"$output")" 0
 }
 
-@test "nobody reads standard output: the guest runs on, and what is lost is counted" {
+@test "standard output is not read: the guest runs on, and lost bytes are counted" {
     PORT=$(free_port)
     host_env CONSOLE_STDOUT=1 SERIAL_PORT="$PORT"
     mkfifo "$T/fifo"

@@ -18,7 +18,7 @@ printed() {
     [ "$(console bytes)" -ge "$1" ]
 }
 
-@test "vm exec whose output nobody reads yet: all of it is there later, and the status" {
+@test "vm exec with a slow reader: all of its output comes later, and the status" {
     start_guest SERIAL_SCROLLBACK=16
     before=$(console bytes)
     set -o pipefail
@@ -145,7 +145,7 @@ END
     assert_line -n 1 --partial 'fix: end vm exec, expect, script, send or pull of this container'
 }
 
-@test "the monitor: half a line of one who left is no part of the next one's command" {
+@test "the monitor: half a line of a client that left is not part of the next command" {
     MONITOR=$(free_port)
     start_guest MONITOR_PORT="$MONITOR"
     run -0 peer -w "$MONITOR" 'info name' 'info name\r'

@@ -24,7 +24,7 @@ clients_are() {
     [ "$(console clients)" -eq "$1" ]
 }
 
-@test "64 people and a guest that runs yes: each gets what the log has, and Ctrl-C ends it" {
+@test "64 clients and a guest that runs yes: each gets what the log has, and Ctrl-C ends it" {
     start_linux SERIAL_SCROLLBACK=4096
     run -0 python3 - "$PORT" "$RAW" "$T/log/console.log" <<'END'
 import selectors
@@ -73,7 +73,7 @@ END
     assert_equal "$(console log_lost)" 0
 }
 
-@test "who stalls under a flood is dropped and counted, and the others miss nothing" {
+@test "a client that stalls under a flood is dropped and counted, and the others miss nothing" {
     start_linux SERIAL_SCROLLBACK=64
     # On the unix socket, where the kernel keeps 200 kB for each and not 4 MB.
     python3 - "$T/run/console.sock" 3>&- <<'END' &

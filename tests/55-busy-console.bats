@@ -60,7 +60,7 @@ runs() {
     run -0 vm stop
 }
 
-@test "vm exec with a prompt that it does not know: --prompt tells it, and it is known from then on" {
+@test "vm exec with an unknown prompt: --prompt names it, and it is known from then on" {
     linux
     vm exec --stay true
     vm send "PS1='odd prompt: '" --enter

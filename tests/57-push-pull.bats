@@ -84,7 +84,7 @@ describe() {
     run -0 vm stop
 }
 
-@test "by ssh: what goes wrong is one error, and leaves nothing" {
+@test "by ssh: each failure is one error, and leaves nothing" {
     linux_ssh
     make_tree "$T/tree"
     in_guest 'mkdir /small && mount -t tmpfs -o size=100k none /small && mkdir /root/dir'

@@ -266,7 +266,7 @@ linux() {
     assert_equal "$(ls -A "$T/outside")" disk.qcow2.suspended
 }
 
-@test "what cannot be suspended is shut down instead, and the reason is said" {
+@test "a guest that cannot be suspended is shut down, and the log says why" {
     cp "$MACH_MINI" "$T/disk.qcow2"
     chmod 666 "$T/disk.qcow2"
     host_vm VM_GUEST=mach VM_STOP=suspend VM_STATE_DIR=/proc/nowhere QEMU_DRIVE="$T/disk.qcow2"

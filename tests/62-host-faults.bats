@@ -149,7 +149,7 @@ type_to_guest() {
     "$ROOT/tests/peer" "$PORT" "$2" "$1\\r" >"$T/seen"
 }
 
-@test "a full log directory costs the log what did not fit, which is counted, and the guest nothing" {
+@test "a full log directory: lost log bytes are counted, and the guest runs on" {
     small "$T/log" 64k
     mach
     type_to_guest 'flood 500; echo all of it' '\nall of it'

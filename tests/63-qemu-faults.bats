@@ -28,7 +28,7 @@ fails() {
 
 # --- it does not start -----------------------------------------------------------------------
 
-@test "a port in use, whoever opens it: the port, the setting and what to do, status 69" {
+@test "a port in use: the port, the setting and the fix, status 69" {
     PORT=$(free_port)
     taken "$PORT"
     printf secret >"$T/pw"

@@ -1,7 +1,7 @@
 # Machine types and processors: what this emulator offers, and what it does not, told before a start.
 load helpers
 
-@test "vm cpus and vm machines tell what the emulator itself offers" {
+@test "vm cpus and vm machines list what the emulator offers" {
     host_env
     run -0 vm cpus --json
     jq -r '.cpus[].name' <<<"$output" | LC_ALL=C sort >"$T/ours"

@@ -97,13 +97,13 @@ END
     run -1 unpack deep
     assert_output --partial 'it lies too deep'
     run -1 unpack noise
-    assert_output 'what has come is damaged: a header'\''s checksum is wrong'
+    assert_output 'the received data is damaged: a header'\''s checksum is wrong'
     run -1 unpack cut
     assert_output --partial 'tree: the received contents differ from the sent ones'
     { echo 0 && "$ROOT/tests/evil-tar" cut tree | head -c 50000; } >"$T/half"
     run -1 bash -c '"$1" unpack sha256sum tree tree - 1000000 <"$2/half" 3<"$2/dest" 4<"$2/dest" 5>&1' - \
         "$VM" "$T"
-    assert_output 'what has come is damaged: the archive ends too early'
+    assert_output 'the received data is damaged: the archive ends too early'
     run -1 bash -c '"$1" unpack sha256sum tree tree - 1000000 </dev/null 3<"$2/dest" 4<"$2/dest" 5>&1' - \
         "$VM" "$T"
     assert_output 'nothing has come'

@@ -72,7 +72,7 @@ static void print(struct console_log *l, const char *text, size_t n, size_t byte
 	if (!l->out_gap)
 		done = write(l->out, text, n);
 	if (done < 0 && errno != EAGAIN && errno != EINTR) {
-		fd_close(&l->out); /* nobody reads it any more */
+		fd_close(&l->out); /* it has no reader any more */
 		return;
 	}
 	if (done == (ssize_t)n)

@@ -44,7 +44,7 @@ void console_log_open(struct console_log *l, const struct settings *s, bool out)
  */
 void console_log_write(struct console_log *l, const uint8_t *buf, size_t n, uint64_t started_ns);
 
-/* Open the files anew (SIGHUP): somebody else has moved them. */
+/* Open the files again (SIGHUP): they were moved. */
 void console_log_reopen(struct console_log *l);
 
 void console_log_close(struct console_log *l);

@@ -24,7 +24,7 @@ struct debug_log {
 	bool told;   /* that the oldest is dropped */
 	uint64_t bytes;
 	struct fault_text fault;  /* the guest's last triple fault */
-	struct fault_text latest; /* being read: whose it is its place tells */
+	struct fault_text latest; /* the one being read */
 	uint8_t buf[65536];
 };
 
@@ -43,7 +43,7 @@ void debug_log_drain(struct debug_log *l);
 /* QEMU has ended: take the rest, and close the pipe. */
 void debug_log_detach(struct debug_log *l);
 
-/* The fault that the log has told of is somebody's business no longer. */
+/* Forget the last triple fault: it has been reported. */
 void debug_log_forget_fault(struct debug_log *l);
 
 /* SIGHUP: open the file again. */

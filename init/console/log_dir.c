@@ -106,8 +106,8 @@ void files_claim_log_dir(struct settings *s)
 		    top);
 }
 
-/* The image's own directory is for any user that the container may run as. When that is root, it is
- * for nobody else; one that was mounted stays as it is. */
+/* The image's own directory is writable for any user that the container may run as. If that is
+ * root, close it to others. A mounted one is not changed. */
 static void close_directory(const char *dir)
 {
 	struct stat st;

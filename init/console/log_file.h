@@ -1,7 +1,7 @@
 /* log_file.h - a file in VM_LOG_DIR that is appended to across restarts and bounded by rotation.
  *
- * NAME.2, NAME.1 and NAME in this order are what is kept of the whole. What a full disk does not
- * take is counted and missing, said once, and the guest runs on.
+ * NAME.2, NAME.1 and NAME, in this order, are the end of the whole output. Bytes that do not fit on
+ * the disk are dropped and counted, with one warning, and the guest runs on.
  */
 #ifndef VM_CONSOLE_LOG_FILE_H
 #define VM_CONSOLE_LOG_FILE_H
@@ -17,7 +17,7 @@ struct log_file {
 	const char *name;
 	long limit_mb; /* of one file; 0: no limit */
 	long keep;     /* rotated ones */
-	bool mark;     /* a first line tells of what was dropped before it */
+	bool mark;     /* the first line says what was dropped before it */
 	int fd;	       /* -1: none */
 	uint64_t size;
 	uint64_t lost;	  /* bytes that the disk did not take */
@@ -25,7 +25,7 @@ struct log_file {
 	bool failed;	  /* that it cannot be written has been said */
 };
 
-/* Open F, or open it anew after somebody else has moved it; what is filled in before is F's first
+/* Open F, or open it again after it was moved; what is filled in before is F's first
  * members up to MARK, and FD is -1 or open. There is no failure: what cannot be opened is said. */
 void log_file_open(struct log_file *f);
 

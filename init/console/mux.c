@@ -125,7 +125,7 @@ static size_t read_device(struct relay *r)
 	return (size_t)n;
 }
 
-/* The device takes more: what is left of the input, and then that of clients who wait. */
+/* The device takes more: the queued input, then that of waiting clients. */
 static void on_writable(struct relay *r)
 {
 	input_send(r);
@@ -271,7 +271,7 @@ static bool add_all(struct relay *r)
 {
 	const struct relay_config *c = &r->config;
 
-	/* Edge-triggered, because nobody reads the timer: setting it anew is enough. */
+	/* Edge-triggered: the timer is never read, only set again. */
 	return loop_add(c->epoll, r->tick, EPOLLIN | EPOLLET, slot_ref(r, SLOT_TICK)) &&
 	       add_listener(r, c->telnet_listener, SLOT_TELNET) &&
 	       add_listener(r, c->raw_listener, SLOT_RAW) &&

@@ -1,10 +1,9 @@
 /* mux.h - one character device of QEMU and its clients.
  *
- * PID 1 holds the other end of QEMU's serial line (and of its monitor) and drains it always: what
- * comes goes to an observer (log, phases), to a ring of the last bytes, and from the ring to every
- * client at that client's own speed. A client that falls behind by more than the
- * ring holds is dropped and counted. What clients type goes to QEMU through a bounded queue; when
- * it is full, clients are not read until there is room.
+ * PID 1 holds the other end of QEMU's serial line (and of its monitor) and always drains it. Output
+ * goes to an observer (log, phases) and into a ring of the last bytes, from which each client is
+ * served at its own speed. A client that falls further behind than the ring holds is disconnected
+ * and counted. Input goes to QEMU through a bounded queue; while it is full, clients are not read.
  *
  * A client that has shut down its sending side (`printf 'x' | nc`) still gets output. When all
  * places are taken, such a half-closed client, which may be gone, is evicted for a new one.
@@ -63,11 +62,11 @@ struct relay_config {
 			      none */
 	bool read_only;	   /* what comes by TCP is thrown away */
 	const char *password; /* asked for on TCP, at most RELAY_PASSWORD bytes; "" or NULL: none.
-				 The relay reads it whenever somebody answers */
+				 Read each time a client answers */
 	relay_observer *observe;
 	relay_typed *typed; /* may be NULL */
 	relay_break *on_break;
-	relay_admit *admit; /* NULL: everybody */
+	relay_admit *admit; /* NULL: accept every connection */
 	void *admit_arg;
 	void *arg; /* of the others */
 };
@@ -90,7 +89,7 @@ struct relay;
 struct relay *relay_new(const struct relay_config *config, struct error *err);
 void relay_free(struct relay *r);
 
-/* From now on FROM is read for QEMU's output, and what people type is written to TO: two pipes, or
+/* From now on FROM is read for QEMU's output, and input is written to TO: two pipes, or
  * a socket given twice (each byte of a guest's takes a buffer of its own there, which costs both
  * sides more); -1, -1: none. Clients stay connected, also when QEMU is another one now: what the
  * former one still had to say is read first, what was typed for it is thrown away. The end of the
@@ -100,8 +99,8 @@ bool relay_attach(struct relay *r, int from, int to);
 /* An event of the loop whose reference has this relay's type and index. EVENTS as of epoll. */
 void relay_event(struct relay *r, struct loop_ref ref, uint32_t events);
 
-/* Places for adopted clients, which those of the listeners cannot take: for programs, and for
- * terminals that somebody looks at, which cannot take those of the programs. */
+/* Places for adopted clients, which clients of the listeners cannot take: some for programs,
+ * others for terminals. */
 #define RELAY_PROGRAMS	16
 #define RELAY_TERMINALS 16
 
@@ -110,9 +109,9 @@ enum relay_how {
 	RELAY_LIVE = 0,	      /* it gets what comes from now on */
 	RELAY_SCROLLBACK = 1, /* and before that what the ring holds */
 	RELAY_READ_ONLY = 2,  /* what it sends is thrown away */
-	RELAY_TERMINAL = 4,   /* one of the terminals; where all their places are taken, the one in
-				 which nothing was typed for the longest time loses its own (its
-				 window may have been closed, which docker exec tells nobody) */
+	RELAY_TERMINAL = 4,   /* one of the terminals; if all their places are taken, the one that
+				 was idle for the longest time is evicted (docker exec does not
+				 report a closed window) */
 };
 
 /* Is there a place for relay_adopt() with this HOW? */
@@ -131,8 +130,8 @@ enum relay_end relay_ended(const struct relay *r, uint64_t number);
 /* Type N bytes into QEMU as if a client had; returns how many were taken (0 without a QEMU). */
 size_t relay_input(struct relay *r, const void *buf, size_t n);
 
-/* Take what is there without waiting (before an exit: the guest's last words), and give clients a
- * last chance, without blocking. */
+/* Take what is there without waiting (before an exit: the guest's last output), and give
+ * clients a last chance, without blocking. */
 void relay_flush(struct relay *r);
 
 /* The last N bytes (at most) that came from QEMU, into BUF. Returns how many. */

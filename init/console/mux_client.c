@@ -76,7 +76,7 @@ void client_watch(struct relay *r, struct client *c)
 {
 	uint32_t want = c->blocked ? EPOLLOUT : 0;
 
-	/* Who does not take our answers gets no further question in: REPLY holds those to one. */
+	/* A client that does not take replies is not read: REPLY holds those to one request. */
 	if (!c->half_closed && !c->input_waits && c->reply_len == 0)
 		want |= EPOLLIN;
 	if (c->registered && want == c->watched)

@@ -17,8 +17,7 @@ size_t input_room(const struct relay *r)
 void watch_device(struct relay *r)
 {
 	uint32_t in = r->resting ? 0 : EPOLLIN;
-	/* Somebody who waits for room is told of it by the event, also when it was made by others.
-	 */
+	/* A client that waits for room is served by this event, whatever made the room. */
 	uint32_t out = r->input_len || r->input_waited ? EPOLLOUT : 0;
 
 	if (r->from == r->to)
@@ -28,7 +27,7 @@ void watch_device(struct relay *r)
 		r->from_watched = in;
 	if (r->to < 0 || r->from == r->to || out == r->to_watched)
 		return;
-	/* Never without an event: a pipe that nobody reads any more would wake us for ever. */
+	/* Never without an event: a pipe without a reader would wake the loop again and again. */
 	if (out && !loop_add(r->config.epoll, r->to, out, slot_ref(r, SLOT_TO)))
 		return;
 	if (!out)

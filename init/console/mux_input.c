@@ -44,8 +44,8 @@ static size_t join_line_ends(struct client *c, uint8_t *in, size_t n)
 	return len;
 }
 
-/* Of several terminals one answers the guest's questions: the one in which somebody typed last, as
- * far as it is known to answer at all, else the first. The others' answers are left out of the N
+/* Of several terminals one answers the guest's queries: the one that was typed in last, if it is
+ * known to answer at all, else the first. The others' answers are left out of the N
  * bytes at IN. Returns what remains. */
 static size_t sift_answers(struct relay *r, struct client *c, uint8_t *in, size_t n)
 {
@@ -126,8 +126,7 @@ static void half_close(struct relay *r, struct client *c)
 	r->stats.clients--;
 	r->stats.half_closed++;
 	client_clear_line(r, c);
-	if (c->telnet) { /* IAC NOP means nothing to who is there and gets a reset from who is not
-			  */
+	if (c->telnet) { /* IAC NOP: ignored by a client, answered by a reset if it has gone */
 		reply(c, "\377\361", 2);
 		(void)client_serve(r, c);
 	} else {
@@ -144,7 +143,7 @@ static void read_from(struct relay *r, struct client *c, uint32_t events)
 	}
 	if (input_room(r) < INPUT_READ) {
 		c->input_waits = r->input_waited = true;
-		if (events & HANGUP) { /* reported again and again to whoever is registered */
+		if (events & HANGUP) { /* reported again and again while it is registered */
 			loop_remove(r->config.epoll, c->fd);
 			c->registered = false;
 		} else {

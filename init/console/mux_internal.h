@@ -2,7 +2,8 @@
  *
  * All bytes of QEMU's have a position, which only grows; the ring keeps the last `capacity` of
  * them. `head` is where the next one goes, `delivered` how far the observer has come; clients
- * follow `delivered`, each with a position of its own, so that nobody sees what the log lacks.
+ * follow `delivered`, each with a position of its own, so that no client gets bytes that the log
+ * lacks.
  */
 #ifndef VM_CONSOLE_MUX_INTERNAL_H
 #define VM_CONSOLE_MUX_INTERNAL_H
@@ -36,7 +37,7 @@
 #define PENDING_MAX   (2 * (REPLAY_CHUNK + REPLAY_HELD))
 #define RELAY_ADOPTED (RELAY_PROGRAMS + RELAY_TERMINALS)
 #define LAST_LINE     256 /* longest line that is repeated behind a greeting */
-#define CLIENTS_MOST  256 /* with the adopted ones, who have the first places */
+#define CLIENTS_MOST  256 /* with the adopted ones, which have the first places */
 
 struct client {
 	bool used; /* false: the place is free, as untouched memory is */
@@ -141,7 +142,7 @@ void client_let_go(struct relay *r, struct client *c);
 void client_end(struct relay *r, struct client *c, enum relay_end why);
 /* Wait for what C can be served with now. */
 void client_watch(struct relay *r, struct client *c);
-/* C will type no more: what stands in the line from it is not for the next one's return. */
+/* C sends no more: erase what it has typed without a return. */
 void client_clear_line(struct relay *r, const struct client *c);
 
 /* mux_admit.c */
@@ -154,7 +155,8 @@ void client_refuse(struct relay *r, int fd);
 void clients_close(struct relay *r);
 
 /* mux_accept.c */
-/* Accept who waits on the listener of SLOT_TELNET, SLOT_RAW, SLOT_RFC2217 or SLOT_UNIX. */
+/* Accept the connections that wait on the listener of SLOT_TELNET, SLOT_RAW, SLOT_RFC2217 or
+ * SLOT_UNIX. */
 void clients_accept(struct relay *r, unsigned slot);
 
 /* mux_input.c */

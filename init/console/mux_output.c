@@ -282,7 +282,7 @@ void clients_make_room(struct relay *r, size_t n)
 
 void clients_drop_slow(struct relay *r)
 {
-	/* Reset, so that the kernel does not go on to keep what nobody reads. */
+	/* Reset, so that the kernel discards what is not read. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
 	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {

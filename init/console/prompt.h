@@ -1,15 +1,13 @@
-/* prompt.h - does the guest's serial line wait for a command, so that something may be typed
- * there?
+/* prompt.h - is there a prompt on the guest's serial line, so that a command may be typed?
  *
- * What a program types goes to whatever runs on the line: an editor, `cat >file`. Only the prompt
- * of a login or a shell takes a line without harm, and PID 1, which sees all that comes from the
- * guest and all that is typed, knows when one stands: it came as the last line, and nobody has
- * entered anything since. What a kernel prints behind it does not change that; a line, ^C or ^D
- * that is entered does, until the next prompt comes. An echo is no prompt: while characters are
- * typed that nobody has entered yet, none is seen.
+ * Input goes to whatever runs on the line: an editor, `cat >file`. Only the prompt of a login or a
+ * shell takes a line without harm. PID 1 sees all output and all input, so it knows: a prompt came
+ * as the last line, and nothing has been entered since. Kernel messages after it do not change
+ * that; a line, ^C or ^D does, until the next prompt. An echo is no prompt: while typed characters
+ * have not been entered, none is recognised.
  *
- * A prompt is a last line that ends in `login: `, at once; in `# ` or `$ `, or as a session or a
- * person says that a shell's prompt ends (prompt_learn()), when nothing follows for
+ * A prompt is a last line that ends in `login: `, at once; in `# ` or `$ `, or in a
+ * text that prompt_learn() was given, when nothing follows for
  * PROMPT_QUIET_NS. A line that began by moving the cursor is an editor's and none, until that has
  * left its screen.
  */

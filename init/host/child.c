@@ -24,7 +24,7 @@
 #include "host/landlock.h"
 #include "host/seccomp.h"
 
-/* What the child tells when it fails. */
+/* What the child reports when it fails. */
 struct failure {
 	const char *step; /* a literal, at the same address on both sides of fork(2) */
 	int error;
@@ -224,7 +224,7 @@ static _Noreturn void run_child(const struct child *c, int report, pid_t parent)
 	_exit(127);
 }
 
-/* What mends it, where that is known. */
+/* The fix, if it is known. */
 static const char *fix_for(const struct failure *f)
 {
 	switch (f->error) {

@@ -47,7 +47,7 @@ struct child {
 void child_landlock(struct child *c, int ruleset, int to, int abi, bool *off);
 
 /* Start it. The child has default signal dispositions and an empty mask, no other descriptor, and
- * tells through a CLOEXEC pipe which step failed, so that an exec that fails is an error here
+ * reports through a CLOEXEC pipe which step failed, so that an exec that fails is an error here
  * (EXIT_QEMU_FAILED; err->message names the program, the step and errno, which *EXEC_ERRNO gets if
  * not NULL) and leaves no zombie. Returns the pid, or -1. */
 pid_t child_start(const struct child *c, int *exec_errno, struct error *err);

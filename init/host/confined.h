@@ -3,7 +3,7 @@
  * What an image, a state, a kernel or a file of markers holds was made by others. The code that
  * takes it apart runs in a child: QEMU's user, no capability, no new descriptor, bounded processor
  * time and memory, only the system calls that reading needs. A file made to crash or to stall its
- * reader ends that child; PID 1 says so and hears SIGTERM all the while.
+ * reader ends that child; PID 1 reports it, and handles SIGTERM meanwhile.
  */
 #ifndef VM_HOST_CONFINED_H
 #define VM_HOST_CONFINED_H

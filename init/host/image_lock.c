@@ -2,7 +2,7 @@
  *
  * QEMU announces what it does with a file by read locks on single bytes of it (open file
  * description locks, fcntl(2)): byte 100 + N is locked when it uses permission N, byte 200 + N when
- * it lets nobody else have that permission; before, it tests the opposite byte
+ * no other process may have that permission; before, it tests the opposite byte
  * (block/file-posix.c, raw_check_lock_bytes(); the permissions: include/block/block-common.h).
  * Testing needs no write access and takes no lock. QEMU takes its own on the very description that
  * is tested here, and locks of one description never conflict with each other.

@@ -21,7 +21,7 @@
 /* The wait in all, in bounds. */
 #define PATIENCE 5
 
-/* Make sure that DEVICE is KVM's device node. QEMU is handed a descriptor, so that nobody else
+/* Make sure that DEVICE is KVM's device node. QEMU is handed a descriptor, so that no other user
  * needs a node we make; one that is there may be the host's and stays as it is. Opening is left to
  * the child, but of something else not even that is tried: to open a watchdog starts it. */
 static bool find_node(const char *device, struct kvm_result *r)

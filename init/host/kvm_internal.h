@@ -23,7 +23,7 @@
 #define KVM_SLOW_NS 150000
 
 /* What the child writes down as it goes, in memory shared with the parent: one that hangs in the
- * kernel or is killed still tells where it was. */
+ * kernel or is killed still shows where it was. */
 struct kvm_proof {
 	const char *step; /* a literal, at the same address on both sides of fork(2) */
 	int error;

@@ -52,7 +52,7 @@ static bool nested(void)
 #endif
 }
 
-/* What mends a KVM that is there and does not work. */
+/* The fix for a KVM that is there and does not work. */
 static const char *mend_host(void)
 {
 	return nested() ? "the host is itself a virtual machine: its hypervisor must offer nested "

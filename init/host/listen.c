@@ -131,7 +131,7 @@ static bool remove_stale(const char *path, struct error *err)
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
-		return true; /* bind(2) tells what else is wrong */
+		return true; /* bind(2) reports what else is wrong */
 	if (!S_ISSOCK(st.st_mode))
 		return error_set(err, EXIT_BAD_SETTING,
 				 "remove it, or set VM_RUN_DIR to another directory",

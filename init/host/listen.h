@@ -17,7 +17,7 @@ int listen_tcp(const char *address, uint16_t port, const char *setting, struct e
  * bind(2) and listen(2); EINVAL for what is no IPv4 address. */
 int listen_try(const char *address, uint16_t port, bool udp);
 
-/* What an accepted connection of a person's needs: no delay, keep-alive probes, and urgent data in
+/* Options of an accepted interactive connection: no delay, keep-alive probes, and urgent data in
  * line, because telnet's "data mark" is sent so and belongs behind the IAC before it. */
 void tcp_prepare(int fd);
 

@@ -170,7 +170,7 @@ bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 	if (disk->count == DISK_LAYERS_MAX)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2",
-				 "%s: with the overlay, more than %d images in the chain",
+				 "%s: the chain with the overlay has more than %d images",
 				 disk->path, DISK_LAYERS_MAX);
 	if (s->disk_mode == DISK_MODE_OVERLAY)
 		return overlay_path(s, disk->path, disk->embedded, disk->overlay, err) &&

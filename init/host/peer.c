@@ -135,7 +135,7 @@ static bool looks_local(const struct sockaddr_storage *peer, const struct sockad
 }
 
 /* Is PEER the gateway of a default route that goes through one end of a veth(4) pair? On such a
- * network the gateway is the container engine's host; elsewhere it is somebody's router. */
+ * network the gateway is the container engine's host; elsewhere it is a router. */
 static bool is_gateway(const struct sockaddr_storage *peer)
 {
 	const struct in_addr address = ipv4_of(peer);

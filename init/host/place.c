@@ -98,7 +98,7 @@ bool place_tree(int from, const char *name, int to, const char *to_name, struct 
 	struct stat st;
 
 	if (!there)
-		return error_set(err, EXIT_NOT_READY, "", "nothing has come that may be kept");
+		return error_set(err, EXIT_NOT_READY, "", "nothing was received that may be kept");
 	bool in_place = is_directory(to, to_name, &there);
 
 	if (in_place && !directory)

@@ -26,7 +26,7 @@
 #define RULESET_FD (FILE_FD + 1 + QEMU_IMG_FILES)
 #define FILE_PATH  "/proc/self/fd/"
 
-/* More than any image that passes the checks has to tell. */
+/* More output than any image that passes the checks causes. */
 #define OUTPUT_MAX ((size_t)64 << 20)
 #define LINES_TOLD 200
 
@@ -177,7 +177,7 @@ static bool choose_identity(struct qemu_img *q, const struct identity *id, struc
 	       error_set(err, EXIT_NO_PERMISSION,
 			 "change its mode (chmod), or set VM_UID and VM_GID to its owner",
 			 "%s: neither QEMU's user %u:%u nor its owner may %s it, and %s runs "
-			 "as nobody else",
+			 "as no other user",
 			 q->name, (unsigned)id->uid, (unsigned)id->gid,
 			 q->files[0].writable ? "write to" : "read", q->tool);
 }
@@ -427,7 +427,7 @@ bool qemu_img_failed(const struct qemu_img *q, int status, struct error *err)
 		return false;
 	qemu_img_names(q, q->said, false, &said);
 	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s: %s", q->name, q->tool, q->action,
-			q->said[0] && said.bytes ? said.bytes : "it failed, and says nothing");
+			q->said[0] && said.bytes ? said.bytes : "it failed without a message");
 	text_free(&said);
 	return false;
 }

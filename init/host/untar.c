@@ -402,7 +402,7 @@ void unpack_begin(struct unpack *u, int root, const char *only, enum unpack_sums
 static bool damaged(struct unpack *u)
 {
 	if (u->tar.wrong)
-		(void)error_set(&u->err, EXIT_NOT_READY, "", "what has come is damaged: %s",
+		(void)error_set(&u->err, EXIT_NOT_READY, "", "the received data is damaged: %s",
 				u->tar.wrong);
 	return false;
 }

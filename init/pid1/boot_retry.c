@@ -92,7 +92,7 @@ static void on_reverted(void *arg, int status, const char *line)
 		return;
 	}
 	boot_retry_failed(r);
-	log_error("the disk cannot be taken back to what it was%s%s; its snapshot " SNAPSHOT
+	log_error("the disk cannot be restored to its earlier state%s%s; its snapshot " SNAPSHOT
 		  " is still in it",
 		  line[0] ? ": " : "", line);
 }

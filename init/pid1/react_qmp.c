@@ -12,7 +12,7 @@ static void on_vnc_password(struct qmp *q, const struct json *doc, const struct 
 {
 	(void)q, (void)doc, (void)result, (void)arg;
 	if (error)
-		log_error("QEMU does not take the VNC password, so nobody can log in there: %s",
+		log_error("QEMU does not take the VNC password, so no client can log in: %s",
 			  error);
 }
 

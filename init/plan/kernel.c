@@ -54,7 +54,7 @@ static int open_file(const struct file *f)
 
 	if (fd < 0)
 		(void)errors_add(&f->plan->errors, EXIT_NO_PERMISSION,
-				 "see that the container may read it", "%s=%s: %s", f->setting,
+				 "make it readable for the container", "%s=%s: %s", f->setting,
 				 f->path, file_strerror(errno));
 	return fd;
 }
@@ -78,7 +78,7 @@ static uint8_t *map_whole(const char *name, size_t *n, struct error *err)
 
 	if (p != MAP_FAILED)
 		return p;
-	(void)error_set(err, EXIT_NO_PERMISSION, "see that the container may read it", "%s: %s",
+	(void)error_set(err, EXIT_NO_PERMISSION, "make it readable for the container", "%s: %s",
 			name, strerror(errno));
 	return NULL;
 }
@@ -143,8 +143,8 @@ static bool look_into(const struct file *f, int in, struct content *c)
 		return false;
 	c->other[sizeof c->other - 1] = '\0';
 	return c->k.kind <= KERNEL_ELF ||
-	       errors_add(&f->plan->errors, EXIT_BAD_IMAGE, "", "%s=%s: no answer of its reader",
-			  f->setting, f->path);
+	       errors_add(&f->plan->errors, EXIT_BAD_IMAGE, "",
+			  "%s=%s: the process that checks it did not answer", f->setting, f->path);
 }
 
 bool kernel_look(int fd, const char *name, struct kernel_file *out, struct error *err)

@@ -258,7 +258,7 @@ static bool retry_possible(const struct plan *plan, struct error *err)
 		return true;
 	return error_set(err, EXIT_BAD_SETTING,
 			 "use QEMU_DISK_MODE=throwaway, or convert the image to qcow2",
-			 "VM_BOOT_RETRIES=%ld: a raw disk cannot be taken back to what it was",
+			 "VM_BOOT_RETRIES=%ld: a raw disk cannot be restored to its earlier state",
 			 plan->s.boot_retries);
 }
 
@@ -274,11 +274,10 @@ static void check_ready(struct plan *plan)
 	if (!retry_possible(plan, &err))
 		(void)errors_append(&plan->errors, &err);
 	if (s->boot_retries > 0 && s->boot_timeout == 0)
-		(void)errors_add(
-			&plan->errors, EXIT_BAD_SETTING,
-			"set VM_BOOT_TIMEOUT to the seconds that a boot may take",
-			"VM_BOOT_RETRIES=%ld without VM_BOOT_TIMEOUT: no boot is ever late",
-			s->boot_retries);
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "set VM_BOOT_TIMEOUT to the seconds that a boot may take",
+				 "VM_BOOT_RETRIES=%ld without VM_BOOT_TIMEOUT: no boot can be late",
+				 s->boot_retries);
 	if (s->ready != READY_SSH && s->ready != READY_HTTP)
 		return;
 	for (int i = 0; i < n; i++)

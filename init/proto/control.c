@@ -79,8 +79,8 @@ static void accept_client(struct control *c)
 	_cleanup_fd_ int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0 && is_refused(c, fd)) {
-		log_warning("a connection of QEMU to control.sock was refused: it has no business "
-			    "there");
+		log_warning("a connection of QEMU to control.sock was refused: it must not "
+			    "connect there");
 		return;
 	}
 	int place = fd < 0 ? -1 : find_place(c);

@@ -373,7 +373,8 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 		}
 		struct error err = {0};
 
-		/* The own terminal has nobody to start it again: it goes on with what is now. */
+		/* PID 1's own terminal cannot be started again by a user: it goes on with new
+		 * output. */
 		if (c.own && c.terminal && outcome == ENDED && status == EXIT_CLEAN &&
 		    client_stream_ended(envp, &err) != EXIT_QEMU_FAILED) {
 			all = false;

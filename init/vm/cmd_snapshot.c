@@ -69,7 +69,7 @@ static int ask(char **envp, const struct action *action)
 
 /* ---- on the stopped guest ----------------------------------------------------------------- */
 
-/* The disk that the next start writes to, and who qemu-img runs as. */
+/* The disk that the next start writes to, and the user that qemu-img runs as. */
 struct offline {
 	struct settings s;
 	struct disk disk;

@@ -139,7 +139,7 @@ static bool receive(struct job *j, struct error *err)
 		while (waitpid(gzip, &status, 0) < 0 && errno == EINTR)
 			;
 	if (ok && status != 0)
-		return error_set(err, EXIT_NOT_READY, "", "what has come is damaged");
+		return error_set(err, EXIT_NOT_READY, "", "the received data is damaged");
 	return ok;
 }
 

@@ -22,7 +22,7 @@ int client_connect(char **envp, const char *request)
 		return -1;
 	}
 	if (!client_send(fd, request)) {
-		log_error("PID 1 does not take the request: %s", strerror(errno));
+		log_error("PID 1 does not accept the request: %s", strerror(errno));
 		return -1;
 	}
 	return fd_take(&fd);

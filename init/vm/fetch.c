@@ -125,7 +125,7 @@ static bool start(struct fetch *f, bool (*argv)(const struct fetch *, struct arg
 
 	memset(&args, 0, sizeof args);
 	if (!argv(f, &args))
-		return error_set(err, EXIT_BAD_SETTING, "close the quote, or say less",
+		return error_set(err, EXIT_BAD_SETTING, "close the quote, or shorten it",
 				 "VM_FETCH_OPTIONS=%.300s: an open quote, or too long",
 				 f->s.fetch_options ? f->s.fetch_options : "");
 	if (pipe2(fds, O_CLOEXEC) != 0)

@@ -216,7 +216,7 @@ static void run(struct pump *p)
 
 /* ---- the process ------------------------------------------------------------------------- */
 
-/* Nothing of the sub-command's stays open here: whoever reads its output waits for its end. */
+/* Keep no descriptor of the sub-command open: a reader of its output waits for its end. */
 static void keep_only(struct pump *p)
 {
 	int null = open("/dev/null", O_RDWR);

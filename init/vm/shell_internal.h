@@ -15,7 +15,7 @@
 #define PROMPT_NS  (50 * MS)   /* the same, when it looks like one */
 #define ANSWER_NS  (3000 * MS) /* a shell that is there answers within this, on a slow host too */
 #define SILENCE_NS (1000 * MS) /* nothing came after a return: it is sent again */
-#define NOISE_NS   (2000 * MS) /* who has not been quiet for so long, will not be */
+#define NOISE_NS   (2000 * MS) /* stop waiting for silence after this long */
 #define PROMPT_MAX 256
 
 struct session {

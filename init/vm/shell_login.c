@@ -288,7 +288,7 @@ static bool get_line(struct session *s, bool *interrupted, struct error *err)
 	return true;
 }
 
-/* ^U: a half-typed line of somebody's is not to be run by our return. */
+/* ^U: the return must not run a line that a user has half typed. */
 #define ERASE "\025"
 
 enum found { FOUND_SHELL, FOUND_ERROR, FOUND_NOTHING };

@@ -277,7 +277,7 @@ static bool copy_ssh(struct transfer *t, const char *path, char *const *argv, ch
 
 	if (stopped)
 		return error_set(err, EXIT_NOT_READY, "", "%s: interrupted", path);
-	/* Whoever stopped first is to blame: the sender, unless the other did not take it. */
+	/* The side that stopped first failed: the sender, unless the receiver did not read. */
 	if (from_status != 0 && taken)
 		return failed(t, path, !t->push, t->push ? said_here : said_there, err);
 	if (to_status != 0)

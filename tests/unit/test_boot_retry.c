@@ -172,7 +172,7 @@ static void a_disk_that_cannot_be_taken_back_is_the_end(void **state)
 	assert_true(boot_retry_begin(&retry));
 	helper_ends(HELPER_DISK);
 	assert_told("");
-	assert_said("vm: error: the disk cannot be taken back to what it was: ");
+	assert_said("vm: error: the disk cannot be restored to its earlier state: ");
 	assert_false(boot_retry_begin(&retry));
 	assert_false(boot_retry_left(&retry));
 }

@@ -527,7 +527,7 @@ static void at_most_eight_layers(void **state)
 	refused("8", EXIT_BAD_IMAGE, "backing file 1: more than 8 images in the chain");
 	s.disk_mode = DISK_MODE_THROWAWAY;
 	accepted("6", 8);
-	refused("7", EXIT_BAD_IMAGE, "@/7: with the overlay, more than 8 images in the chain");
+	refused("7", EXIT_BAD_IMAGE, "@/7: the chain with the overlay has more than 8 images");
 }
 
 static void cdroms(void **state)

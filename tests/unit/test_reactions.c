@@ -54,9 +54,8 @@ static void a_vnc_password_comes_first(void **state)
 	qemu_greets(10, 0);
 	qemu_hears("set_password", "{\"protocol\":\"vnc\",\"password\":\"a\\\"b\"}");
 	qemu_fails("no vnc");
-	assert_said(
-		"vm: error: QEMU does not take the VNC password, so nobody can log in there: no "
-		"vnc\n");
+	assert_said("vm: error: QEMU does not take the VNC password, so no client can log in: no "
+		    "vnc\n");
 	qemu_does("cont", NULL);
 }
 
