@@ -384,5 +384,8 @@ END {
 		print rows[i]
 	for (i = 1; i <= unknown_count; i++)
 		print source ": " unknown[i] | "cat >&2"
+	if (unknown_count > 0)
+		print "  fix: write the text as a literal that the function sees, or, if it is listed where it is made, " \
+			"add the function to passes in init/vm/messages/messages.awk" | "cat >&2"
 	exit unknown_count > 0
 }
