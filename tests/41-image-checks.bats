@@ -366,7 +366,7 @@ from_dir() {
     assert_line --partial "$F, 0.1 GiB, persistent"
     rm "$T"/images/*
     truncate -s 1M "$T/images/disk.img"
-    from_dir 78 "VM_IMAGE_DIR=$T/images holds a raw image, disk.img, and raw is used only when it is said" \
+    from_dir 78 "VM_IMAGE_DIR=$T/images holds a raw image, disk.img, and a raw image is used only if QEMU_DRIVE names it" \
         'set QEMU_DRIVE to its path and QEMU_DRIVE_FORMAT=raw, or convert it: qemu-img convert -O qcow2 FILE NEW.qcow2'
     rm "$T/images/disk.img"
     F=$MACH_MINI

@@ -102,6 +102,7 @@ describe() {
     assert_output --partial 'dir is a directory there'
     run -66 vm push "$T/none" /root
     assert_output --partial "$T/none: no such file or directory"
+    assert_output --partial "the host's share/ is /share"
     run -1 vm pull /root/none "$T/"
     assert_output --partial 'the guest: /root/none: no such file or directory'
     run -1 vm pull /etc/passwd "$T/none/x"

@@ -180,8 +180,8 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 		return errors_add(errs, EXIT_BAD_SETTING,
 				  "set QEMU_DRIVE to its path and QEMU_DRIVE_FORMAT=raw, or "
 				  "convert it: qemu-img convert -O qcow2 FILE NEW.qcow2",
-				  "VM_IMAGE_DIR=%s holds a raw image, %s, and raw is used only "
-				  "when it is said",
+				  "VM_IMAGE_DIR=%s holds a raw image, %s, and a raw image is "
+				  "used only if QEMU_DRIVE names it",
 				  s->image_dir, f.raw);
 	return embedded_guest(s, path, embedded, errs);
 }

@@ -186,8 +186,10 @@ static int copy(const struct command *self, int argc, char **argv, char **envp, 
 		if (!trim(argv[j]))
 			return cmd_usage(self, "name the directory itself, not", argv[j]);
 		if (push && lstat(argv[j], &st) != 0) {
-			(void)error_set(&err, EXIT_NO_IMAGE, "", "%s: no such file or directory",
-					argv[j]);
+			(void)error_set(&err, EXIT_NO_IMAGE,
+					"name a file of this side: in the container, the host's "
+					"share/ is /share",
+					"%s: no such file or directory", argv[j]);
 			return cmd_fail(&err);
 		}
 	}

@@ -587,8 +587,8 @@ static void which_image(void **state)
 	found("");
 	s.kernel = NULL;
 	write_file("debian.img", "", 0, 1);
-	not_found(EXIT_BAD_SETTING, "VM_IMAGE_DIR=@ holds a raw image, debian.img, and raw is used "
-				    "only when it is said");
+	not_found(EXIT_BAD_SETTING, "VM_IMAGE_DIR=@ holds a raw image, debian.img, and a raw "
+				    "image is used only if QEMU_DRIVE names it");
 	write_file("one.qcow2", "", 0, 1);
 	write_file(".hidden.qcow2", "", 0, 1);
 	found("@/one.qcow2");

@@ -401,7 +401,8 @@ static void every_verdict_has_its_line(void **state)
 		  .step = "KVM_RUN",
 		  .exit_reason = KVM_EXIT_IO,
 		  .quick_ns = 1400123},
-		 "/dev/kvm runs code, but too slowly: a thousand turns of a loop take 1400 µs, and 1 "
+		 "/dev/kvm runs code, but too slowly: a thousand turns of a loop take 1400 µs, and "
+		 "1 "
 		 "µs where KVM works"},
 		{{.verdict = KVM_WRONG_HOST, .step = "host"},
 		 "the host is not x86-64, and KVM runs the host's kind of processor only"},
