@@ -124,7 +124,11 @@ endif
 $(patsubst init/%,$(BUILD)/obj/%.o,$(shell grep -rl VM_VERSION init)): $(BUILD)/version
 
 OZ := $(shell $(VM_CC) -Oz -E -x c /dev/null >/dev/null 2>&1 && echo -Oz -fno-jump-tables)
-$(addprefix $(BUILD)/obj/,pid1/% qemu/% host/% proto/% base/%): OPTIMIZE := $(or $(OZ),-Os)
+$(addprefix $(BUILD)/obj/,pid1/% qemu/% host/% proto/% base/% console/% format/%): OPTIMIZE := $(or $(OZ),-Os)
+# What all the guest's output goes through, and whole files of others.
+$(patsubst %,$(BUILD)/obj/%.c.o,console/mux console/mux_client console/mux_input console/mux_output \
+	console/prompt format/boot_phases format/ext2 format/guest_disk format/inflate format/json \
+	format/pattern format/replay format/sha256 format/telnet format/text): OPTIMIZE := -Os
 
 -include $(OBJ:.o=.d)
 

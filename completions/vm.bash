@@ -45,7 +45,7 @@ _vm() {
     profile:--out) files=-d ;;
     *)
         if [ "$COMP_CWORD" -eq 1 ]; then
-            words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init version help --help --version'
+            words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init messages version help --help --version'
         elif [[ $cur == -* ]]; then
             case $command in
             status) words='--json --help' ;;
@@ -70,6 +70,7 @@ _vm() {
             fsck) words='--yes --help' ;;
             snapshot) words='--force --json --help' ;;
             profile) words='--cpus --cpu-models --ram --accels --machines --buses --boot --samples --warm-up --until --timeout --jobs --baseline --markers --out --json --help' ;;
+            messages) words='--json --help' ;;
             *) words=--help ;;
             esac
         elif [ "$COMP_CWORD" -gt 2 ] && [[ $command == @(push|script) ]]; then
@@ -84,7 +85,7 @@ _vm() {
             overlay) words='reset' ;;
             snapshot) words='save load delete list' ;;
             profile) words='compare report' ;;
-            help) words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init version' ;;
+            help) words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init messages version' ;;
             esac
         fi
         ;;

@@ -20,6 +20,7 @@ BEGIN {
 	emitter("cmd_usage", "EXIT_BAD_USAGE", "vm " ELLIPSIS " --help shows its arguments", "2",
 		"vm " ELLIPSIS ": @", "error")
 	emitter("settings_bad", "EXIT_BAD_SETTING", "5", "4", "", "error")
+	emitter("warning", "", "", "2", "@", "log")
 	emitter("control_answer", "3", "", "4", "@", "control")
 	# Members whose texts are other calls' messages, the guest's words, or another program's.
 	split("message what fix say name text error", listed, " ")
@@ -29,6 +30,8 @@ BEGIN {
 	passes["init/pid1/disk_error.c", "say_stuck"]
 	passes["init/pid1/snapshot.c", "list"]
 	passes["init/pid1/start_failure.c", "start_failure_qmp_lost"]
+	passes["init/plan/direct_read.c", "hand_out"]
+	passes["init/plan/fsck.c", "warning"]
 	passes["init/plan/resume.c", "take"]
 	passes["init/vm/cmd_image.c", "do_create"]
 	passes["init/vm/control_stream.c", "client_stream"]
