@@ -167,9 +167,8 @@ void status_text(const struct supervisor *v, char *buf, size_t size)
 		       "console      %llu bytes, %zu clients now, %llu ever, %llu dropped\n"
 		       "%s",
 		       lifecycle_phase_name(v->life.phase), ready ? "yes" : "no", why,
-		       PHASE_TEXT(&v->phases), plan->guest_name,
-		       plan->s.ram_mb, plan->s.cpus, plan->s.machine,
-		       plan->disk.count ? plan->disk.path : "none",
+		       PHASE_TEXT(&v->phases), plan->guest_name, plan->s.ram_mb, plan->s.cpus,
+		       plan->s.machine, plan->disk.count ? plan->disk.path : "none",
 		       plan->boot.text[0] ? "boot         " : "", plan->boot.text,
 		       plan->boot.text[0] ? "\n" : "", plan->kernel.about[0] ? "kernel       " : "",
 		       plan->kernel.about, plan->kernel.about[0] ? "\n" : "", plan->network_text,

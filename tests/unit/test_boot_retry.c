@@ -1,5 +1,5 @@
 /* test_boot_retry.c - VM_BOOT_RETRIES: the disk's state is kept by QEMU before the boot, and taken
- * back by a real qemu-img behind it.
+ * back by a helper behind it.
  */
 #include "room.h"
 
@@ -191,7 +191,7 @@ static void a_stop_meanwhile_is_the_end(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_guest_without_retries_or_disk_runs_at_once),
@@ -205,5 +205,6 @@ int main(void)
 		TEST(a_stop_meanwhile_is_the_end),
 	};
 
+	room_helper(argc, argv);
 	return cmocka_run_group_tests_name("boot_retry", tests, NULL, NULL);
 }

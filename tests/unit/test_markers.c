@@ -361,7 +361,7 @@ static void test_read_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct marker_matcher *m = matcher_of(rows[i].guest);
+		struct marker_matcher *m = matcher_of_guest(rows[i].guest);
 		char out[256];
 
 		match(m, (const uint8_t *)rows[i].text, strlen(rows[i].text), 99, out, sizeof out);
