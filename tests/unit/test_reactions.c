@@ -188,6 +188,15 @@ static void what_each_reason_means(void **state)
 	assert_int_equal(v.life.cause, CAUSE_DEBUGGER);
 }
 
+/* It listens to the power button, and has written to its disk. */
+static void button_is_looked_at(void)
+{
+	qemu_hears("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+	qemu_returns("\"portw[0x0602] = 0x0100\\r\\n\"");
+	qemu_hears("query-blockstats", NULL);
+	qemu_returns("[{\"stats\":{\"wr_operations\":7}}]");
+}
+
 static void a_stop_asks_and_the_guest_obeys(void **state)
 {
 	(void)state;
@@ -197,6 +206,7 @@ static void a_stop_asks_and_the_guest_obeys(void **state)
 	assert_true(v.life.signalled);
 	assert_int_equal(v.life.phase, LIFE_STOPPING);
 	qemu_does("system_powerdown", NULL);
+	button_is_looked_at();
 	assert_got(asks("health"), "1\nthe guest is being stopped\n");
 	assert_got(asks("shell await ever"), "1\nthe guest is being stopped\n");
 	guest_printed("\r\nStopping\r\n");
@@ -296,6 +306,7 @@ static void a_panic_may_be_kept_or_paused(void **state)
 	v.life.verdict = VERDICT_NONE;
 	(void)asks("stop");
 	qemu_does("system_powerdown", NULL);
+	button_is_looked_at();
 	panics();
 	qemu_does("quit", NULL);
 }
