@@ -26,7 +26,7 @@ complete -c vm -n __fish_use_subcommand -a exec -d 'Run a command in the guest, 
 complete -c vm -n __fish_use_subcommand -a push -d 'Copy files and directories into the guest'
 complete -c vm -n __fish_use_subcommand -a pull -d 'Copy files and directories out of the guest'
 complete -c vm -n __fish_use_subcommand -a image -d 'Inspect, check, resize, create or convert a disk image'
-complete -c vm -n __fish_use_subcommand -a fsck -d 'Check and repair the ext2, ext3 and ext4 file systems of the guest\'s disks'
+complete -c vm -n __fish_use_subcommand -a fsck -d 'Check and repair the ext2-4 file systems of the guest\'s disks'
 complete -c vm -n __fish_use_subcommand -a overlay -d 'Show or reset the overlay of QEMU_DISK_MODE=overlay'
 complete -c vm -n __fish_use_subcommand -a snapshot -d 'Save and restore snapshots of the guest'
 complete -c vm -n __fish_use_subcommand -a warm -d 'Save the state of the ready guest, for fast starts with VM_WARM=1'

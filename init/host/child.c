@@ -197,7 +197,7 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 		_exit(127); /* nobody is there to be told */
 	if (c->file_max && prlimit(0, RLIMIT_FSIZE, &output, NULL) != 0)
 		return "limiting its output";
-	if (c->memory && setrlimit(RLIMIT_AS, &memory) != 0)
+	if (c->memory && prlimit(0, RLIMIT_AS, &memory, NULL) != 0)
 		return "limiting its memory";
 	if (c->confined)
 		confine(c->cpu_s ? c->cpu_s : 60);

@@ -287,7 +287,7 @@ const struct command commands[] = {
 	{.group = DISKS,
 	 .name = "fsck",
 	 .synopsis = "[--yes]",
-	 .about = "Check and repair the ext2, ext3 and ext4 file systems of the guest's disks",
+	 .about = "Check and repair the ext2-4 file systems of the guest's disks",
 	 .help = "While no guest runs. e2fsck -p repairs what is safe; the disk stays as it was if "
 		 "more is needed. A start does this by itself after a power cut (VM_FSCK).",
 	 .options = OPTIONS{{"--yes", "",
