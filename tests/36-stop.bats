@@ -109,6 +109,25 @@ assert_clean() {
     jq -se 'map(select(.event == "stop")) | .[-1].ms - .[0].ms < 20000' "$T/log/events.jsonl"
 }
 
+@test "VM_RUN_TIMEOUT: the guest is stopped as by SIGTERM when its time is over, status 83" {
+    host_vm VM_RUN_TIMEOUT=$((3 * PATIENCE))
+    host_vm_exit $((90 * PATIENCE))
+    assert_equal "$STATUS" 83
+    said "VM_RUN_TIMEOUT=$((3 * PATIENCE)): the guest has run for"
+    said 'the guest powered off'
+    refute grep -q 'is lost' "$T/out"
+    # One that does not react is cut off, and that is said, too.
+    "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
+    chmod 666 "$T/count.qcow2"
+    rm -rf "$T/run"
+    host_vm VM_GUEST=exov6 QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" VM_STOP_TIMEOUT=5 VM_RUN_TIMEOUT=2
+    host_vm_exit 60
+    assert_equal "$STATUS" 83
+    said 'what it had not written to its disk is lost'
+    run -78 "${ENV[@]}" VM_RUN_TIMEOUT=1h "$VM" check
+    assert_output --partial 'VM_RUN_TIMEOUT=1h is not a number from 0 to 31536000'
+}
+
 @test "a QEMU that was stopped goes on, and its guest is asked" {
     host_vm VM_STOP_TIMEOUT=$((20 * PATIENCE))
     vm wait --timeout $((60 * PATIENCE))

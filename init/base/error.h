@@ -27,6 +27,7 @@ enum exit_status {
 	EXIT_PANIC = 80,	 /* the guest panicked */
 	EXIT_BOOT_DEADLINE = 81, /* the guest was not ready in time */
 	EXIT_CUT_OFF = 82,	 /* the guest did not stop by itself and was cut off */
+	EXIT_TIME_OVER = 83,	 /* VM_RUN_TIMEOUT has passed */
 };
 
 struct error {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define TIMERS_MAX 16
+#define TIMERS_MAX 20
 
 struct timers {
 	int fd;

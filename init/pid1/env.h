@@ -46,6 +46,7 @@ enum timer_id {
 	TIMER_LADDER,	   /* the present rung's time is over, or the guest is to be asked again */
 	TIMER_BOOT,	   /* VM_BOOT_TIMEOUT */
 	TIMER_DIRECT,	   /* nothing is heard of a kernel that was loaded directly */
+	TIMER_RUN,	   /* VM_RUN_TIMEOUT */
 	TIMER_SILENCE,	   /* nothing came on the serial line */
 	TIMER_SCREEN,	   /* a screenshot takes too long */
 	TIMER_PROBES,	   /* an attempt to reach the guest is over */
@@ -59,6 +60,7 @@ enum timer_id {
 	TIMER_PAUSED,	   /* the guest has been paused long enough for a log line */
 	TIMER_ATTACH,	   /* hand a client over to QEMU again */
 };
+_Static_assert(TIMER_ATTACH < TIMERS_MAX, "a deadline for each");
 
 struct env {
 	struct plan *plan;

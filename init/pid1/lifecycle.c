@@ -158,6 +158,7 @@ const char *lifecycle_trouble(const struct lifecycle *l)
 	case VERDICT_PANIC: return "the guest panicked";
 	case VERDICT_HALTED: return "the guest has shut down";
 	case VERDICT_LATE: return "the guest was not ready in time";
+	case VERDICT_TIME_OVER: return "the guest's time is over (VM_RUN_TIMEOUT)";
 	default: break;
 	}
 	if (lifecycle_is(l, COND_SUSPENDING))
@@ -198,6 +199,7 @@ enum life_outcome lifecycle_outcome(const struct lifecycle *l, bool gdb)
 	case VERDICT_PANIC:
 	case VERDICT_BOOT_FAILED: return OUTCOME_PANIC;
 	case VERDICT_LATE: return OUTCOME_LATE;
+	case VERDICT_TIME_OVER: return OUTCOME_TIME_OVER;
 	case VERDICT_SUSPENDED: return OUTCOME_SUSPENDED;
 	case VERDICT_HALTED: return OUTCOME_CLEAN;
 	case VERDICT_UNWRITTEN:
@@ -228,6 +230,7 @@ int lifecycle_status(const struct lifecycle *l, enum life_outcome outcome)
 	switch (outcome) {
 	case OUTCOME_PANIC: return EXIT_PANIC;
 	case OUTCOME_LATE: return EXIT_BOOT_DEADLINE;
+	case OUTCOME_TIME_OVER: return EXIT_TIME_OVER;
 	case OUTCOME_GAVE_UP:
 	case OUTCOME_QEMU_FAILED: return EXIT_QEMU_FAILED;
 	case OUTCOME_OWN_STATUS: return WEXITSTATUS(l->qemu_status);

@@ -53,6 +53,7 @@ enum verdict {
 	VERDICT_UNWRITTEN, /* stopped before it had written anything to its disk */
 	VERDICT_HALTED,	   /* it has shut down, and QEMU does not know */
 	VERDICT_SUSPENDED, /* its state is saved */
+	VERDICT_TIME_OVER, /* VM_RUN_TIMEOUT has passed */
 	VERDICT_LATE,	   /* the boot's deadline has passed */
 	VERDICT_PANIC,	   /* proved, or told by pvpanic */
 	VERDICT_BOOT_FAILED,
@@ -147,6 +148,7 @@ enum life_outcome {
 	OUTCOME_SUSPENDED,
 	OUTCOME_PANIC,
 	OUTCOME_LATE,
+	OUTCOME_TIME_OVER,
 	OUTCOME_GAVE_UP,
 	OUTCOME_OWN_STATUS,  /* a device such as isa-debug-exit, or an error on the way out */
 	OUTCOME_QEMU_FAILED, /* QEMU ended by itself: the reason is still to be looked for */

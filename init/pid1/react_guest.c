@@ -35,12 +35,22 @@ static void begin_again(struct supervisor *v)
 	probes_reset(&v->probes);
 }
 
+/* Counted from when the guest first ran, over its resets. */
+static void limit_run(struct supervisor *v)
+{
+	long limit = env_settings(&v->env)->run_timeout;
+
+	if (limit && !v->env.timers->at[TIMER_RUN] && v->life.rung == RUNG_NONE)
+		env_timer(&v->env, TIMER_RUN, clock_now() + (uint64_t)limit * UINT64_C(1000000000));
+}
+
 void react_runs_now(struct supervisor *v)
 {
 	/* Also if the guest is ready at once: clients may have waited before it ran. */
 	waiters_probe(v);
 	readiness_runs(&v->readiness);
 	direct_watch_runs(&v->direct);
+	limit_run(v);
 }
 
 void react_restarted(struct supervisor *v, const struct notice *n)
@@ -285,6 +295,17 @@ void react_screen_timer(struct supervisor *v)
 {
 	log_warning("no screenshot: QEMU does not answer");
 	stop_late(v);
+}
+
+void react_run_timer(struct supervisor *v)
+{
+	if (v->life.cause != CAUSE_NONE || v->life.rung != RUNG_NONE)
+		return;
+	lifecycle_judge(&v->life, VERDICT_TIME_OVER);
+	log_warning("VM_RUN_TIMEOUT=%ld: the guest has run for %ld s, and is stopped",
+		    env_settings(&v->env)->run_timeout, env_settings(&v->env)->run_timeout);
+	event("run_deadline", J_INT("after_s", env_settings(&v->env)->run_timeout));
+	stop_ask(&v->stop, LADDER_STOP);
 }
 
 void react_late(struct supervisor *v, const struct notice *n)

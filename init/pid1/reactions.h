@@ -13,6 +13,7 @@ void react(const struct notice *n, void *supervisor);
 void react_direct_timer(struct supervisor *v);
 void react_pause_timer(struct supervisor *v);
 void react_screen_timer(struct supervisor *v);
+void react_run_timer(struct supervisor *v);
 
 /* ---- of the table ------------------------------------------------------------------------ */
 

@@ -159,6 +159,7 @@ static bool retry_by_firmware(struct supervisor *v)
 static int end(struct supervisor *v)
 {
 	enum life_outcome outcome = lifecycle_outcome(&v->life, v->env.plan->s.gdb);
+	bool cut = outcome == OUTCOME_CUT_OFF || outcome == OUTCOME_CUT_OFF_BY_DEBUGGER;
 	char words[300];
 
 	switch (outcome) {
@@ -176,7 +177,13 @@ static int end(struct supervisor *v)
 		break;
 	default: break;
 	}
-	if (outcome == OUTCOME_CUT_OFF || outcome == OUTCOME_CUT_OFF_BY_DEBUGGER)
+	if (outcome == OUTCOME_TIME_OVER) { /* how it ended counts for what is lost */
+		struct lifecycle l = v->life;
+
+		l.verdict = VERDICT_NONE;
+		cut = lifecycle_outcome(&l, v->env.plan->s.gdb) == OUTCOME_CUT_OFF;
+	}
+	if (cut)
 		log_warning("the guest was cut off: what it had not written to its disk is lost, "
 			    "and its file systems were not unmounted");
 	return lifecycle_status(&v->life, outcome);
@@ -193,6 +200,7 @@ static void on_timers(struct supervisor *v)
 		case TIMER_LADDER: stop_timer(&v->stop); break;
 		case TIMER_BOOT: readiness_boot_timer(&v->readiness); break;
 		case TIMER_DIRECT: react_direct_timer(v); break;
+		case TIMER_RUN: react_run_timer(v); break;
 		case TIMER_SILENCE: readiness_silence_timer(&v->readiness); break;
 		case TIMER_SCREEN: react_screen_timer(v); break;
 		case TIMER_PROBES: probes_timer(&v->probes); break;

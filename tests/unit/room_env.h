@@ -175,12 +175,16 @@ static inline void room_notice(const struct notice *n, void *arg)
 		[COND_READ_ONLY] = "read-only",
 	};
 
-	static const char *const verdicts[] = {
-		[VERDICT_NONE] = "none",	   [VERDICT_DEAD] = "dead",
-		[VERDICT_UNWRITTEN] = "unwritten", [VERDICT_HALTED] = "halted",
-		[VERDICT_SUSPENDED] = "suspended", [VERDICT_LATE] = "late",
-		[VERDICT_PANIC] = "panic",	   [VERDICT_BOOT_FAILED] = "boot-failed",
-		[VERDICT_GAVE_UP] = "gave-up"};
+	static const char *const verdicts[] = {[VERDICT_NONE] = "none",
+					       [VERDICT_DEAD] = "dead",
+					       [VERDICT_UNWRITTEN] = "unwritten",
+					       [VERDICT_HALTED] = "halted",
+					       [VERDICT_SUSPENDED] = "suspended",
+					       [VERDICT_LATE] = "late",
+					       [VERDICT_TIME_OVER] = "time-over",
+					       [VERDICT_PANIC] = "panic",
+					       [VERDICT_BOOT_FAILED] = "boot-failed",
+					       [VERDICT_GAVE_UP] = "gave-up"};
 	static const char *const events[LADDER_EVENTS] = {
 		[LADDER_STOP] = "stop",		[LADDER_NOW] = "now",
 		[LADDER_ACCEPTED] = "accepted", [LADDER_TIMEOUT] = "timeout",

@@ -93,9 +93,10 @@ static void another_qemu_begins_with_nothing(void **state)
 static void a_higher_verdict_outranks_a_lower_one(void **state)
 {
 	/* By rank, spelled out: the order of the enum is what is tested. */
-	static const enum verdict ranks[] = {VERDICT_NONE,   VERDICT_DEAD,	  VERDICT_UNWRITTEN,
-					     VERDICT_HALTED, VERDICT_SUSPENDED,	  VERDICT_LATE,
-					     VERDICT_PANIC,  VERDICT_BOOT_FAILED, VERDICT_GAVE_UP};
+	static const enum verdict ranks[] = {VERDICT_NONE,   VERDICT_DEAD,	VERDICT_UNWRITTEN,
+					     VERDICT_HALTED, VERDICT_SUSPENDED, VERDICT_TIME_OVER,
+					     VERDICT_LATE,   VERDICT_PANIC,	VERDICT_BOOT_FAILED,
+					     VERDICT_GAVE_UP};
 	const size_t n = sizeof ranks / sizeof *ranks;
 
 	(void)state;
@@ -112,9 +113,10 @@ static void what_each_verdict_means_for_those_who_ask(void **state)
 {
 	/* bits: 1 panicked, 2 over, 4 hopeless although it ran */
 	static const int wanted[] = {
-		[VERDICT_NONE] = 0,	 [VERDICT_DEAD] = 4,	    [VERDICT_UNWRITTEN] = 0,
-		[VERDICT_HALTED] = 6,	 [VERDICT_SUSPENDED] = 0,   [VERDICT_LATE] = 4,
-		[VERDICT_PANIC] = 1 + 6, [VERDICT_BOOT_FAILED] = 7, [VERDICT_GAVE_UP] = 0};
+		[VERDICT_NONE] = 0,   [VERDICT_DEAD] = 4,      [VERDICT_UNWRITTEN] = 0,
+		[VERDICT_HALTED] = 6, [VERDICT_SUSPENDED] = 0, [VERDICT_TIME_OVER] = 0,
+		[VERDICT_LATE] = 4,   [VERDICT_PANIC] = 1 + 6, [VERDICT_BOOT_FAILED] = 7,
+		[VERDICT_GAVE_UP] = 0};
 
 	(void)state;
 	for (int v = VERDICT_NONE; v <= VERDICT_GAVE_UP; v++) {
@@ -209,6 +211,7 @@ static void what_is_wrong_has_an_order(void **state)
 		{VERDICT_BOOT_FAILED, -1, "the guest's boot failed"},
 		{VERDICT_PANIC, -1, "the guest panicked"},
 		{VERDICT_LATE, -1, "the guest was not ready in time"},
+		{VERDICT_TIME_OVER, -1, "the guest's time is over (VM_RUN_TIMEOUT)"},
 		{VERDICT_HALTED, -1, "the guest has shut down"},
 		{VERDICT_NONE, COND_SUSPENDING, "the guest is being suspended"},
 		{VERDICT_DEAD, -1,
@@ -319,6 +322,7 @@ static void verdicts_decide_the_status(void **state)
 		{VERDICT_BOOT_FAILED, OUTCOME_PANIC, EXIT_PANIC},
 		{VERDICT_PANIC, OUTCOME_PANIC, EXIT_PANIC},
 		{VERDICT_LATE, OUTCOME_LATE, EXIT_BOOT_DEADLINE},
+		{VERDICT_TIME_OVER, OUTCOME_TIME_OVER, EXIT_TIME_OVER},
 		{VERDICT_SUSPENDED, OUTCOME_SUSPENDED, EXIT_CLEAN},
 		{VERDICT_HALTED, OUTCOME_CLEAN, EXIT_CLEAN},
 	};

@@ -45,6 +45,7 @@ BEGIN {
 	table_text["stuck_states"] = 4
 	# Where a function says this, PID 1 ends with that status.
 	verdict["VERDICT_LATE"] = "EXIT_BOOT_DEADLINE"
+	verdict["VERDICT_TIME_OVER"] = "EXIT_TIME_OVER"
 	verdict["react_say_panic"] = "EXIT_PANIC"
 	verdict["NOTICE_GAVE_UP"] = "EXIT_QEMU_FAILED"
 	verdict["OUTCOME_CUT_OFF"] = "EXIT_CUT_OFF"
