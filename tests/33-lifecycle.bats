@@ -316,7 +316,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     assert_equal "$STATUS" 0
 
     CONTAINERS+=("$ID-tty")
-    run -0 talk -t 60 docker run -it -e SERIAL_STDIO=off --name "$ID-tty" "$IMAGE" :: 'expect:ready: login prompt' \
+    run -0 talk -t 60 docker run -it -e NO_COLOR=1 -e SERIAL_STDIO=off --name "$ID-tty" "$IMAGE" :: 'expect:ready: login prompt' \
         'raw:\x03' 'expect:the guest powered off' 'expect:exit status 0' eof
 }
 

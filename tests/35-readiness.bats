@@ -205,7 +205,8 @@ health_says() {
     printf '#!/bin/sh\nexec sleep 987\n' >"$T/bin/qemu-img"
     chmod 755 "$T/bin/qemu-img"
     sector COUNT VM_BOOT_TIMEOUT=5 VM_BOOT_RETRIES=2 VM_QEMU="$T/bin/qemu-system-x86_64"
-    hangs() { child=$(pgrep -P "$VM_PID" -x sleep); }
+    # The helper's child: qemu-img is run by vm, not by PID 1.
+    hangs() { child=$(pgrep -P "$(pgrep -P "$VM_PID" -f 'snapshot-table revert')" -x sleep); }
     wait_until 30 hangs
     assert_equal "$(awk "/^Uid:/ { print \$2 }" "/proc/$child/status")" 65534
     kill -TERM "$VM_PID"

@@ -157,7 +157,7 @@ assert_clean() {
 }
 
 @test "a stop in GRUB, and in the middle of a snapshot, leaves a whole image" {
-    linux_vm
+    linux_vm VM_BOOT=firmware
     wait_until 60 grep -qa 'Loading' "$T/log/console.log"
     kill -TERM "$VM_PID"
     host_vm_exit 60

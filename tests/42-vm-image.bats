@@ -119,7 +119,7 @@ SH
     assert_line --regexp '^session ([0-9]+) of \1$'
     assert_line 60
     assert_line 0
-    assert_line 32
+    assert_line 64
     assert_line "file 3 $T/a.qcow2"
     assert_equal "$(grep -c '^file [3-9]' <<<"$output")" 1
     # The path is what it gets, and what is shown for it is the name.

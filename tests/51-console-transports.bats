@@ -196,7 +196,7 @@ END
 @test "docker run -it, and docker attach to it" {
     C=$ID-own
     CONTAINERS+=("$C")
-    run -0 talk -t 60 docker run -it --name "$C" "${SAFE[@]}" "$IMAGE" :: \
+    run -0 talk -t 60 docker run -it -e NO_COLOR=1 --name "$C" "${SAFE[@]}" "$IMAGE" :: \
         'expect:ready: login prompt' send:root 'expect:machsh# ' 'send:echo typed' \
         $'expect:\ntyped' 'raw:\x10\x11' eof
     # Without a key: docker sets the window's size, and the screen is drawn.
