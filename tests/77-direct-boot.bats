@@ -211,8 +211,13 @@ CFG
 @test "a file system that is not clean is read as GRUB reads it, and the log says so" {
     disk hurd
     debugfs -w -R 'ssv state 0' "$FS" >/dev/null 2>&1
-    boots VM_GUEST=hurd
+    boots VM_GUEST=hurd VM_FSCK=off
     said 'its file system was not unmounted cleanly'
+    end
+    # Repaired, it is read behind the repair.
+    boots VM_GUEST=hurd
+    said 'is clean now: e2fsck has repaired it'
+    refute grep -q 'boot: .*was not unmounted cleanly' "$T/out"
     end
 }
 

@@ -67,10 +67,20 @@ check() {
     done
 }
 
+# One that was about to end has ended all the same, and is no reader any more.
+stands_still() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        grep -q '^State:.T' "/proc/$1/status" 2>/dev/null && return
+        sleep 0.02
+    done
+    return 1
+}
+
 # reader: the child that reads the image of VM_PID, once it is confined, stopped; in READER.
 reader() {
     READER=$(pgrep -P "$VM_PID" | head -n 1)
-    [ -n "$READER" ] && grep -q '^Seccomp:.2' "/proc/$READER/status" && kill -STOP "$READER"
+    [ -n "$READER" ] && grep -q '^Seccomp:.2' "/proc/$READER/status" && kill -STOP "$READER" &&
+        stands_still "$READER"
 }
 
 @test "what reads an image has no rights, and PID 1 hears SIGTERM meanwhile: status 0" {
