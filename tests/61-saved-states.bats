@@ -1,5 +1,5 @@
-# Saved states: warm starts, and VM_STOP=suspend. QEMU 7.2 saves the memory as a stream, 9.1 and newer
-# as mapped-ram unless they are told otherwise.
+# Saved states: warm starts, and VM_STOP=suspend. QEMU 7.2 saves the memory as a stream; from 8.2 on it
+# is a file that is mapped, which 65-mapped-states.bats is about.
 load helpers
 
 said() {
@@ -24,7 +24,10 @@ warmed() {
     wait_until 30 said 'warm state saved in'
     stop
     STATE=$T/images/state/mach-mini.qcow2.warm
-    [ "$(ls "$STATE")" = $'manifest.json\nmemory\noverlay-0' ]
+    # QEMU 8.2 and newer leave the memory to PID 1; QEMU's own file is another one then.
+    STREAM=memory
+    [ ! -e "$STATE/devices" ] || STREAM=devices
+    [ "$(ls "$STATE" | grep -v '^devices$')" = $'manifest.json\nmemory\noverlay-0' ]
 }
 
 # The next start says WHY, boots, and saves a state that the one after that resumes.
@@ -96,16 +99,16 @@ linux() {
 
 @test "a state that is broken costs one line and a cold start" {
     warmed
-    truncate -s 100000 "$STATE/memory"
+    truncate -s 100000 "$STATE/$STREAM"
     assert_cold_because 'QEMU'
-    dd if=/dev/urandom of="$STATE/memory" bs=100k count=1 conv=notrunc status=none
+    dd if=/dev/urandom of="$STATE/$STREAM" bs=100k count=1 conv=notrunc status=none
     assert_cold_because 'QEMU'
     echo '{"format":1}' >"$STATE/manifest.json"
     assert_cold_because 'its manifest.json is none'
     truncate -s 1000 "$STATE/overlay-0"
     assert_cold_because "$STATE/overlay-0 is cut off"
-    rm "$STATE/memory"
-    assert_cold_because "$STATE/memory: No such file"
+    rm "$STATE/$STREAM"
+    assert_cold_because "$STATE/$STREAM: No such file"
 }
 
 @test "vm warm: on request, on a throwaway disk only, and where it can be written" {
