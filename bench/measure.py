@@ -129,7 +129,7 @@ def between_stamps(command, env=None):
 def start_on_host(ours, accel):
     """One start as a plain process. OURS: `vm run`, else the shell entrypoint."""
     with workplace(MACH_MINI) as place:
-        env = environment(place, QEMU_ACCEL=accel)
+        env = environment(place, QEMU_ACCEL=accel, VM_BOOT="firmware")
         env["VM_QEMU" if ours else "QEMU"] = str(STAMP)
         return between_stamps([STAMP, "--exec", *([VM, "run"] if ours else [ENTRYPOINT])], env)
 
@@ -142,7 +142,8 @@ def start_in_container(image, ours, accel):
             "docker", "run", "--rm", *COMPOSE_FLAGS, *device,
             "-v", f"{place}/images:/opt/hurd-image", "-v", f"{place}/logs:/var/log/qemu",
             "-v", f"{STAMP}:/bench/stamp:ro", "-v", f"{ENTRYPOINT}:/bench/entrypoint.sh:ro",
-            "-e", f"QEMU_ACCEL={accel}", "-e", f"{'VM_QEMU' if ours else 'QEMU'}=/bench/stamp",
+            "-e", f"QEMU_ACCEL={accel}", "-e", "VM_BOOT=firmware",
+            "-e", f"{'VM_QEMU' if ours else 'QEMU'}=/bench/stamp",
             "--entrypoint", "/bench/stamp", image,
             "--exec", "/init" if ours else "/bench/entrypoint.sh"])
 
