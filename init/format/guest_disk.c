@@ -169,6 +169,24 @@ static bool read_disk(void *ctx, uint64_t offset, void *buf, size_t n, struct er
 	return read_layer(d, 0, offset, buf, n, err);
 }
 
+/* It is in the first cluster, whose size stands in byte 23 (docs/interop/qcow2.rst). */
+static bool read_header(struct guest_disk_layer *l, struct error *err)
+{
+	size_t most = l->file.size < QCOW2_HEAD_MAX ? (size_t)l->file.size : QCOW2_HEAD_MAX;
+	size_t n = most < 4096 ? most : 4096;
+	uint8_t *head = malloc(QCOW2_HEAD_MAX);
+	bool ok = head && l->file.read(l->file.ctx, 0, head, n, err);
+
+	if (ok && n == 4096 && head[23] <= 21 && n < (size_t)1 << head[23]) {
+		n = (size_t)1 << head[23];
+		n = n < most ? n : most;
+		ok = l->file.read(l->file.ctx, 0, head, n, err);
+	}
+	ok = ok && qcow2_parse(head, n, l->file.size, "the image", &l->header, err);
+	free(head);
+	return ok;
+}
+
 bool guest_disk_open(struct guest_disk *d, struct read_at *out, struct error *err)
 {
 	for (int i = 0; i < d->count; i++) {
@@ -176,6 +194,8 @@ bool guest_disk_open(struct guest_disk *d, struct read_at *out, struct error *er
 
 		if (!l->is_qcow2)
 			continue;
+		if (!read_header(l, err))
+			return false;
 		if (l->header.incompatible & QCOW2_COMPRESSION)
 			return BAD("its clusters are compressed with zstd");
 		if (l->header.incompatible & QCOW2_EXTENDED_L2)

@@ -15,12 +15,12 @@
 struct guest_disk_layer {
 	struct read_at file;
 	bool is_qcow2;
-	struct qcow2 header; /* parsed, where it is qcow2 */
 	/* The reader's own. */
-	uint8_t *l2;	 /* one table */
-	uint64_t l2_at;	 /* its offset, 0: none is there */
-	uint8_t *data;	 /* the last compressed cluster that was unpacked */
-	uint8_t *packed; /* and as it was */
+	struct qcow2 header; /* where it is qcow2 */
+	uint8_t *l2;	     /* one table */
+	uint64_t l2_at;	     /* its offset, 0: none is there */
+	uint8_t *data;	     /* the last compressed cluster that was unpacked */
+	uint8_t *packed;     /* and as it was */
 	uint64_t data_at;
 };
 
@@ -29,8 +29,8 @@ struct guest_disk {
 	int count;
 };
 
-/* D's layers have file, is_qcow2 and header; D as a disk into OUT, which reads from D from then on.
- * False with ERR: a feature that this does not read, no memory. */
+/* D's layers have file and is_qcow2; D as a disk into OUT, which reads from D from then on.
+ * False with ERR: no qcow2 image, a feature that this does not read, no memory. */
 bool guest_disk_open(struct guest_disk *d, struct read_at *out, struct error *err);
 
 void guest_disk_close(struct guest_disk *d);

@@ -48,8 +48,8 @@ struct qcow2 {
 };
 
 /* Parse the LEN bytes at BUF, which are the beginning of a file of FILE_SIZE bytes (LEN is
- * FILE_SIZE or at least QCOW2_HEAD_MAX). NAME is what errors call the file. Errors are
- * EXIT_BAD_IMAGE. */
+ * FILE_SIZE, or at least its first cluster, which QCOW2_HEAD_MAX always has). NAME is what errors
+ * call the file. Errors are EXIT_BAD_IMAGE. */
 bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char *name,
 		 struct qcow2 *out, struct error *err);
 

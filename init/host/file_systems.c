@@ -2,7 +2,6 @@
 #include "host/file_systems.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,24 +59,6 @@ struct task {
 	struct disk disk;
 };
 
-/* The header is in the first cluster, whose size stands in byte 23. */
-static bool read_header(struct guest_disk_layer *l, struct error *err)
-{
-	size_t n = 4096;
-	uint8_t *head = malloc(QCOW2_HEAD_MAX);
-	bool ok = head && l->file.read(l->file.ctx, 0, head, n, err);
-
-	if (ok && head[23] <= 21 && n < (size_t)1 << head[23]) {
-		n = (size_t)1 << head[23];
-		ok = l->file.read(l->file.ctx, 0, head, n, err);
-	}
-	if (n > l->file.size)
-		n = (size_t)l->file.size;
-	ok = ok && qcow2_parse(head, n, l->file.size, "the image", &l->header, err);
-	free(head);
-	return ok;
-}
-
 static bool open_disk(struct task *t, struct guest_disk *d, struct read_at *out, struct error *err)
 {
 	d->count = t->disk.count;
@@ -88,8 +69,6 @@ static bool open_disk(struct task *t, struct guest_disk *d, struct read_at *out,
 		*l = (struct guest_disk_layer){
 			.file = {read_file, &t->images[i], t->images[i].size},
 			.is_qcow2 = t->disk.layers[i].format == FORMAT_QCOW2};
-		if (l->is_qcow2 && !read_header(l, err))
-			return false;
 	}
 	return guest_disk_open(d, out, err);
 }

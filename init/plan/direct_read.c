@@ -38,18 +38,6 @@ static bool read_layer(void *ctx, uint64_t offset, void *buf, size_t n, struct e
 	return true;
 }
 
-/* The header of L, an image. */
-static bool read_header(struct guest_disk_layer *l, struct error *err)
-{
-	size_t n = l->file.size < QCOW2_HEAD_MAX ? (size_t)l->file.size : QCOW2_HEAD_MAX;
-	uint8_t *head = malloc(n);
-	bool ok = head && l->file.read(l->file.ctx, 0, head, n, err) &&
-		  qcow2_parse(head, n, l->file.size, "the image", &l->header, err);
-
-	free(head);
-	return ok;
-}
-
 static bool open_disk(const struct direct_task *t, struct guest_disk *d, struct read_at *out,
 		      struct error *err)
 {
@@ -63,8 +51,6 @@ static bool open_disk(const struct direct_task *t, struct guest_disk *d, struct 
 		*l = (struct guest_disk_layer){
 			.file = {.read = read_layer, .ctx = &numbers[i], .size = t->layers[i].size},
 			.is_qcow2 = t->layers[i].is_qcow2};
-		if (l->is_qcow2 && !read_header(l, err))
-			return false;
 	}
 	return guest_disk_open(d, out, err);
 }

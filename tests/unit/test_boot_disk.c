@@ -90,8 +90,6 @@ static bool read_fd(void *ctx, uint64_t offset, void *buf, size_t n, struct erro
 /* NAMES, from the top, as a disk. */
 static bool open_layers(struct opened *o, const char *const *names)
 {
-	static uint8_t head[QCOW2_HEAD_MAX];
-
 	memset(o, 0, sizeof *o);
 	err = (struct error){0};
 	for (; *names; names++) {
@@ -106,11 +104,6 @@ static bool open_layers(struct opened *o, const char *const *names)
 		l->file =
 			(struct read_at){.read = read_fd, .ctx = fd, .size = (uint64_t)st.st_size};
 		l->is_qcow2 = strstr(*names, "qcow2") != NULL;
-		ssize_t got = pread(*fd, head, sizeof head, 0);
-
-		if (l->is_qcow2 &&
-		    !qcow2_parse(head, (size_t)got, l->file.size, *names, &l->header, &err))
-			return false;
 	}
 	return guest_disk_open(&o->d, &o->disk, &err) && boot_disk_open(&o->disk, &o->b, &err);
 }
