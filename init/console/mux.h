@@ -130,6 +130,9 @@ enum relay_end relay_ended(const struct relay *r, uint64_t number);
 /* Type N bytes into QEMU as if a client had; returns how many were taken (0 without a QEMU). */
 size_t relay_input(struct relay *r, const void *buf, size_t n);
 
+/* Is there something typed that QEMU has not read yet? */
+bool relay_unread(const struct relay *r);
+
 /* Take what is there without waiting (before an exit: the guest's last output), and give
  * clients a last chance, without blocking. */
 void relay_flush(struct relay *r);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "console/mux_internal.h"
@@ -72,4 +73,15 @@ size_t relay_input(struct relay *r, const void *buf, size_t n)
 	input_add(r, n);
 	input_send(r);
 	return n;
+}
+
+/* A pipe tells either end how much is in it (pipe(7), FIONREAD), a socket's sender how much memory
+ * its peer has not read takes (unix(7), SIOCOUTQ, which is TIOCOUTQ). */
+bool relay_unread(const struct relay *r)
+{
+	int n = 0;
+
+	if (r->to >= 0 && ioctl(r->to, r->to == r->from ? TIOCOUTQ : FIONREAD, &n) != 0)
+		n = 0;
+	return r->input_len > 0 || n > 0;
 }

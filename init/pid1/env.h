@@ -59,8 +59,9 @@ enum timer_id {
 	TIMER_STUCK,	   /* has a load at the monitor come to its end? */
 	TIMER_PAUSED,	   /* the guest has been paused long enough for a log line */
 	TIMER_ATTACH,	   /* hand a client over to QEMU again */
+	TIMER_SNAPSHOT,	   /* has QEMU read what was typed before a snapshot? */
 };
-_Static_assert(TIMER_ATTACH < TIMERS_MAX, "a deadline for each");
+_Static_assert(TIMER_SNAPSHOT < TIMERS_MAX, "a deadline for each");
 
 struct env {
 	struct plan *plan;

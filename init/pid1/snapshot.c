@@ -16,6 +16,10 @@
 
 #define JOB "vm-snapshot-%u"
 
+/* A guest that reads its serial line takes a line in milliseconds; one that does not never will. */
+#define TYPED_NS      UINT64_C(500000000)
+#define TYPED_LOOK_NS UINT64_C(10000000)
+
 /* What the tag of a snapshot of a guest that is ready says of its console. */
 static const char *const console_tags[] = {
 	[PROMPT_NONE] = SNAPSHOT_BUSY, [PROMPT_MAYBE] = SNAPSHOT_MAYBE, [PROMPT_STANDS] = ""};
@@ -34,6 +38,7 @@ static void set_action(struct snapshot_work *w, enum snapshot_action action)
 						    [SNAPSHOT_DELETE] = COND_SNAPSHOT_DELETE};
 
 	w->action = action;
+	env_timer(w->env, TIMER_SNAPSHOT, 0);
 	for (int i = SNAPSHOT_SAVE; i <= SNAPSHOT_DELETE; i++)
 		post(w->env, NOTICE_CONDITION, .value = (int)conditions[i], .on = (int)action == i);
 }
@@ -341,6 +346,21 @@ void snapshot_lost(struct snapshot_work *w)
 
 /* ---- the request -------------------------------------------------------------------------- */
 
+/* What QEMU has not read yet when it stops the guest is typed into the guest that runs next: the
+ * loaded one would get what was meant for the former (such as the `exit` behind vm exec). */
+void snapshot_timer(struct snapshot_work *w)
+{
+	uint64_t now = clock_now();
+
+	if (w->env->life->phase == LIFE_RUNNING && now < w->typed_end_ns &&
+	    relay_unread(w->env->relays[RELAY_SERIAL]))
+		env_timer(w->env, TIMER_SNAPSHOT, now + TYPED_LOOK_NS);
+	else if (w->action == SNAPSHOT_SAVE)
+		save(w);
+	else
+		start(w, w->action);
+}
+
 /* The table has been read. */
 static void on_table(void *arg, int status, const char *line)
 {
@@ -364,10 +384,10 @@ static void on_table(void *arg, int status, const char *line)
 	if (!snapshot_idle(w->env, w->action, &err) ||
 	    (w->action == SNAPSHOT_SAVE && !snapshot_has_room(w->env, memory, &err)))
 		refuse(w, &err);
-	else if (w->action == SNAPSHOT_SAVE)
-		save(w);
-	else
-		start(w, w->action);
+	else {
+		w->typed_end_ns = clock_now() + TYPED_NS;
+		snapshot_timer(w);
+	}
 }
 
 /* The next word of TEXT into WORD, cut to SIZE - 1 bytes. Returns what is behind it. */

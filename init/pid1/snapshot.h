@@ -30,6 +30,7 @@ struct snapshot_work {
 	int slot;	  /* of the client that asked, and its number */
 	uint64_t number;
 	uint64_t since_ns, took_ns;
+	uint64_t typed_end_ns; /* wait no longer for QEMU to read what was typed */
 	struct tail said; /* by the helper that reads the image */
 	char name[SNAPSHOT_NAME_MAX + 1];
 	char tag[SNAPSHOT_TAG_MAX];
@@ -48,6 +49,9 @@ void snapshot_on_job(struct snapshot_work *w, const struct json *doc,
 
 /* Event STOP. */
 void snapshot_paused(struct snapshot_work *w);
+
+/* TIMER_SNAPSHOT. */
+void snapshot_timer(struct snapshot_work *w);
 
 /* QEMU has ended. */
 void snapshot_lost(struct snapshot_work *w);

@@ -214,6 +214,7 @@ static void on_timers(struct supervisor *v)
 		case TIMER_STUCK: disk_error_stuck_timer(&v->disk_error); break;
 		case TIMER_PAUSED: react_pause_timer(v); break;
 		case TIMER_ATTACH: attach_retry(&v->attach); break;
+		case TIMER_SNAPSHOT: snapshot_timer(&v->snapshot); break;
 		}
 	}
 }

@@ -63,6 +63,34 @@ static void all_values_go_both_ways(void **state)
 	tear_down(&b);
 }
 
+static void what_is_typed_is_unread_until_it_is_read(void **state)
+{
+	struct bench b;
+	int pipes[2][2];
+	char c[2];
+
+	(void)state;
+	set_up(&b, 1);
+	assert_false(relay_unread(b.r));
+	assert_int_equal(relay_input(b.r, "vm", 2), 2);
+	assert_true(relay_unread(b.r));
+	assert_int_equal(read(b.guest, c, 2), 2);
+	assert_false(relay_unread(b.r));
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pipe2(pipes[i], O_CLOEXEC | O_NONBLOCK), 0);
+	assert_true(relay_attach(b.r, pipes[0][0], pipes[1][1]));
+	assert_false(relay_unread(b.r));
+	assert_int_equal(relay_input(b.r, "vm", 2), 2);
+	assert_int_equal(read(pipes[1][0], c, 1), 1);
+	assert_true(relay_unread(b.r));
+	assert_int_equal(read(pipes[1][0], c, 1), 1);
+	assert_false(relay_unread(b.r));
+	close(pipes[0][1]);
+	close(pipes[1][0]);
+	tear_down(&b);
+}
+
 static void telnet_commands(void **state)
 {
 	struct bench b;
@@ -304,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_newcomer_sees_what_was),
 		cmocka_unit_test(all_values_go_both_ways),
+		cmocka_unit_test(what_is_typed_is_unread_until_it_is_read),
 		cmocka_unit_test(telnet_commands),
 		cmocka_unit_test(everything_arrives_in_order),
 		cmocka_unit_test(questions_are_not_replayed),
