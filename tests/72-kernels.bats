@@ -5,7 +5,7 @@ load helpers
 setup_file() {
     local k
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/file" "$BATS_FILE_TMPDIR"
-    for k in MULTIBOOT MULTIBOOT64 MULTIBOOT2 PVH PVH64; do
+    for k in MULTIBOOT MULTIBOOT64 MULTIBOOT2 FLAT PVH PVH64; do
         "$ROOT/tests/guests/kernel/build" "$k" "$BATS_FILE_TMPDIR/$k"
     done
     gzip -k "$BATS_FILE_TMPDIR"/MULTIBOOT*
@@ -39,9 +39,9 @@ said() {
 
 MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
 
-@test "multiboot, ELF32 and ELF64, plain and compressed: command line, modules and theirs" {
+@test "multiboot, ELF32, ELF64 and flat, plain and compressed: command line, modules and theirs" {
     local k d=$BATS_FILE_TMPDIR
-    for k in MULTIBOOT MULTIBOOT64 MULTIBOOT.gz MULTIBOOT.xz MULTIBOOT64.gz; do
+    for k in MULTIBOOT MULTIBOOT64 FLAT MULTIBOOT.gz MULTIBOOT.xz MULTIBOOT64.gz; do
         boot QEMU_KERNEL="$d/$k" QEMU_APPEND='a  b,c="d"' \
             QEMU_INITRD="$d/first,,one x,,y  z,$d/second.gz,$d/third.xz \$(t)"
         said 'multiboot: ' ' a  b,c="d"' "module: $d/first,one x,y  z" one two three \
@@ -74,19 +74,21 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     end 0
 }
 
+# refused STATUS MESSAGE FIX NAME=VALUE...: nothing else is told.
+refused() {
+    local status=$1 message=$2 fix=$3 command
+    shift 3
+    host_env "$@"
+    for command in check run args; do
+        run -"$status" vm "$command"
+        assert_line "vm: error: $message"
+        assert_line --partial "vm:   fix: $fix"
+        assert_equal "$(grep -c 'error:' <<<"$output")" 1
+    done
+}
+
 @test "what QEMU cannot boot is told with what it is: vm check, vm run, nothing started" {
     local d=$BATS_FILE_TMPDIR
-    # refused STATUS MESSAGE FIX NAME=VALUE...
-    refused() {
-        local status=$1 message=$2 fix=$3
-        shift 3
-        host_env "$@"
-        for command in check run args; do
-            run -"$status" vm "$command"
-            assert_line "vm: error: $message"
-            assert_line --partial "vm:   fix: $fix"
-        done
-    }
     refused 65 "QEMU_KERNEL=$d/MULTIBOOT2 is a multiboot 2 kernel: QEMU cannot boot it" \
         'QEMU knows multiboot 1 only: let GRUB boot it' QEMU_KERNEL="$d/MULTIBOOT2"
     refused 65 "QEMU_KERNEL=$d/MULTIBOOT2.gz is a multiboot 2 kernel: QEMU cannot boot it" \
@@ -107,10 +109,68 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
         'get a whole copy of the file' QEMU_KERNEL="$T/cut.xz"
     refused 65 "QEMU_KERNEL=$T/twice is xz-compressed twice over" 'unpack it before' QEMU_KERNEL="$T/twice"
     refused 65 "QEMU_KERNEL=$T/cut: its segment 0 reaches beyond the file" 'link it' QEMU_KERNEL="$T/cut"
+    # Its first segment is for 5 GiB.
+    cp "$d/MULTIBOOT64" "$T/high"
+    printf '\1' | dd of="$T/high" bs=1 seek=92 conv=notrunc status=none
+    refused 65 "QEMU_KERNEL=$T/high: its segment 0 reaches beyond 4 GiB of physical memory" 'link it' \
+        QEMU_KERNEL="$T/high"
     refused 65 "QEMU_INITRD=$T/cut.xz is compressed and damaged: xz cannot unpack it" \
         'get a whole copy' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/MULTIBOOT a,$T/cut.xz b"
     refused 66 "QEMU_INITRD=$d/no,: No such file or directory" \
         'mount the file into the container' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/no,,"
+}
+
+@test "a multiboot header that QEMU cannot follow is told with the field" {
+    local k=$T/flat
+    # field QEMU MESSAGE FIX NAME=VALUE...: QEMU is what QEMU itself says; "": nothing, and the guest neither.
+    field() {
+        local qemu=$1 message=$2 fix=$3
+        shift 3
+        "$ROOT/tests/guests/kernel/build" FLAT "$k" "$@"
+        chmod 644 "$k"
+        refused 65 "QEMU_KERNEL=$k: its multiboot header has $message" "$fix" QEMU_KERNEL="$k"
+        run timeout 2 qemu-system-x86_64 -m 64 -display none -net none -serial stdio -kernel "$k"
+        refute_output --partial 'kernel login'
+        assert_output --partial "$qemu"
+    }
+    field 'invalid load_addr' 'load_addr 0x100010 above header_addr 0x100000' 'set load_addr' LOAD_ADDR=header+16
+    field 'invalid header_addr' 'header_addr 0x100000, 16 bytes behind load_addr, and only 0 bytes are before it in the file' \
+        'set header_addr' LOAD_ADDR=header-16
+    field 'invalid load_end_addr' 'load_end_addr 0xfffff below load_addr 0x100000' 'set it' LOAD_END_ADDR=header-1
+    field 'fread() failed' "load_end_addr 0x200000, and the file ends at $(printf '0x%x' $((0x100000 + $(stat -c %s "$k"))))" \
+        'get a whole copy' LOAD_END_ADDR=0x200000 BSS_END_ADDR=0x200000
+    field 'invalid bss_end_addr' 'bss_end_addr 0x100010, and what is loaded ends at 0x1000c0' 'set it' \
+        LOAD_END_ADDR=0x1000c0 BSS_END_ADDR=0x100010
+    field '' 'entry_addr 0x1000 outside of what is loaded, 0x100000 to 0x100020' 'set entry_addr' \
+        ENTRY_ADDR=0x1000 LOAD_END_ADDR=0x100020 BSS_END_ADDR=0
+
+    "$ROOT/tests/guests/kernel/build" FLAT "$k" BSS_END_ADDR=0x8000001
+    refused 78 "QEMU_RAM=64: QEMU_KERNEL=$k is loaded up to 129 MiB" 'raise QEMU_RAM' QEMU_KERNEL="$k" QEMU_RAM=64
+    "$ROOT/tests/guests/kernel/build" FLAT "$k" BSS_END_ADDR=0xf0000000
+    refused 78 "QEMU_RAM=64: QEMU_KERNEL=$k is loaded up to 3840 MiB, where QEMU_MACHINE=q35 has its devices" \
+        'link the kernel for lower addresses' QEMU_KERNEL="$k" QEMU_RAM=64
+    # Modules go behind the kernel.
+    truncate -s 40M "$T/module"
+    refused 78 "QEMU_RAM=64: QEMU_KERNEL=$BATS_FILE_TMPDIR/FLAT is loaded up to 82 MiB" 'raise QEMU_RAM' \
+        QEMU_KERNEL="$BATS_FILE_TMPDIR/FLAT" QEMU_RAM=64 QEMU_INITRD="$T/module a,$T/module b"
+}
+
+@test "kernels for other boot loaders are told by their names; a kernel for both multiboots boots" {
+    local d=$BATS_FILE_TMPDIR
+    { head -c 8192 /dev/zero; printf '\210\213\114\337\060\335\261\307\173\360\224\241\203\350\202\012'; } >"$T/limine"
+    refused 65 "QEMU_KERNEL=$T/limine is a kernel for the Limine boot loader: QEMU cannot boot it" \
+        'put it into an ISO with Limine' QEMU_KERNEL="$T/limine"
+    { printf MZ; head -c 58 /dev/zero; printf '\100\0\0\0PE\0\0'; head -c 999 /dev/zero; } >"$T/efi"
+    refused 65 "QEMU_KERNEL=$T/efi is an EFI program (PE/COFF): QEMU cannot boot it" \
+        'put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI' QEMU_KERNEL="$T/efi"
+    : >"$T/empty"
+    refused 65 "QEMU_KERNEL=$T/empty is empty: QEMU cannot boot it" 'name a Linux bzImage' QEMU_KERNEL="$T/empty"
+
+    { cat "$d/FLAT"; head -c 4096 /dev/zero; } | head -c 4096 >"$T/both"
+    printf '\326\120\122\350\0\0\0\0\020\0\0\0\032\257\255\027' >>"$T/both"
+    boot QEMU_KERNEL="$T/both" QEMU_APPEND='both'
+    said 'multiboot: ' ' both' "kernel $T/both: a multiboot kernel"
+    end
 }
 
 @test "in the image: GNU Mach and Linux by their kernels, under the sandbox and without privileges" {

@@ -26,6 +26,11 @@
 #define LINUX_SECTORS	 0x1f1u
 #define LINUX_PROTOCOL	 0x206u
 #define LINUX_PAYLOAD	 0x248u /* offset, and behind it length */
+/* The Limine boot protocol, "Features". */
+#define LIMINE_MAGIC  0xc7b1dd30df4c8b88u
+#define LIMINE_MAGIC2 0x0a82e883a194f07bu
+/* Microsoft's PE format, "MS-DOS stub". */
+#define PE_OFFSET 0x3cu
 /* Xen's public/elfnote.h. */
 #define XEN_PHYS32_ENTRY 18u
 
@@ -105,6 +110,25 @@ static bool has_multiboot2(const uint8_t *file, size_t n)
 			    0)
 			return true;
 	return false;
+}
+
+/* Limine's protocol: every request begins with these two numbers, aligned to 8. */
+static bool has_limine_request(const uint8_t *file, size_t n)
+{
+	for (size_t at = 0; at + 16 <= n; at += 8)
+		if (le64(file + at) == LIMINE_MAGIC && le64(file + at + 8) == LIMINE_MAGIC2)
+			return true;
+	return false;
+}
+
+/* PE/COFF: "MZ", and at the offset that is at 0x3c the other signature. */
+static bool is_efi(const uint8_t *file, size_t n)
+{
+	if (n < PE_OFFSET + 4 || memcmp(file, "MZ", 2) != 0)
+		return false;
+	size_t at = le32(file + PE_OFFSET);
+
+	return within(at, 4, n) && memcmp(file + at, "PE\0\0", 4) == 0;
 }
 
 /* Has the note segment of N bytes at P the entry that PVH wants? Names and contents are padded to
@@ -192,6 +216,10 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 		k.kind = KERNEL_PVH;
 	else if (has_multiboot2(file, n))
 		k.kind = KERNEL_MULTIBOOT2;
+	else if (is_efi(file, n))
+		k.kind = KERNEL_EFI;
+	else if (has_limine_request(file, n))
+		k.kind = KERNEL_LIMINE;
 	else if (elf)
 		k.kind = KERNEL_ELF;
 	if (elf && (k.kind == KERNEL_PVH || k.kind == KERNEL_MULTIBOOT_WIDE ||
@@ -243,6 +271,8 @@ const char *kernel_kind_name(enum kernel_kind kind)
 		[KERNEL_MULTIBOOT_WIDE] = "a multiboot kernel for x86-64",
 		[KERNEL_PVH] = "a PVH kernel",
 		[KERNEL_MULTIBOOT2] = "a multiboot 2 kernel",
+		[KERNEL_LIMINE] = "a kernel for the Limine boot loader",
+		[KERNEL_EFI] = "an EFI program (PE/COFF)",
 		[KERNEL_ELF] = "an ELF file without an entry for a boot loader"};
 
 	return names[kind];
@@ -302,6 +332,16 @@ uint64_t elf_entry(uint64_t entry, const struct segment *list, size_t count)
 	return ELF_FOUR_GIB;
 }
 
+bool elf_entry_of(const struct elf *e, const struct segment *list, size_t count, const char *name,
+		  uint64_t *entry, struct error *err)
+{
+	*entry = elf_entry(e->entry, list, count);
+	return *entry < ELF_FOUR_GIB ||
+	       error_set(err, EXIT_BAD_IMAGE, "correct its ENTRY() in the linker script",
+			 "%s: its entry %#llx lies in no segment that is loaded", name,
+			 (unsigned long long)e->entry);
+}
+
 void elf_write_segment(uint8_t *p, const struct segment *s)
 {
 	put_le32(AT(p, Elf32_Phdr, p_type), s->type);
@@ -347,16 +387,13 @@ bool elf_narrow(uint8_t *file, size_t n, const char *name, struct error *err)
 				 "%s: its ELF header is damaged", name);
 	size_t count = elf_loaded(file, n, &e, name, list, err);
 
-	if (count == 0)
+	uint64_t entry;
+
+	if (count == 0 || !elf_entry_of(&e, list, count, name, &entry, err))
 		return false;
-	uint64_t entry = elf_entry(e.entry, list, count);
 	uint64_t end = e.table + e.count * e.entry_size;
 	size_t header = elf_multiboot(file, n, &flags);
 
-	if (entry == ELF_FOUR_GIB)
-		return error_set(err, EXIT_BAD_IMAGE, "correct its ENTRY() in the linker script",
-				 "%s: its entry %#llx lies in no segment that is loaded", name,
-				 (unsigned long long)e.entry);
 	if (header < sizeof(Elf64_Ehdr) || (header < end && header + 12 > e.table))
 		return error_set(err, EXIT_BAD_IMAGE, "put it into a section of its own",
 				 "%s: its multiboot header lies among the ELF headers", name);

@@ -24,15 +24,17 @@ enum kernel_kind {
 	KERNEL_MULTIBOOT_WIDE, /* multiboot 1 in an ELF file for x86-64: elf_narrow() */
 	KERNEL_PVH,	       /* an ELF file with the note XEN_ELFNOTE_PHYS32_ENTRY */
 	KERNEL_MULTIBOOT2,     /* multiboot 2, which QEMU does not know */
+	KERNEL_LIMINE,	       /* has requests of Limine's protocol, for no other loader */
+	KERNEL_EFI,	       /* a PE/COFF file: for UEFI only */
 	KERNEL_ELF	       /* an ELF file with no entry for a boot loader */
 };
 
 struct kernel_file {
 	enum kernel_kind kind;
 	bool long_mode; /* an ELF file for x86-64: the kernel needs such a processor */
-	uint64_t end; /* of the physical memory that an ELF file is loaded to, bytes; 0: unknown */
-	bool mach;    /* a multiboot kernel that calls itself GNU Mach */
-	bool other;   /* something else that has Linux' boot header: memtest86+, iPXE */
+	uint64_t end;	/* of the physical memory that it is loaded to, bytes; 0: unknown */
+	bool mach;	/* a multiboot kernel that calls itself GNU Mach */
+	bool other;	/* something else that has Linux' boot header: memtest86+, iPXE */
 };
 
 /* The kernel in the N bytes at FILE, the whole of it. */

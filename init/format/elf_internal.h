@@ -1,4 +1,4 @@
-/* elf_internal.h - ELF headers and segments, shared between elf.c and boot_image.c. */
+/* elf_internal.h - ELF headers and segments, shared between elf.c, multiboot.c and boot_image.c. */
 #ifndef VM_FORMAT_ELF_INTERNAL_H
 #define VM_FORMAT_ELF_INTERNAL_H
 
@@ -47,6 +47,10 @@ size_t elf_loaded(const uint8_t *file, size_t n, const struct elf *e, const char
 /* ENTRY as a physical address: the file may have it as a virtual one, as GRUB takes it, or as a
  * physical one already, as QEMU does. 4 GiB when it lies in no segment. */
 uint64_t elf_entry(uint64_t entry, const struct segment *list, size_t count);
+
+/* The same of E's entry, into *ENTRY; false with ERR. */
+bool elf_entry_of(const struct elf *e, const struct segment *list, size_t count, const char *name,
+		  uint64_t *entry, struct error *err);
 
 /* The program header of S at P; the header of an ELF32 file whose COUNT program headers are at
  * offset TABLE, instead of FILE's of either class. */

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "format/elf.h"
 #include "format/image_format.h"
+#include "format/multiboot.h"
 #include "host/confined.h"
 #include "host/disk.h"
 #include "host/unpack.h"
@@ -97,7 +98,9 @@ static bool recognise(const void *arg, void *answer, struct error *err)
 
 	if (format.kind != IMAGE_UNKNOWN)
 		(void)snprintf(c->other, sizeof c->other, "%s", format.name);
-	return true;
+	else if (n == 0)
+		(void)snprintf(c->other, sizeof c->other, "empty");
+	return kernel_check(bytes, n, arg, &c->k, err);
 }
 
 /* In the child: CONFINED_IN as an ELF32 file to CONFINED_OUT. */
@@ -215,6 +218,10 @@ static bool refuse(const struct file *f, const struct content *c)
 		[KERNEL_MULTIBOOT2] = "QEMU knows multiboot 1 only: let GRUB boot it (multiboot2 "
 				      "in the grub.cfg of an ISO by grub-mkrescue), and name that "
 				      "in QEMU_CDROM",
+		[KERNEL_LIMINE] = "put it into an ISO with Limine (xorriso and limine "
+				  "bios-install), and name that in QEMU_CDROM",
+		[KERNEL_EFI] = "put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI, and boot "
+			       "that by a UEFI firmware; of a Linux kernel take the bzImage",
 		[KERNEL_ELF] = "give it a multiboot header within its first 8 KiB or a PVH note, "
 			       "or name the bzImage of a Linux kernel"};
 	enum kernel_kind kind = c->k.kind;
@@ -270,7 +277,6 @@ static enum kernel_kind prepare_kernel(struct file *f)
 	if (!bootable(f, &c))
 		return KERNEL_UNKNOWN;
 	f->plan->s.kernel_guest = guest_of(&c.k);
-	out->end = c.k.end;
 	bool wide = c.k.kind == KERNEL_MULTIBOOT_WIDE;
 
 	if (wide) {
@@ -285,6 +291,7 @@ static enum kernel_kind prepare_kernel(struct file *f)
 		if (!ok)
 			return KERNEL_UNKNOWN;
 	}
+	out->end = c.k.end;
 	(void)snprintf(out->path, sizeof out->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
 	(void)snprintf(out->about, sizeof out->about, "%s: %s%s%s%s%s", f->path,
 		       c.k.other ? "a bzImage that is not Linux" : kernel_kind_name(c.k.kind),
@@ -294,6 +301,16 @@ static enum kernel_kind prepare_kernel(struct file *f)
 }
 
 /* ---- modules ------------------------------------------------------------------------------- */
+
+/* The module FD goes behind the kernel and the modules before it, from a page on. */
+static void add_size(struct kernel *k, int fd)
+{
+	static const uint64_t page = 4096;
+	struct stat st;
+
+	if (k->end && fstat(fd, &st) == 0)
+		k->end = (k->end + page - 1) / page * page + (uint64_t)st.st_size;
+}
 
 /* F->path, a multiboot module: unpacked as descriptor number I of the kernel, when it is compressed
  * (as GRUB does). Returns whether it was; *OK becomes false with an error. */
@@ -307,8 +324,10 @@ static bool unpack_module(struct file *f, int i, bool *ok)
 	*ok = got >= 0;
 	const char *program = *ok ? unpacker(kernel_recognise(head, (size_t)got).kind) : NULL;
 
-	if (!program)
+	if (!program) {
+		add_size(out, fd);
 		return false;
+	}
 	if (i > KERNEL_MODULES_MAX) {
 		*ok = errors_add(&f->plan->errors, EXIT_BAD_SETTING, "unpack some of them before",
 				 "%s has more than %d compressed modules", f->setting,
@@ -317,6 +336,7 @@ static bool unpack_module(struct file *f, int i, bool *ok)
 	}
 	out->fds[i] = unpacked(f, fd, program);
 	*ok = out->fds[i] >= 0;
+	add_size(out, out->fds[i]);
 	return *ok;
 }
 
@@ -401,15 +421,33 @@ void kernel_prepare(struct plan *plan)
 		(void)plan_check_file(plan, f.setting, s->initrd, strlen(s->initrd), S_IFREG);
 }
 
+/* How many MiB of memory MACHINE with RAM_MB has from 0 on without a gap. QEMU: hw/i386/pc_q35.c,
+ * pc_piix.c: with as much as LIMIT, it goes up to SPLIT and on above 4 GiB. */
+static unsigned long long low_memory(const char *machine, long ram_mb)
+{
+	bool q35 = strstr(machine, "q35") != NULL;
+	long limit = q35 ? 0xb00 : 0xe00;
+	long split = q35 ? 0x800 : 0xc00;
+
+	return (unsigned long long)(ram_mb >= limit ? split : ram_mb);
+}
+
 void kernel_check_memory(struct plan *plan)
 {
 	const struct settings *s = &plan->s;
 	unsigned long long mib =
 		(plan->kernel.end >> 20) + ((plan->kernel.end & ((1 << 20) - 1)) != 0);
+	unsigned long long low = low_memory(s->machine, s->ram_mb);
 
-	if (mib > (unsigned long long)s->ram_mb)
+	if (mib > low && mib <= low_memory(s->machine, (long)mib))
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
 				 "raise QEMU_RAM, or link the kernel for lower addresses",
 				 "QEMU_RAM=%ld: QEMU_KERNEL=%s is loaded up to %llu MiB", s->ram_mb,
 				 s->kernel, mib);
+	else if (mib > low)
+		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+				 "link the kernel for lower addresses",
+				 "QEMU_RAM=%ld: QEMU_KERNEL=%s is loaded up to %llu MiB, where "
+				 "QEMU_MACHINE=%s has its devices",
+				 s->ram_mb, s->kernel, mib, s->machine);
 }

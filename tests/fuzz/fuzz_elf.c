@@ -1,12 +1,15 @@
-/* fuzz_elf.c - libFuzzer target for the recognition of kernels and for ELF64 made ELF32.
+/* fuzz_elf.c - libFuzzer target for the recognition of kernels, the check of what they are
+ * loaded to, and for ELF64 made ELF32.
  *
- * The input is a kernel's file. What is narrowed must be what QEMU's loader for ELF32 takes, with
- * the same bytes beyond the headers; what is refused must be as it was and say why.
+ * The input is a kernel's file. What is checked ends below 4 GiB. What is narrowed must be what
+ * QEMU's loader for ELF32 takes, with the same bytes beyond the headers; what is refused must be as
+ * it was and say why.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/elf.h"
+#include "format/multiboot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +31,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kernel_file k = kernel_recognise(copy, size);
 
 	check(kernel_kind_name(k.kind) != NULL);
+	bool right = kernel_check(copy, size, "f", &k, &err);
+
+	check(size == 0 || memcmp(copy, data, size) == 0);
+	if (right && (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_PVH))
+		check(k.end > 0 && k.end <= UINT64_C(0x100000000));
+	if (!right)
+		check(err.message[0] && err.fix[0] && err.status == EXIT_BAD_IMAGE);
+	err = (struct error){0};
 	if (elf_narrow(copy, size, "f", &err)) {
 		struct kernel_file now = kernel_recognise(copy, size);
 

@@ -102,6 +102,39 @@ static void kinds(void **state)
 	assert_int_equal(kernel_recognise(file, 0).kind, KERNEL_UNKNOWN);
 }
 
+/* Kernels for loaders that QEMU has not: the first loader of the list that would take a file names
+ * it. */
+static void other_loaders(void **state)
+{
+	static const char limine[] = "\x88\x8b\x4c\xdf\x30\xdd\xb1\xc7\x7b\xf0\x94\xa1\x83\xe8"
+				     "\x82\x0a";
+	static const char multiboot2[] = "\xd6\x50\x52\xe8\0\0\0\0\x10\0\0\0\x1a\xaf\xad\x17";
+	static const char multiboot[] = "\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4";
+	static uint8_t file[0x12000];
+
+	(void)state;
+	memset(file, 0, sizeof file);
+	memcpy(file + 0x11ff0, limine, 16);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_LIMINE);
+	assert_int_equal(kernel_recognise(file, sizeof file - 1).kind, KERNEL_UNKNOWN);
+	memcpy(file, "MZ", 2);
+	memcpy(file + 0x3c, "\x80\0\0", 3);
+	memcpy(file + 0x80, "PE\0", 4);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_EFI);
+	assert_int_equal(kernel_recognise(file, 0x83).kind, KERNEL_UNKNOWN);
+	assert_int_equal(kernel_recognise(file, 0x3f).kind, KERNEL_UNKNOWN);
+	memcpy(file + 0x1000, multiboot2, 16);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_MULTIBOOT2);
+	memcpy(file + 0x1100, multiboot, 12);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_MULTIBOOT);
+	memcpy(file + 0x202, "HdrS", 4);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_LINUX);
+	memset(file, 0, sizeof file);
+	memcpy(file, "MZ", 2);
+	memcpy(file + 0x3c, "\xff\xff\xff\xff", 4);
+	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_UNKNOWN);
+}
+
 /* A boot header is Linux' when the version that it points to begins with a number. */
 static void not_every_bzimage_is_linux(void **state)
 {
@@ -308,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(other_loaders),
 		cmocka_unit_test(not_every_bzimage_is_linux),
 		cmocka_unit_test(payloads),
 		cmocka_unit_test_setup(elf_kinds, make),

@@ -18,6 +18,23 @@
 	.word 0, 0		/* the last tag */
 	.long 8
 2:
+#elif defined FLAT		/* no ELF file: where it is loaded is here, in fields to spoil */
+#ifndef LOAD_ADDR
+#define LOAD_ADDR header
+#endif
+#ifndef LOAD_END_ADDR
+#define LOAD_END_ADDR load_end
+#endif
+#ifndef BSS_END_ADDR
+#define BSS_END_ADDR bss_end
+#endif
+#ifndef ENTRY_ADDR
+#define ENTRY_ADDR _start
+#endif
+	.section .multiboot, "a"
+	.balign 4
+header:	.long 0x1badb002, 0x10003, -(0x1badb002 + 0x10003)
+	.long header, LOAD_ADDR, LOAD_END_ADDR, BSS_END_ADDR, ENTRY_ADDR
 #elif defined MULTIBOOT || defined MULTIBOOT64
 	.section .multiboot, "a"
 	.balign 4
