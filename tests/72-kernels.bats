@@ -68,9 +68,10 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
         "module 0: $GUESTS/mach-mini/machsh $MACH_MODULE"
     run -0 vm status
     assert_line --regexp '^kernel +/.*/gnumach.gz: a multiboot kernel .* GNU Mach'
+    assert_line --regexp '^boot +kernel: /.*/gnumach.gz$'
     run -0 vm status --json
-    run -0 jq -r .kernel <<<"$output"
-    assert_output --partial 'gnumach.gz: a multiboot kernel'
+    jq -e '(.kernel | contains("gnumach.gz: a multiboot kernel")) and
+        (.boot | test("^kernel: /.*/gnumach.gz$"))' <<<"$output"
     end 0
 }
 
@@ -195,6 +196,41 @@ refused() {
     docker stop -t 60 "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 0
+}
+
+@test "what boots is told by vm check, in the log and by vm status" {
+    local d=$BATS_FILE_TMPDIR bios=/usr/share/seabios/bios.bin
+    # boots TEXT NAME=VALUE...
+    boots() {
+        local text=$1
+        shift
+        host_env VM_GUEST=generic "$@"
+        run -0 vm check
+        assert_line "vm: boot: $text"
+        vm check --json | jq -e --arg text "$text" '.boot == $text'
+    }
+    cp "$MACH_MINI" "$T/disk.qcow2"
+    printf '\001CD001' | dd of="$T/cd.iso" bs=1 seek=32768 status=none
+    truncate -s 64K "$T/cd.iso"
+    chmod 644 "$T/cd.iso" "$T/disk.qcow2"
+    boots "kernel: $d/FLAT" QEMU_KERNEL="$d/FLAT" QEMU_DRIVE="$T/disk.qcow2"
+    boots "firmware: VM_GUEST is neither hurd nor linux; it boots the disk $T/disk.qcow2" QEMU_DRIVE="$T/disk.qcow2"
+    boots "firmware: it boots the disk $T/disk.qcow2, else the CD-ROM $T/cd.iso, else the network" \
+        VM_BOOT=firmware QEMU_DRIVE="$T/disk.qcow2" QEMU_CDROM="$T/cd.iso" QEMU_BOOT_ORDER=cdn
+    boots "firmware: it boots the CD-ROM $T/cd.iso" QEMU_DRIVE=none QEMU_CDROM="$T/cd.iso"
+    boots "firmware: it boots a floppy disk (there is none), else the network" \
+        QEMU_DRIVE=none QEMU_BOOT_ORDER=an
+    boots "firmware: $bios" QEMU_DRIVE=none QEMU_BIOS="$bios"
+    boots "firmware: $bios, with the disk $T/disk.qcow2" VM_BOOT=firmware QEMU_DRIVE="$T/disk.qcow2" QEMU_BIOS="$bios"
+
+    host_vm VM_STOP_LADDER=none VM_READY=running QEMU_DRIVE=none QEMU_BIOS="$bios"
+    wait_until 20 grep -q 'ready' "$T/out"
+    said "boot: firmware: $bios"
+    run -0 vm status
+    assert_line --regexp "^boot +firmware: $bios\$"
+    run -0 vm status --json
+    jq -e --arg bios "$bios" '.boot == "firmware: " + $bios' <<<"$output"
+    end
 }
 
 @test "unpacking: a stop ends it at once, a missing program is named, nothing stays in VM_TMP_DIR" {

@@ -66,7 +66,7 @@ static void by_firmware(struct plan *plan, const char *why)
 				 "set VM_BOOT=firmware, or auto to try both",
 				 "VM_BOOT=direct: %s: %s", plan->disk.path, why);
 	else
-		(void)snprintf(b->text, sizeof b->text, "firmware: %s", why);
+		plan_boots(plan, why, b->text, sizeof b->text);
 }
 
 /* The kernel, the ramdisk, and what is packed in the kernel. */
@@ -212,11 +212,18 @@ void direct_boot_prepare(struct plan *plan)
 	struct error err = {0};
 	const char *why = set_against(plan);
 
+	if (plan->errors.count > 0)
+		return;
 	if (plan->resume.kind != RESUME_NONE) { /* its kernel is in its memory */
-		(void)snprintf(b->text, sizeof b->text, "none: a saved state is resumed");
+		char cold[sizeof b->text];
+
+		plan_boots(plan, NULL, cold, sizeof cold);
+		(void)snprintf(b->text, sizeof b->text,
+			       "none: a saved state is resumed; without it, %.500s", cold);
 		return;
 	}
-	if (plan->errors.count > 0 || plan->s.boot == BOOT_FIRMWARE)
+	plan_boots(plan, NULL, b->text, sizeof b->text);
+	if (plan->s.boot == BOOT_FIRMWARE)
 		return;
 	if (why && plan->s.boot == BOOT_DIRECT) {
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING, "set VM_BOOT=firmware or auto",
@@ -224,8 +231,8 @@ void direct_boot_prepare(struct plan *plan)
 		return;
 	}
 	if (why) {
-		if (plan->disk.count && !plan->disk.embedded && !plan->s.kernel)
-			(void)snprintf(b->text, sizeof b->text, "firmware: %s", why);
+		if (plan->disk.count && !plan->disk.embedded)
+			plan_boots(plan, why, b->text, sizeof b->text);
 		return;
 	}
 	f = (struct direct_found){0};

@@ -1,0 +1,59 @@
+/* boots.c - what a start boots that is not direct, in words. */
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/direct_boot.h"
+#include "plan/plan.h"
+
+/* What is in the place ORDER of QEMU_BOOT_ORDER, its NAME and PATH. False: nothing. */
+static bool find(const struct plan *plan, char order, const char **name, const char **path)
+{
+	const struct settings *s = &plan->s;
+
+	*path = "";
+	switch (order) {
+	case 'n': *name = "the network"; return true;
+	case 'a': *name = "a floppy disk"; return false;
+	case 'd':
+		*name = s->cdrom ? "the CD-ROM " : "a CD-ROM";
+		*path = s->cdrom ? s->cdrom : "";
+		return s->cdrom != NULL;
+	default: break;
+	}
+	*name = plan->disk.embedded			? "the built-in guest's disk"
+		: plan->disk.count || plan->disk2.count ? "the disk "
+							: "a disk";
+	if (!plan->disk.embedded)
+		*path = plan->disk.count    ? plan->disk.path
+			: plan->disk2.count ? plan->disk2.path
+					    : "";
+	return plan->disk.count || plan->disk2.count;
+}
+
+void plan_boots(const struct plan *plan, const char *why, char *buf, size_t size)
+{
+	const struct settings *s = &plan->s;
+	bool cd_only = !plan->disk.count && s->cdrom;
+	const char *order = s->boot_order ? s->boot_order : cd_only ? "d" : "c";
+	/* What another program in the firmware's place boots, it alone knows. */
+	const char *before = s->bios ? ", with " : "it boots ";
+	const char *name;
+	const char *path;
+
+	if (s->kernel) {
+		(void)snprintf(buf, size, "kernel: %.400s", s->kernel);
+		return;
+	}
+	size_t used = (size_t)snprintf(buf, size, "firmware: %s%s%.160s", why ? why : "",
+				       why ? "; " : "", s->bios ? s->bios : "");
+
+	for (const char *p = order; *p && used < size; p++) {
+		bool there = find(plan, *p, &name, &path);
+
+		if (!there && s->bios)
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s%.120s%s", before, name,
+					 path, there ? "" : " (there is none)");
+		before = s->bios ? ", " : ", else ";
+	}
+}
