@@ -225,9 +225,6 @@ END
     refused 65 "$F is no qcow2 image, but a tar archive" 'unpack it first'
     printf '\n<!DOCTYPE html>\n<html><title>404</title></html>\n' >"$F"
     refused 65 "$F is no qcow2 image, but a web page: the download failed" "$AGAIN"
-    refused 65 "$F has 49 bytes, and a raw disk has a multiple of 512: it was cut off, or is no disk" \
-        "$AGAIN" QEMU_DRIVE_FORMAT=raw
-    truncate -s 1k "$F"
     refused 65 "$F is no raw disk, but a web page: the download failed" \
         'unpack or convert it; VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
 }
@@ -245,11 +242,12 @@ END
         'set QEMU_DRIVE_FORMAT=raw, or better: qemu-img convert -O qcow2 FILE NEW.qcow2'
     accepted QEMU_DRIVE_FORMAT=raw
     truncate -s 1048577 "$F"
-    refused 65 "$F has 1048577 bytes, and a raw disk has a multiple of 512: it was cut off, or is no disk" \
-        "$AGAIN" QEMU_DRIVE_FORMAT=raw
+    refused 65 "$F has 1048577 bytes, and a raw disk has a multiple of 512" \
+        'get it again if it was cut off; if it is whole, fill its last sector with zeros: truncate -s %512 FILE' \
+        QEMU_DRIVE_FORMAT=raw
     F=$T/images/disk.qcow2
     refused 65 "$F is no raw disk, but a qcow2 image" \
-        'leave QEMU_DRIVE_FORMAT unset; VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
+        'leave its format unset (for a floppy: qemu-img convert -O raw FILE NEW.img); VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
     accepted QEMU_DRIVE_FORMAT=raw VM_FORCE=1
 }
 
@@ -302,7 +300,7 @@ image_over() {
         "$AGAIN; after a crash of the host: VM_FORCE=1" $allow
     image_over 1 raw
     refused 65 'backing file 1 is no raw disk, but a qcow2 image' \
-        'leave QEMU_DRIVE_FORMAT unset; VM_FORCE=1 takes it as a raw disk all the same' $allow
+        'leave its format unset (for a floppy: qemu-img convert -O raw FILE NEW.img); VM_FORCE=1 takes it as a raw disk all the same' $allow
     cp "$BATS_FILE_TMPDIR/good.qcow2" "$T/images/1"
     for n in 2 3 4 5 6 7 8 9; do
         qemu-img create -q -f qcow2 -u -b $((n - 1)) -F qcow2 "$T/images/$n" 64M
@@ -434,7 +432,7 @@ from_dir() {
     F=$LOOP
     accepted
     refused 65 "$F is no raw disk, but a qcow2 image" \
-        'leave QEMU_DRIVE_FORMAT unset; VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
+        'leave its format unset (for a floppy: qemu-img convert -O raw FILE NEW.img); VM_FORCE=1 takes it as a raw disk all the same' QEMU_DRIVE_FORMAT=raw
     host_vm QEMU_ACCEL=tcg QEMU_DRIVE="$F" QEMU_RAM=64 VM_START_PAUSED=1
     wait_until 30 grep -q 'waits for cont' "$T/out"
     kill -TERM "$VM_PID"

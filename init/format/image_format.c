@@ -46,8 +46,12 @@ static const struct magic magics[] = {
 	MAGIC("7z\xbc\xaf\x27\x1c", 0, IMAGE_ARCHIVE, "a 7z archive"),
 	MAGIC("ustar", 257, IMAGE_ARCHIVE, "a tar archive"),
 	MAGIC("version https://git-lfs", 0, IMAGE_WRONG, "a git-lfs pointer, not the file itself"),
+	/* The volume descriptors begin in sector 16 of 2048 bytes; El Torito's is in sector 17. */
 	MAGIC("CD001", 0x8001, IMAGE_ISO, "an ISO image"),
 	MAGIC("BEA01", 0x8001, IMAGE_ISO, "a UDF image"),
+	MAGIC("CD001", 0x8801, IMAGE_ISO, "an El Torito image"),
+	MAGIC("NSR02", 0x8801, IMAGE_ISO, "a UDF image"),
+	MAGIC("NSR03", 0x8801, IMAGE_ISO, "a UDF image"),
 	/* Last: an ISO may begin with a boot sector. */
 	MAGIC("\x55\xaa", 510, IMAGE_BOOT_DISK, "a raw disk (it has a boot sector)"),
 };

@@ -223,7 +223,7 @@ bool disk_open_backing(const struct settings *s, const struct image *image, stru
 	return open_below(&chain, *image, err);
 }
 
-bool cdrom_open(const char *path, int *fd, struct errors *errs)
+bool cdrom_open(const struct settings *s, const char *path, int *fd, struct errors *errs)
 {
 	struct error err = {0};
 	struct stat st;
@@ -231,7 +231,7 @@ bool cdrom_open(const char *path, int *fd, struct errors *errs)
 
 	*fd = -1;
 	if (image_open(AT_FDCWD, path, false, 0, &image, &st, &err) && is_file(&image, &st, &err) &&
-	    image_check_lock(&image, false, &err) && image_check_cdrom(&image, &err)) {
+	    image_check_lock(&image, false, &err) && image_check_cdrom(&image, s->force, &err)) {
 		*fd = image.fd;
 		return true;
 	}

@@ -39,9 +39,9 @@ struct disk {
 };
 
 /* The image to use: QEMU_DRIVE, or what lies in VM_IMAGE_DIR (see settings.def), or the built-in
- * guest when there is no QEMU_KERNEL and no QEMU_CDROM either; PATH is left empty for no disk at
- * all. *EMBEDDED tells the built-in one. Error: several images and no choice made, a raw image
- * only, no image and no built-in guest. */
+ * guest when there is no QEMU_KERNEL, QEMU_CDROM and QEMU_FLOPPY either; PATH is left empty for no
+ * disk at all. *EMBEDDED tells the built-in one. Error: several images and no choice made, a raw
+ * image only, no image and no built-in guest. */
 bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct errors *errs);
 
 /* The built-in guest is to boot: does VM_IMAGE_DIR hold a file that may have been meant instead? To
@@ -85,7 +85,7 @@ bool overlay_reset(const struct settings *s, const char *path, bool embedded, ch
 int disk_open_nameless(const char *dir, mode_t mode);
 
 /* The same for a CD-ROM: a regular, readable file; *FD is what QEMU gets. */
-bool cdrom_open(const char *path, int *fd, struct errors *errs);
+bool cdrom_open(const struct settings *s, const char *path, int *fd, struct errors *errs);
 
 /* Take off the locks that a QEMU which is gone has left on our descriptors: they belong to the open
  * file, not to the process (fcntl(2), F_OFD_SETLK), and another program would mind them. */

@@ -94,21 +94,22 @@ static bool check_raw(struct image *image, struct image_format format, bool forc
 	bool other = format.kind != IMAGE_UNKNOWN && format.kind != IMAGE_BOOT_DISK &&
 		     format.kind != IMAGE_ISO;
 
-	if (image->size % SECTOR)
-		return error_set(
-			err, EXIT_BAD_IMAGE, get_again,
-			"%s has %" PRIu64
-			" bytes, and a raw disk has a multiple of 512: it was cut off, or is "
-			"no disk",
-			image->name, image->size);
 	if (other && !force)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 format.kind == IMAGE_QCOW2
-					 ? "leave QEMU_DRIVE_FORMAT unset; VM_FORCE=1 takes it as "
+					 ? "leave its format unset (for a floppy: qemu-img "
+					   "convert -O raw FILE NEW.img); VM_FORCE=1 takes it as "
 					   "a raw disk all the same"
 					 : "unpack or convert it; VM_FORCE=1 takes it as a raw "
 					   "disk all the same",
 				 "%s is no raw disk, but %s", image->name, format.name);
+	if (image->size % SECTOR)
+		return error_set(
+			err, EXIT_BAD_IMAGE,
+			"get it again if it was cut off; if it is whole, fill its last sector "
+			"with zeros: truncate -s %512 FILE",
+			"%s has %" PRIu64 " bytes, and a raw disk has a multiple of 512",
+			image->name, image->size);
 	image->virtual_size = image->size;
 	return true;
 }
@@ -130,7 +131,7 @@ static bool check_disk(struct image *image, enum drive_format expected, bool for
 	return check_qcow2(image, buf, len, force, err);
 }
 
-static bool check_cdrom(const struct image *image, struct error *err)
+static bool check_cdrom(const struct image *image, bool force, struct error *err)
 {
 	_cleanup_buffer_ uint8_t *buf = NULL;
 	struct image_format format;
@@ -144,6 +145,13 @@ static bool check_cdrom(const struct image *image, struct error *err)
 				 format.kind == IMAGE_ARCHIVE ? "unpack it first"
 							      : "set QEMU_CDROM to an ISO image",
 				 "%s is no CD-ROM, but %s", image->name, format.name);
+	if (format.kind != IMAGE_ISO && !force)
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "set QEMU_CDROM to an ISO image; a disk goes to QEMU_DRIVE, a "
+				 "floppy to QEMU_FLOPPY; VM_FORCE=1 takes it all the same",
+				 "%s is no CD-ROM: there is no ISO 9660, UDF or El Torito in it%s",
+				 image->name,
+				 format.kind == IMAGE_BOOT_DISK ? ", but a boot sector" : "");
 	return true;
 }
 
@@ -162,7 +170,8 @@ static bool run(const void *arg, void *answer, struct error *err)
 	struct image *image = answer;
 
 	*image = (struct image){.name = t->image->name, .fd = CONFINED_IN, .size = t->image->size};
-	return t->cdrom ? check_cdrom(image, err) : check_disk(image, t->format, t->force, err);
+	return t->cdrom ? check_cdrom(image, t->force, err)
+			: check_disk(image, t->format, t->force, err);
 }
 
 static void end_text(char *text, size_t size)
@@ -201,9 +210,9 @@ bool image_check(struct image *image, enum drive_format expected, bool force, st
 	return check(image, &task, err);
 }
 
-bool image_check_cdrom(struct image *image, struct error *err)
+bool image_check_cdrom(struct image *image, bool force, struct error *err)
 {
-	const struct task task = {.image = image, .cdrom = true};
+	const struct task task = {.image = image, .cdrom = true, .force = force};
 
 	return check(image, &task, err);
 }

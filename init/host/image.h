@@ -29,9 +29,9 @@ struct image {
  * errors may come, too); errors are EXIT_BAD_IMAGE. */
 bool image_check(struct image *image, enum drive_format format, bool force, struct error *err);
 
-/* The same for what goes into the CD-ROM drive: any format but those that QEMU would not read as
- * they are. */
-bool image_check_cdrom(struct image *image, struct error *err);
+/* The same for what goes into the CD-ROM drive: ISO 9660, UDF or El Torito. FORCE accepts all that
+ * QEMU reads as it is. */
+bool image_check_cdrom(struct image *image, bool force, struct error *err);
 
 /* Root may write to it all the same, but a file without any write permission is meant to stay as it
  * is. */

@@ -365,7 +365,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	plan_fsck_look(plan);
 	plan_direct(plan);
 	if (s->cdrom)
-		(void)cdrom_open(s->cdrom, &plan->cdrom_fd, &plan->errors);
+		(void)cdrom_open(s, s->cdrom, &plan->cdrom_fd, &plan->errors);
 	find_qemu(plan, envp);
 	check_files(plan);
 	read_life(plan);

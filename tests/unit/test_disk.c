@@ -367,8 +367,7 @@ static void raw_only_by_saying_so(void **state)
 	assert_int_equal(disk.layers[0].virtual_size, 1 << 20);
 	write_file("disk.img", sector, sizeof sector, (1 << 20) + 100);
 	refused("disk.img", EXIT_BAD_IMAGE,
-		"@/disk.img has 1048676 bytes, and a raw disk has a multiple of 512: it was cut "
-		"off, or is no disk");
+		"@/disk.img has 1048676 bytes, and a raw disk has a multiple of 512");
 	write_file("disk.img", "", 0, 0);
 	refused("disk.img", EXIT_BAD_IMAGE, "@/disk.img is empty");
 	/* A blank disk is one: an installation begins with it. */
@@ -537,18 +536,28 @@ static void cdroms(void **state)
 	(void)state;
 	write_file("cd.iso", "", 0, 1 << 20);
 	poke("cd.iso", 0x8000, 8, UINT64_C(0x0143443030310100));
-	assert_true(cdrom_open(in_dir("cd.iso"), &fd, &errs));
+	assert_true(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	(void)close(fd);
 	make_image("disk.qcow2", NULL, NULL);
-	assert_false(cdrom_open(in_dir("disk.qcow2"), &fd, &errs));
+	assert_false(cdrom_open(&s, in_dir("disk.qcow2"), &fd, &errs));
 	last_error(EXIT_BAD_IMAGE, "@/disk.qcow2 is no CD-ROM, but a qcow2 image");
 	errs.count = 0;
+	/* A disk is none, unless it is said to be one. */
+	write_file("cd.iso", "", 0, 1 << 20);
+	assert_false(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
+	last_error(EXIT_BAD_IMAGE, "@/cd.iso is no CD-ROM: there is no ISO 9660, UDF or El Torito "
+				   "in it");
+	errs.count = 0;
+	s.force = true;
+	assert_true(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
+	(void)close(fd);
+	s.force = false;
 	write_file("cd.iso", "", 0, 0);
-	assert_false(cdrom_open(in_dir("cd.iso"), &fd, &errs));
+	assert_false(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
 	last_error(EXIT_BAD_IMAGE, "@/cd.iso is empty");
 	errs.count = 0;
-	assert_false(cdrom_open(dir, &fd, &errs));
+	assert_false(cdrom_open(&s, dir, &fd, &errs));
 	last_error(EXIT_NO_IMAGE, "@ is a directory");
 	assert_int_equal(fd, -1);
 }

@@ -561,6 +561,9 @@ static void other_formats(void **state)
 		{0, " \r\n<!DOCTYPE html>", 18, IMAGE_WRONG, "a web page: the download failed"},
 		{0, "<html>", 6, IMAGE_WRONG, "a web page: the download failed"},
 		{0x8001, "CD001", 5, IMAGE_ISO, "an ISO image"},
+		{0x8001, "BEA01", 5, IMAGE_ISO, "a UDF image"},
+		{0x8801, "NSR03", 5, IMAGE_ISO, "a UDF image"},
+		{0x8801, "CD001\1EL TORITO", 15, IMAGE_ISO, "an El Torito image"},
 		{510, "\x55\xaa", 2, IMAGE_BOOT_DISK, "a raw disk (it has a boot sector)"},
 		{0, "\xeb\x3c", 2, IMAGE_UNKNOWN, "of no known format"},
 	};
