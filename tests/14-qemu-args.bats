@@ -94,7 +94,7 @@ all_asked() {
 }
 
 @test "QEMU takes the vectors of disks and CD-ROMs" {
-    all_asked drive disk backing bus cache aio cdrom boot
+    all_asked drive disk backing bus cache aio cdrom boot floppy
 }
 
 @test "QEMU takes the vectors of kernels" {

@@ -1,4 +1,5 @@
-# QEMU_DRIVE2: a second disk, opened and checked as the first; and files that QEMU's user may not open.
+# Disks beside the first (QEMU_DRIVE2 to 4, QEMU_FLOPPY), opened and checked as the first; and files that
+# QEMU's user may not open.
 load helpers
 
 # shellcheck disable=SC2016 # for the guest's shell. Its disk of 64 MiB (131072 sectors), whatever it calls that.
@@ -30,7 +31,7 @@ linux() {
     for command in 'snapshot save one' warm; do
         # shellcheck disable=SC2086
         run ! vm $command
-        assert_output --partial 'and this guest has a second'
+        assert_output --partial 'and this guest has more'
     done
     run -0 vm stop
     linux QEMU_DISK_MODE=throwaway
@@ -73,6 +74,103 @@ linux() {
     done
 }
 
+@test "four disks and two CD-ROMs: the guest reads each, in order" {
+    mkdir "$T/images"
+    disks
+    qemu-img create -q -f qcow2 "$T/images/third.qcow2" 32M
+    qemu-io -c 'write -P 0x33 0 512' "$T/images/third.qcow2" >"$T/log3"
+    head -c 16M /dev/zero | tr '\0' 4 >"$T/images/fourth.raw"
+    mkdir "$T/cd" "$T/seed"
+    echo 'on the first CD-ROM' >"$T/cd/file"
+    echo 'instance-id: seeded' >"$T/seed/meta-data"
+    xorriso -as mkisofs -quiet -o "$T/images/cd.iso" "$T/cd"
+    xorriso -as mkisofs -quiet -V cidata -J -r -o "$T/images/seed.iso" "$T/seed"
+    linux QEMU_DRIVE3="$T/images/third.qcow2" QEMU_DRIVE4="$T/images/fourth.raw" QEMU_DRIVE4_FORMAT=raw \
+        QEMU_CDROM="$T/images/cd.iso" QEMU_CDROM2="$T/images/seed.iso"
+    grep -qF "fourth disk: $T/images/fourth.raw, 16.0 MiB, persistent" "$T/out"
+    run -0 vm exec 'cat /sys/block/sdb/size /sys/block/sdc/size /sys/block/sdd/size'
+    assert_output $'131072\n65536\n32768'
+    run -0 vm exec 'head -c 1 /dev/sdc | od -An -tx1; head -c 1 /dev/sdd | od -An -tx1; echo onthefourth | dd of=/dev/sdd conv=fsync 2>/dev/null'
+    assert_output $' 33\n 34'
+    # The order of CD-ROMs is that of their ports, too.
+    run -0 vm exec 'mkdir -p /tmp/a /tmp/b; mount -t iso9660 -o ro /dev/sr0 /tmp/a && cat /tmp/a/file; mount -t iso9660 -o ro /dev/sr1 /tmp/b && cat /tmp/b/meta-data'
+    assert_output $'on the first CD-ROM\ninstance-id: seeded'
+    run ! vm snapshot save one
+    assert_output --partial 'and this guest has more; start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY'
+    run -0 vm stop
+    assert_equal "$(head -n 1 "$T/images/fourth.raw" | tr -d 4)" onthefourth
+}
+
+@test "a floppy boots where there is no disk, and is written to as QEMU_DISK_MODE says" {
+    local machine
+    mkdir "$T/images"
+    "$ROOT/tests/guests/sector/build" COUNT "$T/images/floppy.img"
+    chmod 666 "$T/images/floppy.img"
+    floppy() {
+        host_vm VM_GUEST=generic QEMU_RAM=32 QEMU_NET=none VM_READY=running QEMU_FLOPPY="$T/images/floppy.img" \
+            CONSOLE_STDOUT=1 VM_STOP_TIMEOUT=1 "$@"
+        wait_until 30 grep -aq "boot number $COUNT" "$T/out"
+        kill -TERM "$VM_PID"
+        host_vm_exit 30
+    }
+    COUNT=1 floppy
+    grep -qF "floppy: $T/images/floppy.img, 1.4 MiB, persistent" "$T/out"
+    grep -qF "boot: firmware: it boots the floppy disk $T/images/floppy.img" "$T/out"
+    refute grep -q 'nothing to lose' "$T/out"
+    COUNT=2 floppy QEMU_MACHINE=pc QEMU_DISK_MODE=throwaway
+    COUNT=2 floppy QEMU_MACHINE=isapc
+    COUNT=3 floppy QEMU_DISK_MODE=overlay
+    COUNT=4 floppy QEMU_DISK_MODE=overlay
+    run -0 qemu-io -r -f raw -c 'read -v 512 1' "$T/images/floppy.img"
+    assert_output --partial '00000200:  02'
+    [ -e "$T/images/floppy.img.overlay" ]
+    # Beside a disk, the disk boots unless the order says otherwise.
+    "$ROOT/tests/guests/sector/build" COUNT "$T/images/disk.qcow2"
+    chmod 666 "$T/images/disk.qcow2"
+    COUNT=1 floppy QEMU_DRIVE="$T/images/disk.qcow2" QEMU_DISK_MODE=throwaway
+    COUNT=3 floppy QEMU_DRIVE="$T/images/disk.qcow2" QEMU_DISK_MODE=throwaway QEMU_BOOT_ORDER=ac
+}
+
+@test "floppies, CD-ROMs and raw disks that are none, and too many disks: each with its fix" {
+    host_env VM_GUEST=generic
+    disks
+    truncate -s 512 "$T/images/boot"
+    run -65 "${ENV[@]}" QEMU_FLOPPY="$T/images/boot" "$VM" check
+    assert_line "vm: error: QEMU_FLOPPY=$T/images/boot has 512 bytes, and floppies have 360, 720, 1200, 1440 or 2880 KiB"
+    assert_line "vm:   fix: fill a copy up to a floppy's size: truncate -s 1440K FILE"
+    run -65 "${ENV[@]}" QEMU_FLOPPY="$T/images/data.qcow2" "$VM" check
+    assert_line --partial 'data.qcow2 is no raw disk, but a qcow2 image'
+    "$ROOT/tests/guests/sector/build" IDLE "$T/images/floppy.img"
+    chmod 666 "$T/images/floppy.img"
+    run -0 "${ENV[@]}" QEMU_DRIVE="$T/images/floppy.img" QEMU_DRIVE_FORMAT=raw "$VM" check
+    assert_line --partial "QEMU_DRIVE=$T/images/floppy.img has a floppy's size; as a floppy it goes to QEMU_FLOPPY"
+    run -78 "${ENV[@]}" QEMU_BOOT_ORDER=a QEMU_DRIVE="$T/images/data.qcow2" "$VM" check
+    assert_line 'vm: error: QEMU_BOOT_ORDER=a and there is no floppy'
+    for setting in QEMU_CDROM QEMU_CDROM2; do
+        run -65 "${ENV[@]}" QEMU_DRIVE="$T/images/linux.qcow2" "$setting=$T/images/floppy.img" "$VM" check
+        assert_line "vm: error: $T/images/floppy.img is no CD-ROM: there is no ISO 9660, UDF or El Torito in it, but a boot sector"
+        assert_line 'vm:   fix: set QEMU_CDROM to an ISO image; a disk goes to QEMU_DRIVE, a floppy to QEMU_FLOPPY; VM_FORCE=1 takes it all the same'
+    done
+    run -0 "${ENV[@]}" QEMU_CDROM="$T/images/floppy.img" VM_FORCE=1 "$VM" check
+    truncate -s 1000 "$T/images/boot"
+    chmod 666 "$T/images/boot"
+    run -65 "${ENV[@]}" QEMU_DRIVE="$T/images/boot" QEMU_DRIVE_FORMAT=raw "$VM" check
+    assert_line "vm: error: $T/images/boot has 1000 bytes, and a raw disk has a multiple of 512"
+    assert_line 'vm:   fix: get it again if it was cut off; if it is whole, fill its last sector with zeros: truncate -s %512 FILE'
+    truncate -s %512 "$T/images/boot"
+    run -0 "${ENV[@]}" QEMU_DRIVE="$T/images/boot" QEMU_DRIVE_FORMAT=raw "$VM" check
+    run -78 "${ENV[@]}" QEMU_DRIVE="$T/images/linux.qcow2" QEMU_MACHINE=pc QEMU_DRIVE2=/a QEMU_DRIVE3=/b \
+        QEMU_DRIVE4=/c QEMU_CDROM2=/d "$VM" check
+    assert_line 'vm: error: QEMU_DISK_BUS=ide has 4 places, and there are 5 disks and CD-ROMs (with that of VM_SHARE=disk)'
+    for setting in QEMU_DRIVE3 QEMU_DRIVE4 QEMU_FLOPPY; do
+        run -78 "${ENV[@]}" "$setting=$T/images/linux.qcow2" VM_STOP=suspend "$VM" check
+        assert_line "vm: error: $setting=$T/images/linux.qcow2 with VM_STOP=suspend: a saved state contains the first disk only"
+    done
+    run -78 "${ENV[@]}" QEMU_DRIVE="$T/images/linux.qcow2" QEMU_DRIVE3="$T/images/data.qcow2" \
+        QEMU_DRIVE4="$T/images/data.qcow2" "$VM" check
+    assert_line "vm: error: QEMU_DRIVE4=$T/images/data.qcow2 is a part of the third disk too"
+}
+
 @test "a file of QEMU_EXTRA_ARGS that QEMU's user may not open is named, with that user" {
     mkdir "$T/images"
     qemu-img create -q -f qcow2 "$T/images/data.disk" 64M
@@ -81,5 +179,5 @@ linux() {
     host_vm_exit
     # shellcheck disable=SC2153 # host_vm_exit sets it
     assert_equal "$STATUS" 69
-    grep -qF "vm:   fix: QEMU runs as user 65534:65534 (VM_UID, VM_GID), who may not read and write $T/images/data.disk, which QEMU_EXTRA_ARGS names: chmod a+rw, or for a second disk QEMU_DRIVE2" "$T/out"
+    grep -qF "vm:   fix: QEMU runs as user 65534:65534 (VM_UID, VM_GID), who may not read and write $T/images/data.disk, which QEMU_EXTRA_ARGS names: chmod a+rw, or name it in QEMU_DRIVE2, QEMU_CDROM or QEMU_FLOPPY" "$T/out"
 }

@@ -38,7 +38,7 @@ check() {
 @test "a pipe in place of any file is refused at once" {
     local setting more
     mkfifo "$T/pipe"
-    for setting in QEMU_DRIVE QEMU_CDROM QEMU_KERNEL QEMU_BIOS VM_TRACE VM_MARKERS \
+    for setting in QEMU_DRIVE QEMU_DRIVE4 QEMU_CDROM QEMU_CDROM2 QEMU_FLOPPY QEMU_KERNEL QEMU_BIOS VM_TRACE VM_MARKERS \
         SERIAL_PASSWORD_FILE MONITOR_PASSWORD_FILE VNC_PASSWORD_FILE; do
         more=X=
         [ $setting != VNC_PASSWORD_FILE ] || more=ENABLE_VNC=1

@@ -130,6 +130,19 @@ struct setting {
 
 extern const struct setting setting_table[SETTINGS_COUNT];
 
+/* The disks beside the first: QEMU_DRIVE2, 3 and 4, and QEMU_FLOPPY. */
+#define DISKS_MORE  4
+#define DISK_FLOPPY 3
+
+struct more_disk {
+	const char *setting, *what; /* "QEMU_DRIVE2", "second disk" */
+	const char *path;	    /* NULL: it is not set */
+	enum drive_format format;
+};
+
+/* What S says of number N of them. */
+struct more_disk settings_more_disk(const struct settings *s, int n);
+
 /* The setting NAME of LEN bytes, or NULL. */
 const struct setting *setting_find(const char *name, size_t len);
 

@@ -35,6 +35,9 @@ bool settings_near(const char *name, size_t len, char nearest[64]);
 /* Names that are not ours and not near any, and quotes that QEMU or a kernel would see. */
 void settings_warn_values(const struct settings *s, struct errors *warnings);
 
+/* What the settings of disks, CD-ROMs and floppies say, together and with the machine. */
+void settings_check_disks(const struct settings *s, struct errors *errs);
+
 /* What the settings of the group Network say, together and with the machine. */
 void settings_check_network(const struct settings *s, struct errors *errs);
 

@@ -77,17 +77,6 @@ static long smp_count(const char *text)
 	return cpus ? cpus : product;
 }
 
-/* The firmware's table has three places (QEMU: hw/i386/pc.c, set_boot_dev()). */
-static bool boot_order_valid(const char *order)
-{
-	size_t n = strlen(order);
-
-	for (size_t i = 0; i < n; i++)
-		if (!strchr("acdn", order[i]) || strchr(order + i + 1, order[i]))
-			return false;
-	return n <= 3;
-}
-
 static void check_texts(struct settings *s, struct errors *errs)
 {
 	uint32_t address;
@@ -114,21 +103,9 @@ static void check_texts(struct settings *s, struct errors *errs)
 				 "VM_STOP=suspend",
 				 "VM_WARM=1 on a disk that is kept: every start would reset it to "
 				 "the saved state");
-	if (s->drive2 && (s->warm || s->stop == STOP_SUSPEND || s->boot_retries > 0))
-		(void)errors_add(
-			errs, EXIT_BAD_SETTING, "leave one of them unset",
-			"QEMU_DRIVE2=%.200s with %s: a saved state contains the first disk only",
-			s->drive2,
-			s->warm			  ? "VM_WARM=1"
-			: s->stop == STOP_SUSPEND ? "VM_STOP=suspend"
-						  : "VM_BOOT_RETRIES");
 	if (s->overlay && s->disk_mode != DISK_MODE_OVERLAY)
 		bad(errs, "QEMU_OVERLAY", s->overlay, "is set with another QEMU_DISK_MODE",
 		    "set QEMU_DISK_MODE=overlay, or leave one of them unset");
-	if (s->boot_order && !boot_order_valid(s->boot_order))
-		bad(errs, "QEMU_BOOT_ORDER", s->boot_order,
-		    "is not one to three different letters of a, c, d and n",
-		    "set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …");
 	if (s->debug && !only(s->debug, "_,:*.-"))
 		bad(errs, "QEMU_DEBUG", s->debug, "is not a list of items of QEMU's -d",
 		    "set QEMU_DEBUG to guest_errors,int,cpu_reset, …, or none");
@@ -248,12 +225,6 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 				 "leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or "
 				 "QEMU_KERNEL",
 				 "QEMU_ARCH=i386: the built-in guest is a 64-bit one");
-	if (s->no_disk && !s->kernel && !s->cdrom && !s->bios && !s->drive2 &&
-	    !(s->boot_order && strchr(s->boot_order, 'n')))
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "set QEMU_KERNEL, QEMU_CDROM, QEMU_BIOS or QEMU_BOOT_ORDER=n, or "
-				 "name a disk",
-				 "QEMU_DRIVE=none: there is nothing to boot");
 	if (s->accel == ACCEL_TCG && s->cpu && strncmp(s->cpu, "host", strcspn(s->cpu, ",")) == 0)
 		bad(errs, "QEMU_CPU", s->cpu, "needs KVM, and QEMU_ACCEL=tcg excludes it",
 		    "set QEMU_CPU to a model such as max, or leave QEMU_CPU unset");
@@ -414,6 +385,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 							      : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
+	settings_check_disks(s, errs);
 	settings_check_network(s, errs);
 	check_qemu(s, errs);
 	check_isapc(s, errs);

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "host/privileges.h"
 
-#define CHILD_FDS_MAX 48
+#define CHILD_FDS_MAX 72
 
 /* FROM of ours becomes TO in the child. The order is free: overlaps are resolved. */
 struct child_fd {

@@ -52,11 +52,17 @@ struct found {
 /* Does another setting name the file NAME? It is meant for something else then. */
 static bool is_named(const struct settings *s, const char *name)
 {
-	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios, s->drive2};
+	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (texts[i] && strstr(texts[i], name))
 			return true;
+	for (int i = 0; i < DISKS_MORE; i++) {
+		const char *path = settings_more_disk(s, i).path;
+
+		if (path && strstr(path, name))
+			return true;
+	}
 	return false;
 }
 
@@ -163,8 +169,8 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 	if (stat(path, &st) == 0)
 		return true;
 	path[0] = '\0';
-	/* A kernel or a CD is booted with the disk that is named, or none. */
-	if (s->kernel || s->cdrom)
+	/* A kernel, a CD or a floppy is booted with the disk that is named, or none. */
+	if (s->kernel || s->cdrom || s->floppy)
 		return true;
 	if (!look(s, &f, errs))
 		return false;

@@ -25,8 +25,8 @@ static const char *fix_for(const struct env *env, char *buf, size_t size)
 	if (!env->life->ran && env->plan->unreadable[0])
 		(void)snprintf(buf, size,
 			       "QEMU runs as user %u:%u (VM_UID, VM_GID), who may not read and "
-			       "write %.200s, which QEMU_EXTRA_ARGS names: chmod a+rw, or for a "
-			       "second disk QEMU_DRIVE2",
+			       "write %.200s, which QEMU_EXTRA_ARGS names: chmod a+rw, or name it "
+			       "in QEMU_DRIVE2, QEMU_CDROM or QEMU_FLOPPY",
 			       (unsigned)env->plan->identity.uid, (unsigned)env->plan->identity.gid,
 			       env->plan->unreadable);
 	else

@@ -299,9 +299,11 @@ static bool set_up(struct supervisor *v, struct error *err)
 	char path[RUN_PATH_MAX];
 
 	if (!phases_init(&v->phases, &plan->markers, &plan->patterns, err) ||
-	    !files_make_run_dir(s, err) || !disk_keep_overlay(&plan->disk, &plan->identity, err) ||
-	    !disk_keep_overlay(&plan->disk2, &plan->identity, err))
+	    !files_make_run_dir(s, err) || !disk_keep_overlay(&plan->disk, &plan->identity, err))
 		return false;
+	for (int i = 0; i < DISKS_MORE; i++)
+		if (!disk_keep_overlay(&plan->more[i], &plan->identity, err))
+			return false;
 	files_claim_log_dir(&plan->s);
 	files_open_logs(s);
 	if (plan->fsck.result[0])
@@ -347,7 +349,8 @@ static void tear_down(struct supervisor *v)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		(void)unlink(run_path(&plan->s, names[i], path));
 	disk_close(&plan->disk);
-	disk_close(&plan->disk2);
+	for (int i = 0; i < DISKS_MORE; i++)
+		disk_close(&plan->more[i]);
 	state_sweep();
 }
 

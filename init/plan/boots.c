@@ -9,32 +9,33 @@
 static bool find(const struct plan *plan, char order, const char **name, const char **path)
 {
 	const struct settings *s = &plan->s;
+	const struct disk *disk = &plan->disk;
 
 	*path = "";
 	switch (order) {
 	case 'n': *name = "the network"; return true;
-	case 'a': *name = "a floppy disk"; return false;
+	case 'a':
+		*name = s->floppy ? "the floppy disk " : "a floppy disk";
+		*path = s->floppy ? s->floppy : "";
+		return s->floppy != NULL;
 	case 'd':
 		*name = s->cdrom ? "the CD-ROM " : "a CD-ROM";
 		*path = s->cdrom ? s->cdrom : "";
 		return s->cdrom != NULL;
 	default: break;
 	}
-	*name = plan->disk.embedded			? "the built-in guest's disk"
-		: plan->disk.count || plan->disk2.count ? "the disk "
-							: "a disk";
-	if (!plan->disk.embedded)
-		*path = plan->disk.count    ? plan->disk.path
-			: plan->disk2.count ? plan->disk2.path
-					    : "";
-	return plan->disk.count || plan->disk2.count;
+	for (int i = 0; i < DISK_FLOPPY && disk->count == 0; i++)
+		disk = &plan->more[i];
+	*name = disk->embedded ? "the built-in guest's disk" : disk->count ? "the disk " : "a disk";
+	if (disk->count && !disk->embedded)
+		*path = disk->path;
+	return disk->count > 0;
 }
 
 void plan_boots(const struct plan *plan, const char *why, char *buf, size_t size)
 {
 	const struct settings *s = &plan->s;
-	bool cd_only = !plan->disk.count && s->cdrom;
-	const char *order = s->boot_order ? s->boot_order : cd_only ? "d" : "c";
+	const char *order = args_boot_order(s, &plan->facts);
 	/* What another program in the firmware's place boots, it alone knows. */
 	const char *before = s->bios ? ", with " : "it boots ";
 	const char *name;

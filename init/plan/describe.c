@@ -53,6 +53,26 @@ const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS])
 	return buf;
 }
 
+/* A disk beside the first, WHAT. */
+static void describe_more(const struct settings *s, const struct disk *disk, const char *what)
+{
+	char mode[16];
+	double mib = disk->count ? (double)disk->layers[0].virtual_size / (1 << 20) : 0;
+
+	if (disk->count == 0)
+		return;
+	log_info("%s: %s, %.1f %s, %s", what, disk->path, mib < 64 ? mib : mib / 1024,
+		 mib < 64 ? "MiB" : "GiB",
+		 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
+	if (disk->overlay[0])
+		log_info("what the guest writes to it is kept in %s%s", disk->overlay,
+			 disk->overlay_new ? " (new)" : "");
+	if (disk->dirty)
+		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
+			    "starts",
+			    disk->path);
+}
+
 void plan_describe(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -81,17 +101,8 @@ void plan_describe(const struct plan *plan)
 	if (plan->disk.overlay[0])
 		log_info("the image stays as it is; what the guest writes is kept in %s%s",
 			 plan->disk.overlay, plan->disk.overlay_new ? " (new)" : "");
-	if (plan->disk2.count)
-		log_info("second disk: %s, %.1f GiB, %s", plan->disk2.path,
-			 (double)plan->disk2.layers[0].virtual_size / (1 << 30),
-			 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
-	if (plan->disk2.overlay[0])
-		log_info("what the guest writes to it is kept in %s%s", plan->disk2.overlay,
-			 plan->disk2.overlay_new ? " (new)" : "");
-	if (plan->disk2.dirty)
-		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
-			    "starts",
-			    plan->disk2.path);
+	for (int i = 0; i < DISKS_MORE; i++)
+		describe_more(s, &plan->more[i], settings_more_disk(s, i).what);
 	if (plan->disk.dirty)
 		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
 			    "starts",

@@ -22,16 +22,19 @@ struct target {
 	const char *name;
 };
 
-static int targets(struct plan *plan, struct target out[2])
+#define TARGETS (1 + DISKS_MORE)
+
+static int targets(struct plan *plan, struct target out[TARGETS])
 {
-	struct disk *disks[] = {&plan->disk, &plan->disk2};
 	int n = 0;
 
-	for (int i = 0; i < 2; i++)
-		if (disks[i]->count > 0)
-			out[n++] = (struct target){disks[i], &plan->fsck.found[i],
-						   disks[i]->overlay[0] ? disks[i]->overlay
-									: disks[i]->path};
+	for (int i = 0; i < TARGETS; i++) {
+		struct disk *d = i == 0 ? &plan->disk : &plan->more[i - 1];
+
+		if (d->count > 0)
+			out[n++] = (struct target){d, &plan->fsck.found[i],
+						   d->overlay[0] ? d->overlay : d->path};
+	}
 	return n;
 }
 
@@ -73,7 +76,7 @@ bool fsck_no_state(const struct plan *plan, struct error *err)
 
 void plan_fsck_look(struct plan *plan)
 {
-	struct target t[2];
+	struct target t[TARGETS];
 	struct error err = {0};
 	int n = targets(plan, t);
 
@@ -129,7 +132,7 @@ static void warn(struct plan *plan, const struct target *t, const char *what)
 
 void plan_fsck_warn(struct plan *plan)
 {
-	struct target t[2];
+	struct target t[TARGETS];
 	char dir[STATE_PATH_MAX];
 	char what[STATE_PATH_MAX + 160];
 	int n = targets(plan, t);
@@ -225,7 +228,8 @@ static bool repair_one(struct plan *plan, const struct repair *r, const struct f
 	return true;
 }
 
-static bool finish(struct plan *plan, const struct repair *r, struct error *err)
+static bool finish(struct plan *plan, const struct repair *r, struct file_systems *found,
+		   struct error *err)
 {
 	uint64_t pieces;
 	bool stale;
@@ -242,7 +246,7 @@ static bool finish(struct plan *plan, const struct repair *r, struct error *err)
 		return true;
 	(void)snprintf(plan->fsck.result, sizeof plan->fsck.result, "%s",
 		       stale ? "an old repair was dropped" : "a repair was finished");
-	return file_systems_find(r->disk, r->name, &plan->fsck.found[r->disk == &plan->disk2], err);
+	return file_systems_find(r->disk, r->name, found, err);
 }
 
 static bool fsck_disk(struct plan *plan, const struct target *t, const char *option,
@@ -253,7 +257,7 @@ static bool fsck_disk(struct plan *plan, const struct target *t, const char *opt
 	log_path(plan, t->disk, log);
 	const struct repair r = {&plan->s, &plan->identity, t->disk, t->name, log[0] ? log : NULL};
 
-	if (!finish(plan, &r, err))
+	if (!finish(plan, &r, t->found, err))
 		return false;
 	for (size_t i = 0; i < t->found->count; i++) {
 		const struct file_system *f = &t->found->list[i];
@@ -268,7 +272,7 @@ static bool fsck_disk(struct plan *plan, const struct target *t, const char *opt
 bool fsck_disks(struct plan *plan, const char *option, bool dirty_only, int *status,
 		struct error *err)
 {
-	struct target t[2];
+	struct target t[TARGETS];
 	int n = targets(plan, t);
 
 	*status = 0;

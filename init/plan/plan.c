@@ -329,11 +329,12 @@ bool plan_make(struct plan *plan, char *const envp[])
 	bool embedded = false;
 
 	memset(&plan->disk, 0, sizeof plan->disk);
-	memset(&plan->disk2, 0, sizeof plan->disk2);
+	memset(plan->more, 0, sizeof plan->more);
+	plan->more_disks = 0;
 	memset(&plan->cold.disk, 0, sizeof plan->cold.disk);
 	plan->resume = (struct resume){.stream = -1};
 	plan->ram = plan->cold.ram = (struct plan_ram){.fd = -1, .from = -1};
-	plan->cdrom_fd = plan->share_fd = plan->share_out = -1;
+	plan->cdrom_fd = plan->cdrom2_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = plan->net_fd = plan->trace_fd = -1;
 	kernel_init(&plan->kernel);
 	plan->boot = (struct boot_way){0};
@@ -359,13 +360,15 @@ bool plan_make(struct plan *plan, char *const envp[])
 	if (found && path[0])
 		(void)disk_open(s, path, embedded, &plan->disk, &plan->errors);
 	if (!plan_stopped(plan))
-		plan_drive2(plan);
+		plan_more_disks(plan);
 	if (plan_stopped(plan))
 		return false;
 	plan_fsck_look(plan);
 	plan_direct(plan);
 	if (s->cdrom)
 		(void)cdrom_open(s, s->cdrom, &plan->cdrom_fd, &plan->errors);
+	if (s->cdrom2)
+		(void)cdrom_open(s, s->cdrom2, &plan->cdrom2_fd, &plan->errors);
 	find_qemu(plan, envp);
 	check_files(plan);
 	read_life(plan);

@@ -50,10 +50,11 @@ struct plan {
 	bool repairs; /* plan_make() repairs the disks (plan/fsck.h): they are to be booted */
 	struct settings s;
 	struct disk disk;
-	struct disk disk2; /* QEMU_DRIVE2 */
+	struct disk more[DISKS_MORE]; /* settings_more_disk() */
+	int more_disks;		      /* how many of them there are */
 	struct kernel kernel;
 	struct boot_way boot;
-	int cdrom_fd;
+	int cdrom_fd, cdrom2_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
 	int share_out; /* for the helper that writes it */
 	int net_fd;    /* what the network card is connected to (network.h) */
@@ -67,10 +68,10 @@ struct plan {
 	struct resume resume;
 	struct plan_ram ram;
 	struct {
-		struct file_systems found[2]; /* on disk and disk2 (plan/fsck.h) */
-		int repaired;		      /* how many of them */
-		char unread[416];	      /* why they were not looked for; "": they were */
-		char result[256];	      /* for the journal of events; "" for nothing */
+		struct file_systems found[1 + DISKS_MORE]; /* on disk and more (plan/fsck.h) */
+		int repaired;				   /* how many of them */
+		char unread[416]; /* why they were not looked for; "": they were */
+		char result[256]; /* for the journal of events; "" for nothing */
 	} fsck;
 	struct errors errors;
 	struct errors warnings;
@@ -109,7 +110,7 @@ struct plan {
 };
 
 /* From the environment ENVP to PLAN. Goes on after an error as far as that makes sense, so that
- * plan->errors has all of them; returns whether there are none. The image and the CD-ROM stay open
+ * plan->errors has all of them; returns whether there are none. Images stay open
  * in the plan. Nothing is written, but /dev/kvm may be made, and disks are repaired if
  * PLAN->repairs is set. PLAN is zeroed before, but for that and facts.unattended. */
 bool plan_make(struct plan *plan, char *const envp[]);
@@ -156,8 +157,8 @@ void plan_check_logs(struct plan *plan);
 bool plan_check_file(struct plan *plan, const char *setting, const char *path, size_t len,
 		     mode_t type);
 
-/* Open and check the second disk, by the policy of the first. */
-void plan_drive2(struct plan *plan);
+/* Open and check the disks beside the first, by its policy. */
+void plan_more_disks(struct plan *plan);
 
 /* Is PATH, or the directory that it would be made in, on the container's own file system or in
  * memory, so that it is removed with the container? */

@@ -1,13 +1,13 @@
 /* plan_args.c - from the plan to QEMU's arguments. */
 #include "plan/plan.h"
 
-static int disk_facts(const struct disk *disk, struct disk_fact *out)
+static void disk_facts(const struct disk *disk, struct disk_facts *out)
 {
+	out->count = disk->count;
 	for (int i = 0; i < disk->count; i++)
-		out[i] = (struct disk_fact){.format = disk->layers[i].format,
-					    .device = disk->layers[i].device,
-					    .writable = disk->layers[i].writable};
-	return disk->count;
+		out->layers[i] = (struct disk_fact){.format = disk->layers[i].format,
+						    .device = disk->layers[i].device,
+						    .writable = disk->layers[i].writable};
 }
 
 static void collect_facts(struct plan *plan)
@@ -17,6 +17,7 @@ static void collect_facts(struct plan *plan)
 	f->accel = plan->accel.accel;
 	f->ram = plan->ram.where;
 	f->has_cdrom = plan->cdrom_fd >= 0;
+	f->has_cdrom2 = plan->cdrom2_fd >= 0;
 	f->incoming = plan->resume.kind != RESUME_NONE;
 	/* A boot of the profiler's is no place to make it. */
 	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
@@ -25,8 +26,9 @@ static void collect_facts(struct plan *plan)
 	f->append = f->direct && plan->boot.line[0] ? plan->boot.line : NULL;
 	f->initrd = plan->kernel.initrd[0] ? plan->kernel.initrd : NULL;
 	f->trace_copy = plan->trace_fd >= 0;
-	f->disk_layers = disk_facts(&plan->disk, f->disks);
-	f->disk2_layers = disk_facts(&plan->disk2, f->disks2);
+	disk_facts(&plan->disk, &f->disk);
+	for (int i = 0; i < DISKS_MORE; i++)
+		disk_facts(&plan->more[i], &f->more[i]);
 }
 
 bool plan_args(struct plan *plan, struct error *err)

@@ -33,7 +33,8 @@ void plan_direct(struct plan *plan)
 	if (plan->s.cache != CACHE_NONE && plan->s.cache != CACHE_DIRECTSYNC)
 		return;
 	direct(plan, &plan->disk);
-	direct(plan, &plan->disk2);
+	for (int i = 0; i < DISKS_MORE; i++)
+		direct(plan, &plan->more[i]);
 }
 
 static bool same_file(const struct disk_layer *a, const struct disk_layer *b)
@@ -45,38 +46,83 @@ static bool same_file(const struct disk_layer *a, const struct disk_layer *b)
 	       one.st_ino == other.st_ino;
 }
 
-/* One file cannot be two disks, unless each only reads it. */
-static void check_distinct(struct plan *plan)
+/* Have A and B a file in common, which is not only read? */
+static bool disks_share(const struct disk *a, const struct disk *b)
 {
-	struct disk *disk = &plan->disk2;
-
-	for (int i = 0; i < plan->disk.count; i++)
-		for (int j = 0; j < disk->count; j++) {
-			const struct disk_layer *a = &plan->disk.layers[i];
-			const struct disk_layer *b = &disk->layers[j];
-
-			if (!same_file(a, b) || (!a->writable && !b->writable))
-				continue;
-			(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
-					 "name another image, or use QEMU_DISK_MODE=throwaway",
-					 "QEMU_DRIVE2=%s is a part of the first disk too",
-					 plan->s.drive2);
-			return;
-		}
+	for (int i = 0; i < a->count; i++)
+		for (int j = 0; j < b->count; j++)
+			if (same_file(&a->layers[i], &b->layers[j]) &&
+			    (a->layers[i].writable || b->layers[j].writable))
+				return true;
+	return false;
 }
 
-void plan_drive2(struct plan *plan)
+static void check_distinct(struct plan *plan, int n)
 {
-	static struct settings s; /* the first one's, but for what is said of the second alone */
+	const struct more_disk d = settings_more_disk(&plan->s, n);
 
-	if (!plan->s.drive2)
-		return;
-	s = plan->s;
-	s.drive_format = s.drive2_format;
-	if (s.overlay && s.overlay[0] == '/')
-		s.overlay = NULL;
-	if (disk_open(&s, s.drive2, false, &plan->disk2, &plan->errors))
-		check_distinct(plan);
+	for (int i = -1; i < n; i++)
+		if (disks_share(i < 0 ? &plan->disk : &plan->more[i], &plan->more[n]))
+			(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
+					 "name another image, or use QEMU_DISK_MODE=throwaway",
+					 "%s=%s is a part of the %s too", d.setting, d.path,
+					 i < 0 ? "first disk"
+					       : settings_more_disk(&plan->s, i).what);
+}
+
+/* Those that PCs had (QEMU: hw/block/fdc.c, fd_formats). */
+static bool is_floppy_size(uint64_t bytes)
+{
+	static const unsigned sizes[] = {360, 720, 1200, 1440, 2880};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		if (bytes == sizes[i] * UINT64_C(1024))
+			return true;
+	return false;
+}
+
+static void check_floppy(struct plan *plan)
+{
+	uint64_t bytes = plan->more[DISK_FLOPPY].layers[0].virtual_size;
+
+	if (!is_floppy_size(bytes) && !plan->s.force)
+		(void)errors_add(
+			&plan->errors, EXIT_BAD_IMAGE,
+			bytes < 2880 * 1024
+				? "fill a copy up to a floppy's size: truncate -s 1440K FILE"
+				: "a disk goes to QEMU_DRIVE, with QEMU_DRIVE_FORMAT=raw",
+			"QEMU_FLOPPY=%s has %llu bytes, and floppies have 360, 720, 1200, 1440 or "
+			"2880 KiB",
+			plan->s.floppy, (unsigned long long)bytes);
+}
+
+void plan_more_disks(struct plan *plan)
+{
+	static struct settings s; /* the first one's, but for what is said of one alone */
+	const struct disk *first = &plan->disk;
+
+	for (int i = 0; i < DISKS_MORE; i++) {
+		const struct more_disk d = settings_more_disk(&plan->s, i);
+
+		if (!d.path)
+			continue;
+		s = plan->s;
+		s.drive_format = (int)d.format;
+		if (s.overlay && s.overlay[0] == '/')
+			s.overlay = NULL;
+		if (!disk_open(&s, d.path, false, &plan->more[i], &plan->errors))
+			continue;
+		plan->more_disks++;
+		check_distinct(plan, i);
+		if (i == DISK_FLOPPY)
+			check_floppy(plan);
+	}
+	if (first->count && plan->s.drive_format == FORMAT_RAW &&
+	    is_floppy_size(first->layers[0].virtual_size))
+		(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
+				 "QEMU_DRIVE=%s has a floppy's size; as a floppy it goes to "
+				 "QEMU_FLOPPY",
+				 first->path);
 }
 
 /* By the mode bits of the file and of the directories that lead to it; we may be root. */

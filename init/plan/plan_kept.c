@@ -75,8 +75,9 @@ void plan_check_kept(struct plan *plan)
 		return;
 	if (plan->disk.overlay[0])
 		warn(plan, "the overlay", plan->disk.overlay);
-	if (plan->disk2.overlay[0])
-		warn(plan, "the overlay", plan->disk2.overlay);
+	for (int i = 0; i < DISKS_MORE; i++)
+		if (plan->more[i].overlay[0])
+			warn(plan, "the overlay", plan->more[i].overlay);
 	if (s->stop == STOP_SUSPEND && s->disk_mode != DISK_MODE_THROWAWAY &&
 	    state_path(s, &plan->disk, "suspended", state, &err))
 		warn(plan, "the suspended state", state);

@@ -24,7 +24,7 @@ static bool wants_shared(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
 
-	return !plan->facts.unattended && plan->disk2.count == 0 && args_ram_name(s)[0] &&
+	return !plan->facts.unattended && plan->more_disks == 0 && args_ram_name(s)[0] &&
 	       s->state_format != STATE_FORMAT_STREAM &&
 	       s->state_format != STATE_FORMAT_MAPPED_RAM &&
 	       (plan->accel.accel == ACCEL_TCG || s->warm || s->stop == STOP_SUSPEND);

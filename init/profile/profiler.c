@@ -82,11 +82,13 @@ static void describe_cell(struct cell *c, const struct plan *plan, const char *b
 	(void)snprintf(c->value[AXIS_BUS], AXIS_VALUE, "%s",
 		       setting_choice(SETTING_QEMU_DISK_BUS, plan->s.disk_bus, bus, sizeof bus));
 	(void)snprintf(c->value[AXIS_BOOT], AXIS_VALUE, "%s",
-		       boot					? boot
-		       : plan->s.kernel				? "kernel"
-		       : plan->boot.direct			? "direct"
-		       : plan->disk.count == 0 && plan->s.cdrom ? "cdrom"
-								: "disk");
+		       boot		   ? boot
+		       : plan->s.kernel	   ? "kernel"
+		       : plan->boot.direct ? "direct"
+		       : plan->disk.count  ? "disk"
+		       : plan->s.floppy	   ? "floppy"
+		       : plan->s.cdrom	   ? "cdrom"
+					   : "disk");
 }
 
 static bool name_is(const struct marker *m, const char *name)
@@ -163,6 +165,7 @@ static bool describe_run(struct profiler *p, const struct plan *plan, struct err
 		       profile_of((enum guest)plan->s.guest)->name);
 	(void)snprintf(r->image, sizeof r->image, "%.511s",
 		       plan->disk.count ? plan->disk.path
+		       : plan->s.floppy ? plan->s.floppy
 		       : plan->s.cdrom	? plan->s.cdrom
 		       : plan->s.kernel ? plan->s.kernel
 					: "");

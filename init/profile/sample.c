@@ -50,9 +50,11 @@ struct boot {
 void plan_release(struct plan *plan)
 {
 	disk_close(&plan->disk);
-	disk_close(&plan->disk2);
+	for (int i = 0; i < DISKS_MORE; i++)
+		disk_close(&plan->more[i]);
 	kernel_close(&plan->kernel);
 	fd_close(&plan->cdrom_fd);
+	fd_close(&plan->cdrom2_fd);
 	fd_close(&plan->kvm_fd);
 	fd_close(&plan->trace_fd);
 }

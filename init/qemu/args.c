@@ -4,31 +4,13 @@
  * accepted by QEMU 7.2, 10.0 and 11.1 without a warning; tests/14-qemu-args.bats starts the
  * QEMU at hand with each vector of tests/golden and asks it what it understood.
  */
-#include "qemu/args.h"
+#include "qemu/args_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json_write.h"
 #include "base/netaddr.h"
 #include "config/guest_profile.h"
-
-/* A vector under construction and what it is made from. */
-struct builder {
-	struct args *out;
-	const struct settings *s;
-	const struct facts *f;
-};
-
-/* The word for VALUE of the setting ID, which QEMU has too; in memory of the calling block. */
-#define CHOICE(id, value) setting_choice(id, value, (char[32]){0}, 32)
-
-/* Is the chip set the ICH9 of q35 and its versions, which has AHCI of its own? */
-static bool is_q35(const char *machine)
-{
-	return strncmp(machine, "pc-q35-", 7) == 0 ||
-	       (strncmp(machine, "q35", 3) == 0 && (machine[3] == '\0' || machine[3] == ','));
-}
 
 /* A text inside a comma-separated value: its commas are doubled (QEMU: util/qemu-option.c). */
 static void more_escaped(struct args *a, const char *text)
@@ -149,6 +131,19 @@ static bool add_machine(const struct builder *b, struct error *err)
 	return true;
 }
 
+const char *args_boot_order(const struct settings *s, const struct facts *f)
+{
+	bool disks = f->disk.count > 0;
+
+	if (s->boot_order)
+		return s->boot_order;
+	if (!disks && f->has_cdrom && !f->more[DISK_FLOPPY].count)
+		return "d";
+	for (int i = 0; i < DISK_FLOPPY; i++)
+		disks |= f->more[i].count > 0;
+	return !disks && f->more[DISK_FLOPPY].count ? "a" : "c";
+}
+
 static void add_boot(const struct builder *b)
 {
 	const struct settings *s = b->s;
@@ -158,7 +153,6 @@ static void add_boot(const struct builder *b)
 		     {"-kernel", b->f->kernel ? b->f->kernel : s->kernel},
 		     {"-initrd", b->f->initrd ? b->f->initrd : s->initrd},
 		     {"-append", b->f->append ? b->f->append : s->append}};
-	bool cd_only = b->f->disk_layers == 0 && b->f->has_cdrom;
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (i == 1) /* behind -bios */
@@ -167,133 +161,7 @@ static void add_boot(const struct builder *b)
 			args_option(b->out, files[i].option, "%s", files[i].value);
 	}
 	b->out->direct_count = b->f->direct ? b->out->count - b->out->direct_at : 0;
-	args_option(b->out, "-boot", "order=%s",
-		    s->boot_order ? s->boot_order
-		    : cd_only	  ? "d"
-				  : "c");
-}
-
-/* One image file, by its descriptor: -add-fd puts it into a set, /dev/fdset/N opens it from there.
- * The file is locked where the host can lock (QEMU's `locking=auto`). */
-static void add_fd(const struct builder *b, int fd, const char *what)
-{
-	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
-}
-
-#define FDSET "/dev/fdset/%d"
-
-static void add_blockdev(const struct builder *b, const struct json_member *members)
-{
-	char text[512];
-
-	(void)json_write(text, sizeof text, members);
-	args_option(b->out, "-blockdev", "%s", text);
-}
-
-/* A disk's LAYERS, top first, whose descriptors begin with FD; the nodes are NAME0 (on top), NAME1,
- * and so on. */
-struct stack {
-	const char *name;
-	const struct disk_fact *disks;
-	int layers, fd;
-};
-
-/* One layer of a disk. The nodes below inherit what is not said: the file's read-only and cache are
- * its format node's. */
-static void add_layer(const struct builder *b, const struct stack *k, int layer)
-{
-	const struct settings *s = b->s;
-	const struct disk_fact *disk = &k->disks[layer];
-	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
-	char node[32], file[40], below[40], fdset[32];
-
-	add_fd(b, k->fd + layer, "disk");
-	(void)snprintf(node, sizeof node, "%s%d", k->name, layer);
-	(void)snprintf(file, sizeof file, "%s-file", node);
-	(void)snprintf(fdset, sizeof fdset, FDSET, k->fd + layer);
-	(void)snprintf(below, sizeof below, "\"%s%d\"", k->name, layer + 1);
-	/* Never the backing file that the image itself names: it is the next layer or none. */
-	add_blockdev(
-		b,
-		JSON_LIST(J_TEXT("driver", CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format)),
-			  J_TEXT("node-name", node), J_BOOL("read-only", !disk->writable),
-			  J_TEXT("discard", "unmap"),
-			  J_OBJECT("cache", J_BOOL("direct", direct),
-				   J_BOOL("no-flush", s->cache == CACHE_UNSAFE)),
-			  J_OBJECT("file", J_TEXT("driver", disk->device ? "host_device" : "file"),
-				   J_TEXT("node-name", file), J_TEXT("filename", fdset),
-				   J_TEXT("aio", CHOICE(SETTING_QEMU_AIO, s->aio))),
-			  J_RAW("backing", disk->format != FORMAT_QCOW2 ? NULL
-					   : layer + 1 < k->layers	? below
-									: "null")));
-}
-
-/* A whole disk, attached as DEVICE. */
-static void add_disk(const struct builder *b, const struct stack *k, const char *device)
-{
-	bool sync = b->s->cache == CACHE_WRITETHROUGH || b->s->cache == CACHE_DIRECTSYNC;
-
-	if (k->layers == 0)
-		return;
-	for (int i = k->layers - 1; i >= 0; i--) /* a node must be there to be named */
-		add_layer(b, k, i);
-	args_option(b->out, "-device", "%s,drive=%s0,write-cache=%s", device, k->name,
-		    sync ? "off" : "on");
-}
-
-/* The image FD in a drive DEVICE, both called NAME. */
-static void add_cd(const struct builder *b, int fd, const char *name, const char *device)
-{
-	char file[40], fdset[32];
-
-	add_fd(b, fd, name);
-	(void)snprintf(file, sizeof file, "%s-file", name);
-	(void)snprintf(fdset, sizeof fdset, FDSET, fd);
-	add_blockdev(b, JSON_LIST(J_TEXT("driver", "raw"), J_TEXT("node-name", name),
-				  J_BOOL("read-only", true),
-				  J_OBJECT("file", J_TEXT("driver", "file"),
-					   J_TEXT("node-name", file), J_TEXT("filename", fdset))));
-	args_option(b->out, "-device", "%s,drive=%s", device, name);
-}
-
-/* The controller, where the machine has none of its own, and what hangs on it. The machine's own
- * IDE or AHCI has the CD-ROM when the disk is virtio-blk, which knows no CD-ROM. */
-static void add_drives(const struct builder *b)
-{
-	const struct settings *s = b->s;
-	bool scsi = s->disk_bus == BUS_SCSI;
-	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s->machine);
-	const char *hd = scsi			     ? "scsi-hd,bus=scsi.0"
-			 : s->disk_bus == BUS_VIRTIO ? "virtio-blk-pci"
-			 : own_ahci		     ? "ide-hd,bus=ahci.0"
-						     : "ide-hd,bus=ide.0";
-	const char *cd = scsi	    ? "scsi-cd,bus=scsi.0"
-			 : own_ahci ? "ide-cd,bus=ahci.1"
-				    : "ide-cd,bus=ide.1";
-	/* A port of SATA has one drive, a channel of IDE two. */
-	const char *share = scsi		 ? "scsi-cd,bus=scsi.0"
-			    : own_ahci		 ? "ide-cd,bus=ahci.2"
-			    : is_q35(s->machine) ? "ide-cd,bus=ide.2"
-						 : "ide-cd,bus=ide.1,unit=1";
-	const char *hd2 = scsi || s->disk_bus == BUS_VIRTIO ? hd
-			  : own_ahci			    ? "ide-hd,bus=ahci.3"
-			  : is_q35(s->machine)		    ? "ide-hd,bus=ide.3"
-							    : "ide-hd,bus=ide.0,unit=1";
-	const struct stack first = {"disk", b->f->disks, b->f->disk_layers, QEMU_FD_DISK};
-	const struct stack second = {"second", b->f->disks2, b->f->disk2_layers, QEMU_FD_DISK2};
-
-	if (first.layers == 0 && second.layers == 0 && !b->f->has_cdrom && !b->f->has_share)
-		return;
-	if (scsi)
-		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
-	if (own_ahci)
-		args_option(b->out, "-device", "ich9-ahci,id=ahci");
-	add_disk(b, &first, hd);
-	add_disk(b, &second, hd2);
-	if (b->f->has_cdrom)
-		add_cd(b, QEMU_FD_CDROM, "cdrom", cd);
-	if (b->f->has_share)
-		add_cd(b, QEMU_FD_SHARE, "share", share);
+	args_option(b->out, "-boot", "order=%s", args_boot_order(s, b->f));
 }
 
 static void add_domains(struct args *a, const char *list)
@@ -478,7 +346,7 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	if (!add_machine(&b, err))
 		return false;
 	add_boot(&b);
-	add_drives(&b);
+	args_drives(&b);
 	add_network(&b);
 	add_display(&b);
 	add_sockets(&b);

@@ -28,9 +28,10 @@ enum qemu_fd {
 	QEMU_FD_LOG = 19,      /* write end of a pipe: what QEMU logs and traces */
 	QEMU_FD_KERNEL = 20,   /* a kernel made ready for QEMU, and behind it such modules */
 	QEMU_FD_GDB = 29,      /* listening unix socket VM_RUN_DIR/gdb.sock */
-	QEMU_FD_DISK2 = 30,    /* as QEMU_FD_DISK, of the second disk */
 	QEMU_FD_RAM = 39,      /* the guest's memory (enum guest_ram) */
 	QEMU_FD_LANDLOCK = 40, /* a ruleset, closed before QEMU runs */
+	QEMU_FD_CDROM2 = 47,
+	QEMU_FD_MORE = 48, /* as QEMU_FD_DISK, of the other disks: eight for each */
 };
 
 /* The chardev of the GDB stub, for `add_client`. */
@@ -40,6 +41,12 @@ struct disk_fact {
 	enum drive_format format;
 	bool device; /* a block device of the host */
 	bool writable;
+};
+
+/* A disk's layers, top first, like struct disk; COUNT 0: there is none. */
+struct disk_facts {
+	int count;
+	struct disk_fact layers[8];
 };
 
 /* Where the guest's memory is. */
@@ -53,15 +60,13 @@ enum guest_ram {
 struct facts {
 	enum accel accel;   /* KVM or TCG, decided */
 	enum guest_ram ram; /* RAM_PRIVATE, or behind QEMU_FD_RAM */
-	bool has_cdrom;
-	bool incoming;		   /* the machine's state comes over QMP before it runs */
-	bool unattended;	   /* nobody connects: no monitor and no QMP of the users' */
-	bool has_share;		   /* the disk of VM_SHARE=disk */
-	bool trace_copy;	   /* VM_TRACE's file is QEMU_FD_TRACE */
-	int disk_layers;	   /* 0: no disk */
-	struct disk_fact disks[8]; /* top first, like struct disk */
-	int disk2_layers;	   /* the same of the second disk */
-	struct disk_fact disks2[8];
+	bool has_cdrom, has_cdrom2;
+	bool incoming;	 /* the machine's state comes over QMP before it runs */
+	bool unattended; /* nobody connects: no monitor and no QMP of the users' */
+	bool has_share;	 /* the disk of VM_SHARE=disk */
+	bool trace_copy; /* VM_TRACE's file is QEMU_FD_TRACE */
+	struct disk_facts disk;
+	struct disk_facts more[DISKS_MORE];
 	/* Instead of QEMU_KERNEL, QEMU_INITRD and QEMU_APPEND, if not NULL. */
 	const char *kernel, *initrd, *append;
 	bool direct; /* they come from the disk (plan/direct_boot.h) */
@@ -89,6 +94,9 @@ struct args {
  * under TCG, a vector that is too long. */
 bool args_build(const struct settings *s, const struct facts *f, struct args *out,
 		struct error *err);
+
+/* QEMU_BOOT_ORDER, or what it is unset: settings.def. */
+const char *args_boot_order(const struct settings *s, const struct facts *f);
 
 /* The name that QEMU gives to the memory of S's machine, "" when it is not known or when
  * QEMU_MACHINE or QEMU_EXTRA_ARGS say something about it themselves: RAM_PRIVATE then. A state fits

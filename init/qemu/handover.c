@@ -19,13 +19,14 @@ static void give_disk(struct disk *disk, void (*give)(int *fd, void *arg), void 
 
 void handover_fds(struct plan *plan, void (*give)(int *fd, void *arg), void *arg)
 {
-	int *const single[] = {&plan->cdrom_fd,	     &plan->share_fd, &plan->share_out,
-			       &plan->net_fd,	     &plan->trace_fd, &plan->kvm_fd,
-			       &plan->resume.stream, &plan->ram.fd,   &plan->ram.from,
-			       &plan->cold.ram.fd};
+	int *const single[] = {&plan->cdrom_fd,	 &plan->cdrom2_fd,     &plan->share_fd,
+			       &plan->share_out, &plan->net_fd,	       &plan->trace_fd,
+			       &plan->kvm_fd,	 &plan->resume.stream, &plan->ram.fd,
+			       &plan->ram.from,	 &plan->cold.ram.fd};
 
 	give_disk(&plan->disk, give, arg);
-	give_disk(&plan->disk2, give, arg);
+	for (int i = 0; i < DISKS_MORE; i++)
+		give_disk(&plan->more[i], give, arg);
 	give_disk(&plan->cold.disk, give, arg);
 	for (size_t i = 0; i < sizeof single / sizeof *single; i++)
 		if (*single[i] >= 0)

@@ -119,14 +119,16 @@ pid_t qemu_start(struct plan *plan, const struct channels *w, struct error *err)
 	add_fd(&c, w->gdb.theirs, QEMU_FD_GDB);
 	add_fd(&c, plan->net_fd, QEMU_FD_NET);
 	add_fd(&c, plan->cdrom_fd, QEMU_FD_CDROM);
+	add_fd(&c, plan->cdrom2_fd, QEMU_FD_CDROM2);
 	add_fd(&c, plan->share_fd, QEMU_FD_SHARE);
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	add_fd(&c, plan->trace_fd, QEMU_FD_TRACE);
 	add_fd(&c, plan->ram.fd, QEMU_FD_RAM);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
-	for (int i = 0; i < plan->disk2.count; i++)
-		add_fd(&c, plan->disk2.layers[i].fd, QEMU_FD_DISK2 + i);
+	for (int n = 0; n < DISKS_MORE; n++)
+		for (int i = 0; i < plan->more[n].count; i++)
+			add_fd(&c, plan->more[n].layers[i].fd, QEMU_FD_MORE + 8 * n + i);
 	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
 		add_fd(&c, plan->kernel.fds[i], QEMU_FD_KERNEL + i);
 	_cleanup_fd_ int ruleset = confine_qemu(plan);

@@ -59,6 +59,7 @@ bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err
 		if (!mark(&k, plan->disk.layers[i].fd, err))
 			return false;
 	return (plan->cdrom_fd < 0 || mark(&k, plan->cdrom_fd, err)) &&
+	       (plan->cdrom2_fd < 0 || mark(&k, plan->cdrom2_fd, err)) &&
 	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err);
 }
 

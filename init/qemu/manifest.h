@@ -18,7 +18,7 @@
 #include "qemu/args.h"
 
 #define MANIFEST_MAX	  65536
-#define MANIFEST_DISKS	  12
+#define MANIFEST_DISKS	  13
 #define MANIFEST_OVERLAYS 3
 
 struct manifest {

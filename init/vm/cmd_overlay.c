@@ -19,23 +19,26 @@ static int show(const char *overlay)
 	return EXIT_CLEAN;
 }
 
-/* That of the second disk, if there is one. */
-static int reset_second(struct settings *s)
+/* Those of the other disks. */
+static int reset_more(struct settings *s)
 {
 	char overlay[4096];
-	struct error err = {0};
 
 	if (s->overlay && s->overlay[0] == '/') /* the first one's */
 		s->overlay = NULL;
-	if (overlay_reset(s, s->drive2, false, overlay, &err)) {
-		log_info("%s is removed: the next start begins with %s as it is", overlay,
-			 s->drive2);
-		return EXIT_CLEAN;
+	for (int i = 0; i < DISKS_MORE; i++) {
+		const char *path = settings_more_disk(s, i).path;
+		struct error err = {0};
+
+		if (path && overlay_reset(s, path, false, overlay, &err)) {
+			log_info("%s is removed: the next start begins with %s as it is", overlay,
+				 path);
+		} else if (path && err.status != EXIT_NO_IMAGE) {
+			error_report(&err);
+			return err.status;
+		}
 	}
-	if (err.status == EXIT_NO_IMAGE)
-		return EXIT_CLEAN;
-	error_report(&err);
-	return err.status;
+	return EXIT_CLEAN;
 }
 
 int cmd_overlay(const struct command *self, int argc, char **argv, char **envp)
@@ -62,7 +65,7 @@ int cmd_overlay(const struct command *self, int argc, char **argv, char **envp)
 		if (!reset)
 			return show(overlay);
 		log_info("%s is removed: the next start begins with %s as it is", overlay, path);
-		return s.drive2 ? reset_second(&s) : EXIT_CLEAN;
+		return reset_more(&s);
 	}
 	error_report(&err);
 	return err.status;

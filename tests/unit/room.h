@@ -394,7 +394,7 @@ static inline int room_set_up(void **state)
 	room.plan.accel.accel = ACCEL_TCG;
 	room.plan.net_fd = room.plan.share_fd = room.plan.share_out = -1;
 	room.plan.resume.stream = room.plan.ram.fd = room.plan.ram.from = room.plan.cold.ram.fd =
-		room.plan.cdrom_fd = room.plan.trace_fd = -1;
+		room.plan.cdrom_fd = room.plan.cdrom2_fd = room.plan.trace_fd = -1;
 	(void)snprintf(room.plan.vm, sizeof room.plan.vm, "/proc/self/exe");
 	room.plan.kvm_fd = -1;
 	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)

@@ -32,8 +32,7 @@ static void settings_from(char *const envp[])
 #define SETTINGS(...) settings_from((char *const[]){__VA_ARGS__, NULL})
 
 static const struct facts one_disk = {.accel = ACCEL_TCG,
-				      .disk_layers = 1,
-				      .disks = {{.format = FORMAT_QCOW2, .writable = true}}};
+				      .disk = {1, {{.format = FORMAT_QCOW2, .writable = true}}}};
 
 static void build(const struct facts *f)
 {
@@ -165,14 +164,14 @@ static void the_hosts_cpu_needs_kvm(void **state)
 
 static void every_layer_has_its_descriptor(void **state)
 {
-	struct facts f = {.accel = ACCEL_TCG, .disk_layers = 8};
+	struct facts f = {.accel = ACCEL_TCG, .disk = {.count = 8}};
 	char expected[64];
 	int layer = 8;
 
 	(void)state;
 	for (int i = 0; i < 8; i++)
-		f.disks[i].format = i == 7 ? FORMAT_RAW : FORMAT_QCOW2;
-	f.disks[0].writable = true;
+		f.disk.layers[i].format = i == 7 ? FORMAT_RAW : FORMAT_QCOW2;
+	f.disk.layers[0].writable = true;
 	SETTINGS("QEMU_DRIVE=/disk");
 	build(&f);
 	for (size_t i = 0; i < a.count; i++) {

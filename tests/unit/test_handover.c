@@ -26,7 +26,8 @@ static int set_up(void **state)
 
 	(void)state;
 	memset(&plan, 0, sizeof plan);
-	plan.cdrom_fd = plan.share_fd = plan.share_out = plan.net_fd = plan.trace_fd = -1;
+	plan.cdrom_fd = plan.cdrom2_fd = plan.share_fd = plan.share_out = plan.net_fd =
+		plan.trace_fd = -1;
 	plan.kvm_fd = plan.resume.stream = plan.ram.fd = plan.ram.from = plan.cold.ram.fd = -1;
 	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
 		plan.kernel.fds[i] = -1;

@@ -164,10 +164,9 @@ static void small_requests(void **state)
 	assert_got(asks("shell"), "64\nshell takes open, await or line\n");
 	assert_got(asks("snapshot list"),
 		   "66\nthis guest has no disk, and a snapshot is kept in it; set QEMU_DRIVE\n");
-	room.plan.disk2.count = 1;
-	assert_got(asks("warm"),
-		   "78\na state has the first disk only, and this guest has a second; "
-		   "start without QEMU_DRIVE2\n");
+	room.plan.more_disks = 1;
+	assert_got(asks("warm"), "78\na state has the first disk only, and this guest has more; "
+				 "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY\n");
 	qemu_hangs();
 	assert_got(asks("break"), "69\nQEMU does not answer\n");
 	assert_got(asks("reset"), "69\nQEMU does not answer\n");

@@ -446,7 +446,7 @@ static void a_state_that_can_never_be_saved_is_refused_at_once(void **state)
 	struct error err = {0};
 
 	(void)state;
-	room.plan.disk2.count = 1;
+	room.plan.more_disks = 1;
 	guest_runs();
 	assert_false(warm_start_ask(&warm, &err));
 	assert_int_equal(err.status, EXIT_BAD_SETTING);

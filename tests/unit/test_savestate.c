@@ -408,10 +408,10 @@ static void who_cannot_be_saved_now(void **state)
 static void who_cannot_be_saved_at_all(void **state)
 {
 	(void)state;
-	room.plan.disk2.count = 1;
+	room.plan.more_disks = 1;
 	is_refused(SAVING_WARM, EXIT_BAD_SETTING,
-		   "a state has the first disk only, and this guest has a second");
-	room.plan.disk2.count = 0;
+		   "a state has the first disk only, and this guest has more");
+	room.plan.more_disks = 0;
 	room.plan.disk.count = 1;
 	room.plan.s.disk_mode = DISK_MODE_PERSISTENT;
 	is_refused(SAVING_WARM, EXIT_BAD_SETTING,

@@ -446,10 +446,11 @@ static void what_cannot_be(void **state)
 			     "letters, digits and ._-\n");
 	is_refused("save", "64\na snapshot's name begins with a letter and has at most 64 letters, "
 			   "digits and ._-\n");
-	room.plan.disk2.count = 1;
-	is_refused("save new", "78\na snapshot has the first disk only, and this guest has a "
-			       "second; start without QEMU_DRIVE2 to use snapshots\n");
-	room.plan.disk2.count = 0;
+	room.plan.more_disks = 1;
+	is_refused("save new",
+		   "78\na snapshot has the first disk only, and this guest has "
+		   "more; start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY to use snapshots\n");
+	room.plan.more_disks = 0;
 	room.plan.disk.count = 0;
 	is_refused("save new", "66\nthis guest has no disk, and a snapshot is kept in it; set "
 			       "QEMU_DRIVE\n");

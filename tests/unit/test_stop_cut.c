@@ -194,10 +194,10 @@ static void a_state_that_cannot_be_saved_costs_no_time(void **state)
 {
 	(void)state;
 	suspend_is_wanted();
-	room.plan.disk2.count = 1;
+	room.plan.more_disks = 1;
 	stop_ask(&stop, LADDER_STOP);
 	assert_told("[rung suspend][rung ACPI power button]");
-	assert_said("a state has the first disk only, and this guest has a second");
+	assert_said("a state has the first disk only, and this guest has more");
 	qemu_does("system_powerdown", NULL);
 }
 

@@ -120,7 +120,8 @@ static int set_up(void **state)
 	plan.rungs = rungs_parse("acpi", &bad);
 	room_markers(&plan);
 	plan.identity = (struct identity){.uid = getuid(), .gid = getgid()};
-	plan.net_fd = plan.share_fd = plan.share_out = plan.cdrom_fd = plan.trace_fd = -1;
+	plan.net_fd = plan.share_fd = plan.share_out = plan.cdrom_fd = plan.cdrom2_fd =
+		plan.trace_fd = -1;
 	plan.kvm_fd = plan.resume.stream = plan.ram.fd = plan.ram.from = plan.cold.ram.fd = -1;
 	for (int i = 0; i <= KERNEL_MODULES_MAX; i++)
 		plan.kernel.fds[i] = -1;

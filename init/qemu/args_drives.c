@@ -1,0 +1,205 @@
+/* args_drives.c - disks, CD-ROMs and floppies in QEMU's argument vector (args.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "qemu/args_parts.h"
+
+/* Is the chip set the ICH9 of q35 and its versions, which has AHCI of its own? */
+static bool is_q35(const char *machine)
+{
+	return strncmp(machine, "pc-q35-", 7) == 0 ||
+	       (strncmp(machine, "q35", 3) == 0 && (machine[3] == '\0' || machine[3] == ','));
+}
+
+/* ---- where drives are attached ------------------------------------------------------------ */
+
+enum drive { DRIVE_1, DRIVE_CD, DRIVE_SHARE, DRIVE_2, DRIVE_3, DRIVE_4, DRIVE_CD2, DRIVES };
+
+/* The places of the IDE or AHCI controller, and which drive is at which; -1: none. A port of SATA
+ * has one drive, a channel of IDE two. */
+struct places {
+	const char *bus;
+	bool ide;
+	int count, of[DRIVES];
+};
+
+static bool is_taken(const struct places *p, int place)
+{
+	for (int i = 0; i < DRIVES; i++)
+		if (p->of[i] == place)
+			return true;
+	return false;
+}
+
+/* A drive's usual place does not depend on the other drives, so that the guest's names stay; where
+ * that place is taken, it gets the first that is free (config/settings_disks.c: there is one). */
+static void place(struct places *p, const bool wanted[DRIVES])
+{
+	static const int usual[2][DRIVES] = {{0, 1, 2, 3, 4, 5, 2}, {0, 2, 3, 1, 2, 3, 3}};
+
+	for (int i = 0; i < DRIVES; i++)
+		p->of[i] = -1;
+	for (int i = 0; i < DRIVES; i++) {
+		int at = usual[p->ide][i];
+
+		if (!wanted[i])
+			continue;
+		if (is_taken(p, at))
+			for (at = 0; at < p->count && is_taken(p, at);)
+				at++;
+		p->of[i] = at;
+	}
+}
+
+/* The device for drive I, KIND "hd" or "cd", into BUF. Returns BUF. */
+static const char *device_of(const struct places *p, int i, const char *kind, char buf[48])
+{
+	int at = p->of[i];
+
+	(void)snprintf(buf, 48, "ide-%s,bus=%s.%d%s", kind, p->bus, p->ide ? at / 2 : at,
+		       p->ide && at % 2 ? ",unit=1" : "");
+	return buf;
+}
+
+/* ---- the drives --------------------------------------------------------------------------- */
+
+/* One image file, by its descriptor: -add-fd puts it into a set, /dev/fdset/N opens it from there.
+ * The file is locked where the host can lock (QEMU's `locking=auto`). */
+static void add_fd(const struct builder *b, int fd, const char *what)
+{
+	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
+}
+
+#define FDSET "/dev/fdset/%d"
+
+static void add_blockdev(const struct builder *b, const struct json_member *members)
+{
+	char text[512];
+
+	(void)json_write(text, sizeof text, members);
+	args_option(b->out, "-blockdev", "%s", text);
+}
+
+/* A disk whose layers' descriptors begin with FD; the nodes are NAME0 (on top), NAME1, and so on.
+ */
+struct stack {
+	const char *name;
+	const struct disk_facts *facts;
+	int fd;
+};
+
+/* One layer of a disk. The nodes below inherit what is not said: the file's read-only and cache are
+ * its format node's. */
+static void add_layer(const struct builder *b, const struct stack *k, int layer)
+{
+	const struct settings *s = b->s;
+	const struct disk_fact *disk = &k->facts->layers[layer];
+	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
+	char node[32], file[40], below[40], fdset[32];
+
+	add_fd(b, k->fd + layer, "disk");
+	(void)snprintf(node, sizeof node, "%s%d", k->name, layer);
+	(void)snprintf(file, sizeof file, "%s-file", node);
+	(void)snprintf(fdset, sizeof fdset, FDSET, k->fd + layer);
+	(void)snprintf(below, sizeof below, "\"%s%d\"", k->name, layer + 1);
+	/* Never the backing file that the image itself names: it is the next layer or none. */
+	add_blockdev(
+		b,
+		JSON_LIST(J_TEXT("driver", CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format)),
+			  J_TEXT("node-name", node), J_BOOL("read-only", !disk->writable),
+			  J_TEXT("discard", "unmap"),
+			  J_OBJECT("cache", J_BOOL("direct", direct),
+				   J_BOOL("no-flush", s->cache == CACHE_UNSAFE)),
+			  J_OBJECT("file", J_TEXT("driver", disk->device ? "host_device" : "file"),
+				   J_TEXT("node-name", file), J_TEXT("filename", fdset),
+				   J_TEXT("aio", CHOICE(SETTING_QEMU_AIO, s->aio))),
+			  J_RAW("backing", disk->format != FORMAT_QCOW2	 ? NULL
+					   : layer + 1 < k->facts->count ? below
+									 : "null")));
+}
+
+/* A whole disk, attached as DEVICE. */
+static void add_disk(const struct builder *b, const struct stack *k, const char *device)
+{
+	bool sync = b->s->cache == CACHE_WRITETHROUGH || b->s->cache == CACHE_DIRECTSYNC;
+
+	if (k->facts->count == 0)
+		return;
+	for (int i = k->facts->count - 1; i >= 0; i--) /* a node must be there to be named */
+		add_layer(b, k, i);
+	args_option(b->out, "-device", "%s,drive=%s0,write-cache=%s", device, k->name,
+		    sync ? "off" : "on");
+}
+
+/* The image FD in a drive DEVICE, both called NAME. */
+static void add_cd(const struct builder *b, int fd, const char *name, const char *device)
+{
+	char file[40], fdset[32];
+
+	add_fd(b, fd, name);
+	(void)snprintf(file, sizeof file, "%s-file", name);
+	(void)snprintf(fdset, sizeof fdset, FDSET, fd);
+	add_blockdev(b, JSON_LIST(J_TEXT("driver", "raw"), J_TEXT("node-name", name),
+				  J_BOOL("read-only", true),
+				  J_OBJECT("file", J_TEXT("driver", "file"),
+					   J_TEXT("node-name", file), J_TEXT("filename", fdset))));
+	args_option(b->out, "-device", "%s,drive=%s", device, name);
+}
+
+/* q35 has no floppy controller unless it is asked for one. */
+static void add_floppy(const struct builder *b)
+{
+	const struct stack k = {"floppy", &b->f->more[DISK_FLOPPY], QEMU_FD_MORE + 8 * DISK_FLOPPY};
+
+	if (k.facts->count && is_q35(b->s->machine))
+		args_option(b->out, "-device", "isa-fdc");
+	add_disk(b, &k, "floppy,bus=floppy-bus.0");
+}
+
+/* The controllers, where the machine has none of its own, and what is attached to them. The
+ * machine's own IDE or AHCI has the CD-ROMs when the disk is virtio-blk, which knows no CD-ROM. */
+void args_drives(const struct builder *b)
+{
+	static const char *const names[] = {"second", "third", "fourth", "floppy"};
+	static const enum drive drives[] = {DRIVE_2, DRIVE_3, DRIVE_4};
+	const struct settings *s = b->s;
+	const struct facts *f = b->f;
+	bool scsi = s->disk_bus == BUS_SCSI;
+	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s->machine);
+	bool ide = !own_ahci && !is_q35(s->machine);
+	const char *hd = scsi			     ? "scsi-hd,bus=scsi.0"
+			 : s->disk_bus == BUS_VIRTIO ? "virtio-blk-pci"
+						     : NULL;
+	const char *cd = scsi ? "scsi-cd,bus=scsi.0" : NULL;
+	struct places p = {.bus = own_ahci ? "ahci" : "ide", .ide = ide, .count = ide ? 4 : 6};
+	const bool wanted[DRIVES] = {
+		[DRIVE_1] = !hd && f->disk.count,    [DRIVE_CD] = f->has_cdrom,
+		[DRIVE_SHARE] = f->has_share,	     [DRIVE_2] = !hd && f->more[0].count,
+		[DRIVE_3] = !hd && f->more[1].count, [DRIVE_4] = !hd && f->more[2].count,
+		[DRIVE_CD2] = f->has_cdrom2};
+	const struct stack first = {"disk", &f->disk, QEMU_FD_DISK};
+	char buf[48];
+	bool any = f->disk.count > 0 || f->has_cdrom || f->has_cdrom2 || f->has_share;
+
+	for (int i = 0; i < DISK_FLOPPY; i++)
+		any |= f->more[i].count > 0;
+	place(&p, wanted);
+	if (any && scsi)
+		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
+	if (any && own_ahci)
+		args_option(b->out, "-device", "ich9-ahci,id=ahci");
+	add_disk(b, &first, hd ? hd : device_of(&p, DRIVE_1, "hd", buf));
+	for (int i = 0; i < DISK_FLOPPY; i++) {
+		const struct stack k = {names[i], &f->more[i], QEMU_FD_MORE + 8 * i};
+
+		add_disk(b, &k, hd ? hd : device_of(&p, drives[i], "hd", buf));
+	}
+	if (f->has_cdrom)
+		add_cd(b, QEMU_FD_CDROM, "cdrom", cd ? cd : device_of(&p, DRIVE_CD, "cd", buf));
+	if (f->has_cdrom2)
+		add_cd(b, QEMU_FD_CDROM2, "cdrom2", cd ? cd : device_of(&p, DRIVE_CD2, "cd", buf));
+	if (f->has_share)
+		add_cd(b, QEMU_FD_SHARE, "share", cd ? cd : device_of(&p, DRIVE_SHARE, "cd", buf));
+	add_floppy(b);
+}
