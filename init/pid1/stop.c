@@ -284,15 +284,16 @@ static void kill_qemu(struct guest_stop *s, int sig, bool group)
 
 /* ---- is there anything to lose? --------------------------------------------------------- */
 
-/* Has any disk been written to? (QMP query-blockstats: wr_operations of each device.) */
+/* Has any disk been written to? (QMP query-blockstats of each device: wr_operations, and for a
+ * floppy, whose controller counts none (QEMU: hw/block/fdc.c), the end of what was written.) */
 static bool has_written(const struct json *doc, const struct json_value *result)
 {
 	for (int32_t i = result->first; i >= 0; i = doc->values[i].next) {
+		const struct json_value *stats = json_get(doc, &doc->values[i], "stats");
 		int64_t n;
 
-		if (!json_integer(doc, json_get(doc, &doc->values[i], "stats"), "wr_operations",
-				  &n) ||
-		    n > 0)
+		if (!json_integer(doc, stats, "wr_operations", &n) || n > 0 ||
+		    (json_integer(doc, stats, "wr_highest_offset", &n) && n > 0))
 			return true;
 	}
 	return false;

@@ -399,6 +399,20 @@ static void a_boot_that_wrote_is_asked(void **state)
 	qemu_does("system_powerdown", NULL);
 }
 
+/* Its controller counts no writes. */
+static void a_floppy_that_was_written_to_counts(void **state)
+{
+	(void)state;
+	ask_while_it_boots();
+	qemu_hears("query-blockstats", NULL);
+	qemu_returns(
+		"[" STATS("0") ",{\"stats\":{\"wr_operations\":0,\"wr_highest_offset\":512}}]");
+	assert_told("[-checking-writes][rung ACPI power button]");
+	qemu_does("cont", NULL);
+	qemu_does("cont", NULL);
+	qemu_does("system_powerdown", NULL);
+}
+
 static void what_qemu_does_not_tell_counts_as_written(void **state)
 {
 	(void)state;
@@ -503,6 +517,7 @@ int main(int argc, char **argv)
 		TEST(a_guest_that_is_down_says_so),
 		TEST(a_boot_that_wrote_nothing_is_cut_off),
 		TEST(a_boot_that_wrote_is_asked),
+		TEST(a_floppy_that_was_written_to_counts),
 		TEST(what_qemu_does_not_tell_counts_as_written),
 		TEST(a_qemu_that_refuses_to_tell_lets_the_guest_run_on),
 		TEST(a_qemu_that_does_not_tell_is_waited_for_two_seconds),
