@@ -31,7 +31,7 @@ struct snapshot_work {
 	uint64_t number;
 	uint64_t since_ns, took_ns;
 	uint64_t typed_end_ns; /* wait no longer for QEMU to read what was typed */
-	struct tail said; /* by the helper that reads the image */
+	struct tail said;      /* by the helper that reads the image */
 	char name[SNAPSHOT_NAME_MAX + 1];
 	char tag[SNAPSHOT_TAG_MAX];
 	char error[400]; /* QEMU's, of a load that failed */
