@@ -131,6 +131,25 @@ linux() {
     COUNT=3 floppy QEMU_DRIVE="$T/images/disk.qcow2" QEMU_DISK_MODE=throwaway QEMU_BOOT_ORDER=ac
 }
 
+@test "a warm state belongs to its second CD-ROM, too; a seed beside the images is no guest" {
+    mkdir "$T/images" "$T/seed"
+    echo 'instance-id: one' >"$T/seed/meta-data"
+    xorriso -as mkisofs -quiet -V cidata -o "$T/images/seed.iso" "$T/seed"
+    host_vm VM_WARM=1 QEMU_CDROM2="$T/images/seed.iso"
+    wait_until 60 grep -q 'warm state saved in' "$T/out"
+    run -1 grep -F 'seed.iso' "$T/out"
+    run -0 vm stop
+    host_vm_exit
+    host_vm VM_WARM=1 QEMU_CDROM2="$T/images/seed.iso"
+    wait_until 60 grep -q 'ready: ' "$T/out"
+    grep -q 'resumed' "$T/out"
+    run -0 vm stop
+    host_vm_exit
+    touch "$T/images/seed.iso"
+    run -0 vm check
+    assert_output --partial 'is not resumed'
+}
+
 @test "floppies, CD-ROMs and raw disks that are none, and too many disks: each with its fix" {
     host_env VM_GUEST=generic
     disks

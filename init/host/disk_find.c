@@ -52,7 +52,7 @@ struct found {
 /* Does another setting name the file NAME? It is meant for something else then. */
 static bool is_named(const struct settings *s, const char *name)
 {
-	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios};
+	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios, s->cdrom2};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (texts[i] && strstr(texts[i], name))
