@@ -60,9 +60,10 @@ _vm() {
             settings) words='--json --markdown --help' ;;
             markers) words='--check --match --help' ;;
             console) words='--read-only --help' ;;
-            send) words='--enter --key --help' ;;
-            expect) words='--timeout --from --help' ;;
+            send) words='--enter --key --screen --help' ;;
+            expect) words='--timeout --from --screen --help' ;;
             script) words='--quiet --boot --help' ;;
+            screenshot) words='--text --help' ;;
             exec) words='--login --timeout --env --dir --via --stay --interrupt --prompt --no-wait --poweroff --help' ;;
             push) words='--via --login --help' ;;
             pull) words='--via --login --max-size --help' ;;

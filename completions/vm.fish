@@ -17,10 +17,10 @@ complete -c vm -n __fish_use_subcommand -a machines -d 'List the machine types o
 complete -c vm -n __fish_use_subcommand -a settings -d 'List all settings: name, value in force, default, meaning'
 complete -c vm -n __fish_use_subcommand -a markers -d 'Print, check or test the markers that are matched on the console'
 complete -c vm -n __fish_use_subcommand -a console -d 'Connect this terminal to the serial console; Ctrl-] opens a menu'
-complete -c vm -n __fish_use_subcommand -a send -d 'Type on the serial console'
+complete -c vm -n __fish_use_subcommand -a send -d 'Type on the serial console, or on the guest\'s keyboard'
 complete -c vm -n __fish_use_subcommand -a expect -d 'Wait for a regular expression on the console; print the line'
 complete -c vm -n __fish_use_subcommand -a script -d 'Run a script of console input and expected output'
-complete -c vm -n __fish_use_subcommand -a screenshot -d 'Save a picture of the guest\'s display'
+complete -c vm -n __fish_use_subcommand -a screenshot -d 'Save a picture of the guest\'s display, or print its text'
 complete -c vm -n __fish_use_subcommand -a monitor -d 'Run a command of QEMU\'s monitor and print its output'
 complete -c vm -n __fish_use_subcommand -a exec -d 'Run a command in the guest, over the serial console or ssh'
 complete -c vm -n __fish_use_subcommand -a push -d 'Copy files and directories into the guest'
@@ -82,10 +82,12 @@ complete -c vm -n '__fish_seen_subcommand_from console' -l read-only -d 'type no
 complete -c vm -n '__fish_seen_subcommand_from send' -l help -d 'Show the help of this command'
 complete -c vm -n '__fish_seen_subcommand_from send' -l enter -d 'send a carriage return'
 complete -c vm -n '__fish_seen_subcommand_from send' -l key -x -d 'send a key: break (a serial break), enter, tab, escape, backspace, ctrl-c and the like'
+complete -c vm -n '__fish_seen_subcommand_from send' -l screen -d 'first option: type on the keyboard, as on a US layout; keys are also f1, up, home, ctrl-alt-delete and the like'
 
 complete -c vm -n '__fish_seen_subcommand_from expect' -l help -d 'Show the help of this command'
 complete -c vm -n '__fish_seen_subcommand_from expect' -l timeout -x -d 'wait at most S seconds'
 complete -c vm -n '__fish_seen_subcommand_from expect' -l from -x -a 'start now' -d 'start: also search the scrollback; now (default): new output only'
+complete -c vm -n '__fish_seen_subcommand_from expect' -l screen -d 'look at the screen\'s text (VGA, 80 by 25) instead'
 
 complete -c vm -n '__fish_seen_subcommand_from script' -l help -d 'Show the help of this command'
 complete -c vm -n '__fish_seen_subcommand_from script' -l quiet -d 'do not print console output'
@@ -93,6 +95,7 @@ complete -c vm -n '__fish_seen_subcommand_from script' -l boot -d 'start a guest
 complete -c vm -n '__fish_seen_subcommand_from script' -F
 
 complete -c vm -n '__fish_seen_subcommand_from screenshot' -l help -d 'Show the help of this command'
+complete -c vm -n '__fish_seen_subcommand_from screenshot' -l text -d 'print the lines of a screen in VGA\'s text mode'
 complete -c vm -n '__fish_seen_subcommand_from screenshot' -F
 
 complete -c vm -n '__fish_seen_subcommand_from monitor' -l help -d 'Show the help of this command'

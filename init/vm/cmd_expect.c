@@ -9,14 +9,28 @@
 #include "base/log.h"
 #include "vm/cmd.h"
 #include "vm/expect_match.h"
+#include "vm/screen.h"
 
 #define SECOND UINT64_C(1000000000)
+
+static int expect_screen(char **envp, struct pattern_set *set, uint64_t end)
+{
+	char line[SCREEN_COLUMNS + 1];
+	struct error err = {0};
+
+	if (screen_wait(envp, set, end, line, &err) < 0)
+		return cmd_fail(&err);
+	(void)puts(line);
+	return EXIT_CLEAN;
+}
+
 int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct watch w;
 	struct pattern_set *set = pattern_set_new();
 	const char *regex = NULL;
 	bool all = false;
+	bool screen = false;
 	long timeout = -1;
 	char why[128];
 	int status;
@@ -35,6 +49,8 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 			if (value[0] < '0' || value[0] > '9' || *end || timeout > 10000000)
 				return cmd_usage(self, "--timeout takes seconds, not", value);
 			i++;
+		} else if (strcmp(argv[i], "--screen") == 0) {
+			screen = true;
 		} else if (!regex) {
 			regex = argv[i];
 		} else {
@@ -46,6 +62,8 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 	if (!set || pattern_set_add(set, regex, strlen(regex), why, sizeof why) < 0)
 		return cmd_usage(self, set ? why : "no memory", NULL);
 	uint64_t end = timeout < 0 ? 0 : clock_now() + (uint64_t)timeout * SECOND;
+	if (screen)
+		return expect_screen(envp, set, end);
 	_cleanup_fd_ int fd = client_stream_patient(
 		envp, all ? "console all readonly" : "console live readonly", &status);
 

@@ -1,6 +1,7 @@
 /* cmd_request.c - vm status, monitor, stop, reset, warm: sent to PID 1 as typed. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "vm/cmd.h"
@@ -8,6 +9,44 @@
 #define PATIENCE_MS 10000
 #define REQUEST_MAX 4000
 #define STATUS_MAX  65536
+
+/* vm monitor without a command: one per line of standard input, until that ends. The prompt is
+ * QEMU's. Returns the last status that was not 0. */
+static int monitor_lines(const struct command *self, char **envp)
+{
+	static const char request[] = "monitor ";
+	char line[REQUEST_MAX];
+	bool ask = isatty(STDIN_FILENO);
+	const size_t start = strlen(request);
+	int worst = EXIT_CLEAN;
+
+	memcpy(line, request, sizeof request);
+	for (;;) {
+		if (ask) {
+			(void)fputs("(qemu) ", stdout);
+			(void)fflush(stdout);
+		}
+		if (!fgets(line + start, (int)(sizeof line - start), stdin))
+			break;
+		size_t n = strcspn(line, "\r\n");
+
+		if (n == sizeof line - 1)
+			return cmd_usage(self, "a line is too long", NULL);
+		line[n] = '\0';
+		if (!line[start + strspn(line + start, " \t")])
+			continue;
+		int status = client_request(envp, line, -1, 0);
+
+		if (status != EXIT_CLEAN)
+			worst = status;
+		/* Without PID 1 no later line has an answer either. */
+		if (status == EXIT_NOT_READY)
+			break;
+	}
+	if (ask)
+		(void)putchar('\n');
+	return worst;
+}
 
 int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 {
@@ -17,7 +56,7 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 	bool warm = strcmp(self->name, "warm") == 0; /* waits for a guest that only just starts */
 
 	if (words && argc < 2)
-		return cmd_usage(self, "a command of QEMU's monitor is missing", NULL);
+		return monitor_lines(self, envp);
 	for (int i = 1; i < argc; i++) {
 		/* What is not free text must be the one option that the synopsis names. */
 		if (!words &&

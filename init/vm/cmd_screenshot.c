@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "vm/cmd.h"
+#include "vm/screen.h"
 
 #define TIMEOUT_S 10
 
@@ -35,10 +36,25 @@ static bool copy(const char *from, const char *to)
 	return false;
 }
 
+/* vm screenshot --text. */
+static int print_text(char **envp)
+{
+	static char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1];
+	struct error err = {0};
+
+	if (!screen_read(envp, lines, &err))
+		return cmd_fail(&err);
+	for (unsigned i = 0; i < SCREEN_ROWS; i++)
+		(void)puts(lines[i]);
+	return EXIT_CLEAN;
+}
+
 int cmd_screenshot(const struct command *self, int argc, char **argv, char **envp)
 {
 	char answer[4300];
 
+	if (argc == 2 && strcmp(argv[1], "--text") == 0)
+		return print_text(envp);
 	if (argc != 2 || argv[1][0] == '-')
 		return cmd_usage(self, argc < 2 ? "the file is missing" : "one file, not",
 				 argc < 2 ? NULL : argv[argc - 1]);

@@ -8,6 +8,7 @@
  *   key KEY       a key of vm send                            timeout S     for each later expect
  *   expect REGEX  wait for it                                 exit STATUS   end here
  *   fail REGEX    for each later expect: a match ends the script
+ *   screen-send, screen-line, screen-key, screen-expect: by the keyboard and the screen
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "format/plain_text.h"
 #include "vm/cmd.h"
 #include "vm/expect_match.h"
+#include "vm/screen.h"
 #include "vm/script.h"
 
 #define SECOND	   UINT64_C(1000000000)
@@ -34,8 +36,12 @@ enum verb { VERB_SEND, VERB_LINE, VERB_KEY, VERB_EXPECT, VERB_FAIL, VERB_TIMEOUT
 
 static const char *const verbs[] = {"send", "line", "key", "expect", "fail", "timeout", "exit"};
 
+/* In front of the first four: by the keyboard and the screen (screen.h). */
+static const char on_screen[] = "screen-";
+
 struct step {
 	enum verb verb;
+	bool screen;
 	unsigned line; /* in the file */
 	const char *text;
 	long number; /* of timeout and exit, and of a key its byte (-1: a break) */
@@ -81,13 +87,20 @@ static bool check(struct script *s, struct step *step, struct error *err)
 {
 	char out[4096];
 	char why[128] = "no memory";
+	unsigned char bad;
+	int n;
 
 	switch (step->verb) {
 	case VERB_SEND:
 	case VERB_LINE:
-		return send_unescape(step->text, out, sizeof out) >= 0 ||
-		       wrong(s, step, "unknown escape, or too long", err);
+		n = send_unescape(step->text, out, sizeof out);
+		if (n < 0)
+			return wrong(s, step, "unknown escape, or too long", err);
+		return !step->screen || screen_can_type(out, (size_t)n, &bad) ||
+		       wrong(s, step, "no US keyboard has a key for all of this", err);
 	case VERB_KEY:
+		if (step->screen)
+			return screen_chord(step->text, out) || wrong(s, step, "no such key", err);
 		step->number = send_key(step->text);
 		return step->number >= 0 || strcmp(step->text, "break") == 0 ||
 		       wrong(s, step, "no such key", err);
@@ -117,10 +130,14 @@ static bool parse_line(struct script *s, char *line, unsigned at, struct error *
 	*step = (struct step){.line = at, .text = line};
 	if (s->count + 1 == STEPS_MAX)
 		return wrong(s, step, "too many steps", err);
+	size_t skip = strncmp(line, on_screen, strlen(on_screen)) == 0 ? strlen(on_screen) : 0;
+
 	for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
-		if (strlen(verbs[v]) != n || memcmp(verbs[v], line, n) != 0)
+		if (strlen(verbs[v]) != n - skip || memcmp(verbs[v], line + skip, n - skip) != 0 ||
+		    (skip && v > VERB_EXPECT))
 			continue;
 		step->verb = (enum verb)v;
+		step->screen = skip;
 		step->text = line[n] ? line + n + 1 : line + n;
 		s->count++;
 		return check(s, step, err);
@@ -146,17 +163,33 @@ static bool parse(struct script *s, struct error *err)
 	return true;
 }
 
-/* Wait for the step's expression, or one of those that end the script. Returns the exit status. */
-static int expect(struct script *s, const struct step *step, char **envp)
+/* The step's expression, and behind it those that end the script. NULL: no memory. */
+static struct pattern_set *step_patterns(const struct script *s, const struct step *step)
 {
 	char why[128];
 	struct pattern_set *set = pattern_set_new();
 
 	if (!set)
-		return EXIT_INTERNAL;
+		return NULL;
 	(void)pattern_set_add(set, step->text, strlen(step->text), why, sizeof why);
 	for (size_t i = 0; i < s->fails; i++)
 		(void)pattern_set_add(set, s->fail[i], strlen(s->fail[i]), why, sizeof why);
+	return set;
+}
+
+static int fails(const struct script *s, const struct step *step, int fired, const char *line)
+{
+	log_error("%s:%u: it failed (%s): %s", s->name, step->line, s->fail[fired - 1], line);
+	return EXIT_NOT_READY;
+}
+
+/* Wait for the step's expression, or one of those that end the script. Returns the exit status. */
+static int expect(struct script *s, const struct step *step, char **envp)
+{
+	struct pattern_set *set = step_patterns(s, step);
+
+	if (!set)
+		return EXIT_INTERNAL;
 	int fired = watch_wait(&s->watch, set, clock_now() + (uint64_t)s->timeout_s * SECOND);
 
 	pattern_set_free(set);
@@ -170,12 +203,49 @@ static int expect(struct script *s, const struct step *step, char **envp)
 	if (fired == WATCH_ENDED)
 		(void)client_stream_ended(envp, &err);
 	if (fired > 0)
-		log_error("%s:%u: it failed (%s): %s", s->name, step->line, s->fail[fired - 1],
-			  watch_line(&s->watch));
-	else
-		log_error("%s:%u: %s: expect %s; the last line: %s", s->name, step->line,
-			  err.message, step->text, s->watch.line);
+		return fails(s, step, fired, watch_line(&s->watch));
+	log_error("%s:%u: %s: expect %s; the last line: %s", s->name, step->line, err.message,
+		  step->text, s->watch.line);
 	return err.status;
+}
+
+/* The same for the screen. */
+static int expect_screen(struct script *s, const struct step *step, char **envp)
+{
+	char line[SCREEN_COLUMNS + 1];
+	struct error err = {0};
+	struct pattern_set *set = step_patterns(s, step);
+	int fired = -1;
+
+	if (!set)
+		return EXIT_INTERNAL;
+	fired = screen_wait(envp, set, clock_now() + (uint64_t)s->timeout_s * SECOND, line, &err);
+	pattern_set_free(set);
+	if (fired > 0)
+		return fails(s, step, fired, line);
+	if (fired < 0)
+		log_error("%s:%u: screen-expect %s: %s", s->name, step->line, step->text,
+			  err.message);
+	return fired < 0 ? err.status : EXIT_CLEAN;
+}
+
+static int type_screen(const struct step *step, char **envp)
+{
+	char text[4097];
+	char chord[SCREEN_CHORD];
+	struct error err = {0};
+	bool ok;
+
+	if (step->verb == VERB_KEY) {
+		ok = screen_chord(step->text, chord) && screen_press(envp, chord, &err);
+	} else {
+		int n = send_unescape(step->text, text, sizeof text - 1);
+
+		if (step->verb == VERB_LINE)
+			text[n++] = '\r';
+		ok = screen_type(envp, text, (size_t)n, &err);
+	}
+	return ok ? EXIT_CLEAN : cmd_fail(&err);
 }
 
 static int type(struct script *s, const struct step *step, char **envp)
@@ -201,11 +271,14 @@ static int run(struct script *s, char **envp)
 		int status = EXIT_CLEAN;
 
 		switch (step->verb) {
-		case VERB_EXPECT: status = expect(s, step, envp); break;
+		case VERB_EXPECT:
+			status =
+				step->screen ? expect_screen(s, step, envp) : expect(s, step, envp);
+			break;
 		case VERB_FAIL: s->fail[s->fails++] = step->text; break;
 		case VERB_TIMEOUT: s->timeout_s = step->number; break;
 		case VERB_EXIT: return (int)step->number;
-		default: status = type(s, step, envp); break;
+		default: status = step->screen ? type_screen(step, envp) : type(s, step, envp);
 		}
 		if (status != EXIT_CLEAN)
 			return status;

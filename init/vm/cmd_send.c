@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "vm/cmd.h"
 #include "vm/expect_match.h"
+#include "vm/screen.h"
 
 static int hex(char c)
 {
@@ -67,6 +68,55 @@ int send_key(const char *name)
 	return -1;
 }
 
+/* One argument of vm send --screen: a key, or a text. */
+struct screen_input {
+	char chord[SCREEN_CHORD];
+	char text[4096];
+	int n; /* bytes of the text; 0: a key */
+};
+
+/* The argument at *I, which may be two. NULL, or what is wrong with ARGV[*I]. */
+static const char *screen_input(int argc, char **argv, int *i, struct screen_input *in)
+{
+	unsigned char bad;
+
+	in->n = 0;
+	if (strcmp(argv[*i], "--enter") == 0)
+		return screen_chord("enter", in->chord) ? NULL : "no such key:";
+	if (strcmp(argv[*i], "--key") == 0) {
+		if (*i + 1 < argc)
+			++*i;
+		return screen_chord(argv[*i], in->chord) ? NULL : "no such key:";
+	}
+	in->n = send_unescape(argv[*i], in->text, sizeof in->text);
+	if (in->n <= 0)
+		return "unknown escape, empty, or too long:";
+	return screen_can_type(in->text, (size_t)in->n, &bad)
+		       ? NULL
+		       : "no US keyboard has a key for all of";
+}
+
+/* All is looked at before the first key is pressed. */
+static int send_screen(const struct command *self, int argc, char **argv, char **envp)
+{
+	static struct screen_input in;
+	struct error err = {0};
+	const char *wrong;
+
+	if (argc < 3)
+		return cmd_usage(self, "there is nothing to send", NULL);
+	for (int i = 2; i < argc; i++)
+		if ((wrong = screen_input(argc, argv, &i, &in)) != NULL)
+			return cmd_usage(self, wrong, argv[i]);
+	for (int i = 2; i < argc; i++) {
+		(void)screen_input(argc, argv, &i, &in);
+		if (!(in.n > 0 ? screen_type(envp, in.text, (size_t)in.n, &err)
+			       : screen_press(envp, in.chord, &err)))
+			return cmd_fail(&err);
+	}
+	return EXIT_CLEAN;
+}
+
 int cmd_send(const struct command *self, int argc, char **argv, char **envp)
 {
 	static char text[65536];
@@ -74,6 +124,8 @@ int cmd_send(const struct command *self, int argc, char **argv, char **envp)
 	int status;
 	bool send_break = false;
 
+	if (argc > 1 && strcmp(argv[1], "--screen") == 0)
+		return send_screen(self, argc, argv, envp);
 	for (int i = 1; i < argc; i++) {
 		int got = 1;
 

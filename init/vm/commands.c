@@ -151,8 +151,8 @@ const struct command commands[] = {
 	 .run = cmd_console},
 	{.group = CONSOLE,
 	 .name = "send",
-	 .synopsis = "[--enter] [--key KEY] TEXT...",
-	 .about = "Type on the serial console",
+	 .synopsis = "[--screen] [--enter] [--key KEY] TEXT...",
+	 .about = "Type on the serial console, or on the guest's keyboard",
 	 .help = "Text and keys are sent in the order given. TEXT may contain the escapes \\r \\n "
 		 "\\t "
 		 "\\e \\xHH \\\\.",
@@ -160,17 +160,21 @@ const struct command commands[] = {
 			    {"--key", "KEY",
 			     "send a key: break (a serial break), enter, tab, escape, backspace, "
 			     "ctrl-c and the like"},
+			    {"--screen", "",
+			     "first option: type on the keyboard, as on a US layout; keys are also "
+			     "f1, up, home, ctrl-alt-delete and the like"},
 			    END_OF_OPTIONS},
 	 .run = cmd_send},
 	{.group = CONSOLE,
 	 .name = "expect",
-	 .synopsis = "[--timeout S] [--from start|now] REGEX",
+	 .synopsis = "[--timeout S] [--from start|now] [--screen] REGEX",
 	 .about = "Wait for a regular expression on the console; print the line",
 	 .help = "Exits with 1 if the time is up, 69 if the guest has ended, 74 if the connection "
 		 "fell behind.",
 	 .options = OPTIONS{{"--timeout", "S", "wait at most S seconds"},
 			    {"--from", "start|now",
 			     "start: also search the scrollback; now (default): new output only"},
+			    {"--screen", "", "look at the screen's text (VGA, 80 by 25) instead"},
 			    END_OF_OPTIONS},
 	 .run = cmd_expect},
 	{.group = CONSOLE,
@@ -178,8 +182,10 @@ const struct command commands[] = {
 	 .synopsis = "[--quiet] [--boot] FILE",
 	 .about = "Run a script of console input and expected output",
 	 .help = "FILE (- for standard input) has one step per line: send TEXT, line TEXT (with a "
-		 "return), key KEY, expect REGEX, fail REGEX, timeout S, exit STATUS "
-		 "(docs/automation.md). Console output is printed.\n"
+		 "return), key KEY, expect REGEX, fail REGEX, timeout S, exit STATUS, and "
+		 "screen-send, -line, "
+		 "-key, -expect for the screen and keyboard (docs/automation.md). Console output "
+		 "is printed.\n"
 		 "Exits with 1 if an expected text did not come in time or a fail expression "
 		 "matched, 69 if the guest ended.",
 	 .first = "FILE",
@@ -192,17 +198,20 @@ const struct command commands[] = {
 	 .run = cmd_script},
 	{.group = CONSOLE,
 	 .name = "screenshot",
-	 .synopsis = "FILE.png",
-	 .about = "Save a picture of the guest's display",
+	 .synopsis = "[--text | FILE.png]",
+	 .about = "Save a picture of the guest's display, or print its text",
 	 .help = "The guest needs a display: QEMU_VGA (set by default for the Hurd) or "
 		 "ENABLE_VNC=1.",
 	 .first = "FILE",
+	 .options = OPTIONS{{"--text", "", "print the lines of a screen in VGA's text mode"},
+			    END_OF_OPTIONS},
 	 .run = cmd_screenshot},
 	{.group = CONSOLE,
 	 .name = "monitor",
-	 .synopsis = "COMMAND...",
+	 .synopsis = "[COMMAND...]",
 	 .about = "Run a command of QEMU's monitor and print its output",
-	 .help = "Example: vm monitor info status",
+	 .help = "Example: vm monitor info status. Without COMMAND the lines of standard input are "
+		 "commands; on a terminal it prompts, and Ctrl-D leaves.",
 	 .run = cmd_request},
 	{.group = INSIDE,
 	 .name = "exec",

@@ -6,7 +6,8 @@
  * idles before any login; PANIC prints a panic and idles, as if it waited for a key; PANICHALT says behind
  * it that the power may be switched off; HALTPANIC the other way round; PANICOFF switches it off (ACPI,
  * PM1a control, where SeaBIOS puts it); TICK prints a line every 100 ms by the PIT, with a number
- * and the time-stamp counter as it was just before: the boot profiler's times are held against it.
+ * and the time-stamp counter as it was just before: the boot profiler's times are held against it;
+ * KEYS prints on the screen and not on COM1, and then what the keyboard types.
  */
 	.code16
 	.globl _start
@@ -26,6 +27,28 @@ _start:
 	movb buffer, %al
 	addb $'0', %al
 	movb %al, digit
+#endif
+#ifdef KEYS
+	movw $3, %ax		/* text, 80 by 25, cleared (int 10h, AH=0) */
+	int $0x10
+	movw $text, %si
+9:	lodsb
+	testb %al, %al
+	jz 10f
+	call show
+	jmp 9b
+10:	xorw %ax, %ax		/* the next key (int 16h, AH=0) */
+	int $0x16
+	call show
+	cmpb $13, %al
+	jne 10b
+	movb $10, %al
+	call show
+	jmp 10b
+show:	movb $0x0e, %ah		/* teletype (int 10h, AH=0eh) */
+	xorw %bx, %bx
+	int $0x10
+	ret
 #endif
 #ifdef TICK
 	movb $0x36, %al		/* channel 0, low byte then high, square wave: 1193182 Hz / 11932 */
@@ -126,6 +149,8 @@ text:	.ascii "boot number "
 digit:	.asciz "?\r\n"
 #elif defined(DEAD) || defined(IDLE) || defined(FLOOD)
 text:	.asciz "sector login: "
+#elif defined(KEYS)
+text:	.asciz "screen only\r\nname? "
 #elif defined(PANICHALT)
 text:	.asciz "panic: no page\r\nsafe to power off\r\n"
 #elif defined(HALTPANIC)
