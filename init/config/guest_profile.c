@@ -64,6 +64,7 @@ static const struct profile profiles[] = {
 			 .ram_mb = 512,
 			 .tcg_cpu = "max",
 			 .idle_panic = true,
+			 .mp_table = true,
 			 .ready = READY_MARKER,
 			 .stop_ladder = "acpi,ssh",
 			 .poweroff = off_words,

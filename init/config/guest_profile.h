@@ -23,8 +23,9 @@ struct profile {
 	const char *const *poweroff; /* its shutdown commands, most likely first */
 	const char *set_clock;	     /* its command to set the clock, before @SECONDS; NULL: none */
 	bool idle_panic;	     /* its kernel may stop with interrupts on */
-	bool pvpanic;		     /* it has a driver for the device that reports a panic */
-	const char *about;	     /* one line for people */
+	bool mp_table;	   /* finds its processors by the MultiProcessor table, not by ACPI */
+	bool pvpanic;	   /* it has a driver for the device that reports a panic */
+	const char *about; /* one line for people */
 };
 
 /* The profile of G, which must not be GUEST_AUTO. */

@@ -312,6 +312,18 @@ static int guest_found(const struct settings *s)
 	return s->kernel_guest == GUEST_AUTO ? GUEST_GENERIC : s->kernel_guest;
 }
 
+/* In the table that a guest without ACPI reads, SeaBIOS enters one processor of each socket; a
+ * plain count gives QEMU (since 6.2) the cores of one. */
+static void resolve_smp(struct settings *s, const struct profile *p)
+{
+	static char text[96];
+
+	if (!p->mp_table || s->cpus < 2 || s->smp[strspn(s->smp, "0123456789")])
+		return;
+	(void)snprintf(text, sizeof text, "%ld,sockets=%ld,cores=1,threads=1", s->cpus, s->cpus);
+	s->smp = text;
+}
+
 bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *errs,
 		      struct errors *warnings)
 {
@@ -385,6 +397,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 							      : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
+	resolve_smp(s, p);
 	settings_check_disks(s, errs);
 	settings_check_network(s, errs);
 	check_qemu(s, errs);

@@ -552,6 +552,15 @@ static void processors(void **state)
 		assert_true(RESOLVE(0, good[i].text));
 		assert_int_equal(s.cpus, good[i].cpus);
 	}
+	/* A count is of sockets where the guest reads the MP table; a topology stays as it is. */
+	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=4"));
+	assert_string_equal(s.smp, "4,sockets=4,cores=1,threads=1");
+	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=4,cores=4"));
+	assert_string_equal(s.smp, "4,cores=4");
+	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=1"));
+	assert_string_equal(s.smp, "1");
+	assert_true(RESOLVE(0, "VM_GUEST=minix", "QEMU_SMP=4"));
+	assert_string_equal(s.smp, "4");
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (RESOLVE(0, bad[i]))
 			fail_msg("%s was taken", bad[i]);
