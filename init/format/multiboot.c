@@ -46,23 +46,14 @@ static bool check_end(const struct header *h, size_t n, const char *name, uint64
 		      struct error *err)
 {
 	uint64_t load = h->load_addr;
-	uint64_t last = load + (n - h->start);
+	uint64_t file_end = load + (n - h->start);
+	uint64_t last = h->load_end_addr ? h->load_end_addr : file_end;
 
 	if (h->load_end_addr && h->load_end_addr < h->load_addr)
 		return error_set(
 			err, EXIT_BAD_IMAGE, "set it to where the loaded part ends, or to 0",
 			"%s: its multiboot header has load_end_addr %#x below load_addr %#x", name,
 			h->load_end_addr, h->load_addr);
-	if (h->load_end_addr > last)
-		return error_set(
-			err, EXIT_BAD_IMAGE,
-			"get a whole copy of the file, or put what is not in the file before "
-			"bss_end_addr",
-			"%s: its multiboot header has load_end_addr %#x, and the file ends at "
-			"%#llx",
-			name, h->load_end_addr, (unsigned long long)last);
-	if (h->load_end_addr)
-		last = h->load_end_addr;
 	if (last > UINT32_MAX)
 		return error_set(err, EXIT_BAD_IMAGE, "link it for lower addresses",
 				 "%s: its multiboot header has load_addr %#x, and what is loaded "
@@ -74,6 +65,14 @@ static bool check_end(const struct header *h, size_t n, const char *name, uint64
 			"%s: its multiboot header has bss_end_addr %#x, and what is loaded ends at "
 			"%#llx",
 			name, h->bss_end_addr, (unsigned long long)last);
+	if (h->load_end_addr > file_end)
+		return error_set(
+			err, EXIT_BAD_IMAGE,
+			"get a whole copy of the file, or put what is not in the file before "
+			"bss_end_addr",
+			"%s: its multiboot header has load_end_addr %#x, and the file ends at "
+			"%#llx",
+			name, h->load_end_addr, (unsigned long long)file_end);
 	*end = h->bss_end_addr ? h->bss_end_addr : last;
 	return true;
 }

@@ -109,6 +109,9 @@ static void addresses_that_it_does_not(void **state)
 	refused("load_end_addr 0x101001, and the file ends at 0x101000");
 	flat.bss_end_addr = 0x100fff;
 	refused("bss_end_addr 0x100fff, and what is loaded ends at 0x101000");
+	flat.load_end_addr = 0x101001; /* the first of two, as in QEMU */
+	flat.bss_end_addr = 0x100fff;
+	refused("bss_end_addr 0x100fff, and what is loaded ends at 0x101001");
 	flat.entry_addr = 0xfffff;
 	refused("entry_addr 0xfffff outside of what is loaded, 0x100000 to 0x101000");
 	flat.entry_addr = 0x101000;
