@@ -46,14 +46,16 @@ ARG I386=
 # it, so that files in mounted directories have one owner on every base. No file keeps a SUID bit:
 # QEMU runs with no_new_privs, and its bridge helper is not wanted at all.
 # What is not for a PC, or is a tool that nothing here calls, goes: firmware of other machines (its
-# names are few, those of a PC are kept by name), QEMU's servers and tests, packages that were unpacked.
+# names are few, those of a PC are kept by name), UEFI for QEMU but for one build of it, QEMU's servers and
+# tests, packages that were unpacked. Alpine has ovmf for x86_64 only.
 # The directories are open to all, for `docker run --user` with any number; a tmpfs that is mounted
 # on /run takes over its mode.
 RUN set -eu; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
-        apk add --no-cache curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
+        ovmf=; [ "$(uname -m)" != x86_64 ] || ovmf=ovmf; \
+        apk add --no-cache $ovmf curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
             passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
             qemu-system-x86_64 tar unzip xorriso xz zstd ${I386:+qemu-system-i386} \
             ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
@@ -64,7 +66,7 @@ RUN set -eu; \
             --uid 107 --gid 107 qemu; \
         apt-get -qq update; \
         apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
-            passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd \
+            ovmf passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd \
             ${UI:+qemu-system-gui} >/dev/null; \
         apt-get clean; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt \
@@ -79,6 +81,11 @@ RUN set -eu; \
         bios*|vgabios*|*.rom|kvmvapic.bin|linuxboot*|multiboot*|pvh.bin|keymaps|edk2-i386*|edk2-x86_64*|edk2-licenses.txt) ;; \
         *) rm -rf "$file" ;; \
         esac; \
+    done; \
+    rm -rf /usr/share/ovmf; \
+    keep=/usr/share/OVMF/OVMF_CODE_4M.fd; [ -e $keep ] || keep=/usr/share/OVMF/OVMF_CODE.fd; \
+    for file in /usr/share/OVMF/*; do \
+        case $file in "$keep" | "${keep%CODE*}VARS${keep##*CODE}") ;; *) rm -f "$file" ;; esac; \
     done; \
     find / -xdev -type f -perm /6000 -exec chmod a-s {} +; \
     mkdir -p /opt/hurd-image /share /usr/share/vm /var/log/qemu; \

@@ -90,7 +90,7 @@ all_asked() {
 }
 
 @test "QEMU takes the vectors of machines and processors" {
-    all_asked machine accel ram smp cpu hpet usb rtc bios sandbox
+    all_asked machine accel ram smp cpu hpet usb rtc bios uefi sandbox
 }
 
 @test "QEMU takes the vectors of disks and CD-ROMs" {

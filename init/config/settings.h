@@ -160,6 +160,9 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
  * counts as user), into OUT. Returns how many. */
 int settings_forwards(const struct settings *s, struct forward out[FORWARDS_MAX]);
 
+/* Does QEMU_FIRMWARE ask for UEFI? */
+bool settings_uefi(const struct settings *s);
+
 /* Is VM_BIND an address of the loopback interface? */
 bool settings_bind_is_loopback(const struct settings *s);
 

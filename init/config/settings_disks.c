@@ -75,10 +75,11 @@ void settings_check_disks(const struct settings *s, struct errors *errs)
 	}
 	check_places(s, disks, errs);
 	check_boot_order(s, errs);
-	if (s->no_disk && !s->kernel && !s->cdrom && !s->bios && !s->floppy && !disks &&
-	    !(s->boot_order && strchr(s->boot_order, 'n')))
-		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "set QEMU_KERNEL, QEMU_CDROM, QEMU_FLOPPY, QEMU_BIOS or "
-				 "QEMU_BOOT_ORDER=n, or name a disk",
-				 "QEMU_DRIVE=none: there is nothing to boot");
+	if (s->no_disk && !s->kernel && !s->cdrom && !s->bios && !settings_uefi(s) && !s->floppy &&
+	    !disks && !(s->boot_order && strchr(s->boot_order, 'n')))
+		(void)errors_add(
+			errs, EXIT_BAD_SETTING,
+			"set QEMU_KERNEL, QEMU_CDROM, QEMU_FLOPPY, QEMU_BIOS, QEMU_FIRMWARE or "
+			"QEMU_BOOT_ORDER=n, or name a disk",
+			"QEMU_DRIVE=none: there is nothing to boot");
 }

@@ -38,6 +38,9 @@ void settings_warn_values(const struct settings *s, struct errors *warnings);
 /* What the settings of disks, CD-ROMs and floppies say, together and with the machine. */
 void settings_check_disks(const struct settings *s, struct errors *errs);
 
+/* What QEMU_FIRMWARE cannot be together with. */
+void settings_check_firmware(const struct settings *s, struct errors *errs);
+
 /* What the settings of the group Network say, together and with the machine. */
 void settings_check_network(const struct settings *s, struct errors *errs);
 

@@ -400,6 +400,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	resolve_smp(s, p);
 	settings_check_disks(s, errs);
 	settings_check_network(s, errs);
+	settings_check_firmware(s, errs);
 	check_qemu(s, errs);
 	check_isapc(s, errs);
 	check_ports(s, errs);

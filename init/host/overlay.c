@@ -249,6 +249,10 @@ bool overlay_reset(const struct settings *s, const char *path, bool embedded, ch
 
 	if (!image_check_lock(&image, true, err))
 		return false;
+	char vars[4200]; /* UEFI's variables (plan/firmware.h) belong to it */
+
+	(void)snprintf(vars, sizeof vars, "%s.vars", overlay);
+	(void)unlink(vars);
 	return unlink(overlay) == 0 ||
 	       error_set(err, EXIT_NO_PERMISSION, "make its directory writable for this user",
 			 "%s: %s", overlay, strerror(errno));

@@ -37,7 +37,8 @@ void plan_boots(const struct plan *plan, const char *why, char *buf, size_t size
 	const struct settings *s = &plan->s;
 	const char *order = args_boot_order(s, &plan->facts);
 	/* What another program in the firmware's place boots, it alone knows. */
-	const char *before = s->bios ? ", with " : "it boots ";
+	const char *other = s->bios ? s->bios : settings_uefi(s) ? "UEFI" : NULL;
+	const char *before = other ? ", with " : "it boots ";
 	const char *name;
 	const char *path;
 
@@ -46,15 +47,15 @@ void plan_boots(const struct plan *plan, const char *why, char *buf, size_t size
 		return;
 	}
 	size_t used = (size_t)snprintf(buf, size, "firmware: %s%s%.160s", why ? why : "",
-				       why ? "; " : "", s->bios ? s->bios : "");
+				       why ? "; " : "", other ? other : "");
 
 	for (const char *p = order; *p && used < size; p++) {
 		bool there = find(plan, *p, &name, &path);
 
-		if (!there && s->bios)
+		if (!there && other)
 			continue;
 		used += (size_t)snprintf(buf + used, size - used, "%s%s%.120s%s", before, name,
 					 path, there ? "" : " (there is none)");
-		before = s->bios ? ", " : ", else ";
+		before = other ? ", " : ", else ";
 	}
 }

@@ -96,6 +96,8 @@ void plan_describe(const struct plan *plan)
 	}
 	if (plan->boot.text[0])
 		log_info("boot: %s", plan->boot.text);
+	if (plan->firmware.about[0])
+		log_info("firmware: UEFI, %s", plan->firmware.about);
 	if (plan->kernel.about[0])
 		log_info("kernel %s", plan->kernel.about);
 	if (plan->disk.overlay[0])

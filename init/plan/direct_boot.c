@@ -29,6 +29,8 @@ static const char *set_against(const struct plan *plan)
 		return "there is no disk";
 	if (s->arch == ARCH_I386 || strncmp(s->machine, "isapc", 5) == 0)
 		return "this machine was not tried with it";
+	if (settings_uefi(s))
+		return "QEMU_FIRMWARE is UEFI's";
 	if (!automatic)
 		return NULL;
 	if (s->guest != GUEST_HURD && s->guest != GUEST_LINUX)

@@ -277,6 +277,7 @@ static enum kernel_kind prepare_kernel(struct file *f)
 	if (!bootable(f, &c))
 		return KERNEL_UNKNOWN;
 	f->plan->s.kernel_guest = guest_of(&c.k);
+	out->efi = c.k.kind == KERNEL_LINUX;
 	bool wide = c.k.kind == KERNEL_MULTIBOOT_WIDE;
 
 	if (wide) {

@@ -19,6 +19,7 @@
 struct kernel {
 	int fds[1 + KERNEL_MODULES_MAX]; /* the kernel and its modules, where changed; -1: not */
 	uint64_t end;			 /* of the memory it is loaded to, bytes; 0: unknown */
+	bool efi;			 /* a bzImage: UEFI can start it, too */
 	char path[32];			 /* of fds[0], in QEMU */
 	char initrd[8192];		 /* instead of QEMU_INITRD, "" for as it is */
 	char about[4300]; /* its name, and what it is and was made; "": there is none */

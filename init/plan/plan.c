@@ -155,7 +155,7 @@ static void check_files(struct plan *plan)
 	const struct settings *s = &plan->s;
 
 	if (s->bios)
-		(void)plan_check_file(plan, "QEMU_BIOS", s->bios, strlen(s->bios), S_IFREG);
+		firmware_check_bios(plan);
 	if (s->trace && s->trace[0] == '/')
 		plan_trace(plan);
 	if (s->share == SHARE_9P || s->share == SHARE_DISK)
@@ -336,6 +336,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	plan->ram = plan->cold.ram = (struct plan_ram){.fd = -1, .from = -1};
 	plan->cdrom_fd = plan->cdrom2_fd = plan->share_fd = plan->share_out = -1;
 	plan->kvm_fd = plan->net_fd = plan->trace_fd = -1;
+	plan->firmware = (struct firmware){.fds = {-1, -1}};
 	kernel_init(&plan->kernel);
 	plan->boot = (struct boot_way){0};
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
@@ -363,6 +364,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		plan_more_disks(plan);
 	if (plan_stopped(plan))
 		return false;
+	if (settings_ok)
+		firmware_prepare(plan);
 	plan_fsck_look(plan);
 	plan_direct(plan);
 	if (s->cdrom)
@@ -401,6 +404,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)errors_append(&plan->errors, &err);
 	if (settings_ok && identified)
 		direct_boot_prepare(plan);
+	firmware_keep(plan);
 	(void)network_describe(s, plan->network_text);
 	(void)plan_ports(plan, plan->ports_text);
 	if (!plan_extra_unreadable(plan, plan->unreadable, sizeof plan->unreadable))

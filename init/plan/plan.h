@@ -16,6 +16,7 @@
 #include "host/privileges.h"
 #include "host/state_dir.h"
 #include "plan/direct_boot.h"
+#include "plan/firmware.h"
 #include "plan/kernel.h"
 #include "qemu/accel.h"
 #include "qemu/args.h"
@@ -54,6 +55,7 @@ struct plan {
 	int more_disks;		      /* how many of them there are */
 	struct kernel kernel;
 	struct boot_way boot;
+	struct firmware firmware;
 	int cdrom_fd, cdrom2_fd;
 	int share_fd;  /* the disk of VM_SHARE=disk, for QEMU; -1: none, as the following */
 	int share_out; /* for the helper that writes it */

@@ -18,6 +18,7 @@ static void collect_facts(struct plan *plan)
 	f->ram = plan->ram.where;
 	f->has_cdrom = plan->cdrom_fd >= 0;
 	f->has_cdrom2 = plan->cdrom2_fd >= 0;
+	f->uefi = plan->firmware.fds[0] >= 0;
 	f->incoming = plan->resume.kind != RESUME_NONE;
 	/* A boot of the profiler's is no place to make it. */
 	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;

@@ -78,6 +78,8 @@ void plan_check_kept(struct plan *plan)
 	for (int i = 0; i < DISKS_MORE; i++)
 		if (plan->more[i].overlay[0])
 			warn(plan, "the overlay", plan->more[i].overlay);
+	if (plan->firmware.kept[0])
+		warn(plan, "the file of UEFI variables", plan->firmware.kept);
 	if (s->stop == STOP_SUSPEND && s->disk_mode != DISK_MODE_THROWAWAY &&
 	    state_path(s, &plan->disk, "suspended", state, &err))
 		warn(plan, "the suspended state", state);

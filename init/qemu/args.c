@@ -9,15 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/netaddr.h"
 #include "config/guest_profile.h"
-
-/* A text inside a comma-separated value: its commas are doubled (QEMU: util/qemu-option.c). */
-static void more_escaped(struct args *a, const char *text)
-{
-	for (; *text; text++)
-		args_more(a, "%s%c", *text == ',' ? "," : "", *text);
-}
 
 static bool cpu_is_host(const char *cpu)
 {
@@ -96,6 +88,8 @@ static bool add_machine(const struct builder *b, struct error *err)
 				 "QEMU_CPU=%s needs KVM, and this guest runs under TCG", s->cpu);
 	args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
 		    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
+	if (b->f->uefi)
+		args_more(b->out, ",pflash0=firmware,pflash1=variables");
 	if (b->f->ram != RAM_PRIVATE)
 		args_more(b->out, ",memory-backend=%s", args_ram_name(s));
 	add_ram(b);
@@ -164,85 +158,6 @@ static void add_boot(const struct builder *b)
 	args_option(b->out, "-boot", "order=%s", args_boot_order(s, b->f));
 }
 
-static void add_domains(struct args *a, const char *list)
-{
-	while (*list) {
-		int len = (int)strcspn(list, ",");
-
-		if (len > 0)
-			args_more(a, ",dnssearch=%.*s", len, list);
-		list += len + (list[len] == ',');
-	}
-}
-
-static void add_user_network(const struct builder *b)
-{
-	const struct settings *s = b->s;
-	struct forward forwards[FORWARDS_MAX];
-	int n = settings_forwards(s, forwards);
-
-	args_option(b->out, "-netdev", "user,id=net0");
-	if (s->slirp_net)
-		args_more(b->out, ",net=%s", s->slirp_net);
-	if (s->slirp_dhcpstart)
-		args_more(b->out, ",dhcpstart=%s", s->slirp_dhcpstart);
-	if (s->slirp_dns)
-		args_more(b->out, ",dns=%s", s->slirp_dns);
-	if (s->slirp_dnssearch)
-		add_domains(b->out, s->slirp_dnssearch);
-	for (int i = 0; i < n; i++)
-		args_more(b->out, ",hostfwd=%s:%s:%u-:%u", forwards[i].udp ? "udp" : "tcp",
-			  s->ports == PORTS_READY ? "127.0.0.1" : s->bind,
-			  (unsigned)forwards[i].port, (unsigned)forwards[i].guest);
-}
-
-static void add_end(struct args *a, const char *which, bool path, const struct net_end *end)
-{
-	args_more(a, ",%s.type=%s,%s.%s=", which, path ? "unix" : "inet", which,
-		  path ? "path" : "host");
-	more_escaped(a, end->where);
-	if (!path)
-		args_more(a, ",%s.port=%u", which, (unsigned)end->port);
-}
-
-/* Datagrams: no machine has to be there before another, or to wait for one that is gone. */
-static void add_socket_network(const struct builder *b)
-{
-	struct net_socket sock;
-	const char *why;
-
-	if (!net_socket_parse(b->s->net_socket, &sock, &why))
-		return;
-	args_option(b->out, "-netdev", "dgram,id=net0");
-	if (sock.kind != NET_SOCKET_MCAST)
-		add_end(b->out, "local", sock.kind == NET_SOCKET_UNIX, &sock.own);
-	add_end(b->out, "remote", sock.kind == NET_SOCKET_UNIX, &sock.other);
-}
-
-static void add_network(const struct builder *b)
-{
-	const struct settings *s = b->s;
-
-	switch ((enum net)s->net) {
-	case NET_AUTO:
-	case NET_NONE: return;
-	case NET_USER: add_user_network(b); break;
-	case NET_TAP: args_option(b->out, "-netdev", "tap,id=net0,fd=%d", QEMU_FD_NET); break;
-	case NET_PASST:
-		args_option(b->out, "-netdev", "stream,id=net0,server=off,addr.type=fd,addr.str=%d",
-			    QEMU_FD_NET);
-		break;
-	case NET_SOCKET: add_socket_network(b); break;
-	}
-	args_option(b->out, "-device", "%s,netdev=net0",
-		    CHOICE(SETTING_QEMU_NET_MODEL, s->net_model));
-	if (s->mac)
-		args_more(b->out, ",mac=%s", s->mac);
-	/* The card's boot ROM serves network boot only; a card on ISA has none. */
-	if (s->net_model != NET_MODEL_NE2K_ISA && (!s->boot_order || !strchr(s->boot_order, 'n')))
-		args_more(b->out, ",romfile=");
-}
-
 static void add_display(const struct builder *b)
 {
 	const struct settings *s = b->s;
@@ -283,7 +198,7 @@ static void add_share(const struct builder *b)
 	if (s->share != SHARE_9P)
 		return;
 	args_option(b->out, "-fsdev", "local,id=share,path=");
-	more_escaped(b->out, s->share_dir);
+	args_more_escaped(b->out, s->share_dir);
 	args_more(b->out, ",security_model=%s,multidevs=remap",
 		  CHOICE(SETTING_QEMU_9P_SECURITY, s->share_security));
 	args_option(b->out, "-device", "virtio-9p-pci,fsdev=share,mount_tag=%s", s->share_tag);
@@ -306,7 +221,7 @@ static void add_debugging(const struct builder *b)
 		if (b->f->trace_copy)
 			args_more(b->out, "/proc/self/fd/%d", QEMU_FD_TRACE);
 		else
-			more_escaped(b->out, s->trace);
+			args_more_escaped(b->out, s->trace);
 	}
 	for (const char *p = s->trace && s->trace[0] != '/' ? s->trace : ""; *p;) {
 		int len = (int)strcspn(p, ",");
@@ -345,9 +260,10 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 			    "resourcecontrol=deny");
 	if (!add_machine(&b, err))
 		return false;
+	args_firmware(&b);
 	add_boot(&b);
 	args_drives(&b);
-	add_network(&b);
+	args_network(&b);
 	add_display(&b);
 	add_sockets(&b);
 	add_share(&b);

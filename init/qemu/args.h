@@ -30,6 +30,7 @@ enum qemu_fd {
 	QEMU_FD_GDB = 29,      /* listening unix socket VM_RUN_DIR/gdb.sock */
 	QEMU_FD_RAM = 39,      /* the guest's memory (enum guest_ram) */
 	QEMU_FD_LANDLOCK = 40, /* a ruleset, closed before QEMU runs */
+	QEMU_FD_FIRMWARE = 44, /* UEFI's code, and behind it its variables */
 	QEMU_FD_CDROM2 = 47,
 	QEMU_FD_MORE = 48, /* as QEMU_FD_DISK, of the other disks: eight for each */
 };
@@ -61,6 +62,7 @@ struct facts {
 	enum accel accel;   /* KVM or TCG, decided */
 	enum guest_ram ram; /* RAM_PRIVATE, or behind QEMU_FD_RAM */
 	bool has_cdrom, has_cdrom2;
+	bool uefi;	 /* QEMU_FD_FIRMWARE and the next one are flash memory */
 	bool incoming;	 /* the machine's state comes over QMP before it runs */
 	bool unattended; /* nobody connects: no monitor and no QMP of the users' */
 	bool has_share;	 /* the disk of VM_SHARE=disk */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "qemu/args.h"
+#include "qemu/args_parts.h"
 
 /* Open a new, empty argument. */
 static void open_argument(struct args *a)
@@ -51,6 +51,12 @@ void args_more(struct args *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	grow(a, fmt, ap);
 	va_end(ap);
+}
+
+void args_more_escaped(struct args *a, const char *text)
+{
+	for (; *text; text++)
+		args_more(a, "%s%c", *text == ',' ? "," : "", *text);
 }
 
 void args_option(struct args *a, const char *option, const char *fmt, ...)

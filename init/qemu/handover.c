@@ -19,10 +19,11 @@ static void give_disk(struct disk *disk, void (*give)(int *fd, void *arg), void 
 
 void handover_fds(struct plan *plan, void (*give)(int *fd, void *arg), void *arg)
 {
-	int *const single[] = {&plan->cdrom_fd,	 &plan->cdrom2_fd,     &plan->share_fd,
-			       &plan->share_out, &plan->net_fd,	       &plan->trace_fd,
-			       &plan->kvm_fd,	 &plan->resume.stream, &plan->ram.fd,
-			       &plan->ram.from,	 &plan->cold.ram.fd};
+	int *const single[] = {&plan->cdrom_fd,	      &plan->cdrom2_fd,	    &plan->share_fd,
+			       &plan->share_out,      &plan->net_fd,	    &plan->trace_fd,
+			       &plan->kvm_fd,	      &plan->resume.stream, &plan->ram.fd,
+			       &plan->ram.from,	      &plan->cold.ram.fd,   &plan->firmware.fds[0],
+			       &plan->firmware.fds[1]};
 
 	give_disk(&plan->disk, give, arg);
 	for (int i = 0; i < DISKS_MORE; i++)

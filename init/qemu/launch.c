@@ -124,6 +124,8 @@ pid_t qemu_start(struct plan *plan, const struct channels *w, struct error *err)
 	add_fd(&c, plan->kvm_fd, QEMU_FD_KVM);
 	add_fd(&c, plan->trace_fd, QEMU_FD_TRACE);
 	add_fd(&c, plan->ram.fd, QEMU_FD_RAM);
+	for (int i = 0; i < 2; i++)
+		add_fd(&c, plan->firmware.fds[i], QEMU_FD_FIRMWARE + i);
 	for (int i = 0; i < plan->disk.count; i++)
 		add_fd(&c, plan->disk.layers[i].fd, QEMU_FD_DISK + i);
 	for (int n = 0; n < DISKS_MORE; n++)

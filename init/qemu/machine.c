@@ -60,7 +60,8 @@ bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err
 			return false;
 	return (plan->cdrom_fd < 0 || mark(&k, plan->cdrom_fd, err)) &&
 	       (plan->cdrom2_fd < 0 || mark(&k, plan->cdrom2_fd, err)) &&
-	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err);
+	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err) &&
+	       (plan->firmware.fds[0] < 0 || mark(&k, plan->firmware.fds[0], err));
 }
 
 /* A becomes what FROM is, whose text has moved with it. */
