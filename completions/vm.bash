@@ -26,6 +26,7 @@ _vm() {
     pull:--login) return 0 ;;
     pull:--max-size) return 0 ;;
     image:--format) words='raw qcow2' ;;
+    image:--from-format) return 0 ;;
     image:--cluster-size) return 0 ;;
     image:--preallocation) return 0 ;;
     profile:--cpus) return 0 ;;
@@ -67,7 +68,7 @@ _vm() {
             exec) words='--login --timeout --env --dir --via --stay --interrupt --prompt --no-wait --poweroff --help' ;;
             push) words='--via --login --help' ;;
             pull) words='--via --login --max-size --help' ;;
-            image) words='--json --repair --format --cluster-size --preallocation --help' ;;
+            image) words='--json --repair --format --from-format --cluster-size --preallocation --help' ;;
             fsck) words='--yes --help' ;;
             snapshot) words='--force --json --help' ;;
             profile) words='--cpus --cpu-models --ram --accels --machines --buses --boot --samples --warm-up --until --timeout --jobs --baseline --markers --out --json --help' ;;

@@ -126,6 +126,7 @@ complete -c vm -n '__fish_seen_subcommand_from image' -l help -d 'Show the help 
 complete -c vm -n '__fish_seen_subcommand_from image' -l json -d 'print the result of info as JSON'
 complete -c vm -n '__fish_seen_subcommand_from image' -l repair -d 'check: repair the image'
 complete -c vm -n '__fish_seen_subcommand_from image' -l format -x -a 'raw qcow2' -d 'format of an existing image'
+complete -c vm -n '__fish_seen_subcommand_from image' -l from-format -x -d 'convert: format of FROM: vmdk, vdi, vhdx, vpc (or vhd), qcow2, raw'
 complete -c vm -n '__fish_seen_subcommand_from image' -l cluster-size -x -d 'cluster size of a new image, e.g. 2M'
 complete -c vm -n '__fish_seen_subcommand_from image' -l preallocation -x -d 'preallocation of a new image: off, metadata, falloc or full'
 complete -c vm -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from info check resize create convert' -a 'info check resize create convert'

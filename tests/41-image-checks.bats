@@ -5,7 +5,7 @@ load helpers
 
 BROKEN='get the image again, or make a new one; qemu-img check FILE tells more'
 AGAIN='get the image again, and compare its size and checksum'
-CONVERT='convert it: qemu-img convert -O qcow2 FILE NEW.qcow2'
+CONVERT='convert it: vm image convert --from-format F FILE NEW.qcow2 (F: vmdk, vdi, vhdx, vpc; others by qemu-img)'
 TRUST='convert it, if you trust where it comes from: qemu-img convert -O qcow2 FILE NEW.qcow2'
 BACKING='qemu-img rebase or convert the image; a backing file must lie beside it, be named with its format, and need no link'
 IN_USE='stop the other one, or use QEMU_DISK_MODE=throwaway for both'

@@ -224,6 +224,64 @@ $T/other 1 1
     assert_equal "$(qemu-img info --output=json "$T/flat.qcow2" | jq -r '."backing-filename"')" null
 }
 
+@test "convert --from-format: vmdk, vdi, vhdx, vpc; the format must be said and be the file's" {
+    local format name
+    head -c 3000000 /dev/urandom >"$T/disk.img"
+    truncate -s 8M "$T/disk.img"
+    for format in vmdk vdi vhdx vpc 'vmdk -o subformat=streamOptimized' 'vpc -o subformat=fixed,force_size'; do
+        name=$T/from.${format%% *}
+        # shellcheck disable=SC2086 # a format and its options
+        qemu-img convert -q -f raw -O $format "$T/disk.img" "$name"
+        chmod 600 "$name"
+        image convert --from-format "${format%% *}" "$name" "$T/to.qcow2"
+        qemu-img convert -O raw "$T/to.qcow2" "$T/back"
+        cmp -n 8388608 "$T/disk.img" "$T/back"
+        run -65 image convert "$name" "$T/other.qcow2"
+        rm -f "$name" "$T/to.qcow2" "$T/back"
+    done
+    qemu-img convert -f raw -O vdi "$T/disk.img" "$T/a.vdi"
+    run -65 image convert --from-format vmdk "$T/a.vdi" "$T/no.qcow2"
+    assert_line "vm: error: $T/a.vdi is no vmdk image"
+    assert_line --partial 'fix: name its format: --from-format'
+    image convert --from-format vdi "$T/a.vdi" "$T/a.qcow2"
+    image convert --from-format qcow2 "$T/a.qcow2" "$T/b.qcow2"
+    image convert --from-format raw "$T/disk.img" "$T/c.qcow2"
+    image convert --from-format vhd "$T/a.vdi" "$T/d.qcow2" && return 1
+    [ "$(cd "$T" && echo *)" = 'a.qcow2 a.vdi b.qcow2 c.qcow2 disk.img' ]
+}
+
+@test "convert --from-format opens no file that an image names" {
+    echo secret >"$T/secret"
+    truncate -s 1M "$T/secret"
+    qemu-img create -q -f vmdk -o subformat=monolithicFlat "$T/flat.vmdk" 1M
+    run -65 image convert --from-format vmdk "$T/flat.vmdk" "$T/new.qcow2"
+    assert_line "vm: error: $T/flat.vmdk is only a part of a disk: it names other files"
+    # The descriptor in a sparse extent of no capacity counts for QEMU, too.
+    python3 - "$T" <<'PY'
+import struct, sys
+t = sys.argv[1]
+text = f"""# Disk DescriptorFile
+version=1
+CID=fffffffe
+parentCID=ffffffff
+createType="monolithicFlat"
+RW 2048 FLAT "{t}/secret" 0
+""".encode()
+head = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 0, 128, 1, 20)
+with open(f"{t}/evil.vmdk", "wb") as f:
+    f.write(head.ljust(512, b"\0") + text.ljust(20 * 512, b"\0"))
+PY
+    run -65 image convert --from-format vmdk "$T/evil.vmdk" "$T/new.qcow2"
+    assert_line "vm: error: $T/evil.vmdk is only a part of a disk: it names other files"
+    # A difference from another image.
+    qemu-img create -q -f vmdk "$T/base.vmdk" 1M
+    qemu-img create -q -f vmdk -b "$T/base.vmdk" -F vmdk "$T/delta.vmdk"
+    run -65 image convert --from-format vmdk "$T/delta.vmdk" "$T/new.qcow2"
+    assert_line "vm: error: $T/delta.vmdk is only a part of a disk: it names other files"
+    [ ! -e "$T/new.qcow2" ]
+    run -64 image info --from-format vmdk "$T/flat.vmdk"
+}
+
 @test "a signal ends vm image and its qemu-img, and leaves nothing behind" {
     mkdir "$T/bin"
     image create "$T/a.qcow2" 1M

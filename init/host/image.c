@@ -49,7 +49,8 @@ static bool refuse_other(const struct image *image, struct image_format format, 
 {
 	static const char *const fixes[] = {
 		[IMAGE_UNKNOWN] = "if it is a raw disk, say so: QEMU_DRIVE_FORMAT=raw",
-		[IMAGE_FOREIGN] = "convert it: qemu-img convert -O qcow2 FILE NEW.qcow2",
+		[IMAGE_FOREIGN] = "convert it: vm image convert --from-format F FILE NEW.qcow2 "
+				  "(F: vmdk, vdi, vhdx, vpc; others by qemu-img)",
 		[IMAGE_ISO] = "set QEMU_CDROM to it, not QEMU_DRIVE",
 		[IMAGE_ARCHIVE] = "unpack it first",
 		[IMAGE_WRONG] = get_again,

@@ -116,6 +116,20 @@ void qemu_img_disk(struct qemu_img *q, const struct disk *disk, int count)
 	qemu_img_word(q, q->image);
 }
 
+/* Of these formats vmdk alone has an option for backing files. */
+void qemu_img_foreign(struct qemu_img *q, int fd, const char *driver)
+{
+	const char *path = add_file(q, fd, false);
+	size_t n = (size_t)snprintf(q->image, sizeof q->image, "json:");
+
+	(void)json_write(
+		q->image + n, sizeof q->image - n,
+		JSON_LIST(J_TEXT("driver", driver),
+			  J_OBJECT("file", J_TEXT("driver", "file"), J_TEXT("filename", path)),
+			  J_RAW("backing", strcmp(driver, "vmdk") == 0 ? "null" : NULL)));
+	qemu_img_word(q, q->image);
+}
+
 /* With clusters of 512 bytes, tables take 2 % of the disk. */
 size_t qemu_img_bytes(uint64_t size)
 {

@@ -82,6 +82,9 @@ void qemu_img_new(struct qemu_img *q, int fd);
 /* The first COUNT layers of DISK as one image; what lies below is left out. */
 void qemu_img_disk(struct qemu_img *q, const struct disk *disk, int count);
 
+/* The file FD, an image of QEMU's format DRIVER, without what it may name. */
+void qemu_img_foreign(struct qemu_img *q, int fd, const char *driver);
+
 /* RLIMIT_FSIZE for a disk of SIZE bytes as qcow2: its tables and what is left of former ones. */
 size_t qemu_img_bytes(uint64_t size);
 

@@ -23,6 +23,7 @@
 #include "host/qemu_img.h"
 #include "plan/plan.h"
 #include "vm/cmd.h"
+#include "vm/foreign_open.h"
 
 /* Of processor time, s: a check reads all tables, a conversion all data. */
 #define CHECK_CPU_S   3600
@@ -36,6 +37,7 @@ struct request {
 	int count;
 	const char *cluster, *preallocation;
 	enum drive_format format;
+	enum foreign_format foreign; /* --from-format, of another virtual machine */
 	bool json, repair;
 	char path[4096];    /* of the image that is meant */
 	struct image image; /* its descriptor is the first layer's */
@@ -343,7 +345,16 @@ static bool do_convert(struct request *r, struct error *err)
 	char part[4240];
 	char options[160];
 
-	if (!qcow2_options(r, options, err) || !open_free(r, r->words[0], false, err))
+	uint64_t size = 0;
+	_cleanup_fd_ int from = -1;
+
+	if (!qcow2_options(r, options, err))
+		return false;
+	if (r->foreign) {
+		(void)snprintf(r->path, sizeof r->path, "%s", r->words[0]);
+		from = foreign_open(&r->s, r->path, r->foreign, &size, err);
+	}
+	if (r->foreign ? from < 0 : !open_free(r, r->words[0], false, err))
 		return false;
 	_cleanup_fd_ int fd = begin(to, part, err);
 
@@ -352,10 +363,13 @@ static bool do_convert(struct request *r, struct error *err)
 	qemu_img_begin(&q, "convert", r->path);
 	qemu_img_words(
 		&q, (const char *const[]){"-t", "writeback", "-O", "qcow2", "-o", options, NULL});
-	qemu_img_disk(&q, &r->disk, r->disk.count);
+	if (r->foreign)
+		qemu_img_foreign(&q, from, foreign_driver(r->foreign));
+	else
+		qemu_img_disk(&q, &r->disk, r->disk.count);
 	qemu_img_new(&q, fd);
 	q.cpu_s = CONVERT_CPU_S;
-	q.file_max = qemu_img_bytes(r->image.virtual_size);
+	q.file_max = qemu_img_bytes(r->foreign ? size : r->image.virtual_size);
 	return make(r, &q, fd, part, to, err);
 }
 
@@ -383,7 +397,12 @@ static bool read_arguments(struct request *r, int argc, char **argv, int *status
 			r->cluster = argv[++i];
 		else if (strcmp(argv[i], "--preallocation") == 0 && value)
 			r->preallocation = argv[++i];
-		else if (strcmp(argv[i], "--format") == 0 && value &&
+		else if (strcmp(argv[i], "--from-format") == 0 && value &&
+			 foreign_format(argv[i + 1]) && strcmp(argv[1], "convert") == 0)
+			r->foreign = foreign_format(argv[++i]);
+		else if ((strcmp(argv[i], "--format") == 0 ||
+			  strcmp(argv[i], "--from-format") == 0) &&
+			 value &&
 			 (strcmp(argv[i + 1], "raw") == 0 || strcmp(argv[i + 1], "qcow2") == 0))
 			r->format = strcmp(argv[++i], "raw") == 0 ? FORMAT_RAW : FORMAT_QCOW2;
 		else if (argv[i][0] != '-' && r->count < 3)

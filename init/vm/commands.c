@@ -277,17 +277,24 @@ const struct command commands[] = {
 	{.group = DISKS,
 	 .name = "image",
 	 .synopsis = "info|check|resize|create|convert [--json] [--repair] [--format raw|qcow2] "
+		     "[--from-format F] "
 		     "[--cluster-size S] [--preallocation M] NAME...",
 	 .about = "Inspect, check, resize, create or convert a disk image",
 	 .help = "info [FILE], check [--repair] [FILE], resize [FILE] [+]SIZE, create FILE SIZE, "
-		 "convert FROM TO. The default FILE is the image that a start would use. Refused "
-		 "while a guest runs on the image.\n"
+		 "convert [--from-format F] FROM TO. The default FILE is the image that a start "
+		 "would use. Refused while a guest runs on the image.\n"
+		 "An image of another virtual machine is converted if its format is named and it "
+		 "is "
+		 "one file (a vmdk of several parts is not). qemu-img reads it as QEMU's user "
+		 "and opens no other file.\n"
 		 "New images are qcow2 with lazy refcounts, 64 KiB clusters and no preallocation "
 		 "unless options say otherwise (docs/guests.md).",
 	 .first = "info|check|resize|create|convert",
 	 .options = OPTIONS{JSON("the result of info"),
 			    {"--repair", "", "check: repair the image"},
 			    {"--format", "raw|qcow2", "format of an existing image"},
+			    {"--from-format", "F",
+			     "convert: format of FROM: vmdk, vdi, vhdx, vpc (or vhd), qcow2, raw"},
 			    {"--cluster-size", "S", "cluster size of a new image, e.g. 2M"},
 			    {"--preallocation", "M",
 			     "preallocation of a new image: off, metadata, falloc or full"},

@@ -390,7 +390,8 @@ static void other_formats_by_name(void **state)
 		const char *message, *fix;
 	} files[] = {
 		{"KDMV", 4, "@/disk is no qcow2 image, but a VMDK image",
-		 "convert it: qemu-img convert -O qcow2 FILE NEW.qcow2"},
+		 "convert it: vm image convert --from-format F FILE NEW.qcow2 (F: vmdk, vdi, vhdx, "
+		 "vpc; others by qemu-img)"},
 		{"\xfd\x37zXZ\0", 6, "@/disk is no qcow2 image, but an xz archive",
 		 "unpack it first"},
 		{"<!DOCTYPE html>", 15,
