@@ -78,11 +78,15 @@ disk() {
     refused 'QEMU_SMP=256 is neither a count from 1 to 255 nor a topology' \
         'set QEMU_SMP to a number, or to sockets=1,cores=4,threads=2' QEMU_SMP=256
     refused 'QEMU_HOSTFWDS: in ssh:22, its first port is not a number from 1 to 65535' \
-        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=2222:22,ssh:22
+        'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=2222:22,ssh:22
     refused 'QEMU_HOSTFWDS: in 2222:23, its first port is forwarded twice' \
-        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=2222:22,2222:23
+        'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=2222:22,2222:23
     refused 'QEMU_HOSTFWDS: in tcp:80:70000, its guest port is not a number from 1 to 65535' \
-        'write forwards as tcp:2222:22,udp:60000:60000, or none' QEMU_HOSTFWDS=tcp:80:70000
+        'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=tcp:80:70000
+    refused 'QEMU_HOSTFWDS: in 6000-6003:6000-6002, its two ranges differ in length' \
+        'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=6000-6003:6000-6002
+    refused 'QEMU_HOSTFWDS: in tcp:53:53/udp, its protocol is said twice, or is neither tcp nor udp' \
+        'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=tcp:53:53/udp
     refused 'VM_BIND=localhost is not an IPv4 address' \
         'set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine' VM_BIND=localhost
     refused 'QEMU_SLIRP_NET=192.168.76.1/24 is not a network' \

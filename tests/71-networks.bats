@@ -140,3 +140,19 @@ refused() {
     refute_output --partial 'passt has ended'
     assert_equal "$(grep -c 'the guest runs, ' <<<"$output")" 2
 }
+
+@test "NAT: ranges of forwards, Docker's spelling, a name server elsewhere, and no IPv6" {
+    local bind=127.71.$((RANDOM % 250 + 1)).1
+    local ssh=(ssh -i "$GUESTS/linux-key" -p 2022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
+        -o LogLevel=ERROR -o BatchMode=yes "root@$bind")
+    linux_vm VM_BIND="$bind" SERIAL_PORT=0 VM_READY=ssh QEMU_HOSTFWDS=2021-2023:21-23,5353:53/udp \
+        QEMU_SLIRP_DNS=9.9.9.9 QEMU_SLIRP_IPV6=0
+    vm wait --timeout $((90 * PATIENCE))
+    grep -q 'tcp port 2021 -> the guest.s 21, tcp port 2022 -> the guest.s 22, tcp port 2023 -> the guest.s 23, udp port 5353 -> the guest.s 53' "$T/out"
+    run -0 "${ssh[@]}" 'cat /etc/resolv.conf; grep -c "^fec0" /proc/net/if_inet6; :'
+    assert_line 'nameserver 9.9.9.9'
+    assert_line 0
+    kill -TERM "$VM_PID"
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
+}

@@ -19,31 +19,71 @@ static bool port_parse(const char **p, uint16_t *out)
 	return true;
 }
 
-/* One forward at *P up to the comma or the end. Returns NULL, or what is wrong. */
-static const char *forward_parse(const char **p, struct forward *f)
+/* A port or FIRST-LAST at *P, which is moved behind it; a `-` that no number follows is not its
+ * own. */
+static bool range_parse(const char **p, uint16_t *first, uint16_t *last)
 {
-	bool qemu_style = false;
+	if (!port_parse(p, first))
+		return false;
+	*last = *first;
+	if (**p != '-' || (*p)[1] < '0' || (*p)[1] > '9')
+		return true;
+	++*p;
+	return port_parse(p, last) && *last >= *first;
+}
 
-	if (strncmp(*p, "tcp:", 4) == 0 || strncmp(*p, "udp:", 4) == 0) {
+/* The forwards of one item at *P up to the comma or the end: F is the first one, and *COUNT how
+ * many there are. Returns NULL, or what is wrong. */
+static const char *forward_parse(const char **p, struct forward *f, int *count)
+{
+	static const char twice[] = "its protocol is said twice, or is neither tcp nor udp";
+	bool qemu_style = false;
+	bool said = strncmp(*p, "tcp:", 4) == 0 || strncmp(*p, "udp:", 4) == 0;
+	uint16_t last;
+	uint16_t guest_last;
+
+	if (said) {
 		f->udp = **p == 'u';
 		*p += 4;
 		qemu_style = **p == ':';
 		*p += qemu_style;
 	}
-	if (!port_parse(p, &f->port))
+	if (!range_parse(p, &f->port, &last))
 		return "its first port is not a number from 1 to 65535";
-	if (qemu_style ? strncmp(*p, "-:", 2) != 0 : **p != ':')
-		return "a colon and the guest's port must follow its first port";
-	*p += qemu_style ? 2 : 1;
-	if (!port_parse(p, &f->guest) || (**p && **p != ','))
+	f->guest = f->port;
+	guest_last = last;
+	if (qemu_style || **p != '/') {
+		if (qemu_style ? strncmp(*p, "-:", 2) != 0 : **p != ':')
+			return "a colon and the guest's port must follow its first port";
+		*p += qemu_style ? 2 : 1;
+		if (!range_parse(p, &f->guest, &guest_last))
+			return "its guest port is not a number from 1 to 65535";
+	}
+	if (**p == '/') {
+		if (said || (strncmp(*p, "/tcp", 4) != 0 && strncmp(*p, "/udp", 4) != 0))
+			return twice;
+		f->udp = (*p)[1] == 'u';
+		*p += 4;
+	}
+	if (**p && **p != ',')
 		return "its guest port is not a number from 1 to 65535";
-	return NULL;
+	*count = last - f->port + 1;
+	return guest_last - f->guest == last - f->port ? NULL : "its two ranges differ in length";
+}
+
+static bool is_there(const struct forward *list, int n, const struct forward *f)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i].udp == f->udp && list[i].port == f->port)
+			return true;
+	return false;
 }
 
 int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const char **bad,
 		   const char **why)
 {
 	int n = 0;
+	int count = 0;
 
 	if (!text || !text[0] || strcmp(text, "none") == 0)
 		return 0;
@@ -51,19 +91,17 @@ int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const cha
 		struct forward f = {0};
 
 		*bad = p;
-		*why = forward_parse(&p, &f);
+		*why = forward_parse(&p, &f, &count);
+		for (; !*why && count > 0; count--, f.port++, f.guest++) {
+			if (is_there(out, n, &f))
+				*why = "its first port is forwarded twice";
+			else if (n == FORWARDS_MAX)
+				*why = "there are more than 64 forwards";
+			else
+				out[n++] = f;
+		}
 		if (*why)
 			return -1;
-		for (int i = 0; i < n; i++)
-			if (out[i].udp == f.udp && out[i].port == f.port) {
-				*why = "its first port is forwarded twice";
-				return -1;
-			}
-		if (n == FORWARDS_MAX) {
-			*why = "there are more than 64 forwards";
-			return -1;
-		}
-		out[n++] = f;
 		if (!*p)
 			return n;
 	}

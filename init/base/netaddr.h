@@ -14,9 +14,11 @@ struct forward {
 	uint16_t guest; /* in the guest */
 };
 
-/* Parse `[tcp:|udp:]PORT:GUESTPORT,...` (also QEMU's `tcp::2222-:22`; `none` or "" is no forward)
- * into OUT. Returns how many, or -1; then *BAD points at the item that is wrong and *WHY says
- * what is wrong with it. The same port twice in one protocol is an error. */
+/* Parse `[tcp:|udp:]PORT:GUESTPORT,...` (also QEMU's `tcp::2222-:22`, Docker's
+ * `PORT:GUESTPORT/udp`, and `PORT/udp` for the same port in the guest; ports may be ranges
+ * FIRST-LAST of one length; `none` or "" is no forward) into OUT. Returns how many, or -1; then
+ * *BAD points at the item that is wrong and *WHY says what is wrong with it. The same port twice in
+ * one protocol is an error. */
 int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const char **bad,
 		   const char **why);
 

@@ -33,7 +33,8 @@ static void check_forwards(const struct settings *s, struct errors *errs)
 
 	if (forwards_parse(s->hostfwds, forwards, &where, &why) < 0)
 		(void)errors_add(errs, EXIT_BAD_SETTING,
-				 "write forwards as tcp:2222:22,udp:60000:60000, or none",
+				 "write forwards as "
+				 "tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none",
 				 "QEMU_HOSTFWDS: in %.*s, %s", (int)strcspn(where, ","), where,
 				 why);
 	if (s->ports == PORTS_READY && s->net == NET_PASST)
@@ -61,7 +62,11 @@ static void check_slirp(const struct settings *s, struct errors *errs)
 
 		if (!inside[i].value)
 			continue;
-		if (!ipv4_parse(inside[i].value, &a) || (a & mask) != network || (a & ~mask) == 0 ||
+		bool is_address = ipv4_parse(inside[i].value, &a) && a != 0;
+
+		if (i == 1 && is_address && (a & mask) != network)
+			continue; /* slirp answers at any address (libslirp: src/socket.c) */
+		if (!is_address || (a & mask) != network || (a & ~mask) == 0 ||
 		    (a & ~mask) == ~mask)
 			bad(errs, inside[i].name, inside[i].value,
 			    "is not an address of the NAT's network",

@@ -22,6 +22,8 @@ static void add_user_network(const struct builder *b)
 	int n = settings_forwards(s, forwards);
 
 	args_option(b->out, "-netdev", "user,id=net0");
+	if (!s->slirp_ipv6)
+		args_more(b->out, ",ipv6=off");
 	if (s->slirp_net)
 		args_more(b->out, ",net=%s", s->slirp_net);
 	if (s->slirp_dhcpstart)

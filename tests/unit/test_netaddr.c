@@ -16,10 +16,28 @@ static void forwards(void **state)
 	char many[1024] = "";
 	const char *where;
 	const char *why;
-	static char *const bad[] = {"22",     "22:",	     ":22",	     "0:22",
-				    "22:0",   "65536:22",    "22:65536",     "sctp:22:22",
-				    "22:22,", "22:22,22:23", "tcp:22:22:22", "22:22 ",
-				    "tcp:a:b"};
+	static char *const bad[] = {"22",
+				    "22:",
+				    ":22",
+				    "0:22",
+				    "22:0",
+				    "65536:22",
+				    "22:65536",
+				    "sctp:22:22",
+				    "22:22,",
+				    "22:22,22:23",
+				    "tcp:22:22:22",
+				    "22:22 ",
+				    "tcp:a:b",
+				    "6003-6000:1-4",
+				    "6000-6003:6000",
+				    "6000:6000-6003",
+				    "tcp:53:53/udp",
+				    "53:53/sctp",
+				    "53:53/udpx",
+				    "6000-6003:6000-6003,6002:22",
+				    "65534-65536:1-3",
+				    "1000-1064:1-65"};
 
 	(void)state;
 	assert_int_equal(forwards_parse("tcp:2222:22,udp:53:5353,8080:80", f, &where, &why), 3);
@@ -31,6 +49,15 @@ static void forwards(void **state)
 	assert_int_equal(forwards_parse("none", f, &where, &why), 0);
 	assert_int_equal(forwards_parse("tcp:53:53,udp:53:53", f, &where, &why), 2);
 	assert_int_equal(forwards_parse("65535:65535", f, &where, &why), 1);
+	assert_int_equal(
+		forwards_parse("tcp:6000-6003:7000-7003,53:5353/udp,60000/udp", f, &where, &why),
+		6);
+	assert_true(!f[0].udp && f[0].port == 6000 && f[0].guest == 7000);
+	assert_true(!f[3].udp && f[3].port == 6003 && f[3].guest == 7003);
+	assert_true(f[4].udp && f[4].port == 53 && f[4].guest == 5353);
+	assert_true(f[5].udp && f[5].port == 60000 && f[5].guest == 60000);
+	assert_int_equal(forwards_parse("1-64:1-64", f, &where, &why), 64);
+	assert_int_equal(forwards_parse("65535-65535:65535-65535/tcp", f, &where, &why), 1);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		if (forwards_parse(bad[i], f, &where, &why) != -1)
 			fail_msg("%s was taken", bad[i]);
