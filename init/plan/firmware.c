@@ -43,6 +43,23 @@ static const struct {
 
 #define FLASH_BLOCK 4096
 
+/* A machine without a row has no UEFI of its own here; a file that is named is held to x86's size.
+ */
+static const char *no_package_fix(int arch)
+{
+	const char *fix =
+		arch < (int)(sizeof machines / sizeof *machines) ? machines[arch].fix : NULL;
+
+	return fix ? fix : "name a code volume: QEMU_FIRMWARE=/path/FILE";
+}
+
+static off_t flash_size(int arch)
+{
+	off_t size = arch < (int)(sizeof machines / sizeof *machines) ? machines[arch].size : 0;
+
+	return size ? size : machines[ARCH_X86_64].size;
+}
+
 /* In the child: what CONFINED_IN is. */
 static bool look(const void *arg, void *answer, struct error *err)
 {
@@ -96,6 +113,7 @@ static void vars_beside(const char *code, char out[4104])
 static bool find_files(struct plan *plan, char code[4096], char vars[4104])
 {
 	const struct settings *s = &plan->s;
+	char arch[16];
 
 	if (s->firmware[0] == '/') {
 		(void)snprintf(code, 4096, "%s", s->firmware);
@@ -109,10 +127,10 @@ static bool find_files(struct plan *plan, char code[4096], char vars[4104])
 			(void)snprintf(vars, 4096, "%s", places[i].vars);
 			return true;
 		}
-	return errors_add(&plan->errors, EXIT_NO_IMAGE, machines[s->arch].fix,
+	return errors_add(&plan->errors, EXIT_NO_IMAGE, no_package_fix(s->arch),
 			  "QEMU_FIRMWARE=uefi: there is no UEFI firmware here for "
 			  "qemu-system-%s",
-			  s->arch == ARCH_I386 ? "i386" : "x86_64");
+			  setting_choice(SETTING_QEMU_ARCH, s->arch, arch, sizeof arch));
 }
 
 static int open_file(struct plan *plan, const char *what, const char *path, const char *fix)
@@ -169,7 +187,7 @@ static off_t size_of(int fd)
 
 static bool fits(struct plan *plan, int code, int vars, const char *path)
 {
-	off_t most = machines[plan->s.arch].size;
+	off_t most = flash_size(plan->s.arch);
 	off_t sizes[] = {size_of(code), size_of(vars)};
 
 	if (sizes[0] % FLASH_BLOCK == 0 && sizes[1] % FLASH_BLOCK == 0 && sizes[0] > 0 &&
