@@ -90,6 +90,9 @@ static void on_signals(struct supervisor *v)
 /* Everything QEMU said before it ended is still in its sockets. */
 static void drain(struct supervisor *v)
 {
+	struct lifecycle *l = &v->life;
+	bool down = l->rung == RUNG_NONE || v->panic.down;
+
 	panic_check_drop(&v->panic);
 	probes_reset(&v->probes);
 	snapshot_lost(&v->snapshot);
@@ -101,6 +104,12 @@ static void drain(struct supervisor *v)
 	helper_kill(&v->helpers, HELPER_STOP);
 	helper_kill(&v->helpers, HELPER_CLOCK);
 	qmp_link_drain(&v->link);
+	/* Some machines' power switch ends QEMU without an event (hw/misc/sifive_test.c before
+	 * QEMU 9, semihosting's exit). */
+	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down) {
+		l->cause = CAUSE_GUEST_OFF;
+		log_info("the guest powered off");
+	}
 	qemu_process_drain(&v->process);
 	debug_log_detach(&v->debug_log);
 	for (int i = 0; i < RELAY_COUNT; i++)
