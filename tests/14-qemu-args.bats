@@ -93,6 +93,10 @@ all_asked() {
     all_asked machine accel ram smp cpu hpet usb rtc bios uefi sandbox
 }
 
+@test "QEMU takes the vectors of other architectures" {
+    all_asked arch
+}
+
 @test "QEMU takes the vectors of disks and CD-ROMs" {
     all_asked drive disk backing bus cache aio cdrom boot floppy
 }

@@ -172,7 +172,9 @@ static bool parse_text(const struct setting *row, const char *text, const char *
 		return bad_value(row, has_control(text) ? "(with control characters)" : text,
 				 allowed, errs);
 	}
-	bool none = row == &setting_table[SETTING_QEMU_DRIVE] && strcmp(text, "none") == 0;
+	bool none = (row == &setting_table[SETTING_QEMU_DRIVE] ||
+		     row == &setting_table[SETTING_QEMU_BIOS]) &&
+		    strcmp(text, "none") == 0;
 
 	if (row->type == SETTING_PATH && text[0] != '/' && !none)
 		return bad_value(row, text, "an absolute path", errs);

@@ -34,7 +34,7 @@ enum guest {
 	GUEST_EXOV6,
 	GUEST_GENERIC
 };
-enum arch { ARCH_X86_64, ARCH_I386 };
+enum arch { ARCH_X86_64, ARCH_I386, ARCH_AARCH64, ARCH_ARM, ARCH_RISCV64 };
 enum accel {
 	ACCEL_AUTO,
 	ACCEL_KVM,
@@ -56,7 +56,7 @@ enum state_format {
 	STATE_FORMAT_MAPPED,
 	STATE_FORMAT_PACKED
 };
-enum disk_bus { BUS_AUTO, BUS_AHCI, BUS_IDE, BUS_VIRTIO, BUS_SCSI };
+enum disk_bus { BUS_AUTO, BUS_AHCI, BUS_IDE, BUS_VIRTIO, BUS_SCSI, BUS_VIRTIO_MMIO };
 enum cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, CACHE_UNSAFE };
 enum aio { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 enum boot_setting { BOOT_AUTO, BOOT_FIRMWARE, BOOT_DIRECT };
@@ -165,6 +165,9 @@ bool settings_uefi(const struct settings *s);
 
 /* Is VM_BIND an address of the loopback interface? */
 bool settings_bind_is_loopback(const struct settings *s);
+
+/* Is QEMU_BIOS none? */
+bool settings_no_firmware(const struct settings *s);
 
 /* Room for run_path()'s result: VM_RUN_DIR is bounded, and the names in it are short. */
 #define RUN_PATH_MAX 160

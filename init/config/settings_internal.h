@@ -44,4 +44,13 @@ void settings_check_firmware(const struct settings *s, struct errors *errs);
 /* What the settings of the group Network say, together and with the machine. */
 void settings_check_network(const struct settings *s, struct errors *errs);
 
+/* What is auto and does not depend on the guest where the machine is no PC. */
+void settings_resolve_arch(struct settings *s);
+
+/* Has the machine a power button? */
+bool settings_button(const struct settings *s);
+
+/* Refuse what the architecture has not. */
+void settings_check_arch(const struct settings *s, struct errors *errs);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/netaddr.h"
+#include "config/arch.h"
 #include "config/guest_profile.h"
 #include "config/settings_internal.h"
 
@@ -307,7 +308,8 @@ static int guest_found(const struct settings *s)
 {
 	if (s->embedded_guest)
 		return GUEST_MACH;
-	if (s->drive && (s->kernel_guest == GUEST_AUTO || s->kernel_guest == GUEST_MACH))
+	if (s->drive && arch_of(s)->pc &&
+	    (s->kernel_guest == GUEST_AUTO || s->kernel_guest == GUEST_MACH))
 		return GUEST_HURD;
 	return s->kernel_guest == GUEST_AUTO ? GUEST_GENERIC : s->kernel_guest;
 }
@@ -336,6 +338,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	const struct profile *p = profile_of((enum guest)s->guest);
 	bool hurd_i386 = s->guest == GUEST_HURD && s->arch == ARCH_I386;
 
+	settings_resolve_arch(s);
 	if (!s->machine)
 		s->machine = hurd_i386 ? "pc" : p->machine;
 	if (s->disk_bus == BUS_AUTO)
@@ -384,8 +387,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 				 "saved state belongs to an older one",
 				 s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (!s->stop_ladder) {
-		bool no_button =
-			machine_is(s->machine, "isapc") && strncmp(p->stop_ladder, "acpi,", 5) == 0;
+		bool no_button = !settings_button(s) && strncmp(p->stop_ladder, "acpi,", 5) == 0;
 
 		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
 	}
@@ -403,6 +405,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	settings_check_firmware(s, errs);
 	check_qemu(s, errs);
 	check_isapc(s, errs);
+	settings_check_arch(s, errs);
 	check_ports(s, errs);
 	check_hurd(s, errs, warnings);
 	if (s->vnc && !s->vnc_password_file)

@@ -31,6 +31,15 @@
 #define LIMINE_MAGIC2 0x0a82e883a194f07bu
 /* Microsoft's PE format, "MS-DOS stub". */
 #define PE_OFFSET 0x3cu
+/* Linux' Documentation/arch/arm64/booting.rst and arch/riscv/boot-image-header.rst;
+ * arch/arm/boot/compressed/head.S; drivers/firmware/efi/libstub/zboot-header.S. */
+#define IMAGE_AT     56u
+#define ARM64_MAGIC  0x644d5241u
+#define RISCV_MAGIC2 0x05435352u
+#define ZIMAGE_AT    36u
+#define ZIMAGE_MAGIC 0x016f2818u
+#define ZBOOT_AT     4u
+#define ZBOOT_MAGIC  0x676d697au
 /* Xen's public/elfnote.h. */
 #define XEN_PHYS32_ENTRY 18u
 
@@ -191,6 +200,24 @@ static bool names_linux(const uint8_t *file, size_t n)
 	       file[LINUX_SETUP + at] <= '9';
 }
 
+/* The headers that QEMU looks for on Arm and RISC-V. */
+static enum kernel_kind image_header(const uint8_t *file, size_t n)
+{
+	static const struct {
+		size_t at;
+		uint32_t magic;
+		enum kernel_kind kind;
+	} headers[] = {{ZBOOT_AT, ZBOOT_MAGIC, KERNEL_ZBOOT},
+		       {IMAGE_AT, ARM64_MAGIC, KERNEL_ARM64},
+		       {IMAGE_AT, RISCV_MAGIC2, KERNEL_RISCV},
+		       {ZIMAGE_AT, ZIMAGE_MAGIC, KERNEL_ARM}};
+
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		if (n >= headers[i].at + 4 && le32(file + headers[i].at) == headers[i].magic)
+			return headers[i].kind;
+	return KERNEL_UNKNOWN;
+}
+
 struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 {
 	static const char mach[] = "GNU Mach ";
@@ -198,7 +225,10 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 	struct elf e = {0};
 	uint32_t flags = 0;
 	bool elf = elf_header(file, n, &e);
+	enum kernel_kind image = elf ? KERNEL_UNKNOWN : image_header(file, n);
 
+	k.machine = elf ? e.machine : 0;
+	k.wide = elf && e.wide;
 	k.long_mode = elf && e.machine == EM_X86_64;
 	if (n >= 3 && memcmp(file, "\x1f\x8b\x08", 3) == 0) /* RFC 1952, 2.3 */
 		k.kind = KERNEL_GZIP;
@@ -216,6 +246,8 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 		k.kind = KERNEL_PVH;
 	else if (has_multiboot2(file, n))
 		k.kind = KERNEL_MULTIBOOT2;
+	else if (image != KERNEL_UNKNOWN) /* most are EFI programs, too */
+		k.kind = image;
 	else if (is_efi(file, n))
 		k.kind = KERNEL_EFI;
 	else if (has_limine_request(file, n))
@@ -273,6 +305,10 @@ const char *kernel_kind_name(enum kernel_kind kind)
 		[KERNEL_MULTIBOOT2] = "a multiboot 2 kernel",
 		[KERNEL_LIMINE] = "a kernel for the Limine boot loader",
 		[KERNEL_EFI] = "an EFI program (PE/COFF)",
+		[KERNEL_ARM64] = "a Linux kernel for arm64",
+		[KERNEL_RISCV] = "a Linux kernel for riscv",
+		[KERNEL_ARM] = "a Linux kernel for arm",
+		[KERNEL_ZBOOT] = "a kernel inside an EFI program (zboot)",
 		[KERNEL_ELF] = "an ELF file without an entry for a boot loader"};
 
 	return names[kind];

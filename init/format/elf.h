@@ -26,15 +26,21 @@ enum kernel_kind {
 	KERNEL_MULTIBOOT2,     /* multiboot 2, which QEMU does not know */
 	KERNEL_LIMINE,	       /* has requests of Limine's protocol, for no other loader */
 	KERNEL_EFI,	       /* a PE/COFF file: for UEFI only */
+	KERNEL_ARM64,	       /* Linux' Image for arm64, and others with its header */
+	KERNEL_RISCV,	       /* the same for RISC-V */
+	KERNEL_ARM,	       /* Linux' zImage for arm */
+	KERNEL_ZBOOT,	       /* an EFI program that unpacks such an Image */
 	KERNEL_ELF	       /* an ELF file with no entry for a boot loader */
 };
 
 struct kernel_file {
 	enum kernel_kind kind;
-	bool long_mode; /* an ELF file for x86-64: the kernel needs such a processor */
-	uint64_t end;	/* of the physical memory that it is loaded to, bytes; 0: unknown */
-	bool mach;	/* a multiboot kernel that calls itself GNU Mach */
-	bool other;	/* something else that has Linux' boot header: memtest86+, iPXE */
+	uint16_t machine; /* e_machine of an ELF file; 0: it is none */
+	bool wide;	  /* ELF64 */
+	bool long_mode;	  /* an ELF file for x86-64: the kernel needs such a processor */
+	uint64_t end;	  /* of the physical memory that it is loaded to, bytes; 0: unknown */
+	bool mach;	  /* a multiboot kernel that calls itself GNU Mach */
+	bool other;	  /* something else that has Linux' boot header: memtest86+, iPXE */
 };
 
 /* The kernel in the N bytes at FILE, the whole of it. */

@@ -27,7 +27,7 @@ static const char *set_against(const struct plan *plan)
 		return "QEMU_KERNEL names the kernel";
 	if (plan->disk.count == 0)
 		return "there is no disk";
-	if (s->arch == ARCH_I386 || strncmp(s->machine, "isapc", 5) == 0)
+	if (s->arch != ARCH_X86_64 || strncmp(s->machine, "isapc", 5) == 0)
 		return "this machine was not tried with it";
 	if (settings_uefi(s))
 		return "QEMU_FIRMWARE is UEFI's";

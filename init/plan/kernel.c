@@ -12,12 +12,14 @@
 
 #include "base/file.h"
 #include "base/io.h"
+#include "config/arch.h"
 #include "format/elf.h"
 #include "format/image_format.h"
 #include "format/multiboot.h"
 #include "host/confined.h"
 #include "host/disk.h"
 #include "host/unpack.h"
+#include "plan/kernel_fit.h"
 #include "plan/plan.h"
 
 /* One of the files, under the name of its setting. */
@@ -199,63 +201,14 @@ static int unpacked(const struct file *f, int in, const char *program)
 	return -1;
 }
 
-/* The program that unpacks what is of KIND, or NULL. */
-static const char *unpacker(enum kernel_kind kind)
-{
-	return kind == KERNEL_GZIP ? "gzip" : kind == KERNEL_XZ ? "xz" : NULL;
-}
-
 /* ---- the kernel ---------------------------------------------------------------------------- */
-
-/* What QEMU does not boot, and what does. */
-static bool refuse(const struct file *f, const struct content *c)
-{
-	static const char *const fixes[] = {
-		[KERNEL_UNKNOWN] = "name a Linux bzImage, a multiboot 1 kernel or an ELF file with "
-				   "a PVH note; disks go to QEMU_DRIVE, ISO images to QEMU_CDROM",
-		[KERNEL_GZIP] = "unpack it before, and name the result",
-		[KERNEL_XZ] = "unpack it before, and name the result",
-		[KERNEL_MULTIBOOT2] = "QEMU knows multiboot 1 only: let GRUB boot it (multiboot2 "
-				      "in the grub.cfg of an ISO by grub-mkrescue), and name that "
-				      "in QEMU_CDROM",
-		[KERNEL_LIMINE] = "put it into an ISO with Limine (xorriso and limine "
-				  "bios-install), and name that in QEMU_CDROM",
-		[KERNEL_EFI] = "put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI, and boot "
-			       "that by a UEFI firmware; of a Linux kernel take the bzImage",
-		[KERNEL_ELF] = "give it a multiboot header within its first 8 KiB or a PVH note, "
-			       "or name the bzImage of a Linux kernel"};
-	enum kernel_kind kind = c->k.kind;
-	const char *what =
-		kind == KERNEL_UNKNOWN && c->other[0] ? c->other : kernel_kind_name(kind);
-
-	return errors_add(&f->plan->errors, EXIT_BAD_IMAGE, fixes[kind], "%s=%s is %s%s",
-			  f->setting, f->path, what,
-			  unpacker(kind) ? " twice over" : ": QEMU cannot boot it");
-}
-
-static bool bootable(const struct file *f, const struct content *c)
-{
-	const struct kernel_file *k = &c->k;
-
-	switch (k->kind) {
-	case KERNEL_LINUX: return true;
-	case KERNEL_MULTIBOOT:
-	case KERNEL_MULTIBOOT_WIDE:
-	case KERNEL_PVH:
-		return !k->long_mode || f->plan->s.arch != ARCH_I386 ||
-		       errors_add(&f->plan->errors, EXIT_BAD_SETTING,
-				  "set QEMU_ARCH=x86_64, or name a 32-bit kernel",
-				  "%s=%s is for x86-64, and QEMU_ARCH=i386 has no such processor",
-				  f->setting, f->path);
-	default: return refuse(f, c);
-	}
-}
 
 static int guest_of(const struct kernel_file *k)
 {
-	return k->kind == KERNEL_LINUX && !k->other ? GUEST_LINUX
-	       : k->mach			    ? GUEST_MACH
-						    : GUEST_GENERIC;
+	bool is_linux = (k->kind == KERNEL_LINUX && !k->other) || k->kind == KERNEL_ARM64 ||
+			k->kind == KERNEL_ARM || k->kind == KERNEL_RISCV;
+
+	return is_linux ? GUEST_LINUX : k->mach ? GUEST_MACH : GUEST_GENERIC;
 }
 
 /* The kernel of PLAN, into its kernel. Returns its kind, KERNEL_UNKNOWN with an error. */
@@ -267,18 +220,19 @@ static enum kernel_kind prepare_kernel(struct file *f)
 
 	if (fd < 0 || !look_into(f, fd, &c))
 		return KERNEL_UNKNOWN;
-	const char *program = unpacker(c.k.kind);
+	const char *program = kernel_unpacker(c.k.kind);
 
 	if (program) {
 		out->fds[0] = unpacked(f, fd, program);
 		if (out->fds[0] < 0 || !look_into(f, out->fds[0], &c))
 			return KERNEL_UNKNOWN;
 	}
-	if (!bootable(f, &c))
+	if (!kernel_fits(&f->plan->s, f->setting, f->path, &c.k, c.other, &f->plan->errors))
 		return KERNEL_UNKNOWN;
 	f->plan->s.kernel_guest = guest_of(&c.k);
 	out->efi = c.k.kind == KERNEL_LINUX;
-	bool wide = c.k.kind == KERNEL_MULTIBOOT_WIDE;
+	bool pc = arch_of(&f->plan->s)->pc;
+	bool wide = pc && c.k.kind == KERNEL_MULTIBOOT_WIDE;
 
 	if (wide) {
 		int whole = make_file(f);
@@ -292,10 +246,13 @@ static enum kernel_kind prepare_kernel(struct file *f)
 		if (!ok)
 			return KERNEL_UNKNOWN;
 	}
-	out->end = c.k.end;
+	out->end = pc ? c.k.end : 0; /* the memory of others does not begin at 0 */
 	(void)snprintf(out->path, sizeof out->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
 	(void)snprintf(out->about, sizeof out->about, "%s: %s%s%s%s%s", f->path,
-		       c.k.other ? "a bzImage that is not Linux" : kernel_kind_name(c.k.kind),
+		       c.k.other			   ? "a bzImage that is not Linux"
+		       : !pc && c.k.kind == KERNEL_UNKNOWN ? "a raw binary"
+		       : !pc && c.k.machine		   ? "an ELF file"
+							   : kernel_kind_name(c.k.kind),
 		       c.k.mach ? ", GNU Mach" : "", program ? ", unpacked by " : "",
 		       program ? program : "", wide ? ", its ELF64 rewritten as ELF32" : "");
 	return c.k.kind;
@@ -323,7 +280,8 @@ static bool unpack_module(struct file *f, int i, bool *ok)
 	ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
 
 	*ok = got >= 0;
-	const char *program = *ok ? unpacker(kernel_recognise(head, (size_t)got).kind) : NULL;
+	const char *program =
+		*ok ? kernel_unpacker(kernel_recognise(head, (size_t)got).kind) : NULL;
 
 	if (!program) {
 		add_size(out, fd);
@@ -405,6 +363,7 @@ void kernel_prepare(struct plan *plan)
 	const struct settings *s = &plan->s;
 	static struct file f;
 	enum kernel_kind kind;
+	bool pc = arch_of(s)->pc;
 
 	if (!s->kernel)
 		return;
@@ -416,9 +375,9 @@ void kernel_prepare(struct plan *plan)
 	f.setting = "QEMU_INITRD";
 	if (!s->initrd)
 		; /* none */
-	else if (kind == KERNEL_MULTIBOOT || kind == KERNEL_MULTIBOOT_WIDE)
+	else if (pc && (kind == KERNEL_MULTIBOOT || kind == KERNEL_MULTIBOOT_WIDE))
 		prepare_modules(&f);
-	else if (kind != KERNEL_UNKNOWN)
+	else if (kind != KERNEL_UNKNOWN || !pc)
 		(void)plan_check_file(plan, f.setting, s->initrd, strlen(s->initrd), S_IFREG);
 }
 

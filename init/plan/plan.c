@@ -25,49 +25,6 @@
 #include "plan/marker_files.h"
 #include "proto/stop_rungs.h"
 
-static const char *environment(char *const envp[], const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *envp; envp++)
-		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
-			return *envp + len + 1;
-	return NULL;
-}
-
-/* The image has qemu-system-i386 only when it is built so: it is as large as the other one, which
- * runs 32-bit guests as well. */
-static const char *no_emulator_fix(enum arch arch)
-{
-	if (arch == ARCH_I386)
-		return "leave QEMU_ARCH unset (qemu-system-x86_64 runs 32-bit guests too), or "
-		       "build the image with --build-arg I386=1 (make image I386=1); outside a "
-		       "container install qemu-system-i386 (Debian: qemu-system-x86)";
-	return "install QEMU (Alpine: qemu-system-x86_64; Debian: qemu-system-x86), or set VM_QEMU";
-}
-
-static void find_qemu(struct plan *plan, char *const envp[])
-{
-	char arch[16];
-	char name[64];
-	const char *path = environment(envp, "PATH");
-
-	if (plan->s.qemu) {
-		(void)snprintf(plan->qemu, sizeof plan->qemu, "%s", plan->s.qemu);
-		if (access(plan->qemu, X_OK) != 0)
-			(void)errors_add(&plan->errors, EXIT_QEMU_FAILED,
-					 "set VM_QEMU to a qemu-system program, or leave it unset",
-					 "VM_QEMU=%s: %s", plan->qemu, strerror(errno));
-		return;
-	}
-	(void)snprintf(name, sizeof name, "qemu-system-%s",
-		       setting_choice(SETTING_QEMU_ARCH, plan->s.arch, arch, sizeof arch));
-	if (!find_program(path ? path : "/usr/local/bin:/usr/bin:/bin", name, plan->qemu,
-			  sizeof plan->qemu))
-		(void)errors_add(&plan->errors, EXIT_QEMU_FAILED, no_emulator_fix(plan->s.arch),
-				 "QEMU_ARCH=%s: there is no program %s on PATH", arch, name);
-}
-
 /* The status for a file that cannot be read, by errno. */
 static enum exit_status file_status(int why)
 {
@@ -154,8 +111,9 @@ static void check_files(struct plan *plan)
 	char name[4096];
 	const struct settings *s = &plan->s;
 
-	if (s->bios)
-		firmware_check_bios(plan);
+	plan_firmware(plan);
+	if (s->dtb)
+		(void)plan_check_file(plan, "QEMU_DTB", s->dtb, strlen(s->dtb), S_IFREG);
 	if (s->trace && s->trace[0] == '/')
 		plan_trace(plan);
 	if (s->share == SHARE_9P || s->share == SHARE_DISK)
@@ -372,7 +330,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 		(void)cdrom_open(s, s->cdrom, &plan->cdrom_fd, &plan->errors);
 	if (s->cdrom2)
 		(void)cdrom_open(s, s->cdrom2, &plan->cdrom2_fd, &plan->errors);
-	find_qemu(plan, envp);
+	plan_find_emulator(plan, envp);
 	check_files(plan);
 	read_life(plan);
 	check_ready(plan);

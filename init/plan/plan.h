@@ -145,6 +145,11 @@ bool plan_tcg(struct plan *plan);
  * until the next call. */
 bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
 
+/* The emulator, from VM_QEMU or from ENVP's PATH, into PLAN->qemu. */
+void plan_find_emulator(struct plan *plan, char *const envp[]);
+/* QEMU_BIOS; or the firmware that a disk needs where QEMU has none of its own. */
+void plan_firmware(struct plan *plan);
+
 /* Ask the plan's emulator what it offers, under the plan's accelerator; MODEL as in emulator.h. */
 bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
 		       struct error *err);

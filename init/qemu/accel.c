@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config/arch.h"
+
 #define DEVICE "/dev/kvm"
 
 /* What the proof may take: a working KVM needs two or three milliseconds. */
@@ -29,6 +31,16 @@ bool accel_choose(const struct settings *s, struct kvm_result *proof, struct acc
 	out->automatic = s->accel == ACCEL_AUTO;
 	if (s->accel == ACCEL_TCG)
 		return choose(out, ACCEL_TCG, "TCG, because of QEMU_ACCEL=tcg");
+	if (!arch_native(s)) {
+		if (s->accel != ACCEL_AUTO)
+			return error_set(err, EXIT_BAD_SETTING,
+					 "leave QEMU_ACCEL unset, to run with TCG",
+					 "QEMU_ACCEL=kvm: KVM runs guests of this host's "
+					 "architecture only, not of %s",
+					 arch_of(s)->name);
+		return choose(out, ACCEL_TCG, "TCG, because KVM does not run %s on this host",
+			      arch_of(s)->name);
+	}
 	if (kvm_prove(DEVICE, BOUND_MS, proof))
 		return choose(out, ACCEL_KVM, "KVM: %s", proof->reason);
 	if (s->accel == ACCEL_AUTO)

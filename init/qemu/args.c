@@ -9,57 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/arch.h"
 #include "config/guest_profile.h"
 
 static bool cpu_is_host(const char *cpu)
 {
 	return strncmp(cpu, "host", 4) == 0 && (cpu[4] == '\0' || cpu[4] == ',');
-}
-
-/* Options of QEMU that say where its memory is, or how much there is. */
-static bool says_memory(const char *words)
-{
-	static const char *const options[] = {"-m",	   "-machine", "-M",	       "-numa",
-					      "-mem-path", "-object",  "-mem-prealloc"};
-
-	for (; *words; words += *words ? 1 : 0) {
-		size_t len = strcspn(words, " \t\n'\"");
-
-		for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-			const char *word = strncmp(words, "--", 2) == 0 ? words + 1 : words;
-			size_t n = len - (size_t)(word - words);
-
-			if (strlen(options[i]) == n && strncmp(word, options[i], n) == 0)
-				return true;
-		}
-		words += len;
-	}
-	return false;
-}
-
-const char *args_ram_name(const struct settings *s)
-{
-	size_t type = strcspn(s->machine, ",");
-	static const struct {
-		const char *machine;
-		bool versions; /* and pc-q35-9.2 */
-		const char *name;
-	} rows[] = {{"pc", true, "pc.ram"},
-		    {"q35", false, "pc.ram"},
-		    {"isapc", false, "pc.ram"},
-		    {"microvm", false, "microvm.ram"}};
-
-	if (strstr(s->machine + type, "memory-backend") ||
-	    (s->extra_args && says_memory(s->extra_args)))
-		return "";
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		size_t len = strlen(rows[i].machine);
-
-		if (strncmp(s->machine, rows[i].machine, len) == 0 &&
-		    (len == type || (rows[i].versions && s->machine[len] == '-')))
-			return rows[i].name;
-	}
-	return "";
 }
 
 /* The object that -machine's memory-backend names. Its file is opened by the name, not as
@@ -74,6 +29,15 @@ static void add_ram(const struct builder *b)
 			    b->f->ram == RAM_SHARED ? "share=on" : "share=off,readonly=on,rom=off");
 }
 
+/* The interrupt controller of virt's default serves 8 processors. */
+static const char *gic(const struct settings *s)
+{
+	return s->cpus > 8 && (s->arch == ARCH_AARCH64 || s->arch == ARCH_ARM) &&
+			       arch_default_machine(s)
+		       ? ",gic-version=3"
+		       : "";
+}
+
 /* -machine: options in QEMU_MACHINE come after ours, and of two QEMU takes the last. */
 static bool add_machine(const struct builder *b, struct error *err)
 {
@@ -86,8 +50,12 @@ static bool add_machine(const struct builder *b, struct error *err)
 				 "leave QEMU_CPU unset or set it to a model such as max; `vm kvm` "
 				 "says why KVM is not used",
 				 "QEMU_CPU=%s needs KVM, and this guest runs under TCG", s->cpu);
-	args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
-		    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
+	if (arch_of(s)->pc)
+		args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
+			    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
+	else
+		args_option(b->out, "-machine", "%.*s%s%s", type, s->machine, gic(s),
+			    s->machine + type);
 	if (b->f->uefi)
 		args_more(b->out, ",pflash0=firmware,pflash1=variables");
 	if (b->f->ram != RAM_PRIVATE)
@@ -106,6 +74,10 @@ static bool add_machine(const struct builder *b, struct error *err)
 	}
 	if (s->cpu || kvm)
 		args_option(b->out, "-cpu", "%s", s->cpu ? s->cpu : "host");
+	else if (!arch_of(s)->pc && arch_default_machine(s))
+		args_option(b->out, "-cpu", "%s", arch_of(s)->tcg_cpu);
+	else if (!arch_of(s)->pc)
+		; /* a board has its own */
 	else if (s->arch == ARCH_I386 && strncmp(s->machine, "isapc", 5) == 0)
 		args_option(b->out, "-cpu", "pentium3"); /* the last one it has (QEMU >= 10.1) */
 	else /* the 32-bit emulator has neither flag, and warns about models that do */
@@ -146,7 +118,8 @@ static void add_boot(const struct builder *b)
 	} files[] = {{"-bios", s->bios},
 		     {"-kernel", b->f->kernel ? b->f->kernel : s->kernel},
 		     {"-initrd", b->f->initrd ? b->f->initrd : s->initrd},
-		     {"-append", b->f->append ? b->f->append : s->append}};
+		     {"-append", b->f->append ? b->f->append : s->append},
+		     {"-dtb", s->dtb}};
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (i == 1) /* behind -bios */
@@ -165,7 +138,11 @@ static void add_display(const struct builder *b)
 	/* A window that is closed would end QEMU as a power cut does. */
 	args_option(b->out, "-display", "%s%s", CHOICE(SETTING_VM_DISPLAY, s->display),
 		    s->display ? ",window-close=off" : "");
-	if (s->vga != VGA_NONE)
+	if (s->vga != VGA_NONE && !arch_of(s)->pc) { /* its machines have no -vga, and no PS/2 */
+		args_option(b->out, "-device", "virtio-gpu-pci");
+		args_option(b->out, "-device", "virtio-keyboard-pci");
+		args_option(b->out, "-device", "virtio-tablet-pci");
+	} else if (s->vga != VGA_NONE)
 		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
 	/* PID 1 listens (console/attach.h). A client that asks for the display for itself does not
 	 * throw the others out; with share=force-shared it would be refused. */
@@ -206,8 +183,11 @@ static void add_share(const struct builder *b)
 
 static void add_panic_device(const struct builder *b)
 {
-	if (profile_of((enum guest)b->s->guest)->pvpanic)
-		args_option(b->out, "-device", "pvpanic");
+	const struct settings *s = b->s;
+
+	if (profile_of((enum guest)s->guest)->pvpanic &&
+	    (arch_of(s)->pc || arch_default_machine(s)))
+		args_option(b->out, "-device", arch_of(s)->pc ? "pvpanic" : "pvpanic-pci");
 }
 
 static void add_debugging(const struct builder *b)
@@ -268,6 +248,8 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	add_sockets(&b);
 	add_share(&b);
 	add_panic_device(&b);
+	if (s->usb && !arch_of(s)->pc)
+		args_option(out, "-device", "qemu-xhci");
 	add_debugging(&b);
 	if (s->extra_args && !args_split(out, s->extra_args))
 		return error_set(err, EXIT_BAD_SETTING,

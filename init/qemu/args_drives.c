@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "config/arch.h"
 #include "qemu/args_parts.h"
 
 /* Is the chip set the ICH9 of q35 and its versions, which has AHCI of its own? */
@@ -166,12 +167,17 @@ void args_drives(const struct builder *b)
 	const struct settings *s = b->s;
 	const struct facts *f = b->f;
 	bool scsi = s->disk_bus == BUS_SCSI;
+	bool mmio = s->disk_bus == BUS_VIRTIO_MMIO;
+	bool virtio = mmio || s->disk_bus == BUS_VIRTIO;
+	bool cds = f->has_cdrom || f->has_cdrom2 || f->has_share;
+	bool scsi_cd = scsi || (virtio && !arch_of(s)->pc); /* no IDE or AHCI of its own */
 	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s->machine);
 	bool ide = !own_ahci && !is_q35(s->machine);
-	const char *hd = scsi			     ? "scsi-hd,bus=scsi.0"
-			 : s->disk_bus == BUS_VIRTIO ? "virtio-blk-pci"
-						     : NULL;
-	const char *cd = scsi ? "scsi-cd,bus=scsi.0" : NULL;
+	const char *hd = scsi	  ? "scsi-hd,bus=scsi.0"
+			 : mmio	  ? "virtio-blk-device,bus=virtio-mmio-bus.0"
+			 : virtio ? "virtio-blk-pci"
+				  : NULL;
+	const char *cd = scsi_cd ? "scsi-cd,bus=scsi.0" : NULL;
 	struct places p = {.bus = own_ahci ? "ahci" : "ide", .ide = ide, .count = ide ? 4 : 6};
 	const bool wanted[DRIVES] = {
 		[DRIVE_1] = !hd && f->disk.count,    [DRIVE_CD] = f->has_cdrom,
@@ -179,13 +185,13 @@ void args_drives(const struct builder *b)
 		[DRIVE_3] = !hd && f->more[1].count, [DRIVE_4] = !hd && f->more[2].count,
 		[DRIVE_CD2] = f->has_cdrom2};
 	const struct stack first = {"disk", &f->disk, QEMU_FD_DISK};
-	char buf[48];
-	bool any = f->disk.count > 0 || f->has_cdrom || f->has_cdrom2 || f->has_share;
+	char buf[56];
+	bool any = f->disk.count > 0 || cds;
 
 	for (int i = 0; i < DISK_FLOPPY; i++)
 		any |= f->more[i].count > 0;
 	place(&p, wanted);
-	if (any && scsi)
+	if (any && (scsi || (scsi_cd && cds)))
 		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
 	if (any && own_ahci)
 		args_option(b->out, "-device", "ich9-ahci,id=ahci");
@@ -193,7 +199,10 @@ void args_drives(const struct builder *b)
 	for (int i = 0; i < DISK_FLOPPY; i++) {
 		const struct stack k = {names[i], &f->more[i], QEMU_FD_MORE + 8 * i};
 
-		add_disk(b, &k, hd ? hd : device_of(&p, drives[i], "hd", buf));
+		if (mmio)
+			(void)snprintf(buf, sizeof buf, "virtio-blk-device,bus=virtio-mmio-bus.%d",
+				       i + 1);
+		add_disk(b, &k, mmio ? buf : hd ? hd : device_of(&p, drives[i], "hd", buf));
 	}
 	if (f->has_cdrom)
 		add_cd(b, QEMU_FD_CDROM, "cdrom", cd ? cd : device_of(&p, DRIVE_CD, "cd", buf));

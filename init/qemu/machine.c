@@ -61,6 +61,7 @@ bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err
 	return (plan->cdrom_fd < 0 || mark(&k, plan->cdrom_fd, err)) &&
 	       (plan->cdrom2_fd < 0 || mark(&k, plan->cdrom2_fd, err)) &&
 	       mark_file(&k, plan->s.kernel, err) && mark_file(&k, plan->s.bios, err) &&
+	       mark_file(&k, plan->s.dtb, err) &&
 	       (plan->firmware.fds[0] < 0 || mark(&k, plan->firmware.fds[0], err));
 }
 

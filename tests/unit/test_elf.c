@@ -86,6 +86,10 @@ static void kinds(void **state)
 		{"HdrS", 4, 0x202, KERNEL_LINUX},
 		{"\xd6\x50\x52\xe8\0\0\0\0\x10\0\0\0\x1a\xaf\xad\x17", 16, 4096, KERNEL_MULTIBOOT2},
 		{"\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12, 8140, KERNEL_MULTIBOOT},
+		{"ARM\x64", 4, 56, KERNEL_ARM64},
+		{"RSC\x05", 4, 56, KERNEL_RISCV},
+		{"\x18\x28\x6f\x01", 4, 36, KERNEL_ARM},
+		{"zimg", 4, 4, KERNEL_ZBOOT},
 		{"\x02\xb0\xad\x1b\0\0\0\0\xff\x4f\x52\xe4", 12, 0, KERNEL_UNKNOWN},
 		{"\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4", 12, 8144, KERNEL_UNKNOWN}};
 	uint8_t file[12288];

@@ -445,6 +445,34 @@ static void what_auto_is_for_each_guest(void **state)
 	}
 }
 
+static void what_auto_is_for_each_architecture(void **state)
+{
+	static const struct {
+		char *arch;
+		const char *ladder;
+	} rows[] = {{"QEMU_ARCH=aarch64", "acpi,ssh,serial"},
+		    {"QEMU_ARCH=arm", "acpi,ssh,serial"},
+		    {"QEMU_ARCH=riscv64", "ssh,serial"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(RESOLVE(0, rows[i].arch, "VM_GUEST=linux"));
+		assert_string_equal(s.machine, "virt");
+		assert_int_equal(s.disk_bus, BUS_VIRTIO);
+		assert_int_equal(s.net_model, NET_MODEL_VIRTIO);
+		assert_int_equal(s.vga, VGA_NONE);
+		assert_string_equal(s.stop_ladder, rows[i].ladder);
+		assert_true(RESOLVE(0, rows[i].arch)); /* a disk has no Hurd */
+		assert_int_equal(s.guest, GUEST_GENERIC);
+		assert_int_equal(s.vga, VGA_NONE);
+		assert_true(RESOLVE(0, rows[i].arch, "VM_DISPLAY=gtk"));
+		assert_int_equal(s.vga, VGA_VIRTIO);
+	}
+	/* A board's buttons are not known. */
+	assert_true(RESOLVE(0, "QEMU_ARCH=aarch64", "VM_GUEST=linux", "QEMU_MACHINE=raspi3b"));
+	assert_string_equal(s.stop_ladder, "ssh,serial");
+}
+
 static void which_guest_auto_is(void **state)
 {
 	(void)state;
@@ -640,6 +668,7 @@ int main(void)
 		cmocka_unit_test(what_compose_does_not_pass),
 		cmocka_unit_test(the_console_on_standard_output),
 		cmocka_unit_test(what_auto_is_for_each_guest),
+		cmocka_unit_test(what_auto_is_for_each_architecture),
 		cmocka_unit_test(which_guest_auto_is),
 		cmocka_unit_test(the_disk_bus_follows_the_chip_set),
 		cmocka_unit_test(a_memory_limit_lowers_what_is_auto),
