@@ -39,9 +39,11 @@ COPY images/mach-mini images/mach-mini
 RUN images/mach-mini/build.sh /out
 
 FROM ${BASE}
-# UI=1: with the windows of VM_DISPLAY. I386=1: with qemu-system-i386, for QEMU_ARCH=i386.
+# UI=1: with the windows of VM_DISPLAY. ARCHS: emulators for QEMU_ARCH beside x86_64's (i386, aarch64,
+# arm, riscv64), separated by blanks; I386=1 adds i386.
 ARG UI=
 ARG I386=
+ARG ARCHS=
 # 107 is the number that Fedora and RHEL reserve for `qemu`; it is made before any package takes
 # it, so that files in mounted directories have one owner on every base. No file keeps a SUID bit:
 # QEMU runs with no_new_privs, and its bridge helper is not wanted at all.
@@ -51,13 +53,19 @@ ARG I386=
 # The directories are open to all, for `docker run --user` with any number; a tmpfs that is mounted
 # on /run takes over its mode.
 RUN set -eu; \
+    archs=" x86_64 $ARCHS${I386:+ i386} "; \
+    has() { case $archs in *" $1 "*) ;; *) return 1 ;; esac; }; \
+    for arch in $archs; do \
+        case $arch in x86_64|i386|aarch64|arm|riscv64) ;; \
+        *) echo "ARCHS: $arch is none of x86_64, i386, aarch64, arm, riscv64"; exit 1 ;; esac; \
+    done; \
     if command -v apk >/dev/null; then \
         addgroup -S -g 107 qemu; \
         adduser -S -D -H -h /nonexistent -s /sbin/nologin -u 107 -G qemu qemu; \
         ovmf=; [ "$(uname -m)" != x86_64 ] || ovmf=ovmf; \
         apk add --no-cache $ovmf curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
             passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
-            qemu-system-x86_64 tar unzip xorriso xz zstd ${I386:+qemu-system-i386} \
+            $(printf 'qemu-system-%s\n' $archs | sort -u) tar unzip xorriso xz zstd \
             ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
@@ -67,11 +75,17 @@ RUN set -eu; \
         apt-get -qq update; \
         apt-get -qq install --no-install-recommends ca-certificates curl e2fsprogs openssh-client \
             ovmf passt qemu-system-x86 qemu-utils unzip xorriso xz-utils zstd \
+            $(has aarch64 && echo qemu-system-arm qemu-efi-aarch64) $(has arm && echo qemu-system-arm) \
+            $(has riscv64 && { apt-cache show -qq qemu-system-riscv 2>/dev/null | grep -q . && \
+                echo qemu-system-riscv || echo qemu-system-misc; } && echo opensbi) \
             ${UI:+qemu-system-gui} >/dev/null; \
         apt-get clean; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt \
             /var/log/dpkg.log /usr/share/info /usr/share/lintian; \
-        [ -n "$I386" ] || rm -f /usr/bin/qemu-system-i386; \
+        rm -rf /usr/share/AAVMF; \
+        for file in /usr/bin/qemu-system-*; do \
+            has "${file#/usr/bin/qemu-system-}" || rm -f "$file"; \
+        done; \
     fi; \
     rm -f /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper \
         /usr/bin/qemu-system-x86_64-microvm /usr/bin/qemu-io \
@@ -79,6 +93,9 @@ RUN set -eu; \
     for file in /usr/share/qemu/*; do \
         case ${file##*/} in \
         bios*|vgabios*|*.rom|kvmvapic.bin|linuxboot*|multiboot*|pvh.bin|keymaps|edk2-i386*|edk2-x86_64*|edk2-licenses.txt) ;; \
+        edk2-aarch64-code.fd) has aarch64 || rm -f "$file" ;; \
+        edk2-arm-code.fd) has arm || rm -f "$file" ;; \
+        opensbi-riscv64-*.bin) has riscv64 || rm -f "$file" ;; \
         *) rm -rf "$file" ;; \
         esac; \
     done; \

@@ -154,7 +154,7 @@ proof: $(BUILD)/vm $(BUILD)/init ## verify that both programs are static-pie, st
 # --- the container ---------------------------------------------------------------------------
 
 # GUEST is a qcow2 image or mach-mini, SETTINGS a list of NAME=VALUE (scripts/bake).
-image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…]: with a guest in it; I386=1: with the 32-bit emulator
+image: ## build the image hurd-vm:TAG; GUEST=FILE [WARM=1 NAME=… SETTINGS=…]: with a guest in it; ARCHS='aarch64 riscv64': with these emulators; I386=1: with the 32-bit one
 	@$(if $(GUEST),scripts/bake $(if $(WARM),--warm) $(if $(NAME),--name '$(NAME)') \
 		$(foreach s,$(SETTINGS),--env '$(s)') '$(GUEST)',scripts/image)
 
