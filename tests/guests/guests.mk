@@ -6,10 +6,15 @@
 LINUX_GUEST := $(addprefix build/guests/linux,.qcow2 -big.qcow2 -vmlinuz -initrd -kvm.cpio.gz \
 	-key -key.pub)
 
-guests: $(LINUX_GUEST) build/guests/mach-i386/machsh
+ARCH_GUESTS := $(addprefix build/guests/linux-,aarch64-kernel aarch64-initrd riscv64-kernel riscv64-initrd)
+
+guests: $(LINUX_GUEST) $(ARCH_GUESTS) build/guests/mach-i386/machsh
 
 $(LINUX_GUEST) &: $(wildcard tests/guests/linux/*)
 	tests/guests/linux/build.sh --debs build/guests/debs/linux build/guests
+
+$(ARCH_GUESTS) &: $(wildcard tests/guests/linux-arch/*) tests/guests/linux/dhcp
+	tests/guests/linux-arch/build.sh --debs build/guests/debs/linux-arch build/guests
 
 build/guests/mach-i386/machsh: $(wildcard tests/guests/mach-i386/* images/mach-mini/machsh/*.[chS])
 	tests/guests/mach-i386/build.sh --debs build/guests/debs/mach-i386 build/guests/mach-i386
