@@ -53,7 +53,7 @@ static void check_pc(const struct settings *s, struct errors *errs)
 {
 	const struct rule rules[] = {
 		{s->dtb != NULL, "QEMU_DTB", "a PC has ACPI tables and no device tree"},
-		{s->disk_bus == BUS_VIRTIO_MMIO && strncmp(s->machine, "microvm", 7) != 0,
+		{s->disk_bus >= BUS_VIRTIO_MMIO && strncmp(s->machine, "microvm", 7) != 0,
 		 "QEMU_DISK_BUS=virtio-mmio",
 		 "on a PC virtio devices are on PCI (QEMU_DISK_BUS=virtio)"},
 		{settings_no_firmware(s), "QEMU_BIOS=none", "a PC starts in its firmware"},
@@ -67,7 +67,9 @@ static void check_pc(const struct settings *s, struct errors *errs)
 void settings_check_arch(const struct settings *s, struct errors *errs)
 {
 	const struct arch_row *arch = arch_of(s);
-	bool known = s->guest == GUEST_LINUX || s->guest == GUEST_GENERIC;
+	/* The markers of exov6 fit every xv6. */
+	bool known =
+		s->guest == GUEST_LINUX || s->guest == GUEST_GENERIC || s->guest == GUEST_EXOV6;
 	char guest[32];
 	char vga[32];
 	const struct rule rules[] = {

@@ -320,7 +320,7 @@ static void resolve_smp(struct settings *s, const struct profile *p)
 {
 	static char text[96];
 
-	if (!p->mp_table || s->cpus < 2 || s->smp[strspn(s->smp, "0123456789")])
+	if (!arch_of(s)->pc || !p->mp_table || s->cpus < 2 || s->smp[strspn(s->smp, "0123456789")])
 		return;
 	(void)snprintf(text, sizeof text, "%ld,sockets=%ld,cores=1,threads=1", s->cpus, s->cpus);
 	s->smp = text;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "config/arch.h"
 #include "format/elf.h"
 #include "host/confined.h"
 #include "host/unpack.h"
@@ -27,7 +28,9 @@ static const char *set_against(const struct plan *plan)
 		return "QEMU_KERNEL names the kernel";
 	if (plan->disk.count == 0)
 		return "there is no disk";
-	if (s->arch != ARCH_X86_64 || strncmp(s->machine, "isapc", 5) == 0)
+	if (!arch_of(s)->pc)
+		return "kernels are taken out of disks of PCs only";
+	if (s->arch == ARCH_I386 || strncmp(s->machine, "isapc", 5) == 0)
 		return "this machine was not tried with it";
 	if (settings_uefi(s))
 		return "QEMU_FIRMWARE is UEFI's";

@@ -167,7 +167,7 @@ void args_drives(const struct builder *b)
 	const struct settings *s = b->s;
 	const struct facts *f = b->f;
 	bool scsi = s->disk_bus == BUS_SCSI;
-	bool mmio = s->disk_bus == BUS_VIRTIO_MMIO;
+	bool mmio = s->disk_bus >= BUS_VIRTIO_MMIO;
 	bool virtio = mmio || s->disk_bus == BUS_VIRTIO;
 	bool cds = f->has_cdrom || f->has_cdrom2 || f->has_share;
 	bool scsi_cd = scsi || (virtio && !arch_of(s)->pc); /* no IDE or AHCI of its own */
@@ -191,6 +191,8 @@ void args_drives(const struct builder *b)
 	for (int i = 0; i < DISK_FLOPPY; i++)
 		any |= f->more[i].count > 0;
 	place(&p, wanted);
+	if (any && s->disk_bus == BUS_VIRTIO_MMIO)
+		args_option(b->out, "-global", "virtio-mmio.force-legacy=false");
 	if (any && (scsi || (scsi_cd && cds)))
 		args_option(b->out, "-device", "virtio-scsi-pci,id=scsi");
 	if (any && own_ahci)
