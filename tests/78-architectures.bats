@@ -60,14 +60,6 @@ refused() {
     assert_line kept
 }
 
-@test "aarch64: a panic is status 80, one that is only printed is not" {
-    boot aarch64 ttyAMA0
-    run -0 vm exec 'echo "Kernel panic - not syncing: no" >/dev/console; sleep 1; echo lives'
-    assert_line lives
-    run vm exec --timeout 20 'echo c >/proc/sysrq-trigger'
-    ended 80
-}
-
 @test "aarch64: a suspended guest goes on where it was" {
     boot aarch64 ttyAMA0 VM_STOP=suspend
     run -0 vm exec 'echo here >/tmp/mark'

@@ -5,12 +5,6 @@
 #include <string.h>
 
 #define EFLAGS_IF 0x200u /* Intel SDM, volume 1, 3.4.3 */
-/* Arm ARM: C5.2.18 (SPSR_EL1 for AArch64), G8.2 (CPSR); the RISC-V manual II, 3.1.6. */
-#define PSTATE_EL   0xcu
-#define PSR_USER    0x10u
-#define PSR_MODE    0x1fu
-#define PSR_I	    0x80u
-#define MSTATUS_SIE 0x2u
 
 /* The number in BASE behind NAME in the N bytes at TEXT. */
 static bool field(const char *text, size_t n, const char *name, int base, unsigned long *out)
@@ -42,28 +36,9 @@ static void add(struct cpu_states *s, unsigned long flags, unsigned long cpl, un
 		s->busy++;
 }
 
-/* Of Arm and RISC-V QEMU does not tell who waits for an interrupt. Their kernels do so with
- * interrupts masked, as in a moment of work, and as one that has stopped may be. */
-static void add_other(struct cpu_states *s, bool user, bool masked)
-{
-	s->count++;
-	s->user += user;
-	s->idle += !user && masked;
-	s->masked = s->idle;
-	s->busy += !user && !masked;
-}
-
-/* RISC-V's privilege is not told either. Kernels are in the upper half, or at the start of virt's
- * memory, below the randomised programs. */
-static bool riscv_user(unsigned long pc)
-{
-	return pc >> 63 == 0 && (pc < 0x80000000u || pc >> 32 != 0);
-}
-
 bool cpu_states_parse(const char *text, size_t n, struct cpu_states *out)
 {
 	const char *end = text + n;
-	unsigned long pc = 0;
 
 	*out = (struct cpu_states){0};
 	while (text < end) {
@@ -77,13 +52,6 @@ bool cpu_states_parse(const char *text, size_t n, struct cpu_states *out)
 		     field(text, len, " RFL=", 16, &flags)) &&
 		    field(text, len, " CPL=", 10, &cpl) && field(text, len, " HLT=", 10, &hlt))
 			add(out, flags, cpl, hlt);
-		else if (field(text, len, "PSTATE=", 16, &flags))
-			add_other(out, (flags & PSTATE_EL) == 0, flags & PSR_I);
-		else if (field(text, len, "PSR=", 16, &flags))
-			add_other(out, (flags & PSR_MODE) == PSR_USER, flags & PSR_I);
-		else if (field(text, len, " mstatus  ", 16, &flags))
-			add_other(out, riscv_user(pc), !(flags & MSTATUS_SIE));
-		(void)field(text, len, " pc       ", 16, &pc);
 		text += len + 1;
 	}
 	return out->count > 0;

@@ -1,7 +1,6 @@
 /* cpu_state.h - what the processors are doing, from the text of `info registers -a` (QEMU:
  * target/i386/cpu-dump.c): `RIP=... RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1`, with EIP
- * and EFL for a processor that is not in long mode; of Arm `PSTATE=400000c5 -Z-- EL1h` or
- * `PSR=600001d3 -ZC- A S svc32`, and of RISC-V the lines `pc` and `mstatus`.
+ * and EFL for a processor that is not in long mode.
  */
 #ifndef VM_FORMAT_CPU_STATE_H
 #define VM_FORMAT_CPU_STATE_H
@@ -11,9 +10,8 @@
 
 struct cpu_states {
 	int count;
-	int user;   /* in user mode (CPL 3) */
-	int idle;   /* halted until an interrupt comes; on Arm and RISC-V, or stopped */
-	int masked; /* of the idle ones, those of Arm and RISC-V: they may have stopped as well */
+	int user; /* in user mode (CPL 3) */
+	int idle; /* halted until an interrupt comes */
 	int dead; /* halted with interrupts off: only a reset, an NMI or a start-up IPI wakes it */
 	int busy; /* executing in the kernel */
 };

@@ -135,12 +135,6 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	bool quiet = cpus.user == 0 && !p->env->phases->mid_line;
 	bool stuck = p->marker->kind != MARKER_DOWN && cpu_states_stuck(&cpus);
 
-	if (!stuck && quiet && cpus.masked && !idle_is_the_end(p) &&
-	    clock_now() - p->since_ns <
-		    GIVE_UP_NS) { /* the timer's interrupt, or idle: more often? */
-		p->samples -= p->samples > 0;
-		return;
-	}
 	if (!stuck && !(quiet && idle_is_the_end(p))) {
 		disbelieve(p, "the guest goes on");
 		return;

@@ -106,10 +106,8 @@ static void drain(struct supervisor *v)
 	qmp_link_drain(&v->link);
 	/* Some machines' power switch ends QEMU without an event (hw/misc/sifive_test.c before
 	 * QEMU 9, semihosting's exit). */
-	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down) {
+	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down)
 		l->cause = CAUSE_GUEST_OFF;
-		log_info("the guest powered off");
-	}
 	qemu_process_drain(&v->process);
 	debug_log_detach(&v->debug_log);
 	for (int i = 0; i < RELAY_COUNT; i++)
