@@ -39,7 +39,7 @@ COPY images/mach-mini images/mach-mini
 RUN images/mach-mini/build.sh /out
 
 FROM ${BASE}
-# UI=1: with the windows of VM_DISPLAY. ARCHS: emulators for QEMU_ARCH beside x86_64's (i386, aarch64,
+# UI=1: with the windows of VM_DISPLAY and OpenGL. ARCHS: emulators for QEMU_ARCH beside x86_64's (i386, aarch64,
 # arm, riscv64), separated by blanks; I386=1 adds i386.
 ARG UI=
 ARG I386=
@@ -66,7 +66,7 @@ RUN set -eu; \
         apk add --no-cache $ovmf curl e2fsprogs e2fsprogs-extra openssh-client-default openssh-keygen \
             passt qemu-hw-display-virtio-gpu qemu-hw-display-virtio-vga qemu-img \
             $(printf 'qemu-system-%s\n' $archs | sort -u) tar unzip xorriso xz zstd \
-            ${UI:+qemu-ui-gtk qemu-ui-sdl}; \
+            ${UI:+mesa-dri-gallium mesa-egl qemu-hw-display-virtio-vga-gl qemu-ui-gtk qemu-ui-opengl qemu-ui-sdl}; \
     else \
         export DEBIAN_FRONTEND=noninteractive; \
         groupadd --system --gid 107 qemu; \
@@ -78,7 +78,8 @@ RUN set -eu; \
             $(has aarch64 && echo qemu-system-arm qemu-efi-aarch64) $(has arm && echo qemu-system-arm) \
             $(has riscv64 && { apt-cache show -qq qemu-system-riscv 2>/dev/null | grep -q . && \
                 echo qemu-system-riscv || echo qemu-system-misc; } && echo opensbi) \
-            ${UI:+qemu-system-gui} >/dev/null; \
+            ${UI:+qemu-system-gui libegl1 libgl1-mesa-dri \
+                $(apt-cache --names-only search qemu-system-modules-opengl | cut -d" " -f1)} >/dev/null; \
         apt-get clean; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt \
             /var/log/dpkg.log /usr/share/info /usr/share/lintian; \

@@ -176,6 +176,9 @@ linux() {
     assert_failure 64
     vm expect --timeout 60 never >"$T/never" 2>&1 3>&- &
     waiter=$!
+    PIDS+=("$waiter")
+    connected() { [ "$(vm status --json | jq .console.clients)" -ge 1 ]; }
+    wait_until 10 connected
     vm stop
     run wait "$waiter"
     grep -q 'the guest has ended' "$T/never"

@@ -316,6 +316,40 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     said 'fix: DISPLAY must name an X11 display whose socket is in /tmp/.X11-unix'
 }
 
+# bats test_tags=ui
+@test "QEMU_GL: the window is drawn by OpenGL (Mesa's llvmpipe), and the card has it for the guest" {
+    local ui
+    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_until 20 test -s "$T/number"
+    DISPLAY=:$(cat "$T/number")
+    for ui in gtk sdl; do
+        host_vm VM_DISPLAY="$ui" DISPLAY="$DISPLAY" QEMU_GL=on
+        run -0 vm wait --timeout $((60 * PATIENCE))
+        wait_until 20 window_of_the_guest
+        wait_until 20 window_has_a_picture
+        run -0 vm monitor info qtree
+        assert_output --partial 'dev: virtio-vga-gl,'
+        run -0 vm stop
+    done
+}
+
+@test "QEMU_GL and its card need each other, and a window" {
+    host_env QEMU_GL=on
+    run -78 vm check
+    assert_output --partial 'QEMU_GL=on without a window'
+    host_env QEMU_VGA=virtio-gl VM_DISPLAY=sdl DISPLAY=:1
+    run -78 vm check
+    assert_output --partial 'QEMU_VGA=virtio-gl without QEMU_GL'
+    host_env QEMU_GL=venus QEMU_VGA=std VM_DISPLAY=sdl DISPLAY=:1
+    run -78 vm check
+    assert_output --partial 'QEMU_GL=venus: only the card virtio-gl has Vulkan'
+    host_env QEMU_GL=venus VM_DISPLAY=sdl DISPLAY=:1
+    run -0 vm args
+    assert_line --partial 'virtio-vga-gl,hostmem=1G,blob=on,venus=on'
+    assert_line --partial 'spawn=allow'
+}
+
 window_of_the_guest() {
     WINDOW=$(DISPLAY=$DISPLAY xwininfo -root -tree | awk '/"QEMU \(mach/ { print $1; exit }')
     [ -n "$WINDOW" ]

@@ -88,7 +88,8 @@ enum ready { READY_AUTO, READY_LOGIN, READY_SSH, READY_HTTP, READY_MARKER, READY
 enum on_panic { PANIC_EXIT, PANIC_KEEP, PANIC_PAUSE };
 enum display { DISPLAY_NONE, DISPLAY_GTK, DISPLAY_SDL };
 enum on_reboot { REBOOT_EXIT, REBOOT_RESTART };
-enum vga { VGA_AUTO, VGA_NONE, VGA_STD, VGA_CIRRUS, VGA_VMWARE, VGA_VIRTIO };
+enum vga { VGA_AUTO, VGA_NONE, VGA_STD, VGA_CIRRUS, VGA_VMWARE, VGA_VIRTIO, VGA_VIRTIO_GL };
+enum gl { GL_OFF, GL_ON, GL_VENUS };
 
 /* A PORT that is auto; 0 is a port that is off. */
 #define PORT_AUTO (-1)

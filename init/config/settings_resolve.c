@@ -170,6 +170,22 @@ static void check_hurd(const struct settings *s, struct errors *errs, struct err
 			      "rtl8139, but not this card");
 }
 
+static void check_gl(const struct settings *s, struct errors *errs)
+{
+	if (s->gl && !s->display)
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "set VM_DISPLAY=gtk or sdl, or QEMU_GL=off",
+				 "QEMU_GL=%s without a window: QEMU draws by OpenGL in one only",
+				 s->gl == GL_VENUS ? "venus" : "on");
+	if (s->vga == VGA_VIRTIO_GL && !s->gl)
+		(void)errors_add(errs, EXIT_BAD_SETTING, "set QEMU_GL=on, or QEMU_VGA=virtio",
+				 "QEMU_VGA=virtio-gl without QEMU_GL: that card needs OpenGL");
+	if (s->gl == GL_VENUS && s->vga != VGA_VIRTIO_GL)
+		(void)errors_add(errs, EXIT_BAD_SETTING,
+				 "set QEMU_VGA=virtio-gl, or leave it unset",
+				 "QEMU_GL=venus: only the card virtio-gl has Vulkan");
+}
+
 /* A machine from before PCI. */
 static void check_isapc(const struct settings *s, struct errors *errs)
 {
@@ -182,8 +198,8 @@ static void check_isapc(const struct settings *s, struct errors *errs)
 		 "its only network card is ne2k_isa"},
 		{s->cpus > 1, "QEMU_SMP", "it has one processor"},
 		{s->share == SHARE_9P, "VM_SHARE", "9p needs PCI (VM_SHARE=disk does not)"},
-		{s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE, "QEMU_VGA",
-		 "its graphics cards are std and cirrus"},
+		{s->vga == VGA_VIRTIO || s->vga == VGA_VMWARE || s->vga == VGA_VIRTIO_GL,
+		 "QEMU_VGA", "its graphics cards are std and cirrus"},
 		{s->usb, "QEMU_USB", "its USB controller would need PCI"},
 	};
 
@@ -392,7 +408,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
 	}
 	if (s->vga == VGA_AUTO)
-		s->vga = s->vnc || s->display ? VGA_STD : (int)p->vga;
+		s->vga = s->gl ? VGA_VIRTIO_GL : s->vnc || s->display ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
 		s->disk_mode = s->overlay		      ? DISK_MODE_OVERLAY
 			       : s->embedded_guest || s->warm ? DISK_MODE_THROWAWAY
@@ -406,6 +422,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	check_qemu(s, errs);
 	check_isapc(s, errs);
 	settings_check_arch(s, errs);
+	check_gl(s, errs);
 	check_ports(s, errs);
 	check_hurd(s, errs, warnings);
 	if (s->vnc && !s->vnc_password_file)

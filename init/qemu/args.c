@@ -136,12 +136,16 @@ static void add_display(const struct builder *b)
 	const struct settings *s = b->s;
 
 	/* A window that is closed would end QEMU as a power cut does. */
-	args_option(b->out, "-display", "%s%s", CHOICE(SETTING_VM_DISPLAY, s->display),
-		    s->display ? ",window-close=off" : "");
+	args_option(b->out, "-display", "%s%s%s", CHOICE(SETTING_VM_DISPLAY, s->display),
+		    s->display ? ",window-close=off" : "", s->gl ? ",gl=on" : "");
 	if (s->vga != VGA_NONE && !arch_of(s)->pc) { /* its machines have no -vga, and no PS/2 */
 		args_option(b->out, "-device", "virtio-gpu-pci");
 		args_option(b->out, "-device", "virtio-keyboard-pci");
 		args_option(b->out, "-device", "virtio-tablet-pci");
+	} else if (s->vga == VGA_VIRTIO_GL) {
+		args_option(b->out, "-vga", "none");
+		args_option(b->out, "-device", "virtio-vga-gl%s",
+			    s->gl == GL_VENUS ? ",hostmem=1G,blob=on,venus=on" : "");
 	} else if (s->vga != VGA_NONE)
 		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
 	/* PID 1 listens (console/attach.h). A client that asks for the display for itself does not
@@ -234,10 +238,12 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	args_option(out, "-name", "guest=%s", CHOICE(SETTING_VM_GUEST, s->guest));
 	args_add(out, "-nodefaults");
 	args_add(out, "-no-user-config");
+	/* virglrenderer and Mesa fork for their helpers; QEMU would be killed for that. */
 	if (s->sandbox)
 		args_option(out, "-sandbox",
-			    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
-			    "resourcecontrol=deny");
+			    "on,obsolete=deny,elevateprivileges=deny,spawn=%s,"
+			    "resourcecontrol=deny",
+			    s->gl ? "allow" : "deny");
 	if (!add_machine(&b, err))
 		return false;
 	args_firmware(&b);
