@@ -47,7 +47,7 @@ setup_file() {
     [ "$(jq -r '.verdict, (.fix | length > 0)' <<<"$output")" = $'wrong-host\ntrue' ]
     host_env
     run -0 vm check
-    assert_output --partial 'accelerator TCG, because the host is not x86-64'
+    assert_output --partial 'accelerator TCG, because KVM does not run x86_64 on this host'
 }
 
 @test "vm args prints the same vectors" {

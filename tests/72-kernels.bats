@@ -163,7 +163,7 @@ refused() {
         'put it into an ISO with Limine' QEMU_KERNEL="$T/limine"
     { printf MZ; head -c 58 /dev/zero; printf '\100\0\0\0PE\0\0'; head -c 999 /dev/zero; } >"$T/efi"
     refused 65 "QEMU_KERNEL=$T/efi is an EFI program (PE/COFF): QEMU cannot boot it" \
-        'put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI' QEMU_KERNEL="$T/efi"
+        'put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI, and boot that with QEMU_FIRMWARE=uefi' QEMU_KERNEL="$T/efi"
     : >"$T/empty"
     refused 65 "QEMU_KERNEL=$T/empty is empty: QEMU cannot boot it" 'name a Linux bzImage' QEMU_KERNEL="$T/empty"
 

@@ -26,7 +26,7 @@ static bool refuse(const char *setting, const char *path, enum kernel_kind kind,
 		[KERNEL_LIMINE] = "put it into an ISO with Limine (xorriso and limine "
 				  "bios-install), and name that in QEMU_CDROM",
 		[KERNEL_EFI] = "put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI, and boot "
-			       "that by a UEFI firmware; of a Linux kernel take the bzImage",
+			       "that with QEMU_FIRMWARE=uefi; of a Linux kernel take the bzImage",
 		[KERNEL_ZBOOT] = "name the Image that was packed into it (in a kernel's tree: "
 				 "arch/*/boot/Image)",
 		[KERNEL_ELF] = "give it a multiboot header within its first 8 KiB or a PVH note, "
