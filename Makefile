@@ -180,7 +180,7 @@ QEMU_TESTS := 14-qemu-args 60-snapshot 61-saved-states 65-mapped-states 63-qemu-
 test-qemu11: ## run the tests that depend on QEMU with QEMU 11, in an image built on a base that has it
 	scripts/setup-host test
 	$(MAKE) vm guests
-	BASE=$$(scripts/base-image qemu11) && export BASE && I386=1 TAG=on-qemu11 scripts/image && \
+	BASE=$$(scripts/base-image qemu11) && export BASE && ARCHS='i386 aarch64 arm riscv64' TAG=on-qemu11 scripts/image && \
 		OUT=build/test-qemu11 tests/run --qemu hurd-vm:on-qemu11 $(QEMU_TESTS:%=tests/%.bats)
 
 check: ## check formatting, run linters and static analysis, compare generated files

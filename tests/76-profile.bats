@@ -47,7 +47,8 @@ no_qemu_of() {
     # The mean is that of the samples that count, and a phase's place that of its times.
     jq -e '.cpu_2 | ([.samples[] | select(.warm_up | not) | .total_ms] | add / 2 - 0.001) as $m |
         .statistics.mean_ms >= $m and .statistics.mean_ms <= $m + 0.002' "$T/p/results.json"
-    jq -e '.cpu_1.samples | all(.phases_ms | .qemu == 0 and .firmware < ."first-byte" and
+    # On a busy host the profiler may read both at once.
+    jq -e '.cpu_1.samples | all(.phases_ms | .qemu == 0 and .firmware <= ."first-byte" and
         ."first-byte" <= .grub and .grub < .kernel and .kernel < .login)' "$T/p/results.json"
     jq -e '.cpu_1.speedup == {"ratio": 1, "efficiency_percent": 100} and
         (.cpu_8.speedup.efficiency_percent - .cpu_8.speedup.ratio / 8 * 100 | fabs) < 0.01' "$T/p/results.json"

@@ -104,9 +104,10 @@ static void drain(struct supervisor *v)
 	helper_kill(&v->helpers, HELPER_STOP);
 	helper_kill(&v->helpers, HELPER_CLOCK);
 	qmp_link_drain(&v->link);
-	/* Some machines' power switch ends QEMU without an event (hw/misc/sifive_test.c before
-	 * QEMU 9, semihosting's exit). */
-	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down)
+	/* The power switch of some machines that are no PC ends QEMU without an event
+	 * (hw/misc/sifive_test.c before QEMU 9, semihosting's exit); so does gdb's kill. */
+	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down &&
+	    v->env.plan->s.arch > ARCH_I386 && !v->env.plan->s.gdb)
 		l->cause = CAUSE_GUEST_OFF;
 	qemu_process_drain(&v->process);
 	debug_log_detach(&v->debug_log);

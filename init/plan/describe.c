@@ -77,7 +77,7 @@ void plan_describe(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
 	const struct profile *p = profile_of((enum guest)s->guest);
-	char bus[16];
+	char bus[32];
 	char mode[16];
 	char ports[PLAN_PORTS];
 	char network[NETWORK_TEXT];

@@ -69,7 +69,7 @@ static const char *argument_of(const struct args *a, const char *option)
 static void describe_cell(struct cell *c, const struct plan *plan, const char *boot)
 {
 	const char *machine = argument_of(&plan->args, "-machine");
-	char bus[16];
+	char bus[32];
 
 	(void)snprintf(c->value[AXIS_CPUS], AXIS_VALUE, "%ld", plan->s.cpus);
 	(void)snprintf(c->value[AXIS_CPU_MODEL], AXIS_VALUE, "%s",
