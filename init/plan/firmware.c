@@ -10,55 +10,27 @@
 
 #include "base/file.h"
 #include "base/io.h"
+#include "config/arch.h"
 #include "format/firmware.h"
 #include "host/confined.h"
 #include "host/image_read.h"
 #include "plan/plan.h"
 
-/* Where packages put the two files, the wanted ones first: Debian, Alpine and older Debians, Arch,
- * Fedora, QEMU's own. */
-static const struct place {
-	enum arch arch;
+/* Where packages of x86-64 put the two files, the wanted ones first: Debian, Alpine and older
+ * Debians, Arch, Fedora, QEMU's own. */
+static const struct {
 	const char *code, *vars;
 } places[] = {
-	{ARCH_X86_64, "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
-	{ARCH_X86_64, "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
-	{ARCH_X86_64, "/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
-	{ARCH_X86_64, "/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
-	{ARCH_X86_64, "/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"},
+	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+	{"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
+	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
+	{"/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"},
 };
 
-/* What to install, and the most that the flash memory can hold (QEMU: hw/i386/pc_sysfw.c). */
-static const struct {
-	const char *fix;
-	off_t size;
-} machines[] = {
-	[ARCH_X86_64] = {"install the package ovmf (Debian and Alpine), or name a code volume: "
-			 "QEMU_FIRMWARE=/path/OVMF_CODE_4M.fd",
-			 (off_t)8 << 20},
-	[ARCH_I386] = {"leave QEMU_ARCH unset (qemu-system-x86_64 runs 32-bit guests too), or name "
-		       "a code volume: QEMU_FIRMWARE=/path/OVMF32_CODE_4M.fd",
-		       (off_t)8 << 20},
-};
-
+/* The most that a PC's flash memory can hold (QEMU: hw/i386/pc_sysfw.c). */
+#define FLASH_SIZE  ((off_t)8 << 20)
 #define FLASH_BLOCK 4096
-
-/* A machine without a row has no UEFI of its own here; a file that is named is held to x86's size.
- */
-static const char *no_package_fix(int arch)
-{
-	const char *fix =
-		arch < (int)(sizeof machines / sizeof *machines) ? machines[arch].fix : NULL;
-
-	return fix ? fix : "name a code volume: QEMU_FIRMWARE=/path/FILE";
-}
-
-static off_t flash_size(int arch)
-{
-	off_t size = arch < (int)(sizeof machines / sizeof *machines) ? machines[arch].size : 0;
-
-	return size ? size : machines[ARCH_X86_64].size;
-}
 
 /* In the child: what CONFINED_IN is. */
 static bool look(const void *arg, void *answer, struct error *err)
@@ -113,24 +85,28 @@ static void vars_beside(const char *code, char out[4104])
 static bool find_files(struct plan *plan, char code[4096], char vars[4104])
 {
 	const struct settings *s = &plan->s;
-	char arch[16];
+	bool x86_64 = s->arch == ARCH_X86_64;
 
 	if (s->firmware[0] == '/') {
 		(void)snprintf(code, 4096, "%s", s->firmware);
 		vars_beside(code, vars);
 		return true;
 	}
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		if ((int)places[i].arch == s->arch && access(places[i].code, R_OK) == 0 &&
-		    access(places[i].vars, R_OK) == 0) {
+	for (size_t i = 0; x86_64 && i < sizeof places / sizeof *places; i++)
+		if (access(places[i].code, R_OK) == 0 && access(places[i].vars, R_OK) == 0) {
 			(void)snprintf(code, 4096, "%s", places[i].code);
 			(void)snprintf(vars, 4096, "%s", places[i].vars);
 			return true;
 		}
-	return errors_add(&plan->errors, EXIT_NO_IMAGE, no_package_fix(s->arch),
+	return errors_add(&plan->errors, EXIT_NO_IMAGE,
+			  x86_64 ? "install the package ovmf (Debian and Alpine), or name a code "
+				   "volume: QEMU_FIRMWARE=/path/OVMF_CODE_4M.fd"
+				 : "leave QEMU_ARCH unset (qemu-system-x86_64 runs 32-bit guests "
+				   "too), or name a code volume: "
+				   "QEMU_FIRMWARE=/path/OVMF32_CODE_4M.fd",
 			  "QEMU_FIRMWARE=uefi: there is no UEFI firmware here for "
 			  "qemu-system-%s",
-			  setting_choice(SETTING_QEMU_ARCH, s->arch, arch, sizeof arch));
+			  arch_of(s)->name);
 }
 
 static int open_file(struct plan *plan, const char *what, const char *path, const char *fix)
@@ -187,7 +163,7 @@ static off_t size_of(int fd)
 
 static bool fits(struct plan *plan, int code, int vars, const char *path)
 {
-	off_t most = flash_size(plan->s.arch);
+	const off_t most = FLASH_SIZE;
 	off_t sizes[] = {size_of(code), size_of(vars)};
 
 	if (sizes[0] % FLASH_BLOCK == 0 && sizes[1] % FLASH_BLOCK == 0 && sizes[0] > 0 &&
