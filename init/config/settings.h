@@ -191,4 +191,7 @@ const char *setting_text(const struct settings *s, enum setting_id id, char *buf
  * "none". The text is copied into BUF; returns BUF. */
 const char *setting_choice(enum setting_id id, int v, char *buf, size_t size);
 
+/* Is the machine type of the family NAME: `pc` is also pc-i440fx-7.2, `q35` also pc-q35-9.2? */
+bool settings_machine_is(const char *machine, const char *name);
+
 #endif

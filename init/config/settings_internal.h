@@ -11,9 +11,6 @@ bool settings_only(const char *text, const char *also);
 void settings_bad(struct errors *errs, const char *name, const char *value, const char *what,
 		  const char *fix);
 
-/* Is the machine type of the family NAME: `pc` is also pc-i440fx-7.2, `q35` also pc-q35-9.2? */
-bool settings_machine_is(const char *machine, const char *name);
-
 /* TEXT, the value of ROW, without what surrounds it: blanks and carriage returns at its end and one
  * pair of quotes around it; of a text in which these have a meaning (QEMU_APPEND, ...) without
  * carriage returns at its end only. A copy lies in S->cleaned. */

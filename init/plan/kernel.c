@@ -385,7 +385,7 @@ void kernel_prepare(struct plan *plan)
  * pc_piix.c: with as much as LIMIT, it goes up to SPLIT and on above 4 GiB. */
 static unsigned long long low_memory(const char *machine, long ram_mb)
 {
-	bool q35 = strstr(machine, "q35") != NULL;
+	bool q35 = settings_machine_is(machine, "q35");
 	long limit = q35 ? 0xb00 : 0xe00;
 	long split = q35 ? 0x800 : 0xc00;
 

@@ -6,11 +6,10 @@
 #include "config/arch.h"
 #include "qemu/args_parts.h"
 
-/* Is the chip set the ICH9 of q35 and its versions, which has AHCI of its own? */
-static bool is_q35(const char *machine)
+/* The chip set of q35, the ICH9, has AHCI of its own. */
+static bool is_q35(const struct settings *s)
 {
-	return strncmp(machine, "pc-q35-", 7) == 0 ||
-	       (strncmp(machine, "q35", 3) == 0 && (machine[3] == '\0' || machine[3] == ','));
+	return settings_machine_is(s->machine, "q35");
 }
 
 /* ---- where drives are attached ------------------------------------------------------------ */
@@ -153,7 +152,7 @@ static void add_floppy(const struct builder *b)
 {
 	const struct stack k = {"floppy", &b->f->more[DISK_FLOPPY], QEMU_FD_MORE + 8 * DISK_FLOPPY};
 
-	if (k.facts->count && is_q35(b->s->machine))
+	if (k.facts->count && is_q35(b->s))
 		args_option(b->out, "-device", "isa-fdc");
 	add_disk(b, &k, "floppy,bus=floppy-bus.0");
 }
@@ -171,8 +170,8 @@ void args_drives(const struct builder *b)
 	bool virtio = mmio || s->disk_bus == BUS_VIRTIO;
 	bool cds = f->has_cdrom || f->has_cdrom2 || f->has_share;
 	bool scsi_cd = scsi || (virtio && !arch_of(s)->pc); /* no IDE or AHCI of its own */
-	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s->machine);
-	bool ide = !own_ahci && !is_q35(s->machine);
+	bool own_ahci = s->disk_bus == BUS_AHCI && !is_q35(s);
+	bool ide = !own_ahci && !is_q35(s);
 	const char *hd = scsi	  ? "scsi-hd,bus=scsi.0"
 			 : mmio	  ? "virtio-blk-device,bus=virtio-mmio-bus.0"
 			 : virtio ? "virtio-blk-pci"
