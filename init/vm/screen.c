@@ -197,14 +197,11 @@ static bool has_display(char **envp, struct error *err)
 	       error_set(err, status, "", "the screen cannot be read: %s", why);
 }
 
-bool screen_read(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], struct error *err)
+static bool read_text(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], struct error *err)
 {
 	static char answer[XP_MAX];
 	const char *at = answer;
 	bool card = false;
-
-	if (!has_display(envp, err))
-		return false;
 	int status = client_ask(envp, XP_COMMAND, ASK_S, answer, sizeof answer);
 
 	if (status != EXIT_CLEAN)
@@ -234,6 +231,11 @@ bool screen_read(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], struc
 	return true;
 }
 
+bool screen_read(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], struct error *err)
+{
+	return has_display(envp, err) && read_text(envp, lines, err);
+}
+
 /* The number of the expression that LINE matches, or -1. */
 static int match(struct pattern_set *set, const char *line)
 {
@@ -254,10 +256,12 @@ int screen_wait(char **envp, struct pattern_set *set, uint64_t end_ns,
 {
 	static char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1];
 
+	if (!has_display(envp, err))
+		return -1;
 	for (;;) {
 		unsigned last = 0;
 
-		if (!screen_read(envp, lines, err))
+		if (!read_text(envp, lines, err))
 			return -1;
 		for (unsigned i = 0; i < SCREEN_ROWS; i++) {
 			int which = match(set, lines[i]);
