@@ -71,3 +71,31 @@ END
     export APT_CONFIG="$1/apt.conf"
     apt-get -qq update >&2 || die "cannot read Debian 13's package lists (see above)"
 }
+
+# apt_download WORK DEBS PACKAGE...: the packages, of the apt that private_apt made in WORK, into DEBS
+# (what is there already is not fetched again). Prints the names of their files.
+apt_download() {
+    (
+        work=$1 debs=$2
+        shift 2
+        # What apt would call the files: it says so only where they are not.
+        uris=$(cd "$work" && apt-get -qq --print-uris download "$@") || die "apt does not know all of: $*"
+        cd "$debs" || exit 1
+        apt-get -qq download "$@" >&2 || die "cannot get all of: $* (see above)"
+        printf '%s\n' "$uris" | cut -d ' ' -f 2
+    )
+}
+
+# up_to_date DIR ID IDFILE FILE...: is every FILE there, and made from what ID stands for? For make they
+# are new then.
+up_to_date() {
+    (
+        cd "$1" || exit 1
+        id=$2 idfile=$3
+        shift 3
+        for file in "$@"; do
+            [ -s "$file" ] || exit 1
+        done
+        [ "$(cat "$idfile" 2>/dev/null)" = "$id" ] && touch "$@"
+    )
+}

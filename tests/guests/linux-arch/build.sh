@@ -36,17 +36,8 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 id=$(cat "$src"/* "$src/../linux/dhcp" | sha256sum | cut -d ' ' -f 1)
 outputs='linux-aarch64-kernel linux-aarch64-initrd linux-riscv64-kernel linux-riscv64-initrd'
-up_to_date() {
-    for file in $outputs; do
-        [ -s "$out/$file" ] || return 1
-    done
-    [ "$(cat "$out/linux-arch.id" 2>/dev/null)" = "$id" ]
-}
-if up_to_date; then
-    # shellcheck disable=SC2086 # one word a file
-    (cd "$out" && touch $outputs)
-    exit 0
-fi
+# shellcheck disable=SC2086 # one word a file
+! up_to_date "$out" "$id" linux-arch.id $outputs || exit 0
 
 work=$(mktemp -d "$out/linux-arch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -71,12 +62,8 @@ guest() {
     private_apt "$work/apt-$2" "$2"
     image=$(apt-cache depends "linux-image-$2" | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | sed q)
     [ -n "$image" ] || die "Debian's package lists do not say which kernel linux-image-$2 is"
-    # What apt would call the files: it says so only where they are not.
-    uris=$(cd "$work" && apt-get -qq --print-uris download "$image" busybox-static) ||
-        die "apt does not know $image and busybox-static of $2"
-    (cd "$debs" && apt-get -qq -o APT::Sandbox::User=root download "$image" busybox-static >&2) ||
-        die "cannot get $image and busybox-static of $2 (see above)"
-    for deb in $(printf '%s\n' "$uris" | cut -d ' ' -f 2); do
+    files=$(apt_download "$work" "$debs" "$image" busybox-static)
+    for deb in $files; do
         # shellcheck disable=SC2046,SC2086 # one word a pattern
         case $deb in
         linux-image*) unpack "$debs/$deb" "./boot/$3-*" $(printf '*/%s.ko.xz ' $modules) 2>/dev/null || : ;;

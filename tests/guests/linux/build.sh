@@ -55,17 +55,8 @@ grub=/usr/lib/grub/i386-pc
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 id=$(cat "$src"/* | sha256sum | cut -d ' ' -f 1)
-up_to_date() {
-    for file in $outputs; do
-        [ -s "$out/$file" ] || return 1
-    done
-    [ "$(cat "$out/linux.id" 2>/dev/null)" = "$id" ]
-}
-if up_to_date; then
-    # shellcheck disable=SC2086 # one word a file
-    (cd "$out" && touch $outputs)
-    exit 0
-fi
+# shellcheck disable=SC2086 # one word a file
+! up_to_date "$out" "$id" linux.id $outputs || exit 0
 
 work=$(mktemp -d "$out/linux.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -85,11 +76,8 @@ depends() {
 # Gets the packages (what lies in $debs already is not fetched again) and unpacks them: the kernel's
 # into $work/kernel, the others into $work/pkg.
 fetch() {
-    # What apt would call the files: it says so only where they are not.
-    uris=$(cd "$work" && apt-get -qq --print-uris download "$@") || die "apt does not know all of: $*"
-    (cd "$debs" && apt-get -qq -o APT::Sandbox::User=root download "$@" >&2) ||
-        die "cannot get all of: $* (see above)"
-    printf '%s\n' "$uris" | cut -d ' ' -f 2 | while read -r deb; do
+    files=$(apt_download "$work" "$debs" "$@")
+    for deb in $files; do
         case $deb in
         linux-image*) dpkg-deb -x "$debs/$deb" "$work/kernel" ;;
         *) dpkg-deb -x "$debs/$deb" "$work/pkg" ;;

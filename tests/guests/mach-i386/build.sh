@@ -42,10 +42,8 @@ umask 022
 # What lies in $debs already, and is of the right version, is not fetched again.
 private_apt "$work/apt" i386
 # shellcheck disable=SC2086 # one word a package
-uris=$(cd "$work" && apt-get -qq --print-uris download $packages) || die "apt does not know all of: $packages"
-# shellcheck disable=SC2086 # one word a package
-(cd "$debs" && apt-get -qq download $packages >&2) || die "cannot get all of: $packages (see above)"
-printf '%s\n' "$uris" | cut -d ' ' -f 2 | while read -r deb; do
+files=$(apt_download "$work" "$debs" $packages)
+for deb in $files; do
     dpkg-deb -x "$debs/$deb" "$work/pkg"
 done
 
