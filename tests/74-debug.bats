@@ -299,15 +299,9 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
 # bats test_tags=ui
 @test "VM_DISPLAY: the guest's screen in a window of an X11 display, in the sandbox" {
     local ui
-    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
-    PIDS+=("$!")
-    wait_until 20 test -s "$T/number"
-    DISPLAY=:$(cat "$T/number")
+    x11
     for ui in gtk sdl; do
-        host_vm VM_DISPLAY="$ui" DISPLAY="$DISPLAY"
-        run -0 vm wait --timeout $((60 * PATIENCE))
-        wait_until 20 window_of_the_guest
-        wait_until 20 window_has_a_picture
+        window "$ui"
         run -0 vm stop
     done
     host_vm VM_DISPLAY=gtk DISPLAY=:9999
@@ -319,15 +313,9 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
 # bats test_tags=ui
 @test "QEMU_GL: the window is drawn by OpenGL (Mesa's llvmpipe), and the card has it for the guest" {
     local ui
-    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
-    PIDS+=("$!")
-    wait_until 20 test -s "$T/number"
-    DISPLAY=:$(cat "$T/number")
+    x11
     for ui in gtk sdl; do
-        host_vm VM_DISPLAY="$ui" DISPLAY="$DISPLAY" QEMU_GL=on
-        run -0 vm wait --timeout $((60 * PATIENCE))
-        wait_until 20 window_of_the_guest
-        wait_until 20 window_has_a_picture
+        window "$ui" QEMU_GL=on
         run -0 vm monitor info qtree
         assert_output --partial 'dev: virtio-vga-gl,'
         run -0 vm stop
@@ -348,6 +336,22 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     run -0 vm args
     assert_line --partial 'virtio-vga-gl,hostmem=1G,blob=on,venus=on'
     assert_line --partial 'spawn=allow'
+}
+
+# An X11 display, in DISPLAY.
+x11() {
+    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_until 20 test -s "$T/number"
+    DISPLAY=:$(cat "$T/number")
+}
+
+# window TOOLKIT [NAME=VALUE...]: a guest whose screen is seen in a window.
+window() {
+    host_vm VM_DISPLAY="$1" DISPLAY="$DISPLAY" "${@:2}"
+    run -0 vm wait --timeout $((60 * PATIENCE))
+    wait_until 20 window_of_the_guest
+    wait_until 20 window_has_a_picture
 }
 
 window_of_the_guest() {
