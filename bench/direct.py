@@ -1,5 +1,5 @@
-"""direct.py - VM_BOOT=direct: the disk's kernel without BIOS and GRUB, beside both of them and beside
-the papers' command, in turns; and what finding and reading it costs."""
+"""direct.py - VM_BOOT=direct, compared with a boot by BIOS and GRUB and with the papers' command, which alternate;
+and the time of finding and reading the kernel on the disk."""
 
 import re
 import subprocess
@@ -34,7 +34,7 @@ def boot_rows(count):
 
 
 def cost_rows(count):
-    """As `vm check` says it: from before the child is made to its answer."""
+    """The time that `vm check` prints: from before the child is forked to its answer."""
     for name in ("linux", "linux-big"):
         with measure.workplace(GUESTS / f"{name}.qcow2") as place:
             env = measure.environment(place, VM_GUEST="linux", QEMU_ACCEL="tcg", VM_BOOT="direct")

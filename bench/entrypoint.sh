@@ -1,11 +1,9 @@
 #!/bin/sh
-# entrypoint.sh - the entrypoint that this project does without: settings, image, KVM and memory are
+# entrypoint.sh - a shell script in place of /init, for comparison: settings, image, KVM and memory are
 # checked with the usual commands, then QEMU is started with the command line of the papers
 # (hurd-qemu-configuration.md). `make bench` times it against /init; nothing else uses it.
-#
-# It does what a shell can do of what /init does, with as few processes as that takes. A shell
-# cannot run code under KVM, hold on to a checked file, drop capabilities, or listen on a port.
-# QEMU names the emulator.
+# It does those checks of /init that a shell can do, with as few processes as possible. A shell cannot run code under
+# KVM, hold on to a checked file, drop capabilities, or listen on a port. The variable QEMU names the emulator.
 set -eu
 
 errors=
@@ -38,7 +36,7 @@ one_of ENABLE_9P "$ENABLE_9P" 0 1
 one_of ENABLE_VNC "$ENABLE_VNC" 0 1
 
 known=' QEMU_DRIVE QEMU_RAM QEMU_SMP QEMU_MACHINE QEMU_CPU QEMU_ACCEL QEMU_NET_MODEL QEMU_HOSTFWDS'
-known="$known VM_IMAGE_DIR VM_BIND VM_LOG_DIR VM_RUN_DIR VM_TMP_DIR VM_QEMU VM_UID VM_GID "
+known="$known VM_BOOT VM_IMAGE_DIR VM_BIND VM_LOG_DIR VM_RUN_DIR VM_TMP_DIR VM_QEMU VM_UID VM_GID "
 for name in $(env | sed -n 's/^\(QEMU_[A-Z0-9_]*\|VM_[A-Z0-9_]*\)=.*/\1/p'); do
     case $known in *" $name "*) ;; *) error "$name is not a setting" ;; esac
 done

@@ -1,6 +1,6 @@
-"""life.py - how soon PID 1 knows that its guest is ready, and how soon a guest is stopped.
+"""life.py - how soon PID 1 reports that its guest is ready, and how long a stop takes.
 
-On the host, under TCG, with a client on the serial line that sees what PID 1 sees.
+On the host, under TCG, with a client on the serial line that receives the same bytes as PID 1.
 """
 import re
 import signal
@@ -12,7 +12,7 @@ from measure import until_prompt
 
 
 def read_until(line, pattern, seconds):
-    """When PATTERN's last byte came (time.monotonic()); what came before is dropped."""
+    """The time when the last byte of PATTERN was received (time.monotonic()); earlier output is discarded."""
     limit = time.monotonic() + seconds
     seen = b""
     while not re.search(pattern, seen):

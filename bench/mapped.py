@@ -1,7 +1,7 @@
-"""mapped.py - a saved memory that guests map, against one that QEMU reads (mapped-ram).
+"""mapped.py - saved memory that guests map, compared with saved memory that QEMU reads (mapped-ram).
 
-Of each guest two states are saved, one of each form, over the same disk. Containers that resume them
-take turns. The times inside are those of events.jsonl.
+Two states of each guest are saved over the same disk, one of each form. Containers that resume them
+alternate. Times inside a container are those of events.jsonl.
 """
 import contextlib
 import json
@@ -25,7 +25,7 @@ GUESTS_HERE = (("mach-mini, 128 MiB", "mach-mini", "mach", 128),
 
 
 def events(name):
-    """The events of a container's guest, by their name; of the state's ones, by the state's."""
+    """The events of a container's guest by name; events of the machine's state by the name of the state."""
     text = docker("exec", name, "cat", "/var/log/qemu/events.jsonl")
     return {e.get("state", e["event"]): e for e in map(json.loads, text.splitlines())}
 
@@ -35,12 +35,12 @@ def settings(form, ram):
             "VM_STATE_FORMAT": form, "QEMU_RAM": str(ram)}
 
 
-# Above what compose gives a guest: 8 GiB of memory, of which little is touched.
+# More memory than compose's limit, for a guest with 8 GiB, of which it touches little.
 ROOM = ("--memory", "12g")
 
 
 def save(image, place, guest, form, ram):
-    """Save a warm state. Milliseconds that the guest stood still, and the bytes written."""
+    """Save a warm state. Returns the milliseconds for which the guest was paused, and the bytes written."""
     (place / f"images/{form}").mkdir(mode=0o777)
     os.chmod(place / f"images/{form}", 0o777)
     with created(image, place, guest, *ROOM, **settings(form, ram)) as name:
@@ -53,8 +53,8 @@ def save(image, place, guest, form, ram):
 
 
 def resume(image, place, guest, form, ram):
-    """Start from the state. Milliseconds from QEMU's being asked to read it to the guest's running,
-    and from `docker start` to a finished `vm exec true`."""
+    """Start from the state. Returns the milliseconds from the request to QEMU to load it until the guest runs,
+    and from `docker start` to the end of `vm exec true`."""
     with created(image, place, guest, *ROOM, VM_WARM=1, **settings(form, ram)) as name:
         begin = time.monotonic()
         docker("start", name)
@@ -94,7 +94,7 @@ def disk_speed(place, size):
 
 
 def pss(name):
-    """Bytes of memory that QEMU of a container has, each page divided by its users."""
+    """PSS of a container's QEMU in bytes: each shared page is divided by the number of its users."""
     status = json.loads(docker("exec", name, "vm", "status", "--json"))
     rollup = Path(f"/proc/{host_pid(name, status['qemu']['pid'])}/smaps_rollup").read_text()
     return int(rollup.split("Pss:")[1].split()[0]) * 1024
@@ -119,18 +119,18 @@ def rows(image, count):
             turns = interleave(count, [lambda form=form: resume(image, place, guest, form, ram)
                                        for form in FORMS] + [lambda: (0, nothing(image))])
             new, old, floor = ([Samples(v[i] for v in turn) for i in (0, 1)] for turn in turns)
-            yield (f"| {title}: QEMU is asked to read it – the guest runs, ms | {count} | {new[0]:.1f} "
+            yield (f"| {title}: from QEMU's load command until the guest runs, ms | {count} | {new[0]:.1f} "
                    f"| {old[0]:.1f} | {new[0].median / old[0].median:.3f} | 15 | "
                    f"{'yes' if new[0].median <= 15 else '**no**'} |\n")
             over = new[1].median - floor[1].median
-            yield (f"| {title}: docker start – `vm exec true` has ended, ms | {count} | {new[1]:.0f} "
+            yield (f"| {title}: from docker start to the end of `vm exec true`, ms | {count} | {new[1]:.0f} "
                    f"| {old[1]:.0f} | {new[1].median / old[1].median:.2f} | | |\n"
-                   f"| {title}: ... over a container of `init sleep` with `docker exec true` ({floor[1]:.0f}), ms "
+                   f"| {title}: ... minus the same for a container of `init sleep` with `docker exec true` ({floor[1]:.0f}), ms "
                    f"| {count} | {over:.0f} | {old[1].median - floor[1].median:.0f} | | 350 | "
                    f"{'yes' if over <= 350 else '**no**'} |\n")
             (new_ms, size), (old_ms, _) = (still[form] for form in FORMS)
             raw = disk_speed(place, size)
-            yield (f"| {title}: saving, the guest stands still, ms ({size / 1048576:.0f} MiB; plain "
+            yield (f"| {title}: saving, time for which the guest is paused, ms ({size / 1048576:.0f} MiB; plain "
                    f"write {raw:.0f} ms) | 1 | {new_ms:.0f} | {old_ms:.0f} | {new_ms / old_ms:.2f} "
                    f"| {50 + raw:.0f} | {'yes' if new_ms <= 50 + raw else '**no**'} |\n")
             if ram == 1024:

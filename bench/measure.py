@@ -1,9 +1,9 @@
 """measure.py - the measurements of `make bench`, one function each.
 
-Start-up: build/bench/stamp prints the time, becomes the starter, and stands where the starter would
-exec QEMU, so that it prints the time there too. Boot: a real QEMU with a fresh copy of the guest's
-disk, from its exec (ours: from that of `vm run`) to `login: ` on the serial line. Memory: PID 1 of a
-container whose guest idles at its prompt. Every process and container started here is ended here.
+Start-up: build/bench/stamp prints the time and executes the starter; the starter executes it in place of QEMU, and it
+prints the time again. Boot: a real QEMU with a fresh copy of the guest's
+disk, from its exec (ours: from that of `vm run`) to `login: ` on the serial line. Memory: PID 1 in a container whose guest is idle at its prompt. Every process
+and container that is started here is ended here.
 """
 import contextlib
 import os
@@ -30,7 +30,7 @@ PROMPT = b"login: "
 BOOT_LIMIT_S = 600
 QEMU_USER = "107"  # as in the image; there need not be such a user on the host
 
-# What docker-compose.yml gives the service, without its ports: nobody connects here.
+# What docker-compose.yml gives the service, without its ports: no client connects here.
 COMPOSE_FLAGS = """--network none --no-healthcheck --read-only --memory 6g --pids-limit 256
     --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL
     --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true
@@ -38,7 +38,7 @@ COMPOSE_FLAGS = """--network none --no-healthcheck --read-only --memory 6g --pid
 
 
 class Failed(Exception):
-    """Something to be measured did not run; the text says what, and its output."""
+    """A program that was to be measured failed; the text names it and has its output."""
 
 
 class Samples:
@@ -52,7 +52,7 @@ class Samples:
         return statistics.median(self.values)
 
     def __format__(self, spec):
-        """Median, and the range that was seen."""
+        """Median and range."""
         low, high = min(self.values), max(self.values)
         return f"{self.median:{spec}} ({low:{spec}}–{high:{spec}})"
 
@@ -71,8 +71,8 @@ def interleave(count, functions, warm_up=1):
 
 @contextlib.contextmanager
 def workplace(image):
-    """A directory with a copy of IMAGE, under the name that is looked for, and room for the rest;
-    open to QEMU's user."""
+    """A directory with a copy of IMAGE under its default name and directories for logs, temporary files and share;
+    QEMU's user can write to all of them."""
     with tempfile.TemporaryDirectory(prefix="vm-bench.", dir="/var/tmp") as name:
         place = Path(name)
         place.chmod(0o755)
@@ -94,7 +94,7 @@ def free_ports(count):
 
 
 def environment(place, **settings):
-    """For /init and the shell entrypoint alike: nothing of the caller's but PATH."""
+    """The environment of /init and of the shell entrypoint. Of the caller's own variables it has only PATH."""
     serial, monitor, ssh, http = free_ports(4)
     env = {
         "PATH": os.environ["PATH"],
@@ -159,7 +159,7 @@ def docker(*words):
 
 
 def fields(text):
-    """The numbers of a /proc file of `Name: number [kB]` lines."""
+    """The numbers in a /proc file with lines `Name: number [kB]`."""
     return {k: int(v) for k, v in re.findall(r"^(\w+):\s+(\d+)(?: kB)?$", text, re.M)}
 
 
@@ -186,7 +186,7 @@ def idle_pid1(image, seconds=5):
 
 
 def cpu_seconds():
-    """Of the children that have ended, and theirs."""
+    """Processor time of all children that have ended, and of their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -198,7 +198,7 @@ def with_cpu(boot):
 
 
 def until_prompt(connection, limit):
-    """Read until the prompt has come."""
+    """Read up to the prompt."""
     seen = b""
     while PROMPT not in seen:
         connection.settimeout(max(0.01, limit - time.monotonic()))
@@ -212,7 +212,7 @@ def until_prompt(connection, limit):
 
 
 def end(process):
-    """The guest has been measured, nobody minds how it ends."""
+    """End a guest that has been measured; its exit status does not matter."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -228,7 +228,7 @@ def connect(port, process, limit):
             return socket.create_connection(("127.0.0.1", port))
         except ConnectionRefusedError:
             time.sleep(0.001)
-    raise Failed(f"nobody listened on the serial port {port}")
+    raise Failed(f"nothing listened on the serial port {port}")
 
 
 def boot_ours(image, guest, **settings):
@@ -255,8 +255,8 @@ def boot_ours(image, guest, **settings):
 
 
 def papers_command(place, serial):
-    """hurd-qemu-configuration.md, "Production Configuration", as it stands where there is no KVM;
-    only the serial line is a socket that loses nothing, and names and ports are this place's."""
+    """hurd-qemu-configuration.md, "Production Configuration", for a host without KVM. Only names, ports and the
+    serial line differ: it is a socket, on which no output is lost."""
     monitor, ssh, http = free_ports(3)
     return [
         "qemu-system-x86_64", "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max",

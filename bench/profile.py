@@ -1,13 +1,11 @@
-"""profile.py - what the boot profiler costs: the same machine booted by a bare QEMU and by `vm
-profile`.
+"""profile.py - the overhead of the boot profiler: the same machine booted by QEMU alone and by `vm profile`.
 
-This machine's speed moves by more than what is to be seen. So the two boot at the same time, each
-with all that belongs to it on one processor of its own, and change places for the next time: what
-slows both down, and what is different between the processors, is in neither's favour. A ratio is
-that of two such pairs. Bare is the same QEMU with its serial line on a pipe of build/bench/until's,
-and nothing else: no QMP, no clock, not paused first. Time is from QEMU's exec to its prompt,
-processor time is QEMU's. For bench/run: `yield from profile.rows(count)` gives Markdown rows of
-HEADER's columns.
+The speed of a machine varies more than the difference that is to be measured. So the two boot at the same time, each
+with all its processes on one processor of its own, and swap processors for the next boot: disturbances of the host,
+and differences between the processors, then affect both alike. A ratio comes from two such pairs. QEMU alone means
+the same QEMU with its serial line on a pipe to build/bench/until and nothing else: no QMP, no clock, and it does not
+start paused. Time is from QEMU's exec to its prompt, processor time is QEMU's. For bench/run, rows(count) yields Markdown rows
+with HEADER's columns.
 """
 import json
 import math
@@ -26,7 +24,7 @@ UNTIL = ROOT / "build/bench/until"
 HEADER = ("| | n | bare QEMU | profiled | ratio, 95 % of it | target | met |\n"
           "|---|---|---|---|---|---|---|\n")
 TARGET = 1.01
-# Guest, profile, its machine (config/guest_profile.c), and ratios for each of BENCH_N's.
+# Guest, profile, its machine (config/guest_preset.c), and ratios for each of BENCH_N's.
 BOOTS = (("mach-mini", "mach", ("-cpu", "core2duo-v1", "-m", "128"), 4),
          ("linux", "linux", ("-cpu", "max", "-m", "1024", "-device", "pvpanic",
                              "-netdev", "user,id=net0", "-device", "e1000,netdev=net0,romfile="), 1))
@@ -57,7 +55,7 @@ def bare(name, machine, processor):
 
 
 def profiled(name, guest, processor):
-    """The same by `vm profile`, in its own figures."""
+    """The same for `vm profile`, as it reports them."""
     with tempfile.TemporaryDirectory(prefix="vm-bench.", dir="/var/tmp") as place:
         os.chmod(place, 0o755)
         env = {"PATH": os.environ["PATH"], "VM_GUEST": guest, "QEMU_ACCEL": "tcg",
@@ -92,7 +90,7 @@ def rows(count):
     """Two rows for each guest: time, and processor time of QEMU."""
     processors = sorted(os.sched_getaffinity(0))[:2]
     if len(processors) < 2:
-        raise Failed("what the profiler costs is measured on two processors")
+        raise Failed("the overhead of the profiler can be measured only on two processors")
     for name, guest, machine, share in BOOTS:
         n = count * share
         pair(name, guest, machine, processors)  # warms the page cache

@@ -1,9 +1,8 @@
-"""relay.py - the console relay's measurements: the built-in guest floods and the linux test guest
-echoes, once behind `vm run` with 1, 8 and 64 clients, once behind QEMU's own telnet chardev with its
-one client.
+"""relay.py - measurements of the console: floods of the built-in guest and echoes of the linux test guest, through
+`vm run` with 1, 8 and 64 clients, and through QEMU's own telnet chardev, which has one client.
 
-Both QEMUs get the same arguments but for the serial line (and the disk, which `vm run` hands over as
-descriptors). Processor times are those of /proc/PID/task/*/schedstat.
+Both QEMUs get the same arguments except for the serial line (and the disk, which `vm run` passes as descriptors).
+Processor times are those of /proc/PID/task/*/schedstat.
 """
 import contextlib
 import json
@@ -21,7 +20,7 @@ KEYS = 500
 ECHOING = GUESTS / "linux.qcow2"
 CROWD = (1, 8, 64)
 
-# Of `vm args`, each with its value: what names descriptors of PID 1's, or waits for it.
+# Arguments of `vm args` that are left out with their values, because they name descriptors of PID 1 or wait for it.
 NOT_ALONE = {"-add-fd", "-blockdev", "-chardev", "-monitor", "-qmp", "-serial", "-d", "-D", "-sandbox", "-device"}
 
 
@@ -38,7 +37,7 @@ class Line:
         self.socket.sendall(text)
 
     def receive(self):
-        """Whatever has come; the last bytes stay in `tail`. Returns how many came."""
+        """Receive what is available; the last bytes stay in `tail`. Returns the number of bytes."""
         got = self.socket.recv(1 << 18)
         if not got:
             raise Failed("the serial line ended")
@@ -53,7 +52,7 @@ class Line:
 
 @contextlib.contextmanager
 def ours(image, guest):
-    """(a line with somebody logged in, a function that connects one more, pid of PID 1, pid of its
+    """(a line with a user logged in, a function that connects one more, pid of PID 1, pid of its
     QEMU)."""
     with workplace(image) as place:
         env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg")
@@ -77,7 +76,9 @@ def ours(image, guest):
 def qemus_own(image, guest):
     """(the line, pid of QEMU) of a QEMU whose serial line is a telnet chardev of its own."""
     with workplace(image) as place:
-        env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg")
+        # A kernel read from the disk and shared memory are descriptors of `vm run`.
+        env = environment(place, VM_GUEST=guest, QEMU_ACCEL="tcg", VM_BOOT="firmware",
+                          VM_STATE_FORMAT="stream")
         words = iter(subprocess.run([VM, "args"], env=env, capture_output=True, text=True,
                                     check=True).stdout.splitlines())
         command = [next(words)]
@@ -92,8 +93,7 @@ def qemus_own(image, guest):
         command += ["-drive", f"file={disk},format=qcow2,if=none,id=disk0",
                     "-device", "ide-hd,bus=ide.0,drive=disk0",
                     "-serial", f"telnet:127.0.0.1:{port},server=on,wait=on,nodelay=on"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             line = Line(port, process)
             log_in(line)

@@ -1,11 +1,11 @@
-/* stamp.c - takes the time at both ends of a start-up; `make bench` only.
+/* stamp.c - prints the time at the beginning and at the end of a start-up; for `make bench` only.
  *
  *   stamp --exec PROGRAM [ARGUMENT...]   print "stamp: start NS" and become PROGRAM
  *   stamp [ARGUMENT...]                  print "stamp: end NS" and exit 0
  *
- * The second form stands where QEMU would be started (VM_QEMU, QEMU). Nothing of QEMU's behaviour
- * is imitated: what is measured ends with its exec. NS is CLOCK_MONOTONIC in nanoseconds, one clock
- * for a container and its host; it goes to stderr, which both starters leave to QEMU.
+ * The second form is started in place of QEMU (VM_QEMU, QEMU). It does not imitate QEMU, because
+ * the measurement ends with QEMU's exec. NS is CLOCK_MONOTONIC in nanoseconds, one clock for a
+ * container and its host; it goes to stderr, which both starters leave to QEMU.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
-/* until.c - how long a program takes to print a text; `make bench` only.
+/* until.c - measures how long a program takes to print a text; for `make bench` only.
  *
  *   until TEXT PROGRAM [ARGUMENT...]
  *
  * Starts PROGRAM with its standard output on a pipe, reads that until TEXT has come, and kills it.
- * Prints "WALL CPU", nanoseconds from before its exec to the text and of its processor time to its
- * end. This is all that a look at a serial line can cost: one read for each write of the program's.
+ * Prints "WALL CPU": the nanoseconds from before the exec to the text, and the processor time of
+ * the whole process. This is the least that reading a serial line can cost: one read for each write
+ * of the program.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 """warm.py - saved states: containers that resume a guest, against containers that boot it.
 
-`docker start` of a container that was created before, to the answer of a command in the guest. The
-state is saved by a first container, and shared by all the others.
+Measured is the time from `docker start` of a container that has been created already to the end of a command in the
+guest. A first container saves the state, which all others share.
 """
 import contextlib
 import json
@@ -38,7 +38,7 @@ def answered(name, *command):
 
 
 def used(path):
-    """Bytes that the files under PATH take up."""
+    """Bytes that the files under PATH use on the disk."""
     return sum(f.stat().st_blocks * 512 for f in Path(path).rglob("*") if f.is_file())
 
 

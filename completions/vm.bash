@@ -14,12 +14,15 @@ _vm() {
     send:--key) return 0 ;;
     expect:--timeout) return 0 ;;
     expect:--from) words='start now' ;;
+    script:--junit) files=-f ;;
     exec:--login) return 0 ;;
     exec:--timeout) return 0 ;;
     exec:--env) return 0 ;;
     exec:--dir) return 0 ;;
     exec:--via) words='serial ssh' ;;
     exec:--prompt) return 0 ;;
+    ssh:--login) return 0 ;;
+    ssh:--timeout) return 0 ;;
     push:--via) words='ssh serial' ;;
     push:--login) return 0 ;;
     pull:--via) words='ssh serial' ;;
@@ -30,11 +33,16 @@ _vm() {
     image:--cluster-size) return 0 ;;
     image:--preallocation) return 0 ;;
     profile:--cpus) return 0 ;;
+    profile:--archs) return 0 ;;
     profile:--cpu-models) return 0 ;;
     profile:--ram) return 0 ;;
     profile:--accels) return 0 ;;
     profile:--machines) return 0 ;;
     profile:--buses) return 0 ;;
+    profile:--caches) return 0 ;;
+    profile:--aio) return 0 ;;
+    profile:--threads) return 0 ;;
+    profile:--iothreads) return 0 ;;
     profile:--boot) return 0 ;;
     profile:--samples) return 0 ;;
     profile:--warm-up) return 0 ;;
@@ -44,12 +52,22 @@ _vm() {
     profile:--baseline) files=-f ;;
     profile:--markers) files=-f ;;
     profile:--out) files=-d ;;
+    profile:--install) return 0 ;;
+    profile:--install-size) return 0 ;;
+    profile:--resume) files=-d ;;
+    profile:--shard) return 0 ;;
+    profile:--shard-by) words='samples cells' ;;
+    profile:--names) words='paper' ;;
+    mcp:--protocol) return 0 ;;
+    mcp:--method) return 0 ;;
+    mcp:--name) return 0 ;;
     *)
         if [ "$COMP_CWORD" -eq 1 ]; then
-            words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init messages version help --help --version'
+            words='run status top health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec ssh push pull image fsck overlay snapshot warm profile init mcp messages version help --help --version'
         elif [[ $cur == -* ]]; then
             case $command in
             status) words='--json --help' ;;
+            top) words='--once --help' ;;
             health) words='--hold --help' ;;
             wait) words='--for --timeout --help' ;;
             stop) words='--now --help' ;;
@@ -60,18 +78,20 @@ _vm() {
             machines) words='--json --help' ;;
             settings) words='--json --markdown --help' ;;
             markers) words='--check --match --help' ;;
-            console) words='--read-only --help' ;;
+            console) words='--read-only --scrollback --help' ;;
             send) words='--enter --key --screen --help' ;;
             expect) words='--timeout --from --screen --help' ;;
-            script) words='--quiet --boot --help' ;;
+            script) words='--quiet --junit --tap --boot --help' ;;
             screenshot) words='--text --help' ;;
             exec) words='--login --timeout --env --dir --via --stay --interrupt --prompt --no-wait --poweroff --help' ;;
+            ssh) words='--login --timeout --tty --help' ;;
             push) words='--via --login --help' ;;
             pull) words='--via --login --max-size --help' ;;
             image) words='--json --repair --format --from-format --cluster-size --preallocation --help' ;;
             fsck) words='--yes --help' ;;
             snapshot) words='--force --json --help' ;;
-            profile) words='--cpus --cpu-models --ram --accels --machines --buses --boot --samples --warm-up --until --timeout --jobs --baseline --markers --out --json --help' ;;
+            profile) words='--cpus --archs --cpu-models --ram --accels --machines --buses --caches --aio --threads --iothreads --boot --samples --warm-up --until --timeout --jobs --pin --baseline --markers --out --install --install-size --resume --shard --shard-by --json --names --svg --force --follow --help' ;;
+            mcp) words='--once --protocol --method --name --help' ;;
             messages) words='--json --help' ;;
             *) words=--help ;;
             esac
@@ -86,8 +106,8 @@ _vm() {
             image) words='info check resize create convert' ;;
             overlay) words='reset' ;;
             snapshot) words='save load delete list' ;;
-            profile) words='compare report' ;;
-            help) words='run status health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec push pull image fsck overlay snapshot warm profile init messages version' ;;
+            profile) words='compare report merge status' ;;
+            help) words='run status top health wait stop reset check args kvm cpus machines settings markers console send expect script screenshot monitor exec ssh push pull image fsck overlay snapshot warm profile init mcp messages version' ;;
             esac
         fi
         ;;

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# disk-map.sh - where the partitions of a raw disk begin, from its bytes; read with `.`.
+# disk-map.sh - finds the partitions of a raw disk in its bytes; read with `.`.
 #
-# MBR (with logical partitions: a chain of further MBRs), GPT (UEFI specification, 5.3), or a disk
-# that is one file system. Bounded whatever the bytes say; needs neither root nor a loop device.
+# MBR (with logical partitions: a chain of further MBRs), GPT (UEFI specification, 5.3), or a disk without
+# partitions. Its work is bounded for any contents; it needs neither root nor a loop device.
 
 # le FILE OFFSET BYTES: a little-endian number.
 le() {

@@ -21,8 +21,8 @@ absolute() {
     printf '%s/%s\n' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"
 }
 
-# mount_path PATH MODE: MODE is `` or `:ro`; sets inside, PATH's name in the container, where the
-# tools know to leave out /.host when they speak of it.
+# mount_path PATH MODE: MODE is empty or `:ro`; sets inside to PATH's name in the container. The tools omit /.host
+# when they print it.
 mount_path() {
     path=$(absolute "$1")
     case $path in *[,:]*|*'
@@ -34,12 +34,11 @@ mount_path() {
 $path:$inside$2"
 }
 
-# The key pair of images/ssh, for which ssh-keygen wants to know its user by name: root, in a
-# container that can do nothing else.
+# The key pair of images/ssh. ssh-keygen needs a name for its user: root, in a container without privileges.
 make_keys() {
     [ ! -s "$1/id_ed25519.pub" ] || return 0
     say "making a key pair: $1/id_ed25519"
-    # Every step's status counts: `set -e` does not hold on the left of ||.
+    # Every step's status is checked, because `set -e` has no effect on the left of ||.
     (
         umask 077
         [ ! -s "$1/id_ed25519" ] || die "there is a private key without id_ed25519.pub: ssh-keygen -y makes it"
@@ -55,9 +54,27 @@ make_keys() {
     [ -z "${failed-}" ] || die "no key pair could be made in $1"
 }
 
+# network_for WORD...: docker's --network. A server on this machine's loopback address cannot be reached from a
+# bridge.
+network_for() {
+    for word; do
+        case ${word#*://} in
+        127.*|localhost|localhost[:/]*|'[::1]'*) echo host; return ;;
+        esac
+    done
+    echo bridge
+}
+
 # run_tool TOOL ARGUMENTS...
 run_tool() {
     tool=$1; shift
+    network=${NETWORK:-$(network_for "${http_proxy-}" "${https_proxy-}" "${HTTPS_PROXY-}" "$@")}
+    if [ -f "${CURL_CA_BUNDLE-}" ]; then
+        mount_path "$CURL_CA_BUNDLE" :ro
+        docker_arguments="$docker_arguments
+--env
+CURL_CA_BUNDLE=$inside"
+    fi
     for variable in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY; do
         ! printenv "$variable" >/dev/null || docker_arguments="$docker_arguments
 --env
@@ -70,7 +87,7 @@ $variable"
 '
     # shellcheck disable=SC2086 # one argument a line
     set -- --rm --interactive --user "$(id -u):$(id -g)" --cap-drop ALL --read-only --tmpfs /tmp \
-        --security-opt no-new-privileges:true --network "${NETWORK:-bridge}" $docker_arguments \
+        --security-opt no-new-privileges:true --network "$network" $docker_arguments \
         "$image" init "/usr/lib/vm/$tool" "$@"
     IFS=$saved
     exec docker run "$@"

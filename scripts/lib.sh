@@ -5,7 +5,7 @@ say() { printf '%s%s: %s\n' "${bar:+
 }" "${0##*/}" "$*" >&2; bar=; }
 die() { say "$*"; exit 1; }
 bar=
-# stage N OF TEXT: step N of OF begins; on a terminal as a bar, which the next one overwrites.
+# stage N OF TEXT: report that step N of OF begins; on a terminal as a progress bar, which the next one overwrites.
 stage() {
     if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
         printf '\r[%.*s%.*s] %s\033[K' "$(($1 * 24 / $2))" '########################' \
@@ -37,7 +37,7 @@ apt_settings() {
         Acquire::Check-Valid-Until Acquire::http Acquire::https
 }
 
-# Compose v2, or docker-compose 1.29, which needs to be told to build with BuildKit.
+# Compose v2, or docker-compose 1.29, which uses BuildKit only if it is told to.
 compose() {
     if docker compose version >/dev/null 2>&1; then
         docker compose "$@"
@@ -46,11 +46,16 @@ compose() {
     fi
 }
 
-# gives_kvm IMAGE: whether the engine, wherever it runs, can give a container /dev/kvm.
+# npm_registry, added_certificates: how this machine's npm reaches its registry, for the Dockerfile's NPM_REGISTRY
+# and NPM_CA.
+npm_registry() { ! have npm || npm config get registry 2>/dev/null || :; }
+added_certificates() { cat /usr/local/share/ca-certificates/*.crt 2>/dev/null || :; }
+
+# gives_kvm IMAGE: can the engine, wherever it runs, pass /dev/kvm to a container?
 gives_kvm() { docker run --rm --network none --device /dev/kvm "$1" version >/dev/null 2>&1; }
 
-# private_apt DIR ARCHITECTURE: points apt at Debian 13 of that architecture, with a state of its own
-# in DIR, which the system does not see.
+# private_apt DIR ARCHITECTURE: configure apt for Debian 13 of that architecture, with a state of its own in DIR,
+# which does not affect the system.
 private_apt() {
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
@@ -72,13 +77,13 @@ END
     apt-get -qq update >&2 || die "cannot read Debian 13's package lists (see above)"
 }
 
-# apt_download WORK DEBS PACKAGE...: the packages, of the apt that private_apt made in WORK, into DEBS
-# (what is there already is not fetched again). Prints the names of their files.
+# apt_download WORK DEBS PACKAGE...: download the packages into DEBS, with the configuration that private_apt made
+# in WORK (existing files are not downloaded again). Prints the names of their files.
 apt_download() {
     (
         work=$1 debs=$2
         shift 2
-        # What apt would call the files: it says so only where they are not.
+        # The names of the files in apt, which it prints only for files that do not exist.
         uris=$(cd "$work" && apt-get -qq --print-uris download "$@") || die "apt does not know all of: $*"
         cd "$debs" || exit 1
         apt-get -qq download "$@" >&2 || die "cannot get all of: $* (see above)"
@@ -86,8 +91,8 @@ apt_download() {
     )
 }
 
-# up_to_date DIR ID IDFILE FILE...: is every FILE there, and made from what ID stands for? For make they
-# are new then.
+# up_to_date DIR ID IDFILE FILE...: does every FILE exist, and was it made from what ID stands for? If so, they are
+# touched, so that make takes them for new.
 up_to_date() {
     (
         cd "$1" || exit 1

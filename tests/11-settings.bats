@@ -18,7 +18,7 @@ disk() {
     chmod 666 "$T/images/disk.qcow2"
 }
 
-@test "numbers, words, texts and paths out of their bounds" {
+@test "numbers, enumerations, texts and paths outside their bounds are refused" {
     refused 'QEMU_RAM=lots is not a number from 1 to 4194304 MiB (suffixes K, M, G, T)' \
         'set QEMU_RAM to a number from 1 to 4194304 MiB (suffixes K, M, G, T), or leave it unset for auto' \
         QEMU_RAM=lots
@@ -44,10 +44,12 @@ disk() {
         QEMU_CPU=$'max\n-nographic'
 }
 
-@test "an unknown name gets the nearest known one" {
+@test "for an unknown name the error suggests the nearest known one" {
     refused 'QEMU_RMA is not a setting' 'the nearest setting is QEMU_RAM; vm settings lists all; VM_FORCE=1 ignores it' QEMU_RMA=1
     refused 'VM_STOPTIMEOUT is not a setting' \
         'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 ignores it' VM_STOPTIMEOUT=1
+    refused 'SERIAL_PRT is not a setting' \
+        'the nearest setting is SERIAL_PORT; vm settings lists all; VM_FORCE=1 ignores it' SERIAL_PRT=5
 }
 
 @test "variables of Kubernetes and Docker links, and empty values, are accepted" {
@@ -57,7 +59,7 @@ disk() {
     assert_line 'vm: all checks passed'
 }
 
-@test "all errors of a start are told together" {
+@test "all errors of a start are reported together" {
     host_env QEMU_RAM=lots QEMU_SMP=0 QEMU_DISC=1 QEMU_DRIVE="$T/none.qcow2" QEMU_CDROM="$T/none.iso" \
         QEMU_HOSTFWDS=ssh
     run vm check
@@ -72,7 +74,7 @@ disk() {
     assert_output $'false\n6'
 }
 
-@test "texts with a syntax of their own" {
+@test "settings with a syntax of their own are parsed" {
     refused 'QEMU_SMP=4,cores is neither a count from 1 to 255 nor a topology' \
         'set QEMU_SMP to a number, or to sockets=1,cores=4,threads=2' QEMU_SMP=4,cores
     refused 'QEMU_SMP=256 is neither a count from 1 to 255 nor a topology' \
@@ -85,10 +87,15 @@ disk() {
         'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=tcp:80:70000
     refused 'QEMU_HOSTFWDS: in 6000-6003:6000-6002, its two ranges differ in length' \
         'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=6000-6003:6000-6002
-    refused 'QEMU_HOSTFWDS: in tcp:53:53/udp, its protocol is said twice, or is neither tcp nor udp' \
+    refused 'QEMU_HOSTFWDS: in tcp:53:53/udp, its protocol is given twice, or is neither tcp nor udp' \
         'write forwards as tcp:2222:22,udp:60000:60000,6000-6003:6000-6003, or none' QEMU_HOSTFWDS=tcp:53:53/udp
-    refused 'VM_BIND=localhost is not an IPv4 address' \
-        'set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine' VM_BIND=localhost
+    refused 'VM_BIND=localhost is not an IP address' \
+        'set VM_BIND to 127.0.0.1, to 0.0.0.0 or ::, or to an address of this machine' VM_BIND=localhost
+    refused 'VM_BIND=fd00::7 with QEMU_HOSTFWDS: QEMU cannot forward ports of an IPv6 address' \
+        'set VM_BIND to ::, or QEMU_HOSTFWDS=none' VM_BIND=fd00::7 QEMU_HOSTFWDS=tcp:2222:22 \
+        QEMU_NET=user
+    refused "VM_BIND=::ffff:127.0.0.1 is an IPv4 address in IPv6's notation" 'write it in dotted decimal' \
+        VM_BIND=::ffff:127.0.0.1
     refused 'QEMU_SLIRP_NET=192.168.76.1/24 is not a network' \
         'write it as address/bits with zeros behind the bits, such as 192.168.76.0/24' \
         QEMU_SLIRP_NET=192.168.76.1/24
@@ -131,13 +138,13 @@ disk() {
         'set QEMU_KERNEL too' QEMU_INITRD=/initrd
     refused 'QEMU_CPU=host needs KVM, and QEMU_ACCEL=tcg excludes it' \
         'set QEMU_CPU to a model such as max, or leave QEMU_CPU unset' QEMU_CPU=host QEMU_ACCEL=tcg
-    refused 'MONITOR_PORT=5555 is the port of SERIAL_PORT too' 'give each its own port' \
+    refused 'MONITOR_PORT=5555 is also the port of SERIAL_PORT' 'give each its own port' \
         SERIAL_PORT=5555 MONITOR_PORT=5555
-    refused 'SERIAL_PORT=2222 is a forwarded port of QEMU_HOSTFWDS too' 'give each its own port' \
+    refused 'SERIAL_PORT=2222 is also a forwarded port of QEMU_HOSTFWDS' 'give each its own port' \
         SERIAL_PORT=2222 QEMU_HOSTFWDS=2222:22
 }
 
-@test "files that are not there, and an emulator that is not" {
+@test "missing files and a missing emulator are reported" {
     host_env QEMU_KERNEL="$T/none"
     run vm check
     assert_failure 66
@@ -169,7 +176,7 @@ disk() {
 
 @test "networks: combinations that are refused, and formats of addresses" {
     local forms='write mcast:230.0.0.1:5000, udp:OWN-ADDRESS:PORT,ADDRESS:PORT or unix:/own/path,/other/path'
-    refused 'QEMU_NET=socket without QEMU_NET_SOCKET, which says where the other machines are' \
+    refused 'QEMU_NET=socket without QEMU_NET_SOCKET, the addresses of the other machines' \
         "$forms" QEMU_NET=socket
     refused 'QEMU_NET_SOCKET=tcp:1.2.3.4:5: it begins with none of mcast:, udp: and unix:' \
         "$forms" QEMU_NET=socket QEMU_NET_SOCKET=tcp:1.2.3.4:5
@@ -185,7 +192,7 @@ disk() {
         'use QEMU_NET=user with it, or leave VM_PORTS unset' QEMU_NET=passt VM_PORTS=ready
 }
 
-@test "an env-file's quotes, blanks, carriage returns and comments" {
+@test "quotes, blanks, carriage returns and comments of an env-file are handled" {
     printf '%s\n' 'QEMU_RAM="256"' "QEMU_BOOT_ORDER='c'" 'QEMU_SMP=1   ' 'QEMU_MACHINE="q35"  ' \
         $'VM_GUEST=mach\r' 'VM_SHARE_SIZE=1Gi' 'CONSOLE_LOG_SIZE=512MB' >"$T/env"
     run -0 docker run --rm --name "$ID-env" --env-file "$T/env" "$IMAGE" check
@@ -199,7 +206,7 @@ disk() {
     assert_line --partial 'fix: the comment is part of the value'
 }
 
-@test "other people's variables are no reason not to start" {
+@test "unrelated environment variables do not prevent a start" {
     run -0 docker run --rm --name "$ID-ci" -e QEMU_VERSION=8.2.1 -e VM_NAME=builder-3 -e VM_IMAGES= \
         -e SERIAL_PORT=tcp://10.96.0.10:5555 -e MONITOR_PORT=tcp://10.96.0.11:9999 \
         -e VNC_PORT=tcp://10.96.0.12:5900 -e GDB_PORT=tcp://10.96.0.13:1234 "$IMAGE" check

@@ -1,9 +1,9 @@
-# vm markers: the embedded marker files, checking one of your own, and trying one on a stream.
+# vm markers: the built-in marker files, checking a file of your own, and testing it on console output.
 load helpers
 
 STREAMS=$ROOT/tests/unit/streams
 
-@test "markers prints each guest's file, which checks and is that of the sources" {
+@test "vm markers prints each guest's marker file, which is valid and equal to the source" {
     for g in hurd mach linux minix exov6 generic; do
         "$VM" markers "$g" >"$T/$g"
         cmp "$T/$g" "$ROOT/init/plan/markers/$g.markers"
@@ -14,7 +14,7 @@ STREAMS=$ROOT/tests/unit/streams
     assert_line --index 0 --partial '# generic.markers'
 }
 
-@test "markers --match prints line, kind and name of each match" {
+@test "vm markers --match prints line, kind and name of each match" {
     run -0 "$VM" markers --match mach <"$STREAMS/mach.txt"
     assert_line --index 0 '1 progress grub'
     assert_line '26 ready login'
@@ -26,7 +26,7 @@ STREAMS=$ROOT/tests/unit/streams
     assert_output ''
 }
 
-@test "markers --match finds what a guest prints while it boots" {
+@test "vm markers --match finds the phases in a guest's boot output" {
     run -0 "$VM" markers --match mach < <(
         timeout 60 qemu-system-x86_64 -machine q35 -accel tcg -cpu core2duo-v1 -m 128 -display none \
             -nic none -no-reboot -monitor none -serial stdio -device ide-hd,drive=d,bus=ide.0 \
@@ -39,7 +39,7 @@ STREAMS=$ROOT/tests/unit/streams
     assert_line --index -1 --partial 'progress stopping'
 }
 
-# What is typed there, each when the guest has asked for it.
+# Each line is typed when the guest has asked for input.
 log_in_and_halt() {
     wait_until 60 grep -q 'login: ' "$T/console.log"
     printf 'root\r'
@@ -48,7 +48,7 @@ log_in_and_halt() {
     wait_until 60 grep -q '^halting' "$T/console.log"
 }
 
-@test "a bad file is told by line, column and fix" {
+@test "an error in a marker file is reported with line, column and fix" {
     printf '# mine\nready login login:[ ]\npanic p pan(ic\n' >"$T/bad"
     run "$VM" markers --check "$T/bad"
     assert_failure 78
@@ -62,7 +62,7 @@ log_in_and_halt() {
     assert_line --partial 'is longer than 65536 bytes'
 }
 
-@test "markers: a wrong file, guest or option is an error" {
+@test "vm markers: a wrong file, guest or option is an error" {
     run "$VM" markers --check "$T/none"
     assert_failure 66
     assert_line --partial "$T/none: No such file or directory"

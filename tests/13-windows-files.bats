@@ -1,11 +1,11 @@
-# Files as Windows' tools write them: a byte order mark, CR LF, UTF-16.
+# Files as Windows tools write them: a byte order mark, CR LF, UTF-16.
 load helpers
 
 utf16() {
     iconv -t UTF-16LE | { printf '\377\376'; cat; }
 }
 
-@test "password files: a byte order mark and CR LF are passed over, UTF-16 is an error, a blank stays" {
+@test "password files: a byte order mark and CR LF are ignored, UTF-16 is an error, a blank is kept" {
     printf '\357\273\277secret\r\n' >"$T/password"
     PORT=$(free_port)
     host_vm SERIAL_RAW_PORT="$PORT" SERIAL_PASSWORD_FILE="$T/password"
@@ -27,7 +27,7 @@ utf16() {
     assert_line "vm: warning: SERIAL_PASSWORD_FILE=$T/blank: a blank at the end of the password is part of it"
 }
 
-@test "markers and scripts with a byte order mark are read, in UTF-16 they are refused" {
+@test "marker files and scripts may have a byte order mark; UTF-16 is refused" {
     printf '\357\273\277ready login login:\r\n' >"$T/markers"
     utf16 <"$T/markers" >"$T/markers16"
     printf '\357\273\277exit 3\r\n' >"$T/script"
@@ -46,7 +46,7 @@ utf16() {
     run -0 vm stop
 }
 
-@test "a file of trace events with a byte order mark and CR LF" {
+@test "a file of trace events may have a byte order mark and CR LF" {
     printf '\357\273\277ahci_reset_port\r\npci_cfg_write\r\n' >"$T/events"
     host_vm VM_TRACE="$T/events" QEMU_DEBUG=none
     wait_until 30 grep -q '^ahci_reset_port ' "$T/log/guest-errors.log"
@@ -58,7 +58,7 @@ utf16() {
     assert_line "vm: error: VM_TRACE=$T/events16 is UTF-16"
 }
 
-@test "an ssh key with CR LF works, one in UTF-16 is called that" {
+@test "an ssh key with CR LF works; for a key in UTF-16 the error names the encoding" {
     sed 's/$/\r/' "$GUESTS/linux-key" >"$T/key"
     utf16 <"$GUESTS/linux-key" >"$T/key16"
     cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"

@@ -1,5 +1,5 @@
-# QEMU's argument vector: what `vm args` prints for each file of tests/golden, and what QEMU itself
-# says it was told when `vm run` starts it with those settings.
+# QEMU's argument vector: the output of `vm args` for each file of tests/golden, and QEMU's own view of its
+# arguments when `vm run` starts it with those settings.
 load helpers
 bats_require_minimum_version 1.5.0
 
@@ -19,8 +19,8 @@ names() {
     done
 }
 
-# Start QEMU with the settings of golden file NAME and put the file's questions to it. A guest that
-# never ran stops at once and cleanly.
+# Start QEMU with the settings of golden file NAME and send it the queries of the file. A guest that has not run yet
+# stops immediately and cleanly.
 asked() {
     local dir=$BATS_FILE_TMPDIR/g
     rm -rf "$dir/run" "$dir/log"
@@ -48,7 +48,7 @@ all_asked() {
     return "$bad"
 }
 
-@test "vm args prints the vector of every golden file" {
+@test "vm args prints the argument vector of every golden file" {
     local name bad=0
     for name in $(names ''); do
         diff -u "$GOLDEN/$name.args" <("$GOLDEN/golden" args "$BATS_FILE_TMPDIR/g" "$name" 2>&1) || bad=1
@@ -56,7 +56,7 @@ all_asked() {
     return "$bad"
 }
 
-@test "every golden file has questions for QEMU, and belongs to a test here" {
+@test "every golden file has queries to QEMU and is covered by a test here" {
     local words name
     words=$(sed -n 's/^    all_asked //p' "$BATS_TEST_FILENAME")
     # shellcheck disable=SC2086
@@ -66,7 +66,7 @@ all_asked() {
     done
 }
 
-@test "vm args --shell prints one line that a shell splits into the same vector" {
+@test "vm args --shell prints one line that a shell splits into the same arguments" {
     local name
     for name in extra-args kernel-append-modules share; do
         "$GOLDEN/golden" run "$BATS_FILE_TMPDIR/g" "$name" "$VM" args >"$T/lines"
@@ -76,7 +76,7 @@ all_asked() {
     done
 }
 
-@test "an open quote in QEMU_EXTRA_ARGS, a host's CPU under TCG: refused" {
+@test "an open quote in QEMU_EXTRA_ARGS and CPU host under TCG are refused" {
     run -78 env -i PATH="$PATH" VM_UID=65534 VM_GID=65534 QEMU_ACCEL=tcg \
         VM_EMBEDDED="$BATS_FILE_TMPDIR/g/embedded.qcow2" QEMU_EXTRA_ARGS="-name 'x" "$VM" args
     assert_line "vm: error: QEMU_EXTRA_ARGS=-name 'x has an open quote"
@@ -85,30 +85,37 @@ all_asked() {
     assert_line --partial 'QEMU_CPU=host needs KVM'
 }
 
-@test "QEMU takes the vectors of the guests" {
+@test "QEMU accepts the argument vectors of the guests" {
     all_asked guest papers
 }
 
-@test "QEMU takes the vectors of machines and processors" {
+@test "QEMU accepts the argument vectors of machines and processors" {
     all_asked machine accel ram smp cpu hpet usb rtc bios uefi sandbox
 }
 
-@test "QEMU takes the vectors of other architectures" {
+@test "QEMU accepts the argument vectors of other architectures" {
     all_asked arch
 }
 
-@test "QEMU takes the vectors of disks and CD-ROMs" {
+@test "QEMU accepts the argument vectors of disks and CD-ROMs" {
     all_asked drive disk backing bus cache aio cdrom boot floppy
 }
 
-@test "QEMU takes the vectors of kernels" {
+@test "QEMU accepts the argument vectors of kernels" {
     all_asked kernel
 }
 
-@test "QEMU takes the vectors of networks" {
+@test "QEMU accepts the argument vectors of networks" {
     all_asked net forwards slirp bind
 }
 
-@test "QEMU takes the vectors of consoles, shares and debugging" {
+@test "QEMU accepts the argument vectors of consoles, shares and debugging" {
     all_asked vnc vga share gdb debug extra everything
+}
+
+# bats test_tags=ui
+@test "QEMU takes the vectors of windows" {
+    x11
+    export DISPLAY
+    all_asked display
 }

@@ -1,7 +1,7 @@
-# Completions of the command line in bash, zsh and fish, each by the shell itself, and the manual pages.
+# Completions of the command line in bash, zsh and fish, tested with the shells themselves, and the manual pages.
 load helpers
 
-# What bash completes behind the WORDs, the last of which may be begun.
+# The completions of bash for the WORDs, of which the last may be incomplete.
 in_bash() {
     # shellcheck disable=SC2016 # for the inner shell
     bash --norc -c 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vm
@@ -17,7 +17,7 @@ commands() { "$VM" --help --json | jq -r '.[].name' | sort; }
 
 options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[].name"; echo --help; }
 
-@test "bash completes every command, and every option of each" {
+@test "bash completes every command and every option of each" {
     assert_equal "$(in_bash '' | grep -v '^-' | sort)" "$({ commands; echo help; } | sort)"
     local command
     for command in $(commands); do
@@ -25,7 +25,7 @@ options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[]
     done
 }
 
-@test "bash completes values: words, files, directories, and nothing where it knows none" {
+@test "bash completes values: enumerations, files, directories; nothing if the values are not known" {
     assert_equal "$(in_bash wait --for l)" login
     assert_equal "$(in_bash snapshot '')" $'save\nload\ndelete\nlist'
     assert_equal "$(in_bash markers h)" hurd
@@ -39,18 +39,18 @@ options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[]
     assert_equal "$(in_bash profile --out a)" 'a directory'
 }
 
-@test "bash completes at its own prompt, with Tab" {
+@test "bash completes in an interactive shell with Tab" {
     run -0 talk -t 20 env PS1='$ ' bash --norc --noprofile -i :: "send:source $ROOT/completions/vm.bash; echo rea''dy" \
         'expect:ready' 'raw:vm snap\t' 'expect:shot ' 'raw:li\t' 'expect:list' 'raw:\x15' 'send:exit 0' eof
 }
 
-@test "zsh completes at its own prompt, with Tab" {
+@test "zsh completes in an interactive shell with Tab" {
     run -0 zsh -n "$ROOT/completions/_vm"
     local command start="fpath=($ROOT/completions \$fpath); autoload -Uz compinit; compinit -u -d $T/dump; echo rea''dy"
     run -0 talk -t 60 env HOME="$T" TERM=dumb zsh -f -i :: "send:$start" expect:ready \
         'raw:vm snap\t' expect:shot 'raw:li\t' expect:st 'raw:\x15' 'raw:vm wait --f\t' expect:or 'raw:lo\t' \
         expect:gin 'raw:\x15' 'raw:vm profile --b\t' 'expect:expected times' 'raw:\x15' 'send:exit 0' eof
-    # _arguments complains of a specification that it does not understand, when it gets to it.
+    # _arguments reports a specification that it does not understand only when it uses it.
     local steps=()
     for command in $(commands); do steps+=('raw:\x15' "raw:vm $command --he\t" expect:lp); done
     run -0 talk -t 60 env HOME="$T" TERM=dumb zsh -f -i :: "send:$start" expect:ready "${steps[@]}" 'raw:\x15' \
@@ -70,7 +70,7 @@ options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[]
     assert_equal "$(in_fish 'vm snapshot save ')" ''
 }
 
-@test "the manual pages name every command, option and setting, and groff has no complaint" {
+@test "the manual pages contain every command, option and setting, and groff prints no warning" {
     local page text name
     for page in vm.1 hurd-vm-init.8; do
         run -0 --separate-stderr man --warnings -E UTF-8 -l -Tutf8 "$ROOT/man/$page"
@@ -88,7 +88,7 @@ options() { "$VM" --help --json | jq -r ".[] | select(.name == \"$1\").options[]
     done
 }
 
-@test "the image has the manual pages and completions where man and the shells look" {
+@test "the image has manual pages and completions where man and the shells look for them" {
     # shellcheck disable=SC2016 # for the container's shell
     run -0 docker run --rm --network none --entrypoint sh "$IMAGE" -c 'cd /usr/local/share && sha256sum \
         man/man1/vm.1 man/man8/hurd-vm-init.8 bash-completion/completions/vm \

@@ -4,7 +4,7 @@ load helpers
 AWK=(-f "$ROOT/init/vm/messages/messages.awk" -f "$ROOT/init/vm/messages/texts.awk"
     -f "$ROOT/init/vm/messages/tokens.awk")
 
-# messages_of FILE.c [AWK...]: the rows that the build makes of it.
+# messages_of FILE.c [AWK...]: the rows that the build generates from this file.
 messages_of() {
     local file=$1
     shift
@@ -12,7 +12,7 @@ messages_of() {
     "${@:-awk}" -v source="$file" "${AWK[@]}" "$T/preprocessed"
 }
 
-# found LEVEL STATUS LINE: vm messages has the line of a log, of that level, with that status (0: any).
+# found LEVEL STATUS LINE: vm messages finds the line of a log, with that level and status (0: any).
 found() {
     local all
     all=$("$VM" messages --json "$3") || { echo "not listed: $3"; return 1; }
@@ -25,7 +25,7 @@ found() {
     }
 }
 
-@test "what vm check says of wrong settings is listed, with its level and its status" {
+@test "errors of vm check for wrong settings are in the list, with level and status" {
     local setting line first n=0
     for setting in QEMU_RAM=none QEMU_RAM=0 QEMU_ACCEL=fast QEMU_SMP=x QEMU_MACHINE='a b' QEMU_CPU='a b' \
         QEMU_HPET=2 QEMU_HPET=0 VM_BIND=here QEMU_DRIVE=/nowhere.qcow2 QEMU_DRIVE=relative QEMU_HOSTFWDS=tcp \
@@ -50,7 +50,7 @@ found() {
     [ "$n" -ge 45 ]
 }
 
-@test "what commands say of wrong arguments is listed" {
+@test "errors of commands for wrong arguments are in the list" {
     local line
     for line in 'nosuch' 'send' 'exec' 'expect --timeout x y' 'snapshot' 'image resize' 'wait --for x' 'markers x' \
         'profile --cpus x' 'script' 'health --hold x' 'messages --x'; do
@@ -66,13 +66,13 @@ found() {
 @test "every source file that emits errors or warnings is in the list" {
     local file
     for file in $(cd "$ROOT" && grep -lE '\b(error_set|errors_add)\(' -r init --include='*.c'); do
-        # The first defines them, and the texts of the second are its callers'.
+        # base/error.c and base/log.c define the functions, and the texts in base/messages are passed by callers.
         case $file in init/base/error.c | init/config/settings_check.c) continue ;; esac
         [ -s "$ROOT/build/obj/${file#init/}.messages" ] || { echo "$file: no messages"; return 1; }
     done
 }
 
-@test "a message that only hands on an unknown text stops the build, and one with a text does not" {
+@test "the build fails for a message whose text cannot be determined, and succeeds for one with a text" {
     cat >"$T/a.c" <<'END'
 bool hidden(struct error *err, int x)
 {
@@ -89,7 +89,7 @@ END
     assert_line --partial '{EXIT_BAD_SETTING}, "the name is missing", ""'
 }
 
-@test "texts are found behind variables, helpers and functions, with status and fix" {
+@test "message texts are found through variables, helpers and functions, with status and fix" {
     cat >"$T/a.c" <<'END'
 static const char fix[] = "ask \"again\"";
 static bool fail(struct error *err, int status, const char *what)
@@ -123,7 +123,7 @@ END
     [ "${#lines[@]}" -eq 4 ]
 }
 
-@test "the same list comes from BusyBox's awk" {
+@test "BusyBox's awk produces the same list" {
     local file
     for file in init/config/settings_resolve.c init/vm/shell_login.c init/pid1/savestate.c; do
         messages_of "$ROOT/$file" >"$T/awk"
@@ -133,7 +133,7 @@ END
     done
 }
 
-@test "vm messages: a part, a line of a log, JSON, and what is not there" {
+@test "vm messages finds a part of a message and a line of a log; JSON; no match is reported" {
     run -0 "$VM" messages guest PANICKED
     assert_line --index 0 'error, status 80: the guest panicked: …'
     run -0 "$VM" messages --json 'vm: error: QEMU_RAM=tiny is not a number from 1 to 2 MiB'
@@ -148,5 +148,12 @@ END
 @test "docs/messages*.md have every message of the program" {
     local count
     count=$("$VM" messages --json | jq length)
-    assert_equal "$(cat "$ROOT"/docs/messages*.md | grep -cE '^\| .* \| (warning|–|[0-9, ]+) \| ')" "$count"
+    local row='^\| .* \| (warning|–|[0-9, ]+) \| '
+    assert_equal "$(sed '/<!-- messages-tools -->/,$d' "$ROOT/docs/messages-run.md" | cat "$ROOT/docs/messages.md" - |
+        grep -cE "$row")" "$count"
+    # Also those of guest-tools/: each call has a row, unless two calls have the same text.
+    run -0 sed -n '/<!-- messages-tools -->/,$p' "$ROOT/docs/messages-run.md"
+    assert_line '| another fetch-image or prepare-image uses … | 75 | wait until it has ended |'
+    assert_line '| … is there already | 73 | choose another name, or --force |'
+    [ "$(grep -cE "$row" <<<"$output")" -gt 45 ]
 }

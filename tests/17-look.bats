@@ -1,4 +1,4 @@
-# Colours, bars and line breaks: on a terminal only, and as the environment says.
+# Colours, progress bars and line breaks: only on a terminal, and subject to the environment.
 load helpers
 
 ESC=$'\e'
@@ -9,7 +9,7 @@ on_terminal() {
     TERM=xterm talk -t 60 sh -c 'stty cols 80; exec env "$@"' sh "$@" :: eof
 }
 
-@test "errors, warnings and fixes are coloured on a terminal, as NO_COLOR, CLICOLOR and TERM say" {
+@test "errors, warnings and fixes are coloured on a terminal, subject to NO_COLOR, CLICOLOR and TERM" {
     host_env QEMU_RAM=none VM_UNKNOWN=1
     local wrong=("${ENV[@]:1}")
     run on_terminal "${wrong[@]}" TERM=xterm "$VM" check
@@ -30,7 +30,7 @@ on_terminal() {
     assert_line --partial "vm: ${ESC}[1;31merror:${ESC}[0m QEMU_RAM=none"
 }
 
-@test "control characters in a value reach no terminal, with colours or without" {
+@test "control characters in a value do not reach the terminal, with or without colours" {
     host_env QEMU_RAM="${ESC}[31mred"
     run on_terminal "${ENV[@]:1}" TERM=xterm "$VM" check
     assert_output --partial "error:${ESC}[0m QEMU_RAM=(with control characters) is not" ||
@@ -38,7 +38,7 @@ on_terminal() {
     refute_output --partial "${ESC}[31mred"
 }
 
-@test "phases and health have colours on a terminal; no log has any, even with CLICOLOR_FORCE" {
+@test "phases and health are coloured on a terminal; logs never are, even with CLICOLOR_FORCE" {
     host_vm CLICOLOR_FORCE=1 TERM=xterm
     wait_until 60 grep -q 'login prompt on the serial console, ' "$T/out"
     grep -q "^vm: ${ESC}\[36mphase${ESC}\[0m kernel," "$T/out"
@@ -66,20 +66,20 @@ on_terminal() {
     run ! grep -l "$ESC" "$T/log/qemu.log" "$T/log/events.jsonl"
 }
 
-@test "vm profile draws a bar on a terminal, and prints lines in a pipe" {
+@test "vm profile draws a progress bar on a terminal and prints lines into a pipe" {
     host_env
     local options=(--cpus 1 --warm-up 0 --samples 2 --until grub --timeout 300)
     run -0 on_terminal "${ENV[@]:1}" TERM=xterm "$VM" profile "${options[@]}" --out "$T/a"
-    assert_output --partial '[############............]  50 %, cpu_1 sample 1: '
-    assert_output --partial '[########################] 100 %, cpu_1 sample 2: '
+    assert_output --partial '[############............]  50 % (1 of 2), cpu_1 sample 1: '
+    assert_output --partial '[########################] 100 % (2 of 2), cpu_1 sample 2: '
     run -0 "${ENV[@]}" TERM=xterm "$VM" profile "${options[@]}" --out "$T/b"
-    assert_line --regexp '^vm:  50 %, cpu_1 sample 1: [0-9.]+ ms; about [0-9]+ s left$'
-    assert_line --regexp '^vm: 100 %, cpu_1 sample 2: [0-9.]+ ms$'
+    assert_line --regexp '^vm:  50 % \(1 of 2\), cpu_1 sample 1: [0-9.]+ ms; about [0-9]+ s left$'
+    assert_line --regexp '^vm: 100 % \(2 of 2\), cpu_1 sample 2: [0-9.]+ ms$'
     refute_output --partial "$ESC"
     refute_output --partial '[###'
 }
 
-@test "a script's steps are a bar on a terminal, and lines in a pipe" {
+@test "the steps of scripts/bake are a progress bar on a terminal and lines in a pipe" {
     cat >"$T/steps" <<END
 . "$ROOT/scripts/lib.sh"
 stage 1 2 'first step'

@@ -1,7 +1,7 @@
 # The documentation as a web site.
 load helpers
 
-@test "the site has every page and the manual pages, a search, and nothing from other hosts" {
+@test "the site has every page, the manual pages and a search, and loads nothing from other hosts" {
     run -0 "$ROOT/scripts/site"
     local html=$ROOT/build/site/html page
     cd "$ROOT"

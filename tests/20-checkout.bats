@@ -1,10 +1,10 @@
-# What a checkout needs before anything is built: line ends that a shell takes, every external command
-# in scripts/tools, and an error for the name of a test that is not there.
+# Properties of a checkout before anything is built: line ends that a shell accepts, every external command in
+# scripts/tools, and an error for a test file that does not exist.
 load helpers
 
-@test "a checkout with core.autocrlf=true has the bytes of the repository" {
+@test "a checkout with core.autocrlf=true has the same bytes as the repository" {
     git clone -q --no-hardlinks -c core.autocrlf=true "$ROOT" "$T/windows"
-    # `i/` is what the repository has, `w/` the working tree.
+    # In the output of git ls-files, `i/` is the repository, `w/` the working tree.
     run -0 git -C "$T/windows" ls-files --eol
     assert_line --regexp '^i/lf +w/lf .*scripts/up$'
     assert_line --regexp '^i/lf +w/lf .*images/mach-mini/build.sh$'
@@ -22,7 +22,7 @@ repository() {
     scripts/check-tools
 }
 
-@test "a newly used command without a row in scripts/tools is found, in every language" {
+@test "the first use of a command without a row in scripts/tools is found, in every language" {
     repository
     { echo '@test "telnet" {' && cat; } >a.bats <<'END' # bats would take the line for a test of its own
     run -0 talk -t 60 nosuchtelnet 127.0.0.1 :: eof
@@ -53,7 +53,7 @@ END
     scripts/check-tools
 }
 
-@test "busybox, once used and in no table, is found when its row is taken away" {
+@test "a use of busybox is found when its row is removed from the table" {
     repository
     sed -i '/ busybox /d' scripts/tools
     echo 'talk() { :; }' >b.bash
@@ -62,7 +62,7 @@ END
     assert_output 'a.bats:2: busybox is not in scripts/tools; add a row: test busybox PACKAGE'
 }
 
-@test "the Dockerfile installs every command of the guest tools on both bases" {
+@test "the Dockerfile installs every command of the guest tools on both base images" {
     repository
     sed -i 's/ tar unzip / tar /; s/ xz-utils / /' Dockerfile
     run -1 scripts/check-tools
@@ -71,7 +71,7 @@ END
     assert_equal "${#lines[@]}" 2
 }
 
-@test "a bats file that is not there: one error before anything is built, with the nearest names" {
+@test "a missing bats file is one error before anything is built, with similar names" {
     local name=36-stpo
     run env -u MAKEFLAGS make -s -C "$ROOT" test T="$name"
     assert_failure 2

@@ -1,11 +1,11 @@
-# What is in the image, and how large it is.
+# The contents and the size of the image.
 load helpers
 
-# in_image COMMAND: by its shell.
+# in_image COMMAND: run by the shell of the image.
 in_image() { docker run --rm --network none --entrypoint sh "$IMAGE" -c "$1"; }
 
-@test "the image is no larger than its limit" {
-    # In MB (10^6). The limit is about 4 % over what it was when this was written.
+@test "the image is not larger than its limit" {
+    # In MB (10^6). The limit is about 4 % above the size when this was written.
     local limit=184 size
     if in_image 'test -e /etc/alpine-release'; then limit=120; fi
     size=$(docker image inspect --format '{{.Size}}' "$IMAGE")
@@ -13,7 +13,7 @@ in_image() { docker run --rm --network none --entrypoint sh "$IMAGE" -c "$1"; }
     [ "$size" -le $((limit * 1000000)) ]
 }
 
-@test "no package archives, no other machines' firmware, no documents but licences, nothing with SUID" {
+@test "the image has no package archives, firmware of other machines, documents except licences, or SUID files" {
     run -0 in_image 'find /var/cache/apt /var/lib/apt/lists -name "*.deb" -o -name "*_Packages*" 2>/dev/null
         ls /usr/share/qemu | grep -E "openbios|skiboot|u-boot|hppa|s390|aarch64|arm"
         find /usr/share/doc /usr/share/man /usr/share/info -type f ! -name "copyright*" 2>/dev/null
@@ -21,9 +21,9 @@ in_image() { docker run --rm --network none --entrypoint sh "$IMAGE" -c "$1"; }
     assert_output ''
 }
 
-@test "QEMU_ARCH=i386 in an image without that emulator: one error, which says how to get it" {
+@test "QEMU_ARCH=i386 in an image without that emulator is one error that says how to get it" {
     if in_image 'command -v qemu-system-i386'; then
-        # Built with I386=1: it is there and runs.
+        # In an image built with I386=1 the emulator is there and runs.
         in_image 'qemu-system-i386 --version'
         return
     fi

@@ -1,8 +1,8 @@
-# A machine where nothing was installed by hand: a Debian 12 of essential packages only, as a container.
-# Network: the package mirror. The engine is installed there and not started.
+# A machine on which nothing was installed by hand: a container with the essential packages of Debian 12 only.
+# Network: the package mirror. The engine is installed there but not started.
 load helpers
 
-@test "setup-host test on a fresh Debian 12: every command of scripts/tools is there afterwards" {
+@test "scripts/setup-host test on a fresh Debian 12 installs every command of scripts/tools" {
     # shellcheck source=scripts/lib.sh
     . "$ROOT/scripts/lib.sh"
     apt_settings >"$T/90host"
@@ -12,7 +12,7 @@ load helpers
     docker import "$T/root.tar" "hurd-vm-fresh:$ID" >/dev/null
     rm "$T/root.tar"
     CONTAINERS+=("$ID-fresh")
-    # The networks of containers may have no way to the mirror where the host's has.
+    # Container networks may have no route to the mirror even if the host has one.
     docker run -d --name "$ID-fresh" --network host -v "$ROOT:/src:ro" -w /src "hurd-vm-fresh:$ID" \
         sleep 3600
     run -1 docker exec "$ID-fresh" scripts/setup-host missing

@@ -1,8 +1,7 @@
-# The embedded guest by itself, without our program: how it is built, that it boots on both of QEMU's
-# PC machines, and that every command of its shell does what it says.
-#
-# Two guests run for the whole file, on q35 with AHCI and on pc with IDE; both get every command that
-# a guest survives. The others have a guest of their own.
+# The built-in guest without our program: how it is built, that it boots on both of QEMU's PC machines, and that
+# every command of its shell behaves as documented.
+# Two guests run for the whole file, on q35 with AHCI and on pc with IDE; both get every command that a guest
+# survives. Tests that end a guest have one of their own.
 bats_require_minimum_version 1.5.0
 load helpers
 
@@ -13,7 +12,7 @@ PROMPT='machsh# '
 
 setup_file() {
     local m
-    # Of its own: other tests may hold a lock on the one in build/.
+    # A copy, because other tests may hold a lock on the file in build/.
     cp "$MACH_MINI" "$BATS_FILE_TMPDIR/disk.qcow2"
     for m in q35 pc; do boot "$m" "$BATS_FILE_TMPDIR/$m" -no-reboot; done
     for m in q35 pc; do log_in "$BATS_FILE_TMPDIR/$m"; done
@@ -24,7 +23,7 @@ teardown_file() {
     for m in q35 pc; do end_process "$(cat "$BATS_FILE_TMPDIR/$m/pid")"; done
 }
 
-# boot MACHINE DIR [QEMU-ARGUMENTS...]: in the background; DIR gets the sockets serial and monitor,
+# boot MACHINE DIR [QEMU-ARGUMENTS...]: boot a guest in the background; DIR gets the sockets serial and monitor,
 # console.log and pid.
 boot() {
     local machine=$1 dir=$2 disk
@@ -44,7 +43,7 @@ boot() {
     PIDS+=("$!")
 }
 
-# guest MACHINE [QEMU-ARGUMENTS...]: one for this test, logged in; its directory is put into G.
+# guest MACHINE [QEMU-ARGUMENTS...]: boot a guest for this test and log in; its directory is put into G.
 guest() {
     G=$T/$((GUEST_NUMBER += 1))
     boot "$1" "$G" "${@:2}"
@@ -66,7 +65,7 @@ console_count() { [ "$(grep -caF -- "$2" "$1/console.log")" -ge "$3" ]; }
 
 monitor() { echo "$2" | socat -t 60 - "UNIX-CONNECT:$1/monitor" >/dev/null; }
 
-# The guest's QEMU has ended by itself, with status 0.
+# The guest's QEMU has ended on its own, with status 0.
 assert_off() {
     local pid status=0
     pid=$(cat "$1/pid")
@@ -75,13 +74,13 @@ assert_off() {
     assert_equal "$status" 0
 }
 
-# It has not, a second later.
+# It still runs after a second.
 assert_on() {
     sleep 1
     ! process_is_gone "$(cat "$1/pid")"
 }
 
-# The same, and in that second its processor did next to nothing.
+# The same, and during that second its processor was almost idle.
 assert_idle() {
     local stat before
     stat=/proc/$(cat "$1/pid")/stat
@@ -90,12 +89,12 @@ assert_idle() {
     [ $(($(awk '{ print $14 + $15 }' "$stat") - before)) -le 50 ]
 }
 
-# answer MACHINE LINE: what machsh on one of the two guests prints, its lines ending with CR LF.
+# answer MACHINE LINE: the output of machsh on one of the two guests; its lines end with CR LF.
 answer() {
     "$ROOT/tests/guests/serial" "$BATS_FILE_TMPDIR/$1/serial" run "$2"
 }
 
-# machsh LINE: the same on both at once, which must answer alike; lines end with LF.
+# machsh LINE: the output of both, which must be the same; lines end with LF.
 machsh() {
     local q35=0 pc=0
     answer q35 "$1" >"$T/q35.out" &
@@ -114,7 +113,7 @@ machsh_on() {
 
 # --- the build -------------------------------------------------------------------------------
 
-@test "two builds, from two places, into two places, are the same bytes" {
+@test "two builds, from different directories into different directories, give the same bytes" {
     mkdir "$T/a b"
     cp -R "$ROOT/images/mach-mini" "$T/a b/"
     "$BUILD" --debs "$DEBS" "$T/one" >/dev/null
@@ -124,7 +123,7 @@ machsh_on() {
     diff -r "$T/one" "$T/a b/two"
 }
 
-@test "kernel and task come separately too, with licences and corresponding sources" {
+@test "kernel and task are also available as separate files, with licences and corresponding sources" {
     gzip -dc "$GUESTS/mach-mini/gnumach.gz" >"$T/gnumach"
     run -0 file "$T/gnumach" "$GUESTS/mach-mini/machsh"
     assert_line --regexp 'gnumach: +ELF 64-bit LSB executable, x86-64.*statically linked'
@@ -137,7 +136,7 @@ machsh_on() {
     grep -qi 'gnumach' "$GUESTS/licenses/gnumach"
 }
 
-@test "a package that is not the pinned one is not used; without a mirror the error says what to do" {
+@test "a package other than the pinned one is not used; without a mirror the error gives the fix" {
     mkdir "$T/debs"
     cp "$DEBS"/*.deb "$T/debs"
     printf x >>"$T/debs/gnumach-dev.deb"
@@ -149,7 +148,7 @@ machsh_on() {
 
 # --- boot ------------------------------------------------------------------------------------
 
-@test "it boots with little and much memory, other CPUs, two CPUs, without graphics" {
+@test "mach-mini boots with little and much memory, other CPUs, two CPUs, without graphics" {
     local n=0 arguments
     for arguments in 'q35 -m 32' 'q35 -m 4096 -cpu max' 'pc -m 3000 -smp 2' 'pc -cpu qemu64' \
         'q35 -smp 2 -vga none'; do
@@ -163,7 +162,7 @@ machsh_on() {
     [ "$n" -eq 5 ]
 }
 
-@test "the console has every byte from the boot loader's first on" {
+@test "the console has every byte from the boot loader's first one" {
     local m
     for m in q35 pc; do
         run -0 cat "$BATS_FILE_TMPDIR/$m/console.log"
@@ -177,7 +176,7 @@ machsh_on() {
 
 # --- commands --------------------------------------------------------------------------------
 
-@test "uname: the kernel's words, or the parts that uname(1) has" {
+@test "uname: the kernel's version text, or the fields of uname(1)" {
     run -0 machsh uname
     assert_output 'GNU Mach 1.8+git20250702-up-amd64 x86_64'
     run -0 machsh 'uname -a'
@@ -188,12 +187,12 @@ machsh_on() {
     assert_output 'usage: uname [-asnrvm]'
 }
 
-@test "version: the shell's, and the kernel's as uname has it" {
+@test "version: that of the shell, and the kernel's as in uname" {
     run -0 machsh version
     assert_output --regexp '^machsh [0-9.]+ on GNU Mach 1\.8\+git20250702-up-amd64$'
 }
 
-@test "uptime grows, and date is the machine's" {
+@test "uptime increases, and date is that of the machine" {
     local before after guest host
     for m in q35 pc; do
         before=$(machsh_on "$m" uptime)
@@ -219,7 +218,7 @@ machsh_on() {
     assert_output --regexp '^1 available of 1, cpu type [0-9]+\.[0-9]+$'
 }
 
-@test "echo, words and quotes are sh's" {
+@test "echo, words and quotes behave as in sh" {
     local words='a   b "c  $? '\''d'\''" '\''e "f" $?'\'' g\ h i\;j x""y \"k\" "\$? \\" z#z # comment'
     run -0 machsh "echo $words"
     assert_output "$(sh -c 'true; echo '"$words")"
@@ -231,7 +230,7 @@ machsh_on() {
     assert_output 'grüße, 世界'
 }
 
-@test "a status is kept, shown by \$? and status, and joins commands by && and ||" {
+@test "a status is kept, shown by \$? and status, and used by && and ||" {
     run -0 machsh true
     run -1 machsh false
     run -42 machsh 'false 42'
@@ -248,7 +247,7 @@ machsh_on() {
     assert_output ''
 }
 
-@test "a line that is not understood is refused whole" {
+@test "a line that the shell cannot parse is refused as a whole" {
     local line
     while read -r line; do
         run -2 machsh "echo not this; $line"
@@ -273,7 +272,7 @@ END
     assert_output 'machsh: too many words'
 }
 
-@test "help lists every command, help COMMAND one; wrong arguments print the usage" {
+@test "help lists every command, help COMMAND describes one; wrong arguments print the usage" {
     run -0 machsh help
     local c
     for c in help uname version echo uptime date mem cpus sleep spin flood bytes noise true false \
@@ -291,7 +290,7 @@ END
     done
 }
 
-@test "bytes: all 256 values come through untouched" {
+@test "bytes: all 256 values arrive unchanged" {
     local m i
     { printf '<<<BYTES'; for i in {0..255}; do printf "\\x$(printf %x "$i")"; done; printf 'BYTES>>>\r\n'; } >"$T/want"
     for m in q35 pc; do
@@ -300,7 +299,7 @@ END
     done
 }
 
-@test "flood: so many kilobytes, complete and in order" {
+@test "flood: the requested number of kilobytes, complete and in order" {
     local m
     awk 'BEGIN { for (i = 1; i <= 256 * 16; i++)
         printf "%08d abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n", i }' >"$T/want"
@@ -313,7 +312,7 @@ END
     assert_output ''
 }
 
-@test "sleep waits without the processor, spin with it" {
+@test "sleep waits without using the processor, spin uses it" {
     local pid start
     pid=$(cat "$BATS_FILE_TMPDIR/q35/pid")
     ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
@@ -327,7 +326,7 @@ END
     [ "$slept" -lt "$spun" ]
 }
 
-@test "noise: lines by themselves at the prompt and in between, until it is switched off" {
+@test "noise: lines at the prompt and within output, until it is switched off" {
     local m
     for m in q35 pc; do
         machsh_on "$m" 'noise 0.1; sleep 1; noise off' >"$T/out"
@@ -340,7 +339,7 @@ END
 
 # --- typing ----------------------------------------------------------------------------------
 
-@test "CR, LF and CR LF end one line each; BS, DEL, ^U and escape sequences edit it" {
+@test "CR, LF and CR LF each end one line; BS, DEL, ^U and escape sequences edit it" {
     local m
     for m in q35 pc; do
         run -0 serial "$BATS_FILE_TMPDIR/$m" 'raw:echo one\recho two\necho three\r\necho four\r' \
@@ -353,8 +352,8 @@ END
     done
 }
 
-# More than a kilobyte at once can be too much for the kernel's own input queue (README.md).
-@test "pasted at once, 900 bytes or 60 lines arrive whole; a line holds 4095 bytes, a longer one is refused" {
+# More than a kilobyte at once can overrun the kernel's own input queue (README.md).
+@test "900 bytes or 60 lines pasted at once arrive complete; a line holds 4095 bytes, a longer one is refused" {
     local m x
     x=$(printf 'x%.0s' {1..900})
     for m in q35 pc; do
@@ -381,13 +380,13 @@ END
                 $'expect:^C\r\n'"$PROMPT" 'send:echo $?' $'expect:\r\n130\r\n'"$PROMPT" >"$T/out"
             [ "$(grep -c 'not this' "$T/out")" -eq 1 ] # the echo
         done
-        # Typed with the command in one go, and what follows it is not lost.
+        # The line is typed together with the command, and the input after it is not lost.
         serial "$BATS_FILE_TMPDIR/$m" 'raw:sleep 100000\r\x03echo after\r' \
             $'expect:^C\r\n' $'expect:\r\nafter\r\n'"$PROMPT" >/dev/null
     done
 }
 
-@test "exit and ^D log out; the next one logs in" {
+@test "exit and ^D log out; the next user can log in" {
     local m
     for m in q35 pc; do
         run -0 serial "$BATS_FILE_TMPDIR/$m" 'send:exit 7; echo not this' $'expect:\r\nlogout\r\n' \
@@ -399,7 +398,7 @@ END
 
 # --- what ends the machine -------------------------------------------------------------------
 
-@test "halt, or poweroff, ends QEMU at once, with status 0" {
+@test "halt and poweroff end QEMU immediately, with status 0" {
     local c m=pc
     for c in halt poweroff; do
         guest "$m" -no-reboot
@@ -410,7 +409,7 @@ END
     done
 }
 
-@test "the power button ends it with acpi on, at the prompt and in a command, and not with acpi off" {
+@test "the power button shuts the guest down with acpi on, at the prompt and in a command, but not with acpi off" {
     local m
     for m in q35 pc; do
         guest "$m"
@@ -436,7 +435,7 @@ END
     assert_output --regexp '^power button: on, chip PIIX4, PM base 0x0600, '
 }
 
-@test "reboot comes back to the login, or ends QEMU under -no-reboot" {
+@test "reboot returns to the login prompt, or ends QEMU under -no-reboot" {
     local m
     for m in q35 pc; do
         guest "$m"
@@ -447,7 +446,7 @@ END
     assert_off "$G"
 }
 
-@test "halt -k: the kernel stops in a tight loop, QEMU runs on" {
+@test "halt -k: the kernel stops in a tight loop and QEMU keeps running" {
     local m
     for m in q35 pc; do
         guest "$m"
@@ -456,7 +455,7 @@ END
     done
 }
 
-@test "fault ends the task without a word, and so does panic task; QEMU runs on, idle" {
+@test "fault and panic task end the task without a message; QEMU keeps running, idle" {
     local c
     for c in fault 'panic task'; do
         guest q35
@@ -469,7 +468,7 @@ END
     done
 }
 
-@test "panic and panic kernel: the kernel says so" {
+@test "panic and panic kernel: the kernel prints a panic" {
     guest pc
     serial "$G" 'send:panic kernel' "expect:protecting the kernel's" 'expect:panic ' \
         'expect:pmap_remove_range' >/dev/null

@@ -1,7 +1,7 @@
-# The linux test guest by itself, without our program: that it boots from the machines, buses and
-# network cards that the other tests put it on, and does what they rely on.
+# The linux test guest without our program: it boots with the machines, buses and network cards on which the other
+# tests use it, and has the services that they need.
 #
-# Three guests start side by side for the whole file, each on an overlay of its own:
+# Three guests run for the whole file, each on an overlay of its own:
 #   q35     AHCI, e1000, 9p; through GRUB
 #   pc      IDE, virtio-net; through GRUB
 #   direct  q35, virtio-scsi, rtl8139, pvpanic; kernel and initramfs given to QEMU
@@ -14,17 +14,17 @@ setup_file() {
     echo 'from the host' >"$BATS_FILE_TMPDIR/share/host"
     for g in q35 pc direct; do start "$g"; done
     for g in q35 pc direct; do
-        # A bare QEMU 7.2 has been seen to stand still for good while Linux looked for SCSI disks, once
-        # in many hundred boots. What is tried here is the guest, so that one gets a second QEMU.
+        # QEMU 7.2 alone has been seen to hang while Linux looked for SCSI disks, once in several hundred boots.
+        # This file tests the guest, so in that case QEMU is started a second time.
         comes_up "$g" || { echo "# $g stands still; once more" >&3; end "$g"; start "$g"; comes_up "$g"; } || {
             tail -n 20 "$BATS_FILE_TMPDIR/$g"/{qemu.out,console.log} >&2
             return 1
         }
         serial "$g" send:root 'expect:linux# ' >/dev/null
-        # The lease comes when it comes; /etc/resolv.conf is the last that it brings.
+        # The DHCP lease can take some time; /etc/resolv.conf is the last file that it changes.
         wait_until 60 shell_has "$g" 'cat /etc/resolv.conf' nameserver
     done
-    # Started beside the login: what the forwards lead to.
+    # The services that the forwards lead to, which start beside the login.
     wait_until 60 guest_ssh true
     wait_until 60 index_page
 }
@@ -34,7 +34,7 @@ teardown_file() {
     for g in q35 pc direct; do end "$g"; done
 }
 
-# start GUEST: one of the three.
+# start GUEST: start one of the three.
 start() {
     case $1 in
         q35)
@@ -61,7 +61,7 @@ comes_up() {
     wait_until 80 console_has "$1" 'linux login: '
 }
 
-# A user network with free ports of this machine forwarded to what the guest listens on.
+# A user network that forwards free ports of this machine to the guest's services.
 forwards() {
     local port nic=user,model=$1 p
     for port in tcp:22 tcp:80 udp:7777; do
@@ -74,8 +74,8 @@ forwards() {
 
 port() { cat "$BATS_FILE_TMPDIR/port-$1"; }
 
-# boot NAME QEMU-ARGUMENTS...: in the background; a directory of that name gets the disk, the
-# sockets serial and monitor, console.log and pid.
+# boot NAME QEMU-ARGUMENTS...: boot a guest in the background; a directory of that name gets the disk, the sockets
+# serial and monitor, console.log and pid.
 boot() {
     local dir=$BATS_FILE_TMPDIR/$1
     shift
@@ -94,7 +94,7 @@ serial() {
     "$ROOT/tests/guests/serial" "$BATS_FILE_TMPDIR/$1/serial" talk "${@:2}"
 }
 
-# shell GUEST COMMAND: what a command prints on the console.
+# shell GUEST COMMAND: the output of a command on the console.
 shell() {
     serial "$1" "send:$2; echo \"status:\$?\"" "expect:status:\$?" expect:status: 'expect:linux# ' |
         tr -d '\r'
@@ -112,7 +112,7 @@ assert_off() {
     wait_until 30 process_is_gone "$(cat "$BATS_FILE_TMPDIR/$1/pid")"
 }
 
-# The guest's /data, as a file of its own, is put into DATA.
+# Copy the guest's /data to a file, whose name is put into DATA.
 take_data() {
     DATA=$T/data.img
     qemu-img dd -f qcow2 -O raw bs=1M skip=97 count=512 "if=$BATS_FILE_TMPDIR/$1/disk.qcow2" "of=$DATA"
@@ -126,7 +126,7 @@ guest_ssh() {
 
 comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "$1"; }
 
-@test "every disk bus brings /data, writable, every network card an address" {
+@test "every disk bus provides /data, writable, and every network card gets an address" {
     local g
     for g in q35 pc direct; do
         run shell "$g" 'touch /data/x && grep " /data ext4 rw" /proc/mounts; ip -4 addr show eth0'
@@ -138,7 +138,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
     assert_line 'nameserver 192.168.77.5'
 }
 
-@test "ssh takes the key, gives back output and status, and takes nothing else" {
+@test "ssh accepts the key, returns output and status, and accepts nothing else" {
     run -0 guest_ssh 'uname -n; id -u'
     assert_output $'linux\n0'
     run -7 guest_ssh 'exit 7'
@@ -157,7 +157,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
     wait_until 20 comes_back "$T/sent"
 }
 
-@test "9p: each side reads what the other wrote" {
+@test "9p: host and guest read each other's files" {
     run -0 guest_ssh 'cat /mnt/share/host && echo "from the guest" >/mnt/share/guest'
     assert_output 'from the host'
     run cat "$BATS_FILE_TMPDIR/share/guest"
@@ -184,7 +184,7 @@ comes_back() { socat -b 2000 -t 1 - "UDP:127.0.0.1:$(port 7777)" <"$1" | cmp - "
     run -0 /sbin/e2fsck -fn "$DATA"
 }
 
-@test "a panic is seen on the console and by pvpanic, and leaves a journal to be replayed" {
+@test "a panic is visible on the console and through pvpanic, and leaves a journal to be replayed" {
     serial direct 'send:sync; echo c >/proc/sysrq-trigger' 'expect:Kernel panic - not syncing' >/dev/null
     assert_off direct
     take_data direct

@@ -1,8 +1,8 @@
-# make test-hurd itself, tried on stand-ins: GNU Mach with its console on the serial line (q35, AHCI)
-# and with its console on the screen only (pc, IDE), as Debian's image has it.
+# make test-hurd itself, tested with substitutes: GNU Mach with its console on the serial line (q35, AHCI) and with
+# its console on the screen only (pc, IDE), as in Debian's image.
 load helpers
 
-# A bats of its own, without the variables of this one and its place on PATH.
+# A separate bats, without this one's variables and without its directory in PATH.
 try_image() {
     local image=$1
     shift
@@ -13,12 +13,12 @@ try_image() {
     assert_line --partial 'ok 2 its states are told'
 }
 
-@test "an image whose console is on the serial line" {
+@test "a disk image whose console is on the serial line" {
     try_image "$MACH_MINI"
     assert_line --partial 'console on the serial line'
 }
 
-@test "an image whose console is on the screen only" {
+@test "a disk image whose console is on the screen only" {
     qemu-img convert -O raw "$MACH_MINI" "$T/disk.img"
     sed '/^serial/d; /^terminal_output/d; s/ console=com0//' "$ROOT/images/mach-mini/grub.cfg" \
         >"$T/grub.cfg"
@@ -26,12 +26,12 @@ try_image() {
         debugfs -w -R "$command" "$T/disk.img?offset=1048576" >/dev/null 2>&1
     done
     qemu-img convert -O qcow2 "$T/disk.img" "$T/screen.qcow2"
-    # A direct boot would give it a console on the serial line (VM_BOOT).
+    # A direct boot would put the console on the serial line (VM_BOOT).
     try_image "$T/screen.qcow2" QEMU_MACHINE=pc QEMU_RAM=512 VM_BOOT=firmware
     assert_line --partial 'console on the screen only'
 }
 
-@test "without an image the error says what to set" {
+@test "without a disk image the error says what to set" {
     run env -u HURD_TEST_IMAGE make -s -C "$ROOT" test-hurd
     assert_failure
     assert_output --partial 'HURD_TEST_IMAGE=FILE make test-hurd'

@@ -1,5 +1,5 @@
-# What is expected of a PID 1 (the lists of tini, catatonit, dumb-init), as `vm init COMMAND` and
-# while a guest runs.
+# Requirements for a PID 1 (from the lists of tini, catatonit, dumb-init), tested with `vm init COMMAND` and while a
+# guest runs.
 load helpers
 
 @test "every exit code from 0 to 255 is passed on" {
@@ -10,7 +10,7 @@ load helpers
     done
 }
 
-@test "a program ended by signal n gives 128+n" {
+@test "a program ended by signal n gives status 128+n" {
     for n in 1 2 3 6 9 11 15 34; do
         s=0
         "$VM" init sh -c "kill -$n \$\$" || s=$?
@@ -18,7 +18,7 @@ load helpers
     done
 }
 
-@test "a program that cannot be run gives 126, one that is not there 127" {
+@test "a program that cannot be executed gives status 126, a missing one 127" {
     touch "$T/plain"
     run "$VM" init "$T/plain"
     assert_failure 126
@@ -28,8 +28,8 @@ load helpers
     assert_line 'vm: error: no-such-program-anywhere: No such file or directory'
 }
 
-@test "the program has default signals, nothing blocked, and no descriptor but its three" {
-    # What bats leaves open or ignored must not decide: a clean parent.
+@test "the program has default signal handlers, no blocked signals, and only its three descriptors" {
+    # A clean parent, because bats leaves descriptors open and signals ignored.
     run -0 env --default-signal "$VM" init cat /proc/self/status
     assert_line --regexp '^SigBlk:[[:space:]]0{16}$'
     assert_line --regexp '^SigIgn:[[:space:]]0{16}$'
@@ -51,7 +51,7 @@ load helpers
     done
 }
 
-@test "every signal that can be caught is passed on, the real-time ones of libc too" {
+@test "every signal that can be caught is passed on, including the C library's real-time signals" {
     "$VM" init python3 -u -c 'import ctypes, signal
 libc = ctypes.CDLL(None)
 block = ctypes.c_uint64(2**64 - 1)
@@ -63,8 +63,8 @@ while True:
     pid=$!
     PIDS+=("$pid")
     wait_until 10 grep -q ready "$T/got"
-    # One after the other (SIGCONT takes back what stops, and the other way round); KILL and STOP
-    # cannot be caught, and SIGCHLD is its own.
+    # One after the other (SIGCONT undoes a stop, and vice versa). KILL and STOP cannot be caught, and SIGCHLD is
+    # used by init itself.
     python3 - "$pid" "$T/got" $((30 * PATIENCE)) <<'END'
 import os, sys, time
 pid, got, patience = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
@@ -83,7 +83,7 @@ END
     assert_equal "$s" 137
 }
 
-@test "100 orphans are re-parented to it and reaped, as PID 1 of a container" {
+@test "100 orphans are re-parented to PID 1 of a container and reaped" {
     container init -- init sh -c '
         i=0; while [ $i -lt 100 ]; do sh -c "sleep 0.2 &"; i=$((i + 1)); done
         exec sleep 3600'
@@ -93,7 +93,7 @@ END
     assert_output init
 }
 
-# All orphans are gone: only init and one sleep are left.
+# All orphans were reaped: only init and one sleep are left.
 orphans_counted() {
     docker top "$1" -eo pid,args | awk '
         $2 == "sleep" && $3 == "0.2" { orphans++ }
@@ -101,8 +101,8 @@ orphans_counted() {
         END { exit !(done && !orphans) }'
 }
 
-@test "outside a container it is the subreaper; with a plain parent orphans go elsewhere" {
-    # The orphan tells its parent when its first one is gone; the outer shell tells its own, too.
+@test "outside a container vm init is the subreaper; under a plain parent orphans go elsewhere" {
+    # The orphan prints its parent when its first parent has ended; the outer shell prints its own parent.
     cat >"$T/orphan" <<END
 sh -c '(sleep 0.2; exec grep PPid: /proc/self/status >$T/parent.new) &'
 echo \$PPID >$T/outer
@@ -112,7 +112,7 @@ END
     "$VM" init sh "$T/orphan"
     assert_equal "$(awk '{ print $2 }' "$T/parent")" "$(cat "$T/outer")"
 
-    # The negative control: a parent that does not ask for orphans does not get them.
+    # Control: a parent that is not a subreaper does not get orphans.
     bash -c "sh $T/orphan; true"
     refute [ "$(awk '{ print $2 }' "$T/parent")" = "$(cat "$T/outer")" ]
 }

@@ -1,7 +1,7 @@
-# Places that several guests share, that go with a container, or that a FUSE file system serves.
+# Directories that several guests share, that are deleted with a container, or that are on a FUSE file system.
 load helpers
 
-@test "two guests with one VM_LOG_DIR: the second one's logs are in a directory of their own" {
+@test "two guests with one VM_LOG_DIR: the logs of the second are in a directory of their own" {
     local first
     host_vm
     first=$VM_PID
@@ -12,7 +12,7 @@ load helpers
     assert_equal "$(grep -ac 'machsh login' "$T/log/console.log")" 1
     assert_equal "$(grep -ac 'machsh login' "$T/log/2/console.log")" 1
     assert_equal "$(jq -r 'select(.event == "spawn").event' "$T/log/events.jsonl")" spawn
-    # The first one's place is free again when it has ended.
+    # The first guest's directory is free again when it has ended.
     kill -TERM "$first"
     wait_until 60 process_is_gone "$first"
     host_vm VM_RUN_DIR="$T/run3"
@@ -22,7 +22,7 @@ load helpers
 }
 
 @test "a disk in the container's own layer causes a warning; a mounted or throwaway one does not" {
-    local at='is in this container and goes with it: mount the directory' mode
+    local at='is in this container and is removed with it: mount the directory' mode
     cp "$MACH_MINI" "$T/one.qcow2"
     chmod 666 "$T/one.qcow2"
     kept() {
@@ -49,7 +49,7 @@ load helpers
     done
 }
 
-@test "a key pair that cannot be made leaves nothing that looks like one" {
+@test "a key pair that cannot be created leaves no incomplete files" {
     local keys=$ROOT/guest-tools/make-keys
     mkdir "$T/bin"
     # A disk that is full while the key is written.
@@ -58,12 +58,12 @@ load helpers
     chmod +x "$T/bin/ssh-keygen"
     run -77 env PATH="$T/bin:$PATH" "$keys" "$T/ssh" "$(id -u):$(id -g)"
     assert_equal "$(ls -A "$T/ssh")" ''
-    # An empty key of an earlier fault is none.
+    # An empty key file, from an earlier failure, is replaced.
     touch "$T/ssh/id_ed25519" "$T/ssh/id_ed25519.pub"
     run -0 "$keys" "$T/ssh" "$(id -u):$(id -g)"
     run -0 ssh-keygen -y -f "$T/ssh/id_ed25519"
     assert_equal "$(cut -d ' ' -f 1,2 <<<"$output")" "$(cut -d ' ' -f 1,2 "$T/ssh/id_ed25519.pub")"
-    # A private key of the user's stays, and gets its public one.
+    # A private key that the user provides is kept, and gets its public key.
     cp "$T/ssh/id_ed25519" "$T/kept"
     rm "$T/ssh/id_ed25519.pub"
     run -0 "$keys" "$T/ssh" "$(id -u):$(id -g)"
@@ -72,7 +72,7 @@ load helpers
     assert_equal "$(find "$T/ssh" -name '.new-*')" ''
 }
 
-@test "scripts: keys that the container did not make are no keys" {
+@test "scripts: keys that the container did not create are not used" {
     mkdir "$T/bin"
     printf '%s\n' '#!/bin/sh' 'exit 1' >"$T/bin/docker"
     chmod +x "$T/bin/docker"
@@ -83,8 +83,8 @@ load helpers
     assert_equal "$(ls -A "$T/ssh")" ''
 }
 
-# As Docker Desktop's shares: a file that is open when it is removed stays, under another name.
-@test "states on a FUSE file system leave nothing behind: used, and given up" {
+# As with Docker Desktop's shares: a file that is removed while it is open stays under another name.
+@test "states on a FUSE file system leave nothing behind, whether they are used or discarded" {
     mkdir "$T/source" "$T/images"
     bindfs "$T/source" "$T/images"
     cp "$MACH_MINI" "$T/images/disk.qcow2"
@@ -96,12 +96,12 @@ load helpers
     assert_equal "$(ls -A "$T/images/state")" disk.qcow2.suspended
     host_vm VM_GUEST=mach VM_STOP=suspend
     wait_until 60 grep -q 'resumed from' "$T/out"
-    # The second word ends the saving that the first one has begun.
+    # The second stop cancels the save that the first one has started.
     kill -TERM "$VM_PID"
     wait_until 30 grep -q "saving the guest's state" "$T/out"
     kill -TERM "$VM_PID"
     host_vm_exit
-    if grep -q 'suspended state is given up' "$T/out"; then # else it was saved before
+    if grep -q 'saving the suspended state was cancelled' "$T/out"; then # otherwise it was saved before
         assert_equal "$(ls -A "$T/images/state")" ''
     else
         assert_equal "$(ls -A "$T/images/state")" disk.qcow2.suspended

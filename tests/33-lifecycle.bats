@@ -1,7 +1,7 @@
-# Signals, stops and ends of a running guest, and the exit status each leaves.
+# Signals, stops and ends of a running guest, and the exit status of each.
 load helpers
 
-# On the host: the same program, as a plain process. machsh's login is at hand through the console.
+# On the host the same program is an ordinary process. machsh's login is reachable on the console.
 start_mach() {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" "$@"
@@ -13,7 +13,7 @@ type_to_guest() {
         "expect:$2" >>"$T/talk"
 }
 
-# The same where somebody is logged in.
+# The same, typed where a user is already logged in.
 type_again() {
     talk telnet 127.0.0.1 "$PORT" :: "send:$1" "expect:$2" >>"$T/talk"
 }
@@ -30,7 +30,7 @@ no_qemu_left() {
     process_is_gone "$1"
 }
 
-@test "SIGTERM: the power button, status 0, nothing left running" {
+@test "SIGTERM presses the power button: status 0, no process left" {
     start_mach
     qemu=$(qemu_pid)
     kill -TERM "$VM_PID"
@@ -42,7 +42,7 @@ no_qemu_left() {
     [ ! -e "$T/run/control.sock" ]
 }
 
-@test "vm stop waits for the end and passes the status on" {
+@test "vm stop waits for the end and returns the status" {
     start_mach
     run -0 vm stop
     assert_output 'the guest has ended, exit status 0'
@@ -50,14 +50,14 @@ no_qemu_left() {
     assert_equal "$STATUS" 0
 }
 
-@test "a guest that is stopped while it boots, before it has written anything, is not waited for" {
+@test "a guest that is stopped during its boot, before it has written anything, is cut off without waiting" {
     host_vm
     wait_until 30 said 'the guest runs'
     kill -TERM "$VM_PID"
     host_vm_exit 30
     assert_equal "$STATUS" 0
     said 'has written nothing to its disk: there is nothing to lose'
-    # One that has written is: its second sector is written to before its first word.
+    # A guest that has written is waited for: it writes its second sector before its first output.
     "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
     chmod 666 "$T/count.qcow2"
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" VM_STOP_TIMEOUT=3
@@ -79,7 +79,7 @@ no_qemu_left() {
     said 'the guest powered off'
 }
 
-# Its guest has written, is not ready, and never hears the button.
+# The guest of this one has written, is not ready, and never reacts to the button.
 start_count() {
     "$ROOT/tests/guests/sector/build" COUNT "$T/count.qcow2"
     chmod 666 "$T/count.qcow2"
@@ -87,7 +87,7 @@ start_count() {
     wait_until 30 grep -q 'boot number' "$T/log/console.log"
 }
 
-@test "a guest that ignores the button is told to quit when its time is over: status 82" {
+@test "a guest that ignores the button is cut off when its time has passed: status 82" {
     start_count VM_STOP_TIMEOUT=6
     kill -TERM "$VM_PID"
     host_vm_exit 30
@@ -95,11 +95,11 @@ start_count() {
     said 'stopping: QMP quit'
     said 'the guest was cut off: what it had not written to its disk is lost'
     refute grep -q 'SIGTERM to QEMU' "$T/out"
-    # The time was given: two thirds of six seconds.
+    # It had its time: two thirds of six seconds.
     jq -se 'map(select(.event == "stop")) | .[-1].ms - .[0].ms > 3000' "$T/log/events.jsonl"
 }
 
-@test "a second SIGTERM goes to the next step at once" {
+@test "a second SIGTERM skips to the next step" {
     start_count VM_STOP_TIMEOUT=600
     kill -TERM "$VM_PID"
     wait_until 10 said 'stopping: ACPI power button'
@@ -109,7 +109,7 @@ start_count() {
     said 'stopping: QMP quit'
 }
 
-@test "vm stop --now does not ask the guest" {
+@test "vm stop --now cuts the power without asking the guest" {
     start_mach
     run vm stop --now
     assert_failure 82
@@ -117,10 +117,10 @@ start_count() {
     refute grep -q 'ACPI' "$T/out"
 }
 
-@test "a QEMU that hangs is killed" {
+@test "a hanging QEMU is killed" {
     start_mach VM_STOP_TIMEOUT=3
     qemu=$(qemu_pid)
-    # Its main thread stands in a debugger (PTRACE_ATTACH), where no SIGCONT wakes it.
+    # Its main thread is stopped by a debugger (PTRACE_ATTACH), so SIGCONT does not continue it.
     python3 -c "
 import ctypes, os
 ctypes.CDLL(None).ptrace(16, $qemu, None, None)
@@ -133,7 +133,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     no_qemu_left "$qemu"
 }
 
-@test "the guest's own halt and reboot end it with status 0" {
+@test "halt and reboot in the guest end the run with status 0" {
     start_mach
     type_to_guest halt 'halting'
     host_vm_exit
@@ -150,7 +150,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
 @test "vm reset and SIGUSR2 reset the machine, which becomes ready again" {
     start_mach
     run -0 vm reset
-    # It is the new guest that is waited for.
+    # vm wait waits for the boot after the reset.
     run -0 vm wait --timeout $((60 * PATIENCE))
     assert_equal "$(grep -c 'ready: login prompt' "$T/out")" 2
     said 'the machine was reset'
@@ -158,7 +158,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     wait_until 30 bash -c "[ \$(grep -c 'the machine was reset' '$T/out') -eq 2 ]"
     wait_until 60 vm health
     assert_equal "$(grep -c 'ready: login prompt' "$T/out")" 3
-    # The reset did not switch off that a reboot of the guest's is its end.
+    # After the reset, a reboot of the guest still ends the run.
     type_to_guest reboot 'rebooting'
     host_vm_exit
     assert_equal "$STATUS" 0
@@ -178,7 +178,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     wait_until 10 said 'status: running; ready: login prompt'
 }
 
-@test "signals without a meaning do nothing" {
+@test "signals without a defined action have no effect" {
     start_mach
     for sig in QUIT ALRM PIPE WINCH CONT VTALRM PROF IO PWR URG TTIN TTOU TSTP RTMIN RTMAX; do
         kill "-$sig" "$VM_PID"
@@ -187,7 +187,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     run -0 vm stop
 }
 
-@test "QEMU that is killed from outside: status 69, and which signal" {
+@test "QEMU killed from outside: status 69, and the message names the signal" {
     for sig in KILL SEGV; do
         start_mach
         kill "-$sig" "$(qemu_pid)"
@@ -198,17 +198,17 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     done
 }
 
-@test "QEMU does not outlive a vm run that is killed" {
+@test "QEMU ends when vm run is killed" {
     start_mach
     qemu=$(qemu_pid)
     kill -KILL "$VM_PID"
     wait_until 10 process_is_gone "$qemu"
-    # What it left behind does not stop the next one.
+    # The files that it left behind do not prevent the next start.
     host_vm
     wait_until 60 vm health
 }
 
-@test "two guests with one VM_RUN_DIR: the second one says so and leaves the first alone" {
+@test "two guests with one VM_RUN_DIR: the second is refused and the first is not affected" {
     start_mach
     run vm run
     assert_failure 78
@@ -216,7 +216,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     run -0 vm health
 }
 
-@test "vm check and vm args may be asked while the guest runs on a disk of its own" {
+@test "vm check and vm args work while the guest runs on a disk of its own" {
     host_env
     cp "$MACH_MINI" "$T/images/disk.qcow2"
     chmod 666 "$T/images/disk.qcow2"
@@ -226,7 +226,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     assert_line "vm: a guest runs here already (VM_RUN_DIR=$T/run)"
     run -0 vm args
     assert_line --partial '"filename":"/dev/fdset/10"'
-    # Another start, with the same directory or with its own, leaves the image alone.
+    # Another start, with the same VM_RUN_DIR or its own, does not change the image.
     run vm run
     assert_failure 78
     run env -i PATH="$PATH" VM_RUN_DIR="$T/other" VM_IMAGE_DIR="$T/images" VM_UID=65534 "$VM" check
@@ -235,7 +235,7 @@ while os.WIFSTOPPED(os.waitpid($qemu, 0)[1]): pass" 3>&- &
     run -0 vm health
 }
 
-@test "a port in use is named, with its setting: status 69" {
+@test "a port in use is reported with its setting: status 69" {
     PORT=$(free_port)
     python3 -c "
 import socket, time
@@ -246,7 +246,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     host_vm_exit
     assert_equal "$STATUS" 69
     said "vm: error: SERIAL_PORT=$PORT: port $PORT of 127.0.0.1 is in use"
-    # A forward is opened by QEMU: its words, and ours.
+    # A forwarded port is opened by QEMU: its message and ours.
     host_vm VM_GUEST=linux QEMU_HOSTFWDS="tcp:$PORT:22"
     host_vm_exit
     assert_equal "$STATUS" 69
@@ -254,7 +254,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     said "tcp:127.0.0.1:$PORT-:22"
 }
 
-@test "a paused start waits for cont; stopped before that it has nothing to lose" {
+@test "a guest started paused waits for cont; a stop before that loses no data" {
     host_vm VM_START_PAUSED=1
     wait_until 30 said 'the guest waits for cont on the monitor'
     run vm health
@@ -274,7 +274,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     assert_equal "$STATUS" 0
 }
 
-@test "vm wait: login, exit, and a time that is over" {
+@test "vm wait: login, exit, and a timeout" {
     host_vm VM_START_PAUSED=1
     wait_until 30 said 'waits for cont'
     run vm wait --timeout 1
@@ -290,7 +290,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     grep -q 'exit status 0' "$T/waited"
 }
 
-@test "a full or missing log directory costs the logs, not the guest" {
+@test "a full or missing log directory affects only the logs, not the guest" {
     mkdir -p "$T/log"
     touch "$T/nolog"
     host_vm VM_LOG_DIR="$T/nolog"
@@ -299,7 +299,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
     run -0 vm stop
 }
 
-@test "docker stop, ^C on a terminal, and docker run --init end a guest cleanly" {
+@test "docker stop, ^C on a terminal, and docker run --init shut a guest down cleanly" {
     container stop
     container_ready "$C"
     docker stop -t 30 "$C" >/dev/null
@@ -320,7 +320,7 @@ s = socket.socket(); s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(3600)"
         'raw:\x03' 'expect:the guest powered off' 'expect:exit status 0' eof
 }
 
-@test "wrong settings and unknown commands end a container with their status" {
+@test "wrong settings and unknown commands end a container with their exit status" {
     container setting -e QEMU_RAM=-5
     wait_exit "$C"
     assert_equal "$STATUS" 78

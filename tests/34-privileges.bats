@@ -1,4 +1,4 @@
-# Who runs with which rights, and containers that are given less.
+# The user and the privileges of each process, and containers with fewer privileges.
 load helpers
 
 # The pid of QEMU in container $1, and one line of its /proc/PID/status.
@@ -9,7 +9,7 @@ qemu_status() {
         done' | sed -n "s/^$2:[[:space:]]*//p"
 }
 
-@test "QEMU runs as qemu, without capabilities, with no_new_privs and a seccomp filter" {
+@test "QEMU runs as user qemu, without capabilities, with no_new_privs and a seccomp filter" {
     container rights "${SAFE[@]}"
     container_ready "$C"
     assert_equal "$(qemu_status "$C" Uid | tr '\t' ' ')" '107 107 107 107'
@@ -20,12 +20,12 @@ qemu_status() {
     done
     assert_equal "$(qemu_status "$C" NoNewPrivs)" 1
     assert_equal "$(qemu_status "$C" Seccomp)" 2
-    # Docker's filter is one, QEMU's own another.
+    # Docker's filter is one of the two, QEMU's own is the other.
     [ "$(qemu_status "$C" Seccomp_filters)" -ge 2 ]
     assert_equal "$(docker exec "$C" sh -c 'cat /proc/$(cd /proc; grep -l ^qemu-system [0-9]*/comm | head -n 1 | cut -d/ -f1)/oom_score_adj')" 500
 }
 
-@test "PID 1 keeps no right to make devices once the guest runs" {
+@test "PID 1 cannot create device nodes once the guest runs" {
     container kept "${SAFE[@]}"
     container_ready "$C"
     run -0 docker exec "$C" sed -n 's/^CapEff:[[:space:]]*//p' /proc/1/status
@@ -33,7 +33,7 @@ qemu_status() {
     assert_output 00000000000000e3
 }
 
-@test "QEMU has the descriptors it was given and no other of ours" {
+@test "QEMU has only the descriptors that it was given" {
     container fds "${SAFE[@]}"
     container_ready "$C"
     run -0 docker exec "$C" sh -c '
@@ -45,11 +45,11 @@ qemu_status() {
     refute_output --partial '[signalfd]'
 }
 
-@test "--read-only with tmpfs on /run and /var/tmp is enough, and without it says what is missing" {
+@test "--read-only with tmpfs on /run and /var/tmp is enough; without them the error names what is missing" {
     container plain --read-only
     wait_exit "$C"
     assert_equal "$STATUS" 77
-    wait_until 10 logs_have "$C" 'VM_TMP_DIR=/var/tmp: no overlay can be made there: Read-only file system'
+    wait_until 10 logs_have "$C" 'VM_TMP_DIR=/var/tmp: no overlay can be created there: Read-only file system'
     container run --read-only --tmpfs /var/tmp
     wait_exit "$C"
     assert_equal "$STATUS" 77
@@ -62,7 +62,7 @@ qemu_status() {
     assert_equal "$STATUS" 0
 }
 
-@test "--user with any number and no capability at all: QEMU runs as that user" {
+@test "--user with any number and without capabilities: QEMU runs as that user" {
     container user --user 12345:12345 --cap-drop ALL --security-opt no-new-privileges:true \
         --read-only --tmpfs /run:mode=1777 --tmpfs /var/tmp:mode=1777
     container_ready "$C"
@@ -73,14 +73,14 @@ qemu_status() {
     assert_equal "$STATUS" 0
 }
 
-@test "root without SETUID and SETGID: status 77 and which capabilities are missing" {
+@test "root without SETUID and SETGID: status 77, and the missing capabilities are named" {
     container nosetuid --cap-drop ALL
     wait_exit "$C"
     assert_equal "$STATUS" 77
     wait_until 10 logs_have "$C" 'the capabilities SETUID and SETGID to change that are missing'
 }
 
-@test "without KILL, MKNOD and CHOWN it still starts, and stops over QMP" {
+@test "without KILL, MKNOD and CHOWN the guest starts and is stopped over QMP" {
     container few --cap-drop ALL --cap-add SETUID --cap-add SETGID --tmpfs /run
     container_ready "$C"
     docker stop -t 30 "$C" >/dev/null
@@ -88,17 +88,17 @@ qemu_status() {
     assert_equal "$STATUS" 0
 }
 
-@test "without KILL a QEMU that hangs is given up, and goes with the container: status 82" {
+@test "without KILL a hanging QEMU cannot be killed and ends with the container: status 82" {
     container nokill --cap-drop ALL --cap-add SETUID --cap-add SETGID --tmpfs /run -e VM_STOP_TIMEOUT=2
     container_ready "$C"
     kill -STOP "$(docker top "$C" -eo pid,comm | awk '/qemu-system/ { print $1 }')"
     docker stop -t 30 "$C" >/dev/null
     wait_exit "$C"
     assert_equal "$STATUS" 82
-    wait_until 10 logs_have "$C" 'QEMU cannot be signalled (Operation not permitted)'
+    wait_until 10 logs_have "$C" 'QEMU cannot be signalled: Operation not permitted'
 }
 
-@test "QEMU's user can neither change the logs nor make files beside them" {
+@test "QEMU's user can neither change the logs nor create files beside them" {
     container plain
     container_ready "$C"
     for f in console.log qemu.log events.jsonl guest-errors.log; do
@@ -109,13 +109,13 @@ qemu_status() {
     run ! docker exec --user "$uid" "$C" sh -c ': >/var/log/qemu/events.jsonl'
     run ! docker exec --user "$uid" "$C" sh -c 'echo x >/var/log/qemu/new'
     run ! docker exec --user "$uid" "$C" mv /var/log/qemu/qemu.log /var/log/qemu/gone
-    # As another user from the start: its own.
+    # A container that runs as another user from the start creates its own.
     container user --user 4711:4712
     container_ready "$C"
     assert_equal "$(docker exec "$C" stat -c '%u %a' /var/log/qemu/console.log)" '4711 644'
 }
 
-@test "VM_UID and VM_GID run QEMU; the logs are root's, for all to read" {
+@test "QEMU runs as VM_UID and VM_GID; the logs belong to root and are readable for all" {
     mkdir "$T/logs"
     container owner "${SAFE[@]}" -v "$T/logs:/var/log/qemu" -e VM_UID=4711 -e VM_GID=4712
     container_ready "$C"
@@ -125,7 +125,7 @@ qemu_status() {
     done
 }
 
-@test "an image of another user is writable, as compose mounts it" {
+@test "an image that belongs to another user is writable, as with compose's mounts" {
     mkdir -m 755 "$T/images"
     qemu-img create -q -f qcow2 "$T/images/disk.qcow2" 64M
     chown 1000:1000 "$T/images" "$T/images/disk.qcow2"

@@ -1,4 +1,4 @@
-# What the program knows of its guest: phases, ready or not, in time or not, alive or not.
+# The state of a guest: phases, readiness, deadlines, running or dead.
 load helpers
 
 
@@ -6,7 +6,7 @@ said() {
     grep -qF -- "$1" "$T/out"
 }
 
-# sector KIND [NAME=VALUE...]: a guest of one boot sector (tests/guests/sector), on a disk of its own.
+# sector KIND [NAME=VALUE...]: a guest that is one boot sector (tests/guests/sector), on a disk of its own.
 sector() {
     "$ROOT/tests/guests/sector/build" "$1" "$T/$1.qcow2"
     chmod 666 "$T/$1.qcow2"
@@ -21,7 +21,7 @@ linux() {
         QEMU_HOSTFWDS="tcp:$SSH:22,tcp:$HTTP:80" "$@"
 }
 
-# on_linux COMMAND: typed on its console, whose root has no password.
+# on_linux COMMAND: type a command on the guest's console, where root has no password.
 on_linux() {
     talk -t 60 telnet 127.0.0.1 "$PORT" :: send: 'expect:login: ' send:root 'expect:linux# ' "send:$1" \
         "expect:${2:-linux# }" >>"$T/talk"
@@ -32,7 +32,7 @@ health_says() {
     [ "$status" -eq 1 ] && [[ $output == *"$1"* ]]
 }
 
-@test "phases come in their order, with times since both starts, in status, events and log" {
+@test "phases are reported in order, with times since both starts, in status, events and log" {
     host_vm
     run -0 vm wait --for login --timeout $((60 * PATIENCE))
     assert_output 'login prompt on the serial console'
@@ -40,7 +40,7 @@ health_says() {
     run jq -r '.phases[] | select(.kind == "progress" or .kind == "ready") | .name' "$T/status"
     assert_line --index 0 grub
     assert_equal "${lines[-1]}" login
-    # Times grow, and QEMU is not older than PID 1.
+    # Times increase, and QEMU was not started before PID 1.
     jq -e '[.phases[].ms] as $t | $t == ($t | sort) and (.phases | all(.ms >= .qemu_ms and .qemu_ms > 0))' \
         "$T/status"
     jq -se 'map(select(.event == "phase")) | length > 2 and all(.since_qemu_ms > 0 and .ms > 0)' \
@@ -51,10 +51,10 @@ health_says() {
     assert_line --regexp '^phase +login$'
 }
 
-@test "ready by ssh is a banner from the guest, not a port that is open" {
+@test "VM_READY=ssh needs a banner from the guest, not only an open port" {
     linux VM_READY=ssh
     wait_until 30 said 'the guest runs'
-    # The forward accepts at once, and there is nothing behind it.
+    # The forward accepts connections at once, although the guest does not answer.
     wait_until 10 bash -c "</dev/tcp/127.0.0.1/$SSH"
     health_says 'not yet that the guest'
     run -0 vm wait --timeout $((90 * PATIENCE))
@@ -63,7 +63,7 @@ health_says() {
     run -0 vm wait --for http --timeout $((60 * PATIENCE))
     assert_output "the guest's web server answers"
     run -0 vm health
-    # Dead again, and back.
+    # The service stops again, and comes back.
     run -0 vm exec 'killall dropbear'
     wait_until 60 health_says "the guest's sshd does not answer any more"
     run -0 vm exec 'dropbear -r /etc/dropbear/host-key -s'
@@ -71,7 +71,7 @@ health_says() {
     run -0 vm stop
 }
 
-@test "ready by http, by any marker of one's own, and when the guest runs" {
+@test "ready by http, by a marker of a user's own file, and as soon as the guest runs" {
     linux VM_READY=http
     run -0 vm wait --timeout $((90 * PATIENCE))
     assert_output --partial "ready: the guest's web server answers after"
@@ -90,7 +90,7 @@ health_says() {
     assert_output --partial 'ready: the guest runs after'
 }
 
-@test "impossible readiness is refused: no forward, no deadline, a broken marker file" {
+@test "readiness that cannot work is refused: no forward, no deadline, a broken marker file" {
     printf 'ready login (unclosed\n' >"$T/markers"
     host_env VM_READY=ssh VM_BOOT_RETRIES=2 VM_MARKERS="$T/markers" VM_STOP_LADDER=acpi,quit
     run vm check
@@ -107,23 +107,23 @@ health_says() {
     host_vm
     run vm wait --for ssh --timeout 5
     assert_failure 78
-    assert_output "no port is forwarded to the guest's port 22 (QEMU_HOSTFWDS)"
+    assert_output "no port is forwarded to the guest's port 22: add one to QEMU_HOSTFWDS"
 }
 
-@test "a guest none of whose processors can run any more is found dead" {
+@test "a guest whose processors can all not run any more is reported as dead" {
     sector DEAD
     wait_until 30 said 'ready: login prompt'
     run vm health
     assert_failure 1
     assert_output 'the guest is dead: every processor is halted with interrupts off'
-    # One that idles is not.
+    # An idle guest is not dead.
     vm stop || :
     sector IDLE
     wait_until 30 said 'ready: login prompt'
     run -0 vm health
 }
 
-@test "QEMU that does not answer is not healthy" {
+@test "a guest whose QEMU does not answer is unhealthy" {
     host_vm
     run -0 vm wait --timeout $((60 * PATIENCE))
     qemu=$(vm status --json | jq .qemu.pid)
@@ -136,19 +136,19 @@ health_says() {
     run -0 vm stop
 }
 
-@test "time in which the whole container stood still counts against no deadline" {
+@test "time in which the whole container was paused does not count towards deadlines" {
     printf 'ready well ^all-is-well\n' >"$T/markers"
     container paused -e VM_BOOT_TIMEOUT=15 -e VM_READY=marker -e VM_MARKERS=/markers -v "$T/markers:/markers:ro"
     wait_until 30 logs_have "$C" 'the guest runs'
     docker pause "$C"
     sleep 17
     docker unpause "$C"
-    wait_until 10 logs_have "$C" 'everything here stood still for '
+    wait_until 10 logs_have "$C" 'this process was suspended for '
     docker exec "$C" vm expect --from start --timeout $((60 * PATIENCE)) login
     docker exec "$C" vm send root --enter 'echo all-is-well' --enter
     run -0 docker exec "$C" vm wait --timeout $((10 * PATIENCE))
     refute logs_have "$C" 'VM_BOOT_TIMEOUT=15: the guest is not ready'
-    # Clients have deadlines of their own: this one is not over after four seconds that it did not live.
+    # Clients have deadlines of their own: four seconds in which the client was stopped do not count for it.
     docker exec "$C" vm expect --timeout 4 '^heard' >"$T/heard" 3>&- &
     waiter=$!
     PIDS+=("$waiter")
@@ -160,7 +160,7 @@ health_says() {
     wait "$waiter"
 }
 
-@test "a boot that is late: the phase, the console, a picture of the screen, status 81" {
+@test "a boot that misses its deadline: phase, console, a picture of the screen, status 81" {
     sector COUNT VM_BOOT_TIMEOUT=1
     host_vm_exit 30
     assert_equal "$STATUS" 81
@@ -171,11 +171,11 @@ health_says() {
     run -0 qemu-img check "$T/COUNT.qcow2"
 }
 
-@test "a late boot is tried again from the same disk, and keeps what the last one wrote" {
+@test "a boot that misses its deadline is repeated from the same disk contents; what the last one wrote is kept" {
     sector COUNT VM_BOOT_TIMEOUT=1 VM_BOOT_RETRIES=2
     host_vm_exit 60
     assert_equal "$STATUS" 81
-    # The guest counts its boots on the disk: three times the first.
+    # The guest counts its boots on the disk: each of the three is its first.
     assert_equal "$(grep -c 'boot number 1' "$T/out")" 3
     refute grep -q 'boot number 2' "$T/out"
     run -0 qemu-img check "$T/COUNT.qcow2"
@@ -185,7 +185,7 @@ health_says() {
     wait_until 30 grep -q 'boot number 2' "$T/log/console.log"
     run vm stop --now
 
-    # A guest that is ready in time loses its snapshot, and so does a throwaway disk.
+    # The snapshot of a guest that is ready in time is deleted; a throwaway disk is deleted anyway.
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/COUNT.qcow2" \
         VM_BOOT_TIMEOUT=60 VM_BOOT_RETRIES=2 VM_READY=running
     run -0 vm wait --timeout $((30 * PATIENCE))
@@ -199,13 +199,13 @@ health_says() {
     assert_equal "$(grep -c 'starting the guest again' "$T/out")" 1
 }
 
-@test "a stop while the disk is taken back ends that, too" {
+@test "a stop while the disk is restored ends that too" {
     mkdir "$T/bin"
     ln -s "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
     printf '#!/bin/sh\nexec sleep 987\n' >"$T/bin/qemu-img"
     chmod 755 "$T/bin/qemu-img"
     sector COUNT VM_BOOT_TIMEOUT=5 VM_BOOT_RETRIES=2 VM_QEMU="$T/bin/qemu-system-x86_64"
-    # The helper's child: qemu-img is run by vm, not by PID 1.
+    # qemu-img is a child of the helper: vm runs it, not PID 1.
     hangs() { child=$(pgrep -P "$(pgrep -P "$VM_PID" -f 'snapshot-table revert')" -x sleep); }
     wait_until 30 hangs
     assert_equal "$(awk "/^Uid:/ { print \$2 }" "/proc/$child/status")" 65534
@@ -215,7 +215,7 @@ health_says() {
     process_is_gone "$child"
 }
 
-@test "a guest that has panicked ends with status 80 and its last words" {
+@test "a guest that has panicked ends with status 80, and its last lines are in the log" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -238,7 +238,7 @@ on_mach() {
         "expect:$2" >>"$T/talk"
 }
 
-@test "a panic is never a success: whatever is said beside it, and though the processor idles or is off" {
+@test "a panic always gives status 80, whatever else is printed, and with an idle or halted processor" {
     printf 'panic oops ^panic: \ndown off ^safe to power off\nready never ^never\n' >"$T/markers"
     for kind in PANIC PANICHALT HALTPANIC PANICOFF; do
         sector "$kind" VM_MARKERS="$T/markers"
@@ -247,8 +247,8 @@ on_mach() {
         said 'the guest panicked: '
         rm -rf "$T/run"
     done
-    said 'it said so and powered the machine off'
-    # vm profile says the same.
+    said 'it printed the panic and powered the machine off'
+    # vm profile reports the same.
     for kind in PANIC PANICHALT PANICOFF; do
         run -1 "${ENV[@]}" QEMU_DRIVE="$T/$kind.qcow2" "$VM" profile --cpus 1 --samples 1 --warm-up 0 \
             --markers "$T/markers" --until never --timeout 20 --out "$T/$kind"
@@ -256,17 +256,17 @@ on_mach() {
     done
 }
 
-@test "a text that looks like a panic, or like the end, does not end a guest that lives" {
+@test "text that looks like a panic, or like the end, does not end a running guest" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
     run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach 'echo panic {cpu0} ../kern/x.c:1: f: no; echo "Shutdown completed successfully, now in tight loop."; echo "You can safely power off the system or hit ctl-alt-del to reboot"; echo panic "{cpu0}" done' 'done'
-    wait_until 30 said 'taken for text'
+    wait_until 30 said ' on the console, but '
     run -0 vm health
     run -0 vm stop
 }
 
-@test "VM_ON_PANIC=keep and pause leave the guest to the debugger, unhealthy" {
+@test "VM_ON_PANIC=keep and pause keep the guest for a debugger, unhealthy" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" VM_ON_PANIC=pause
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -279,7 +279,7 @@ on_mach() {
     run vm stop
     assert_failure 80
 
-    # GNU Mach resets the machine 12 s after: QEMU is still there then, and paused.
+    # GNU Mach resets the machine 12 s later: QEMU still runs then, paused.
     host_vm SERIAL_PORT="$PORT" VM_ON_PANIC=keep
     run -0 vm wait --timeout $((60 * PATIENCE))
     on_mach panic 'panic '
@@ -291,7 +291,7 @@ on_mach() {
     assert_failure 80
 }
 
-@test "a triple fault is told from a reboot" {
+@test "a triple fault is distinguished from a reboot" {
     sector FAULT
     host_vm_exit 30
     assert_equal "$STATUS" 80
@@ -303,7 +303,7 @@ on_mach() {
     said 'the guest panicked: triple fault'
 }
 
-@test "VM_ON_REBOOT=restart lets the guest start again, ready anew" {
+@test "VM_ON_REBOOT=restart lets the guest boot again, and it becomes ready again" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT" VM_ON_REBOOT=restart
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -314,7 +314,7 @@ on_mach() {
     run -0 vm stop
 }
 
-@test "GNU Mach's tight loop is the end of the guest: status 0 without waiting" {
+@test "GNU Mach's tight loop counts as a shutdown: status 0 without waiting" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -324,8 +324,8 @@ on_mach() {
     said 'the guest has shut down'
 }
 
-@test "hints: a uniprocessor kernel, an unclean file system, a console that says nothing" {
-    # GNU Mach says it before its console is up (HURD.md), so that this one says it by hand.
+@test "hints: a uniprocessor kernel, an unclean file system, a silent console" {
+    # GNU Mach prints this before its console works (HURD.md), so the line is printed by hand here.
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -337,10 +337,10 @@ on_mach() {
     said 'scripts/prepare-image'
 }
 
-@test "vm screenshot takes a picture of the display, or says that there is none" {
+@test "vm screenshot saves a picture of the display, or reports that there is none" {
     sector IDLE
     wait_until 30 said 'ready: login prompt'
-    # A name that can be guessed may be a link of somebody's.
+    # A file with a name that can be guessed could be another user's link.
     ln -s "$T/victim" "$T/screen.png.part"
     ln -s "$T/victim" "$T/screen.png"
     run -0 vm screenshot "$T/screen.png"

@@ -1,9 +1,9 @@
-# The image's health check: a change is told at once, and between two changes one check stays.
+# The image's health check: a change is reported at once, and between two changes one check is held.
 load helpers
 
 held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
 
-@test "vm health --hold: a new answer at once and three times, then only when it changes" {
+@test "vm health --hold: a changed answer comes immediately and three times, then only when it changes" {
     host_vm
     wait_until 60 vm health
     for _ in 1 2 3; do
@@ -14,7 +14,7 @@ held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
     HELD=$!
     PIDS+=("$HELD")
     wait_until 10 held
-    run -0 vm health # it holds no place that another one needs
+    run -0 vm health # it does not use a slot that another request needs
     vm monitor stop
     wait_until 30 process_is_gone "$HELD"
     run -1 wait "$HELD"
@@ -27,7 +27,7 @@ held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
     vm monitor cont
     wait_until 30 process_is_gone "$HELD"
     wait "$HELD"
-    # The next start is another one: what the last one told does not count, and nothing holds it up.
+    # The next start begins anew: the answers to the last one do not count, and nothing delays it.
     for _ in 2 3; do run -0 vm health --hold 600; done
     vm stop
     host_vm_exit
@@ -38,7 +38,7 @@ held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
     run -0 vm health --hold 600
 }
 
-@test "vm health --hold answers when its time is over, and takes nothing but seconds" {
+@test "vm health --hold answers when its time has passed, and accepts only seconds" {
     host_vm
     wait_until 60 vm health
     for _ in 1 2 3 4; do run -0 vm health --hold 0; done
@@ -48,16 +48,17 @@ held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
     done
 }
 
-@test "two checks killed after the same time: the next ones hold for less, until the next start" {
+@test "two checks killed after the same time: later ones are held for less time, until the next start" {
     host_vm
     wait_until 60 vm health
     for _ in 1 2 3; do run -0 vm health --hold 600; done
-    # One is no engine's timeout yet (docker pause kills one, too), and the next ones answer at once.
+    # One killed check is not yet taken for an engine's timeout (docker pause kills one too), and the next ones
+    # answer at once.
     for after in 8 4 4; do
         run -137 timeout -s KILL "$after" "${ENV[@]}" "$VM" health --hold 600
         for _ in 1 2 3; do run -0 vm health --hold 600; done
     done
-    # These end by themselves.
+    # These end on their own.
     for _ in 1 2; do run -0 timeout 60 "${ENV[@]}" "$VM" health --hold 600; done
     vm stop
     host_vm_exit
@@ -75,25 +76,25 @@ held() { pgrep -f "^$VM health --hold 600$" >/dev/null; }
     assert_equal "$(find "$T/run" -mindepth 1)" ''
 }
 
-# The engine's log of checks: their exit statuses.
+# The exit statuses in the engine's log of checks.
 checks() { docker inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{end}}' "$C"; }
 three_well() { [[ $(checks) == *'0 0 0 ' ]]; }
 check_held() { docker top "$C" -eo pid,args | grep -q '/init health --hold'; }
 
-# Two checks that the engine killed (-1), and then three that were well; it keeps five.
+# Two checks that the engine killed (-1), then three successful ones; the engine keeps five.
 well_again() {
     [[ $(checks) != *-1* ]] || KILLED=yes
     [[ ${KILLED-} && $(checks) == '0 0 0 0 0 ' ]]
 }
 
-@test "an engine that waits for less than a check holds: two failures, never in a row, and it is well from then on" {
+@test "an engine with a timeout shorter than the hold: two failures, never in a row, then healthy" {
     container health "${SAFE[@]}" --health-timeout 5s --health-retries 2
     container_ready "$C"
     wait_until 60 well_again
     assert_equal "$(docker inspect -f '{{.State.Health.Status}}' "$C")" healthy
 }
 
-@test "the image's health check: healthy at the first check after ready, then one that is held; stop and pause go on" {
+@test "the image's health check: healthy at the first check after ready, then held; stop and pause still work" {
     container health "${SAFE[@]}"
     container_ready "$C"
     wait_until 10 three_well

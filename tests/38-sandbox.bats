@@ -1,5 +1,5 @@
-# What QEMU and PID 1 can no longer do once the guest runs (init/plan/confine.c). QEMU is asked over its
-# own monitor, which is as much as a guest that has taken it over could do by its files.
+# What QEMU and PID 1 cannot do once the guest runs (init/qemu/confine.c). QEMU is tested through its own monitor,
+# which can open files as a guest could that has taken over QEMU.
 load helpers
 
 confined() {
@@ -8,12 +8,12 @@ confined() {
     QEMU=$(vm status --json | jq .qemu.pid)
 }
 
-# opens FILE: what QEMU says when it is to open FILE as a disk of nobody's; nothing: it did.
+# opens FILE: QEMU's message when it is told to open FILE as a disk; empty if it could.
 opens() {
     vm monitor "drive_add 0 if=none,format=raw,read-only=on,file=$1" | tr -d '\r' | grep -v '^OK' || :
 }
 
-@test "QEMU opens none of the host's files, and PID 1's filter holds" {
+@test "QEMU cannot open the host's files, and PID 1's seccomp filter is in force" {
     echo secret >"$T/other"
     mkdir "$T/images"
     mkdir -m 777 "$T/log"
@@ -33,7 +33,8 @@ opens() {
     assert_equal "$(jq -c '.sandbox.seccomp, (.sandbox.landlock >= 1)' <<<"$output")" $'true\ntrue'
     run -0 vm status
     assert_line --regexp '^sandbox      seccomp on, Landlock ABI [0-9]+$'
-    # What it is to write is where it was: a picture, and what the monitor is told to write to the logs.
+    # Files that QEMU must write are still written: a screenshot, and files that monitor commands write to the log
+    # directory.
     run -0 vm monitor "pmemsave 0 4096 \"$T/log/memory\""
     [ "$(stat -c %s "$T/log/memory")" = 4096 ]
     run -0 vm stop
@@ -41,7 +42,7 @@ opens() {
     assert_equal "$STATUS" 0
 }
 
-@test "files that settings name stay readable: BIOS, kernel, modules, trace events, 9p" {
+@test "files named by settings stay readable: BIOS, kernel, modules, trace events, 9p" {
     [ -e "$T/bios.bin" ] || cp /usr/share/seabios/bios-256k.bin "$T/bios.bin"
     echo 'cpu_reset' >"$T/events"
     mkdir -p "$T/share"
@@ -51,7 +52,7 @@ opens() {
     assert_equal "$(jq -c '.sandbox.landlock >= 1' <<<"$output")" true
 }
 
-@test "settings that may name any file disable the ruleset, and the status says why" {
+@test "settings that may name any file disable the ruleset, and vm status gives the reason" {
     confined QEMU_EXTRA_ARGS='-name other'
     run -0 vm status
     assert_line 'sandbox      seccomp on, Landlock off: QEMU_EXTRA_ARGS may name any file'
@@ -59,7 +60,7 @@ opens() {
     refute_output --partial 'Permission denied'
 }
 
-@test "VM_SANDBOX=0 turns all of it off" {
+@test "VM_SANDBOX=0 turns all of the sandbox off" {
     confined VM_SANDBOX=0
     run -0 vm status
     assert_line 'sandbox      seccomp off, Landlock off: VM_SANDBOX=0'
@@ -69,7 +70,7 @@ opens() {
     assert_output "$(sed -n 's/^Seccomp:.//p' /proc/self/status)"
 }
 
-@test "QEMU gets no word in at PID 1's control socket, not even as the same user" {
+@test "PID 1's control socket refuses QEMU, even when it runs as the same user" {
     container sock --user 12345:12345 --tmpfs /run:mode=1777 --tmpfs /var/tmp:mode=1777
     container_ready "$C"
     docker exec "$C" vm monitor 'chardev-add socket,id=in,path=/run/vm/control.sock' >/dev/null || :
@@ -80,7 +81,7 @@ opens() {
     assert_output --partial 'Permission denied'
 }
 
-@test "in a container whose profile lets Landlock through: QEMU opens no file of it" {
+@test "in a container whose seccomp profile permits Landlock, QEMU cannot open the container's files" {
     container rules "${SAFE[@]}" --security-opt seccomp=unconfined
     container_ready "$C"
     run -0 docker exec "$C" vm status --json

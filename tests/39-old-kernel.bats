@@ -1,11 +1,11 @@
-# The core of the life cycle once more on a kernel of 2017: system calls that came later fail with
-# ENOSYS. close_range has a substitute (/proc/self/fd); pidfds are not used. timerfd (Linux 2.6.25) has
-# none, and needs none: no kernel that runs a container lacks it.
+# The core of the life cycle on a kernel of 2017: later system calls fail with ENOSYS. close_range has a replacement
+# (/proc/self/fd); pidfds are not used. timerfd (Linux 2.6.25) has no replacement, because every kernel that runs
+# containers has it.
 load helpers
 
 CALLS='pidfd_send_signal pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2 epoll_pwait2'
 
-# again FILE NAMES: the tests of FILE with these names, by a bats of its own, all of them passed.
+# again FILE NAMES: run the tests of FILE with these names by a separate bats; all must pass.
 again() {
     run env -i PATH="${PATH//$BATS_LIBEXEC:/}" HOME="$HOME" IMAGE="$IMAGE" PATIENCE="$PATIENCE" \
         WITHOUT="$CALLS" bats --formatter tap -f "$2" "$ROOT/tests/$1"
@@ -13,7 +13,7 @@ again() {
     assert_line "1..$3"
 }
 
-@test "the calls do fail" {
+@test "the newer system calls do fail" {
     run -0 "$ROOT/tests/without" close_range -- python3 -c '
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -25,13 +25,13 @@ print(libc.syscall(436, 100, 200, 0), os.strerror(ctypes.get_errno()))'
     assert_output --regexp '2$'
 }
 
-@test "stops, kills, resets, orphans and descriptors: all the same" {
-    again 33-lifecycle.bats '^(SIGTERM: the power button|a QEMU that hangs|QEMU that is killed|vm reset and SIGUSR2|QEMU does not outlive|docker stop)' 6
+@test "stops, kills, resets, orphans and descriptors work the same" {
+    again 33-lifecycle.bats '^(SIGTERM presses the power button|a hanging QEMU|QEMU killed from outside|vm reset and SIGUSR2|QEMU ends when vm run|docker stop)' 6
     again 30-pid1.bats '^(the program has default|100 orphans|while a guest runs)' 3
-    again 34-privileges.bats '^(QEMU has the descriptors|without KILL a QEMU)' 2
+    again 34-privileges.bats '^(QEMU has only the descriptors|without KILL a hanging QEMU)' 2
 }
 
-@test "without timerfd the start fails with the reason: status 70" {
+@test "without timerfd the start fails with status 70 and the reason" {
     host_env
     run "${ENV[@]}" "$ROOT/tests/without" timerfd_create -- "$VM" run
     assert_failure 70

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# vm image: what qemu-img does with the options of this project, and what it refuses, above all while a
-# guest runs on the image.
+# vm image: what qemu-img does with this project's options, and what is refused, in particular while a guest runs on
+# the image.
 load helpers
 
 
@@ -17,13 +17,13 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     image create --cluster-size 2M --preallocation metadata "$T/b.qcow2" 40M
     [ "$(member "$T/b.qcow2" '."cluster-size"')" = 2097152 ]
     run -77 image create "$T/a.qcow2" 1G
-    assert_output --partial 'is there already'
+    assert_output --partial 'already exists'
     run -64 image create "$T/c.qcow2" lots
     run -64 image create --cluster-size 3K "$T/c.qcow2" 1M
     [ "$(cd "$T" && echo *)" = 'a.qcow2 b.qcow2' ]
 }
 
-@test "resize: grows, by a size or to one, says what the guest has to do, and never cuts" {
+@test "resize: grows by a size or to a size, says what the guest has to do, and never shrinks" {
     image create "$T/only.qcow2" 40M
     run -0 image resize +24M
     assert_output --partial 'the guest does not use the new space yet'
@@ -35,7 +35,7 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     [ "$(member "$T/only.qcow2" '."virtual-size"')" = $((1 << 30)) ]
 }
 
-@test "convert: the same disk, as qcow2; raw only by saying so; nothing half-made" {
+@test "convert: the same contents, as qcow2; raw only on request; no incomplete file" {
     head -c 3000000 /dev/urandom >"$T/disk.img"
     truncate -s 8M "$T/disk.img"
     image convert --format raw "$T/disk.img" "$T/disk.qcow2"
@@ -50,11 +50,11 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     [ ! -e "$T/other.qcow2" ] && [ ! -e "$T/other.qcow2.part" ]
 }
 
-@test "check: whole, with lost room, repaired" {
+@test "check: an intact image, one with leaked clusters, one that is repaired" {
     image create "$T/a.qcow2" 8M
     qemu-io -f qcow2 -c 'write 0 1M' "$T/a.qcow2" >/dev/null
     image check
-    # The first L2 entry gone: its cluster is counted, and nobody's.
+    # The first L2 entry is removed: its cluster has a reference count but is not used.
     l1=$(od -An -v -tx1 -j 40 -N 8 "$T/a.qcow2" | tr -d ' \n')
     l2=$(od -An -v -tx1 -j $((0x$l1)) -N 8 "$T/a.qcow2" | tr -d ' \n')
     printf '\0\0\0\0\0\0\0\0' | dd of="$T/a.qcow2" bs=1 seek=$((0x$l2 & 0xfffffffffffe00)) conv=notrunc status=none
@@ -64,7 +64,7 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     image check
 }
 
-@test "refused while a guest runs on the image, in the container and beside it; looking is allowed" {
+@test "refused while a guest runs on the image, in the container and outside it; info is allowed" {
     cp "$MACH_MINI" "$T/mach.qcow2"
     container one "${SAFE[@]}" --tmpfs /var/log/qemu -v "$T:/opt/hurd-image" -e VM_GUEST=mach
     container_ready "$C"
@@ -84,7 +84,7 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     image resize +1M
 }
 
-# stand_in: a qemu-img that shows who and what it is, beside a VM_QEMU; and one on PATH that must not run.
+# stand_in: a qemu-img beside VM_QEMU that prints its user and arguments, and one on PATH that must not run.
 stand_in() {
     mkdir "$T/path" "$T/bin"
     printf '#!/bin/sh\ntouch %s/was-run\n' "$T" >"$T/path/qemu-img"
@@ -99,7 +99,7 @@ SH
     chmod 755 "$T"/*/qemu-img
 }
 
-@test "qemu-img is the system's or VM_QEMU's, and runs as QEMU's user or the owner, on descriptors" {
+@test "qemu-img is the system's or the one beside VM_QEMU, and runs as QEMU's user or the owner, on descriptors" {
     stand_in
     image create "$T/a.qcow2" 1M
     chmod 644 "$T/a.qcow2"
@@ -122,11 +122,11 @@ SH
     assert_line 64
     assert_line "file 3 $T/a.qcow2"
     assert_equal "$(grep -c '^file [3-9]' <<<"$output")" 1
-    # The path is what it gets, and what is shown for it is the name.
+    # qemu-img gets the /proc path; messages show the file's name.
     assert_line "word $T/a.qcow2"
     refute_output --partial proc/self/fd
 
-    # What QEMU's user may not open, its owner may; nobody else is asked.
+    # A file that QEMU's user cannot open is opened as the file's owner; no other user is tried.
     chown 1234:1235 "$T/a.qcow2"
     run -0 "${in[@]}" resize "$T/a.qcow2" 2M
     assert_line 'Uid: 1234 1234 1234 1234'
@@ -141,7 +141,7 @@ SH
     assert_output --partial "$T/a.qcow2 is read-only (mode 0040)"
 }
 
-@test "with Landlock it opens its own files only, and writes to none that is only read" {
+@test "with Landlock qemu-img opens only its own files, and writes to no file that is only to be read" {
     image create "$T/a.qcow2" 1M
     echo open >"$T/other"
     chmod 666 "$T/a.qcow2" "$T/other"
@@ -175,7 +175,7 @@ $T/other 1 1
 /dev/null 1 1"
 }
 
-@test "no name is a protocol, and nothing is written through a link" {
+@test "no name is taken for a protocol, and nothing is written through a link" {
     cd "$T" || return
     for name in nbd:127.0.0.1:1 'json:{"driver":"null-co"}' fat:etc; do
         image create "$name" 1M
@@ -197,14 +197,14 @@ $T/other 1 1
     [ -f new.qcow2 ] && [ ! -L new.qcow2 ] && [ -f copy.qcow2 ] && [ ! -L copy.qcow2 ]
     ln -s "$T/outside" link.qcow2
     run -77 image create link.qcow2 1M
-    assert_output --partial 'link.qcow2 is there already'
+    assert_output --partial 'link.qcow2 already exists'
     run -77 image convert new.qcow2 link.qcow2
     [ ! -e "$T/outside" ]
     assert_equal "$(stat -c %u:%g:%a new.qcow2 copy.qcow2)" $'0:0:644\n0:0:644'
     qemu-img check -q copy.qcow2
 }
 
-@test "text that an image holds reaches the terminal escaped" {
+@test "text in an image is escaped before it reaches the terminal" {
     qemu-img create -q -u -f qcow2 -b $'x\e]0;t\a\u009b31m' -F raw "$T/a.qcow2" 1M
     run -0 image info "$T/a.qcow2"
     assert_line --partial 'backing file: x\x1b]0;t\x07\u009b31m'
@@ -213,7 +213,7 @@ $T/other 1 1
     assert_equal "$(jq -r '."backing-filename"' <<<"$output")" $'x\e]0;t\a\u009b31m'
 }
 
-@test "a backing file that QEMU_BACKING=allow lets pass is a descriptor, too" {
+@test "a backing file permitted by QEMU_BACKING=allow is passed as a descriptor too" {
     image create "$T/base.qcow2" 8M
     qemu-io -f qcow2 -c 'write -P 7 0 1M' "$T/base.qcow2" >/dev/null
     (cd "$T" && qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2)
@@ -224,7 +224,7 @@ $T/other 1 1
     assert_equal "$(qemu-img info --output=json "$T/flat.qcow2" | jq -r '."backing-filename"')" null
 }
 
-@test "convert --from-format: vmdk, vdi, vhdx, vpc; the format must be said and be the file's" {
+@test "convert --from-format: vmdk, vdi, vhdx, vpc; the format must be given and match the file" {
     local format name
     head -c 3000000 /dev/urandom >"$T/disk.img"
     truncate -s 8M "$T/disk.img"
@@ -241,7 +241,7 @@ $T/other 1 1
     done
     qemu-img convert -f raw -O vdi "$T/disk.img" "$T/a.vdi"
     run -65 image convert --from-format vmdk "$T/a.vdi" "$T/no.qcow2"
-    assert_line "vm: error: $T/a.vdi is no vmdk image"
+    assert_line "vm: error: $T/a.vdi is not a vmdk image"
     assert_line --partial 'fix: name its format: --from-format'
     image convert --from-format vdi "$T/a.vdi" "$T/a.qcow2"
     image convert --from-format qcow2 "$T/a.qcow2" "$T/b.qcow2"
@@ -255,8 +255,8 @@ $T/other 1 1
     truncate -s 1M "$T/secret"
     qemu-img create -q -f vmdk -o subformat=monolithicFlat "$T/flat.vmdk" 1M
     run -65 image convert --from-format vmdk "$T/flat.vmdk" "$T/new.qcow2"
-    assert_line "vm: error: $T/flat.vmdk is only a part of a disk: it names other files"
-    # The descriptor in a sparse extent of no capacity counts for QEMU, too.
+    assert_line "vm: error: $T/flat.vmdk is only part of a disk: it refers to other files"
+    # QEMU also opens a file that is named in a sparse extent of size zero.
     python3 - "$T" <<'PY'
 import struct, sys
 t = sys.argv[1]
@@ -272,24 +272,24 @@ with open(f"{t}/evil.vmdk", "wb") as f:
     f.write(head.ljust(512, b"\0") + text.ljust(20 * 512, b"\0"))
 PY
     run -65 image convert --from-format vmdk "$T/evil.vmdk" "$T/new.qcow2"
-    assert_line "vm: error: $T/evil.vmdk is only a part of a disk: it names other files"
-    # A difference from another image.
+    assert_line "vm: error: $T/evil.vmdk is only part of a disk: it refers to other files"
+    # A qcow2 image with a backing file.
     qemu-img create -q -f vmdk "$T/base.vmdk" 1M
     qemu-img create -q -f vmdk -b "$T/base.vmdk" -F vmdk "$T/delta.vmdk"
     run -65 image convert --from-format vmdk "$T/delta.vmdk" "$T/new.qcow2"
-    assert_line "vm: error: $T/delta.vmdk is only a part of a disk: it names other files"
+    assert_line "vm: error: $T/delta.vmdk is only part of a disk: it refers to other files"
     [ ! -e "$T/new.qcow2" ]
     run -64 image info --from-format vmdk "$T/flat.vmdk"
 }
 
-@test "a signal ends vm image and its qemu-img, and leaves nothing behind" {
+@test "a signal ends vm image and its qemu-img and leaves nothing behind" {
     mkdir "$T/bin"
     image create "$T/a.qcow2" 1M
     printf '#!/bin/sh\necho $$ >&2; exec sleep 987\n' >"$T/bin/qemu-img"
     chmod 755 "$T/bin/qemu-img"
     hangs() { child=$(pgrep -P "$pid" -x sleep); }
     for sig in TERM INT KILL; do
-        # A shell ignores SIGINT in what it starts in the background.
+        # A shell ignores SIGINT in its background processes.
         env -i PATH="$PATH" VM_QEMU="$T/bin/qemu" env --default-signal "$VM" image convert "$T/a.qcow2" "$T/b.qcow2" \
             >"$T/said" 2>&1 3>&- &
         pid=$!

@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
-# scripts/get-image against a server that does what servers and networks do: it ends with the whole
-# image under its name, or with none and the reason; what came once is not fetched again.
+# scripts/get-image with a server that has the faults of real servers and networks: the result is either the
+# complete image under its name, or no image and the reason; what was received is not downloaded again.
 load helpers
+load mirror
 
 setup_file() {
     load helpers
     export TAG=${IMAGE#*:} NETWORK=host
-    # 3 MiB that do not compress, in a disk of 8 MiB, packed in all ways.
+    # 3 MiB that do not compress, in a disk of 8 MiB, packed in all formats.
     S=$BATS_FILE_TMPDIR/served
     mkdir -p "$S/latest/hurd-amd64" "$S/13.0/hurd-i386"
     head -c 3000000 /dev/urandom >"$S/disk.img"
@@ -58,7 +59,7 @@ get() {
 
 requests() { grep "^GET .*$1" "$BATS_FILE_TMPDIR/requests"; }
 
-# The image is whole, a qcow2 of the served disk, and nothing else is there.
+# The image is complete, a qcow2 of the served disk, and there is no other file.
 whole() {
     qemu-img compare -f raw -F qcow2 "$S/disk.img" "$T/images/a.qcow2"
     [ "$(ls -A "$T/images")" = a.qcow2 ]
@@ -67,7 +68,7 @@ whole() {
 
 none() { [ ! -e "$T/images/a.qcow2" ]; }
 
-@test "Debian's image: rolling, dated, release; checked, unpacked, qcow2 as asked" {
+@test "Debian's image: current, dated, release; checked, unpacked, converted to qcow2 with the given options" {
     run -0 get --mirror "$URL/ok"
     assert_output --partial 'a.qcow2 is ready'
     refute_output --partial '/.host/'
@@ -87,7 +88,7 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     requests 13.0/hurd-i386/debian-hurd-i386.img.gz
 }
 
-@test "tar, xz, gzip, zstd, zip, plain, qcow2; from a URL, file:// and a path" {
+@test "tar, xz, gzip, zstd, zip, uncompressed, qcow2; from a URL, file:// and a path" {
     for file in disk.img.xz disk.img.zst disk.zip disk.qcow2 "odd.tar.gz"; do
         get --force "$URL/ok/$file"
         whole
@@ -109,7 +110,7 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     whole
 }
 
-@test "a stall, a server that is busy, a redirect, no ranges" {
+@test "a stalled connection, a busy server, a redirect, a server without ranges" {
     run -0 get "$URL/stall/disk.tar.xz"
     assert_output --partial 'trying again in'
     whole
@@ -120,18 +121,8 @@ none() { [ ! -e "$T/images/a.qcow2" ]; }
     done
 }
 
-# https PORTFILE: a server with TLS for 127.0.0.1, by its certificate in $T/tls.pem, that sends everything on to
-# the one without.
-https() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
-        -keyout "$T/key.pem" -out "$T/tls.pem" 2>/dev/null
-    "$ROOT/tests/file-server" "$S" "$1" "$T/requests" "$T/tls.pem" "$T/key.pem" "$URL" 3>&- &
-    PIDS+=($!)
-    wait_until 10 test -e "$1"
-}
-
-@test "a redirect from https to http: for an image whose checksum is known, and for nothing else" {
-    https "$T/port"
+@test "a redirect from https to http is followed only for an image whose checksum is known" {
+    tls_server "$S" 127.0.0.1 "$URL"
     mkdir -p "$T/images"
     local sum from
     from=https://127.0.0.1:$(cat "$T/port")/ok/disk.img.xz
@@ -140,39 +131,87 @@ https() {
             --no-prepare --retries 1 "$@"
     }
     run -69 fetch "$from"
-    assert_line --partial '/ok/SHA512SUMS: a redirect leads away from https'
+    assert_line --partial '/ok/SHA512SUMS: it redirects from https to http'
     run -69 fetch --no-checksum "$from"
-    assert_line --partial 'disk.img.xz: a redirect leads away from https'
+    assert_line --partial 'disk.img.xz: it redirects from https to http'
     none
     sum=$(sha512sum <"$S/disk.img.xz")
     run -0 fetch --sha512 "${sum%% *}" "$from"
     whole
 }
 
-@test "the file changes half-way: the new one, whole, not a mixture" {
+@test "SHA512SUMS.sign: a valid signature, an invalid one, none, no key ring" {
+    signing_key
+    mkdir -p "$S/signed/latest/hurd-amd64"
+    cp "$S"/latest/hurd-amd64/* "$S/signed/latest/hurd-amd64"
+    local at=$S/signed/latest/hurd-amd64
+    run -65 get --mirror "$URL/ok/signed" --keyring "$T/ring.gpg"
+    assert_output --partial 'SHA512SUMS is not signed: no SHA512SUMS.sign beside it'
+    none
+    # If a machine has Debian's keys, these are used, and a missing signature is no error.
+    run -0 get --mirror "$URL/ok/signed"
+    assert_line --regexp 'is not signed there|signature of SHA512SUMS is not checked'
+    sign "$at/SHA512SUMS"
+    run -0 get --force --mirror "$URL/ok/signed" --keyring "$T/ring.gpg"
+    assert_line --partial "SHA512SUMS is signed by a key of $T/ring.gpg"
+    whole
+    # Signed, and changed afterwards: the checksum of the file is still right.
+    sed -i '$a # one more line' "$at/SHA512SUMS"
+    rm "$T/images/a.qcow2"
+    run -65 get --mirror "$URL/ok/signed" --keyring "$T/ring.gpg"
+    assert_output --partial "SHA512SUMS has no valid signature of a key in $T/ring.gpg"
+    none
+    # Signed with another key.
+    gpg --batch --quiet --passphrase '' --quick-generate-key 'Other <other@example.org>' ed25519 sign never
+    gpg --batch --yes --quiet --armor -u other@example.org --detach-sign --output "$at/SHA512SUMS.sign" "$at/SHA512SUMS"
+    run -65 get --mirror "$URL/ok/signed" --keyring "$T/ring.gpg"
+    none
+    run -0 get --mirror "$URL/ok/signed" --keyring none
+    whole
+    # For a local file, the signature beside it.
+    sign "$at/SHA512SUMS"
+    run -0 get --force --keyring "$T/ring.gpg" "$at/debian-hurd.img.tar.xz"
+    assert_line --partial "SHA512SUMS is signed"
+    whole
+    run -1 get --force --keyring "$T/no.gpg" "$at/debian-hurd.img.tar.xz"
+    assert_output --partial "$T/no.gpg: no such file"
+}
+
+@test "https_proxy: everything goes through it, and its certificate authority is trusted" {
+    mirror_behind_proxy "$S"
+    unset NETWORK # a proxy on this machine's loopback address can still be reached
+    https_proxy=$PROXY CURL_CA_BUNDLE=$T/tls.pem run -0 get --mirror https://mirror.invalid/ok
+    whole
+    run -0 sort -u "$T/asked"
+    assert_output 'CONNECT mirror.invalid:443'
+    # Without that, the proxy's certificate is not trusted.
+    https_proxy=$PROXY run -69 get --force --mirror https://mirror.invalid/ok
+}
+
+@test "if the file changes during the download, the new one is downloaded completely, without a mixture" {
     run -65 get --stall 5 "$URL/changed/changing.tar.xz" --max-size 4M
     assert_output --partial 'starting over'
     assert_output --partial 'unpacks to more than'
     none
 }
 
-@test "wrong lengths: too long is tried again, too short is not taken for whole" {
+@test "wrong lengths: too long is tried again, too short is not accepted as complete" {
     run -69 get --retries 1 "$URL/long/disk.tar.xz"
-    assert_output --partial 'the length does not stay'
+    assert_output --partial 'its length changes'
     none
     run -65 get "$URL/short/disk.tar.xz"
     assert_output --partial 'does not match its SHA-512'
     none
 }
 
-@test "a wrong checksum, none at all, one that is given" {
+@test "a wrong checksum, no checksum, a given checksum" {
     run -65 get --sha512 "$(printf '%0128d' 7)" "$URL/ok/disk.img.gz"
     assert_output --partial 'does not match its SHA-512'
     none
     run -65 get "$URL/ok/unlisted.img"
     assert_output --partial 'cannot be checked'
     none
-    # What is wrong is not the checksum: no connection, no such file.
+    # The cause is not the checksum: no connection, no such file.
     dead=$(free_port)
     run -69 get "http://127.0.0.1:$dead/disk.img.gz"
     assert_output --partial 'no connection'
@@ -186,7 +225,7 @@ https() {
     whole
 }
 
-@test "not there, not allowed to go there, broken, a bomb, two disks, a qcow2 that names a file" {
+@test "missing, forbidden, damaged, a decompression bomb, two disks, a qcow2 that names a file" {
     run -66 get "$URL/gone/disk.tar.xz"
     assert_output --partial '404'
     run -69 get --no-checksum "$URL/away/disk.tar.xz"
@@ -209,19 +248,19 @@ https() {
     none
     run -0 find "$T/images" -type f -size +3M
     assert_output ''
-    # Its length is told: nothing is fetched.
+    # Its length is known: nothing is downloaded.
     run -65 get --max-size 1000 "$URL/ok/disk.img.gz"
     assert_output --partial 'is larger than 0.0 MB'
 }
 
-@test "no room is seen before anything is fetched" {
+@test "missing space is reported before the download" {
     docker run --rm --network host --tmpfs /small:size=4m "$IMAGE" init /usr/lib/vm/fetch-image \
         --dir /small --no-prepare "$URL/ok/disk.tar.xz" >"$T/said" 2>&1 && return 1
     grep -q 'has 4.* MB left, and disk.tar.xz with what it becomes needs' "$T/said"
     run ! requests disk.tar.xz
 }
 
-# fetch NAME URL: a container that fetches into $T/images.
+# fetch NAME URL: a container that downloads into $T/images.
 fetch() {
     CONTAINERS+=("$ID-$1")
     docker run -d --name "$ID-$1" --network host -v "$T/images:/opt/hurd-image" "$IMAGE" \
@@ -230,13 +269,13 @@ fetch() {
 
 some_came() { [ "$(stat -c %s "$T/images/.a.qcow2.fetch/archive")" -gt 500000 ]; }
 
-@test "killed in the middle (SIGKILL): no image under the name, and the next one goes on" {
+@test "SIGKILL during a download: no image under the final name, and the next run continues" {
     mkdir "$T/images"
     fetch one "$URL/slow/disk.tar.xz"
     wait_until 20 some_came
-    # Two at once: the second one is told so.
+    # Two at once: the second one gets an error.
     run -75 get "$URL/slow/disk.tar.xz"
-    assert_output --partial 'is at work in'
+    assert_output --partial 'another fetch-image or prepare-image uses'
     docker kill "$ID-one" >/dev/null
     none
     run -0 get "$URL/slow/disk.tar.xz"
@@ -245,7 +284,7 @@ some_came() { [ "$(stat -c %s "$T/images/.a.qcow2.fetch/archive")" -gt 500000 ];
     requests disk.tar.xz | grep -q 'bytes=[1-9]'
 }
 
-@test "a stop is a stop: SIGTERM ends it at once, and the image belongs to the user who asked" {
+@test "SIGTERM ends a download immediately, and the image belongs to the user who started it" {
     mkdir "$T/images"
     chown 1234:1234 "$T/images"
     fetch one "$URL/slow/disk.tar.xz"
@@ -260,7 +299,7 @@ some_came() { [ "$(stat -c %s "$T/images/.a.qcow2.fetch/archive")" -gt 500000 ];
     [ "$(stat -c %u:%g "$T/images/a.qcow2")" = 1234:1234 ]
 }
 
-@test "fetched and prepared in one go" {
+@test "downloaded and prepared in one run" {
     "$ROOT/tests/guests/hurdlike/build.sh" 2 "$GUESTS" "$T/hurd.img"
     tar -cJf "$T/hurd.img.tar.xz" -C "$T" hurd.img
     rm "$T/hurd.img"
@@ -290,7 +329,7 @@ fetching() {
 
 health_says() { docker exec "$C" vm health | grep -q "$1"; }
 
-@test "VM_FETCH: health tells how far it is, wait waits, the guest starts on its serial console" {
+@test "VM_FETCH: vm health shows the progress, vm wait waits, the guest starts on its serial console" {
     hurd_served
     mkdir "$T/images"
     chown 1234:1234 "$T/images"
@@ -310,7 +349,7 @@ health_says() { docker exec "$C" vm health | grep -q "$1"; }
     [ "$(container_logs "$C" | grep -c 'fetching http')" = 1 ]
 }
 
-@test "VM_FETCH: stopped in the middle it ends with 0, what cannot be had with 66 and the reason" {
+@test "VM_FETCH: a stop during the download gives status 0, a file that cannot be downloaded status 66 and the reason" {
     hurd_served
     mkdir "$T/images"
     fetching one -e VM_FETCH_SOURCE="$URL/slow/hurd.img.xz"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# scripts/prepare-image on disks shaped like Debian's: what was mute has its console on the serial line
-# afterwards, whatever partition the root is on; keys, names and first-boot commands are where they
-# belong; the original keeps every byte, and e2fsck finds the copy clean.
+# scripts/prepare-image on disks partitioned like Debian's: a silent guest has its console on the serial line
+# afterwards, whatever partition the root is on; keys, names and first-boot commands are in their places; the
+# original is unchanged, and e2fsck finds the copy clean.
 load helpers
 
 setup_file() {
@@ -9,7 +9,7 @@ setup_file() {
     export TAG=${IMAGE#*:}
 }
 
-# disk LAYOUT: made once for the file; a link to it in the test's directory.
+# disk LAYOUT: a disk made once for the file; the test's directory gets a link to it.
 disk() {
     local made=$BATS_FILE_TMPDIR/$1.img
     [ -e "$made" ] || "$ROOT/tests/guests/hurdlike/build.sh" "$1" "$GUESTS" "$made"
@@ -29,13 +29,13 @@ unpack() {
 
 inside() { debugfs -R "$1" "$FS" 2>/dev/null; }
 
-# boots FILE: until machsh's login, on the serial line.
+# boots FILE: boot until machsh's login prompt on the serial line.
 boots() {
     container "$2" "${SAFE[@]}" --tmpfs /var/log/qemu -v "$T:/opt/hurd-image:ro" -e QEMU_DRIVE="/opt/hurd-image/$1" \
         -e QEMU_DISK_MODE=throwaway -e QEMU_RAM=256 -e VM_GUEST=mach "${@:3}"
 }
 
-@test "mute before; GRUB, GNU Mach and the login on the serial line after (root on partition 2)" {
+@test "silent before; GRUB, GNU Mach and the login on the serial line after (root on partition 2)" {
     disk 2
     sum=$(sha256sum <"$T/disk.img")
     prepare --no-console --no-ssh --grub-timeout 0 "$T/disk.img" "$T/mute.qcow2"
@@ -50,13 +50,13 @@ boots() {
     assert_output --partial "multiboot modules"
     run -0 docker exec "$after" vm exec version
     assert_output --partial "GNU Mach 1.8"
-    # The unprepared one, started before, has had as long and more.
+    # The unprepared one was started before and has had at least as much time.
     run -0 docker exec "${CONTAINERS[0]}" cat /var/log/qemu/console.log
     refute_output --partial "Mach"
     unpack "$T/disk.prepared.qcow2"
 }
 
-@test "the root is found by content: partitions 1 and 3, a logical one, GPT; again, and nothing changes" {
+@test "the root is found by its contents: partitions 1 and 3, a logical one, GPT; a second run changes nothing" {
     for layout in 1 3 5 gpt; do
         disk "$layout"
         run -0 prepare --force "$T/disk.img"
@@ -70,7 +70,7 @@ boots() {
         qemu-img convert -O raw "$T/again.qcow2" "$T/raw2"
         cmp "$T/raw" "$T/raw2"
     done
-    # The last one is booted as well: GRUB reads what was written there.
+    # The last one is booted too: GRUB reads the configuration that was written.
     boots disk.prepared.qcow2 gpt
     container_ready "$C"
 }
@@ -108,7 +108,7 @@ boots() {
     assert_line 'GRUB_CMDLINE_GNUMACH="-q console=com0"'
 }
 
-@test "the first value wins: an sshd_config that says no before its Include is answered in front" {
+@test "sshd uses the first value: the line for root is put before an sshd_config that forbids it before its Include" {
     disk 2
     FS="$T/disk.img?offset=$((10 << 20))"
     printf '%s\n' 'PermitRootLogin no' 'Include /etc/ssh/sshd_config.d/*.conf' >"$T/config"
@@ -128,7 +128,7 @@ at() {
     debugfs -w -R "write $2 $1" "$T/disk.img?offset=$((10 << 20))"
 }
 
-@test "GRUB waits 1 s, or as --grub-timeout says, in every branch; nothing else changes" {
+@test "GRUB waits 1 s, or the time of --grub-timeout, in every branch; nothing else changes" {
     disk 2
     prepare --no-ssh "$T/disk.img" "$T/new.qcow2"
     unpack "$T/new.qcow2"
@@ -145,7 +145,7 @@ at() {
     [ "$(inside 'cat /boot/grub/grub.cfg' | grep -c '^  set timeout=5$')" = 2 ]
     inside 'cat /etc/default/grub' | grep -qx GRUB_TIMEOUT=5
 
-    # Bytes that are no text, a last line without an end, one-line branches; no GRUB_TIMEOUT at all.
+    # Bytes that are not text, a last line without a line end, branches on one line; no GRUB_TIMEOUT.
     printf 'title=\0\377\nif a; then set timeout="5" ; else timeout=${t}; fi\n# set timeout=5\nset timeout_style=menu\nmultiboot /gnumach timeout=5\r\n  set timeout=-1' \
         >"$T/cfg"
     printf 'title=\0\377\nif a; then set timeout=30 ; else timeout=30; fi\n# set timeout=5\nset timeout_style=menu\nmultiboot /gnumach timeout=5\r\n  set timeout=30' \
@@ -162,7 +162,7 @@ at() {
     assert_output --partial '/boot/grub/grub.cfg: already so'
     assert_output --partial '/etc/default/grub: already so'
 
-    # A grub.cfg without a timeout gets none.
+    # A grub.cfg without a timeout does not get one.
     printf 'multiboot /gnumach' >"$T/cfg"
     at /boot/grub/grub.cfg "$T/cfg"
     prepare --no-ssh --no-console "$T/disk.img" "$T/none.qcow2"
@@ -175,7 +175,7 @@ at() {
     done
 }
 
-@test "authorised keys from a file; no pair is made then" {
+@test "authorised keys from a file; no key pair is created then" {
     disk 1
     ssh-keygen -q -t ed25519 -N '' -f "$T/mine"
     prepare --authorized-keys "$T/mine.pub" "$T/disk.img"
@@ -184,17 +184,17 @@ at() {
     [ ! -e "$T/ssh" ]
 }
 
-@test "refused: no Hurd, a broken file system, a foreign user, an image in use, a backing file" {
+@test "refused: no Hurd, a broken file system, an unknown user, an image in use, a backing file" {
     disk 2
     qemu-img create -q -f qcow2 "$T/empty.qcow2" 1M
     run -65 prepare "$T/empty.qcow2"
-    assert_output --partial 'no partition of this disk holds /hurd and /etc'
+    assert_output --partial 'no partition of this disk contains /hurd and /etc'
     run -65 prepare --user nobody-there "$T/disk.img"
     assert_output --partial 'the guest has no user nobody-there'
     qemu-img create -q -f qcow2 -F raw -b disk.img "$T/overlay.qcow2"
     run -65 prepare "$T/overlay.qcow2"
     assert_output --partial 'has a backing file'
-    # The root directory's link count, wrong.
+    # A wrong link count of the root directory.
     debugfs -w -R 'sif / links_count 77' "$T/disk.img?offset=$((10 << 20))"
     run -65 prepare "$T/disk.img"
     assert_output --partial 'the root file system is not clean'

@@ -1,5 +1,5 @@
-# QEMU_DISK_MODE: writes go to the image, to an overlay that is kept, or to one that vanishes.
-# What a guest writes here is a boot number (tests/guests/sector, COUNT) in its disk.
+# QEMU_DISK_MODE: writes go to the image, to an overlay that is kept, or to one that is deleted. The guest writes a
+# boot counter (tests/guests/sector, COUNT) to its disk.
 load helpers
 
 teardown() {
@@ -12,7 +12,7 @@ setup_file() {
     "$BATS_TEST_DIRNAME/guests/sector/build" COUNT "$BATS_FILE_TMPDIR/count.qcow2"
 }
 
-# The image, in F, that nobody has booted yet.
+# A new image in F that has not been booted yet.
 fresh() {
     mkdir -p "$T/images"
     F=$T/images/disk.qcow2
@@ -21,7 +21,7 @@ fresh() {
     chmod 777 "$T/images"
 }
 
-# counted N [NAME=VALUE...]: one life of the guest, which finds that it is its boot number N.
+# counted N [NAME=VALUE...]: run the guest once; it reports boot number N.
 counted() {
     boot "${@:2}"
     wait_until 30 grep -qa 'boot number' "$T/log/console.log"
@@ -34,14 +34,14 @@ boot() {
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none VM_READY=running QEMU_DRIVE="$F" "$@"
 }
 
-# The guest does not hear of a stop.
+# The guest does not react to a stop.
 end() {
     run vm stop --now
     host_vm_exit 30
     assert_equal "$STATUS" 82
 }
 
-# refused STATUS TEXT [NAME=VALUE...]: no start with these settings, for that reason.
+# refused STATUS TEXT [NAME=VALUE...]: a start with these settings is refused for this reason.
 refused() {
     host_env VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none VM_READY=running QEMU_DRIVE="$F" "${@:3}"
     run "${ENV[@]}" "$VM" run
@@ -71,7 +71,7 @@ sum() {
     assert_output ''
 }
 
-@test "overlay: kept over restarts, named, shown and reset; the base is unchanged" {
+@test "overlay: kept across restarts, named, shown and reset; the base is unchanged" {
     fresh
     before=$(sum)
     counted 1 QEMU_DISK_MODE=overlay
@@ -79,7 +79,7 @@ sum() {
     run -0 qemu-img info --output=json "$F.overlay"
     assert_equal "$(jq -r '."backing-filename", ."backing-filename-format"' <<<"$output")" $'disk.qcow2\nqcow2'
     run -0 qemu-img check "$F.overlay"
-    # Others beside it; a name is enough to mean an overlay.
+    # Other overlays beside it; setting a name selects the mode overlay.
     counted 1 QEMU_OVERLAY=test
     counted 2 QEMU_OVERLAY=test
     counted 1 QEMU_OVERLAY="$T/elsewhere.qcow2"
@@ -98,7 +98,7 @@ sum() {
     assert_equal "$(sum)" "$before"
 }
 
-@test "an overlay is for one state of its base: changed, it is refused, unless VM_FORCE=1" {
+@test "an overlay belongs to one state of its base: after a change it is refused, unless VM_FORCE=1" {
     fresh
     counted 1 QEMU_DISK_MODE=overlay
     counted 1 QEMU_DISK_MODE=persistent
@@ -110,7 +110,7 @@ sum() {
     host_env QEMU_DRIVE="$F" QEMU_DISK_MODE=overlay
     run -0 vm overlay reset
     counted 2 QEMU_DISK_MODE=overlay
-    # One that somebody else made says nothing of its base's state.
+    # An overlay created by another program does not record the state of its base.
     rm "$F.overlay"
     (cd "$T/images" && qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 disk.qcow2.overlay)
     chmod 666 "$F.overlay"
@@ -144,7 +144,7 @@ sum() {
     counted 2 QEMU_OVERLAY="$T/images/over-ro.qcow2"
 }
 
-@test "a full directory: no overlay, and nothing half-made" {
+@test "a full directory: no overlay, and no incomplete file" {
     mkdir "$T/small"
     mount -t tmpfs -o size=1m,mode=777 none "$T/small"
     MOUNTED=$T/small
@@ -152,13 +152,13 @@ sum() {
     cp "$BATS_FILE_TMPDIR/count.qcow2" "$F"
     chmod 666 "$F"
     dd if=/dev/zero of="$T/small/rest" bs=4k 2>/dev/null || :
-    refused 77 "QEMU_DISK_MODE=overlay in $T/small/: no overlay can be made there: No space left on device" \
+    refused 77 "QEMU_DISK_MODE=overlay in $T/small/: no overlay can be created there: No space left on device" \
         QEMU_DISK_MODE=overlay
     assert_output --partial 'fix: make room there'
     assert_equal "$(cd "$T/small" && ls -A)" $'disk.qcow2\nrest'
 }
 
-@test "one overlay is for one guest at a time; the base is for as many as like" {
+@test "an overlay can be used by one guest at a time, a base by any number" {
     fresh
     boot QEMU_DISK_MODE=overlay
     wait_until 30 grep -qa 'boot number 1' "$T/log/console.log"
@@ -174,7 +174,7 @@ sum() {
     host_vm_exit
 }
 
-@test "eight containers from one base at once: it is unchanged, and each costs less than 1 MiB" {
+@test "eight containers from one base at once: it is unchanged, and each needs less than 1 MiB" {
     mkdir -p "$T/images"
     F=$T/images/base.qcow2
     cp "$MACH_MINI" "$F"

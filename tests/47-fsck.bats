@@ -1,5 +1,5 @@
-# VM_FSCK: a disk that was not unmounted cleanly is repaired before its guest starts, whatever ends the
-# repair, and nothing else is changed.
+# VM_FSCK: a disk that was not unmounted cleanly is repaired before its guest starts, even if a repair is
+# interrupted, and nothing else is changed.
 load helpers
 
 DIRTY=$BATS_TEST_DIRNAME/dirty-disk
@@ -13,8 +13,8 @@ setup_file() {
     "$BATS_TEST_DIRNAME/dirty-disk" human "$BATS_FILE_TMPDIR/human.raw"
 }
 
-# disk RAW [qcow2|raw|compressed|backing]: a disk like RAW for the test, in F with FORMAT; a guest of it
-# is never more than its BIOS.
+# disk RAW [qcow2|raw|compressed|backing]: a disk with the contents of RAW in F, with FORMAT; its guest never gets
+# beyond the BIOS.
 disk() {
     mkdir -p "$T/images"
     FORMAT=qcow2
@@ -41,14 +41,17 @@ env_of() {
         QEMU_DRIVE_FORMAT="$FORMAT" "$@"
 }
 
-# start [NAME=VALUE...]: one life of that guest.
-start() {
+# start [NAME=VALUE...]: run that guest once; start_and: until it runs.
+start_and() {
     : >"$T/out"
     env_of "$@"
     "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
     VM_PID=$!
     PIDS+=("$VM_PID")
     wait_until 60 grep -q 'the guest runs, ' "$T/out"
+}
+start() {
+    start_and "$@"
     run vm stop --now
     host_vm_exit
 }
@@ -57,13 +60,13 @@ said() { grep -qF -- "$1" "$T/out"; }
 
 sum() { sha256sum <"${1:-$F}"; }
 
-# The file system as the guest sees it, in $T/fs.
+# The file system as the guest sees it, copied to $T/fs.
 file_system() {
     qemu-img convert -f "$FORMAT" -O raw "$F" "$T/all.raw"
     "$DIRTY" fs "$T/all.raw" "$T/fs"
 }
 
-# Nothing is wrong with the file system, and all its files but those in $* are whole.
+# The file system has no errors, and all its files except those in $* are intact.
 whole() {
     local i
     file_system
@@ -78,7 +81,7 @@ whole() {
     done
 }
 
-@test "vm check tells that a disk is unclean and what will happen; a clean one is not spoken of" {
+@test "vm check reports an unclean disk and what a start will do; a clean disk causes no message" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     before=$(sum)
     run -0 vm check
@@ -97,7 +100,7 @@ whole() {
     assert_output --partial 'VM_FSCK'
 }
 
-@test "an unclean disk is repaired before the guest starts; log, journal and vm status tell" {
+@test "an unclean disk is repaired before the guest starts; log, events and vm status report it" {
     for kind in qcow2 raw compressed; do
         disk "$BATS_FILE_TMPDIR/unclean.raw" "$kind"
         start
@@ -109,15 +112,15 @@ whole() {
         assert_line 'partition 1 (ext2, GNU/Hurd) repaired'
         [ "$FORMAT" = raw ] || qemu-img check -q "$F"
     done
-    # The next start finds nothing to do.
+    # The next start has nothing to repair.
     start
     ! said 'unmounted'
-    ! said 'e2fsck'
+    run ! said 'e2fsck'
     run find "$T" -maxdepth 1 -name 'vm-overlay*'
     assert_output ''
 }
 
-@test "a file system is found in a logical partition, a GPT, and without a table" {
+@test "a file system is found in a logical partition, in a GPT, and without a partition table" {
     for kind in logical gpt whole; do
         "$DIRTY" make "$T/$kind.raw" "$kind"
         "$DIRTY" unclean "$T/$kind.raw"
@@ -132,7 +135,7 @@ whole() {
     done
 }
 
-@test "a clean disk is not touched, and neither is any other with VM_FSCK=off" {
+@test "a clean disk is not changed, and no disk is with VM_FSCK=off" {
     for format in qcow2 raw; do
         disk "$BATS_FILE_TMPDIR/clean.raw" "$format"
         before=$(sum)
@@ -147,7 +150,7 @@ whole() {
     done
 }
 
-@test "what is repaired is what the guest writes to: an overlay, never a base" {
+@test "the file that the guest writes to is repaired: an overlay, never its base" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     chmod 444 "$F"
     before=$(sum)
@@ -170,7 +173,7 @@ whole() {
     whole 9
 }
 
-@test "a second disk is repaired, too" {
+@test "a second disk is repaired too" {
     disk "$BATS_FILE_TMPDIR/clean.raw"
     cp "$F" "$T/images/other.qcow2"
     qemu-img convert -O qcow2 "$BATS_FILE_TMPDIR/unclean.raw" "$T/images/two.qcow2"
@@ -183,12 +186,12 @@ whole() {
     whole 9
 }
 
-@test "what needs somebody to decide is left as it was, with the command; vm fsck --yes does it" {
+@test "damage that needs a decision is left as it is, and the command is shown; vm fsck --yes repairs it" {
     for format in qcow2 raw; do
         disk "$BATS_FILE_TMPDIR/human.raw" "$format"
         before=$(sum)
         start
-        said 'e2fsck -p cannot repair it (status 4); the disk is as it was'
+        said 'e2fsck -p cannot repair it (status 4); the disk is unchanged'
         said 'vm fsck --yes (docker compose run --rm hurd fsck --yes)'
         said 'the guest runs'
         assert_equal "$(sum)" "$before"
@@ -198,7 +201,7 @@ whole() {
         assert_output --partial 'is clean now'
         whole 7 9
         run -0 vm fsck
-        assert_output --partial 'nothing was wrong in it'
+        assert_output --partial 'it had no errors'
     done
     env_of QEMU_DISK_MODE=throwaway
     run -78 vm fsck
@@ -208,7 +211,7 @@ whole() {
     assert_output --partial 'there is no overlay yet'
 }
 
-@test "a journal is the guest's to replay; one whose driver found errors is repaired with it" {
+@test "a journal is left to the guest; if the driver found errors, the journal is replayed and the disk repaired" {
     for state in 1 3; do
         "$DIRTY" make "$T/ext4.raw" ext4
         run -0 debugfs -w -R "ssv state $state" "$T/ext4.raw?offset=$((1 << 20))"
@@ -217,17 +220,17 @@ whole() {
         before=$(sum)
         start
         if [ "$state" = 1 ]; then
-            ! said 'e2fsck'
+            run ! said 'e2fsck'
             assert_equal "$(sum)" "$before"
         fi
     done
-    said 'partition 1 (ext4) has errors that its driver has found'
+    said 'partition 1 (ext4) has errors that its driver found'
     said 'recovering journal'
     said 'partition 1 (ext4) is clean now'
     whole
 }
 
-@test "a disk that is in use, or belongs to a suspended guest, is not repaired" {
+@test "a disk that is in use is not repaired; vm fsck leaves a suspended guest's alone" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     before=$(sum)
     qemu-io -c 'sleep 600000' "$F" >/dev/null 2>&1 3>&- &
@@ -241,20 +244,88 @@ whole() {
     end_process "$holder"
     assert_equal "$(sum)" "$before"
     mkdir -p "$T/images/state/disk.qcow2.suspended"
-    start
-    said 'it is not repaired, because a suspended guest has it mounted'
-    ! said 'e2fsck:'
     run -65 vm fsck
     assert_output --partial "a suspended guest has this disk's file systems mounted"
     assert_equal "$(sum)" "$before"
-    rm -r "$T/images/state/disk.qcow2.suspended"
+    # A start that cannot resume it would mount them again.
     start
+    said 'disk.qcow2.suspended is not resumed: '
+    said 'disk.qcow2.suspended cannot be resumed after that'
     said 'is clean now'
+    whole 9
 }
+
+# edit MANIFEST: as another image's QEMU would find it.
+edit() {
+    jq -c '.qemu = "1.0.0"' "$1" >"$T/manifest"
+    cp "$T/manifest" "$1"
+}
+
+@test "a state that QEMU does not take: the disk is repaired before the cold start, if it is unclean" {
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    suspend() {
+        start_and VM_STOP=suspend VM_FSCK=off
+        run -0 vm stop
+        host_vm_exit
+        said 'suspended state saved in'
+        edit "$T/images/state/disk.qcow2.suspended/manifest.json"
+    }
+    suspend
+    start
+    said 'QEMU 1.0.0 saved it, and this is'
+    said 'partition 1 (ext2, GNU/Hurd) is clean now'
+    [ "$(grep -c 'the guest runs, .* after the start' "$T/out")" = 1 ]
+    whole 9
+    # What is clean needs no repair.
+    rm -r "$T/images/state/disk.qcow2.suspended"
+    suspend
+    start
+    said 'QEMU 1.0.0 saved it, and this is'
+    run ! said 'e2fsck'
+    # A throwaway disk is repaired in its overlay.
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    before=$(sum)
+    start_and VM_WARM=1 VM_FSCK=off
+    wait_until 60 said 'warm state saved in'
+    run vm stop --now
+    host_vm_exit
+    edit "$T/images/state/disk.qcow2.warm/manifest.json"
+    start VM_WARM=1
+    said 'QEMU 1.0.0 saved it, and this is'
+    said 'partition 1 (ext2, GNU/Hurd) is clean now'
+    assert_equal "$(sum)" "$before"
+}
+
+@test "SIGTERM while the disk of a refused state is repaired ends the start with status 0" {
+    local id=600.$BASHPID
+    disk "$BATS_FILE_TMPDIR/unclean.raw"
+    mkdir -p "$T/bin"
+    ln -sf "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
+    printf '#!/bin/sh\nexec sleep %s\n' "$id" >"$T/bin/e2fsck"
+    chmod 755 "$T/bin/e2fsck"
+    before=$(sum)
+    start_and VM_STOP=suspend VM_FSCK=off
+    run -0 vm stop
+    host_vm_exit
+    edit "$T/images/state/disk.qcow2.suspended/manifest.json"
+    env_of VM_QEMU="$T/bin/qemu-system-x86_64"
+    "${ENV[@]}" "$VM" run >"$T/out" 2>&1 3>&- &
+    VM_PID=$!
+    PIDS+=("$VM_PID")
+    wait_until 20 pgrep -f "^sleep $id"
+    kill -TERM "$VM_PID"
+    host_vm_exit 10
+    assert_equal "$STATUS" 0
+    run ! grep -q 'the guest runs, ' "$T/out"
+    wait_until 10 gone "$id"
+    assert_equal "$(sum)" "$before"
+}
+
+gone() { ! pgrep -f "^sleep $1"; }
 
 in_use() { ! vm check; }
 
-# The log of a repair that is cut off before it writes: a qemu-nbd that only reads.
+# The log of a repair that is interrupted before it writes: a qemu-nbd that only reads.
 cut_off() {
     mkdir -p "$T/bin"
     ln -sf "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
@@ -269,16 +340,16 @@ cut_off() {
     env_of
 }
 
-@test "a repair that is cut off after any of its writes is finished by the next start" {
+@test "a repair that is interrupted after any of its writes is finished by the next start" {
     disk "$BATS_FILE_TMPDIR/unclean.raw" raw
     cp "$F" "$T/before"
     cut_off
     cmp "$F" "$T/before"
     cp "$LOG" "$T/log-of-it"
     run -0 vm check
-    assert_output --partial 'a repair of it was cut off: it is finished before the start'
+    assert_output --partial 'a repair of it was interrupted: it is completed before the start'
     start
-    said 'the repair that was cut off is finished'
+    said 'the interrupted repair is completed'
     ! said 'e2fsck:'
     [ ! -e "$LOG" ]
     whole 9
@@ -293,14 +364,14 @@ cut_off() {
     [ "$n" -ge 4 ]
 }
 
-@test "a log that is not for the disk as it is, damaged, or somebody else's is not carried out" {
+@test "a log for another state of the disk, a damaged log, and one of another user are not applied" {
     disk "$BATS_FILE_TMPDIR/unclean.raw" raw
     cut_off
     cp "$LOG" "$T/log-of-it"
-    # The guest has written since.
+    # The guest has written since then.
     printf x | dd of="$F" bs=1 seek=$(((1 << 20) + 1024 + 44)) conv=notrunc status=none
     start
-    said 'is not for the disk as it is now, and was removed'
+    said 'does not match the disk, and was removed'
     said 'is clean now'
     whole 9
     for at in 20 200 5000; do
@@ -316,19 +387,19 @@ cut_off() {
     cp "$T/log-of-it" "$LOG"
     chown 12345 "$LOG"
     run -77 vm fsck
-    assert_output --partial "is another user's: it is not carried out"
+    assert_output --partial "belongs to another user and is not applied"
     rm "$LOG"
     ln -s "$T/log-of-it" "$LOG"
     run ! vm fsck
     assert_equal "$(sum)" "$before"
 }
 
-@test "SIGKILL at any moment of a repair leaves the old disk, the new one, or one that is finished" {
+@test "SIGKILL at any moment of a repair leaves the old disk, the repaired one, or one that the next start finishes" {
     old=0 new=0 log=0
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     cp "$F" "$T/before"
     env_of
-    # At each tenth of the time that it takes here and now, and a little later.
+    # At each tenth of the time that a repair takes on this machine, and a little later.
     began=$(date +%s%3N)
     run -0 vm fsck
     took=$(($(date +%s%3N) - began))
@@ -359,7 +430,7 @@ cut_off() {
     assert_output ''
 }
 
-@test "SIGTERM during a repair ends the start at once, with status 0" {
+@test "SIGTERM during a repair ends the start immediately, with status 0" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     mkdir -p "$T/bin"
     ln -sf "$(command -v qemu-system-x86_64)" "$T/bin/qemu-system-x86_64"
@@ -377,14 +448,14 @@ cut_off() {
     assert_equal "$(sum)" "$before"
 }
 
-@test "where the kernel cannot watch e2fsck, all of the file system is fetched before" {
+@test "if the kernel cannot intercept e2fsck's system calls, the whole file system is copied first" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     run -0 "${ENV[@]}" "$ROOT/tests/without" seccomp -- "$VM" fsck
     assert_output --partial 'is clean now'
     whole 9
 }
 
-@test "without room, e2fsck or qemu-nbd the disk stays as it was, and the guest starts" {
+@test "without space, e2fsck or qemu-nbd the disk is not changed, and the guest starts" {
     disk "$BATS_FILE_TMPDIR/unclean.raw"
     before=$(sum)
     mkdir "$T/empty"
@@ -398,7 +469,7 @@ cut_off() {
     assert_equal "$(sum)" "$before"
 }
 
-@test "file systems that were made to be broken: nothing hangs, crashes us or changes what is beside" {
+@test "maliciously damaged file systems: no hang, no crash, no change outside the partition" {
     for ((i = 0; i < 8; i++)); do
         cp --sparse=always "$BATS_FILE_TMPDIR/unclean.raw" "$T/broken.raw"
         python3 - "$T/broken.raw" "$i" <<'END'
@@ -406,7 +477,7 @@ import random, sys
 random.seed(int(sys.argv[2]))
 with open(sys.argv[1], "r+b") as f:
     for _ in range(40):
-        # Superblock (not its magic), group descriptors, bitmaps, inodes, directories.
+        # Bytes of the superblock (except its magic), group descriptors, bitmaps, inodes, directories.
         at = (1 << 20) + random.choice([1024 + random.randrange(56), 1024 + random.randrange(58, 900),
                                         random.randrange(2048, 4096), random.randrange(4096, 3 << 20)])
         f.seek(at)

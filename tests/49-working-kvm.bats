@@ -1,8 +1,8 @@
-# A KVM that works, on any host: QEMU emulates AMD's virtualisation under TCG, so that the linux guest,
-# on such a processor, has a real /dev/kvm. There the container's own file system (by 9p) proves KVM,
-# runs a guest under it, and falls back when QEMU does not start with it.
+# A working KVM on any host: QEMU emulates AMD's virtualisation under TCG, so that the linux guest on such a
+# processor has a real /dev/kvm. In it the container's file system (by 9p) tests KVM, runs a guest under it, and
+# falls back to TCG when QEMU does not start with KVM.
 #
-# An emulated kernel is slow: the first proofs after its start may not be through in their time.
+# An emulated kernel is slow: the first tests after its start may exceed their time limit.
 # alone: other work on two processors makes this KVM as slow as one that does not work
 
 load helpers
@@ -44,19 +44,19 @@ teardown_file() {
     end_process "$(cat "$T/pid")"
 }
 
-# in_guest COMMAND: by the guest's shell, or the shell's input.
+# in_guest COMMAND: run by the guest's shell, or typed as input to it.
 in_guest() {
     ssh -F none -i "$GUESTS/linux-key" -p "$(cat "$BATS_FILE_TMPDIR/port")" -o StrictHostKeyChecking=no \
         -o UserKnownHostsFile=/dev/null -o ConnectTimeout=60 -o LogLevel=ERROR -o BatchMode=yes \
         root@127.0.0.1 "$@"
 }
 
-# in_image COMMAND: in the container's file system, in the guest.
+# in_image COMMAND: run in the container's file system, in the guest.
 in_image() {
     in_guest "cd / && chroot /mnt/share env $*"
 }
 
-# start_guest NAME=VALUE...: PID 1's work, inside; what it says goes to /tmp/out.
+# start_guest NAME=VALUE...: vm run inside the guest; its output goes to /tmp/out.
 start_guest() {
     in_guest "cd / && $* QEMU_HOSTFWDS=none VM_STOP_TIMEOUT=60 chroot /mnt/share /init run >/tmp/out 2>&1 &
         until grep -q 'vm: accelerator' /tmp/out; do sleep 0.1; done"
@@ -74,18 +74,18 @@ proof_works() {
     in_image vm kvm --json >"$T/proof"
 }
 
-@test "the proof finds that KVM works" {
+@test "vm kvm reports that KVM works" {
     wait_until 120 proof_works
     run -0 jq -r '.verdict, .step, .errno, .exit_reason, .fix' "$T/proof"
     assert_output $'works\ndone\n0\n5'
     [ "$(jq '.loop_ms > 0' "$T/proof")" = true ]
     run -0 jq -r .reason "$T/proof"
-    assert_output --regexp '^/dev/kvm ran a million turns of a loop in [0-9]+\.[0-9]{2} ms$'
+    assert_output --regexp '^/dev/kvm ran a million iterations of a loop in [0-9]+\.[0-9]{2} ms$'
     run -0 in_guest 'dmesg | grep -c "kvm_amd: Nested Paging enabled"'
 }
 
-@test "a guest runs under KVM: QEMU, unprivileged, on a descriptor of PID 1's" {
-    # Forced, as the proof may take too long in here.
+@test "a guest runs under KVM in an unprivileged QEMU, on a descriptor from PID 1" {
+    # KVM is forced, because its test may take too long in the emulated machine.
     start_guest QEMU_ACCEL=kvm VM_FORCE=1
     run -0 in_image vm wait --for login --timeout 900
     run -0 in_image vm status --json
@@ -106,13 +106,13 @@ proof_works() {
     assert_output 'vm: exit status 0'
 }
 
-@test "QEMU that ends under an automatic KVM is started once more with TCG" {
-    # KVM refuses -icount, TCG takes it.
+@test "if QEMU ends under automatically selected KVM, it is started once more with TCG" {
+    # KVM refuses -icount, TCG accepts it.
     local args="QEMU_EXTRA_ARGS='-icount shift=auto'" attempt
     for attempt in $(seq 20); do
         start_guest "$args"
         ! guest_said 'accelerator KVM: /dev/kvm ran a million' || break
-        # 0: it was stopped before the guest ran.
+        # Status 0: it was stopped before the guest ran.
         run in_image vm stop --now
         [[ $status =~ ^(0|82)$ ]]
         wait_until 60 guest_ended
@@ -127,7 +127,7 @@ proof_works() {
     run -82 in_image vm stop --now
     wait_until 60 guest_ended
 
-    # QEMU_ACCEL=kvm is somebody's wish: there is no second start.
+    # With QEMU_ACCEL=kvm, an explicit choice, there is no second start.
     start_guest QEMU_ACCEL=kvm VM_FORCE=1 "$args"
     wait_until 120 guest_ended
     run -0 in_guest cat /tmp/out

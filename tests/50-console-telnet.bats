@@ -1,4 +1,4 @@
-# The console: real telnet programs, many people at once, and a log that has every byte.
+# The console: real telnet programs, many clients at once, and a log with every byte.
 load helpers
 
 peer() {
@@ -9,13 +9,13 @@ clients_are() {
     [ "$(vm status --json | jq .console.clients)" = "$1" ]
 }
 
-# Is what FILE has in the log?
+# Does the log contain the contents of FILE?
 log_has() {
     python3 -c 'import sys; a, b = (open(f, "rb").read() for f in sys.argv[1:])
 sys.exit(a not in b)' "$1" "$T/log/console.log"
 }
 
-@test "inetutils telnet: greeting, scrollback from the first line on, a command and its answer" {
+@test "inetutils telnet: greeting, scrollback from the first line, a command and its output" {
     start_guest
     run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:serial console of the guest' \
         'expect:GNU Mach 1.8' 'expect:login: ' send:root 'expect:machsh# ' \
@@ -26,17 +26,17 @@ sys.exit(a not in b)' "$1" "$T/log/console.log"
     wait_until 30 clients_are 0
 }
 
-@test "BusyBox telnet, which refuses BINARY and sends CR LF: one line is one line" {
+@test "BusyBox telnet, which refuses BINARY and sends CR LF: each line is entered once" {
     start_guest
     run -0 talk -t 60 busybox telnet 127.0.0.1 "$PORT" :: 'expect:serial console of the guest' \
         'expect:login: ' send:root 'expect:machsh# ' 'send:echo one' $'expect:\none' \
         'expect:machsh# ' 'send:false' 'expect:machsh# ' 'send:echo st=$?' 'expect:st=1' \
         'expect:machsh# ' 'raw:\x1d' 'expect:exit telnet' 'raw:e' eof
-    # An empty line would have made one more prompt.
+    # An additional empty line would have caused an additional prompt.
     [ "$(grep -o 'machsh# ' <<<"$output" | wc -l)" -eq 4 ]
 }
 
-@test "eight people at once see the same bytes, whoever types" {
+@test "eight clients at once get the same bytes, whichever of them types" {
     start_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     for i in 1 2 3 4 5 6 7 8; do
@@ -74,7 +74,7 @@ END
     start_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     run -0 peer -h "$PORT" '\nthe answer' 'echo the answer\r'
-    # TCP tells that such a one has gone when there is something to send to him.
+    # PID 1 notices that a half-closed client has gone only when data is sent to it.
     run -0 peer "$PORT" '\nmore' 'echo more\r'
     wait_until 30 clients_are 0
 }
@@ -112,20 +112,20 @@ monitor_clients() {
     [ "$(vm status --json | jq .monitor.clients)" = "$1" ]
 }
 
-@test "the monitor has room for two, and its port is another one" {
+@test "the monitor serves two clients, and its port is another one" {
     MONITOR=$(free_port)
     start_guest MONITOR_PORT="$MONITOR"
     peer "$MONITOR" '\nVM status: running' >"$T/seen" 3>&- &
     PIDS+=("$!")
     first=$!
-    # The monitor's answers are not replayed to a client that comes later.
+    # The monitor's answers are not replayed to clients that connect later.
     wait_until 30 monitor_clients 1
     run -0 talk -t 60 telnet 127.0.0.1 "$MONITOR" :: 'expect:(qemu)' 'send:info status' \
         'expect:VM status: running' 'raw:\x1d' 'expect:telnet>' send:quit eof
     wait "$first"
 }
 
-@test "the guest's last words are in the log and on the line before the end" {
+@test "the guest's last output is in the log and reaches clients before the connection ends" {
     start_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     run -1 peer -t 30 "$PORT" 'this does not come' 'echo last words; halt\r'
@@ -135,7 +135,7 @@ monitor_clients() {
     grep -qaF $'\nlast words' "$T/log/console.log"
 }
 
-@test "the telnet codec agrees with a plain reading of the RFCs, split anywhere" {
+@test "the telnet codec gives the same results as a simple decoder of the RFCs, wherever the input is split" {
     gcc -shared -fPIC -I"$ROOT/init" -o "$T/telnet.so" "$ROOT/init/format/telnet.c" \
         "$ROOT/init/format/com_port.c"
     run -0 "$ROOT/tests/telnet-reference" "$T/telnet.so"

@@ -1,5 +1,5 @@
-# The ways to the console besides telnet: raw TCP, the unix socket, vm console, the own terminal; who
-# is asked for a password, who may only look; and what is kept: rotated, timed, on standard output.
+# Connections to the console other than telnet: raw TCP, the unix socket, vm console, the container's own terminal;
+# passwords, read-only clients; logs: rotated, timed, on standard output.
 load helpers
 
 peer() {
@@ -14,10 +14,10 @@ console_is() {
     [ "$(console "$1")" = "$2" ]
 }
 
-@test "raw TCP and the unix socket: the guest's bytes and nothing else, all 256 of them" {
+@test "raw TCP and the unix socket carry only the guest's bytes, all 256 values" {
     start_raw_guest
     run -0 peer "$PORT" 'machsh# ' 'root\r'
-    # PuTTY's raw mode ends a line with CR LF: that is one line here.
+    # PuTTY's raw mode ends a line with CR LF, which must arrive as one line end.
     peer -w "$RAW" 'BYTES>>>\r\nmachsh# ' 'bytes\r\n' >"$T/raw"
     peer -w "$T/run/console.sock" 'BYTES>>>\r\nmachsh# ' 'bytes\r' >"$T/unix"
     python3 - "$T/raw" "$T/unix" "$T/log/console.log" <<'END'
@@ -32,7 +32,7 @@ END
     [ "$(stat -c %a "$T/run/console.sock")" = 600 ]
 }
 
-@test "a password: real telnets know it or are closed, and programs send it as their first line" {
+@test "a password: telnet clients that do not know it are disconnected; programs send it as their first line" {
     printf 'open sesame\nsecond line\n' >"$T/password"
     start_raw_guest SERIAL_PASSWORD_FILE="$T/password"
     run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:Password: ' 'send:open' 'expect:Wrong.' \
@@ -50,7 +50,7 @@ END
     run -1 grep -rF sesame "$T/log" "$T/out"
 }
 
-@test "the monitor asks for a password of its own" {
+@test "the monitor has a password of its own" {
     MONITOR=$(free_port)
     echo secret >"$T/password"
     start_raw_guest MONITOR_PORT="$MONITOR" MONITOR_PASSWORD_FILE="$T/password"
@@ -75,7 +75,7 @@ END
     assert_line "vm: error: SERIAL_PASSWORD_FILE=$T/long: the password is longer than 127 bytes"
 }
 
-@test "SERIAL_READONLY: the ports may look; vm console and the unix socket may type" {
+@test "SERIAL_READONLY: clients of the ports can only read; vm console and the unix socket can type" {
     start_raw_guest SERIAL_READONLY=1
     run -0 peer -w "$RAW" 'login: ' 'typed\r\n'
     run -0 talk -t 60 telnet 127.0.0.1 "$PORT" :: 'expect:to look at only' 'expect:login: ' \
@@ -84,7 +84,7 @@ END
     refute_output --partial typed
 }
 
-@test "SERIAL_SCROLLBACK: a new client gets as much as that, from the start of a line" {
+@test "SERIAL_SCROLLBACK: a new client gets at most this much, from the start of a line" {
     start_raw_guest SERIAL_SCROLLBACK=4
     run -0 peer -w "$RAW" 'machsh# ' 'root\r'
     run -0 peer -w "$RAW" '\nthe end\r\nmachsh# ' 'flood 20; echo the end\r'
@@ -93,7 +93,7 @@ END
     [ "$(stat -c %s "$T/seen")" -gt 3900 ]
 }
 
-@test "SERIAL_SCROLLBACK=0: nothing is replayed, on no way to the console" {
+@test "SERIAL_SCROLLBACK=0: nothing is replayed, on any kind of connection" {
     start_raw_guest SERIAL_SCROLLBACK=0
     for way in "$RAW" "$T/run/console.sock"; do
         run -0 peer -w "$way" 'login: ' '\r'
@@ -106,7 +106,7 @@ END
     refute_output --partial 'GNU Mach'
 }
 
-@test "vm console: keys and Ctrl-C reach the guest, the menu works, the terminal is as it was" {
+@test "vm console: keys and Ctrl-C reach the guest, the menu works, the terminal's mode is restored" {
     start_raw_guest
     cat >"$T/session" <<'END'
 before=$(stty -g)
@@ -124,7 +124,7 @@ END
     [ "$STATUS" -eq 0 ]
 }
 
-@test "vm console ended by a signal brings the terminal back; --read-only types nothing" {
+@test "vm console restores the terminal when a signal ends it; --read-only types nothing" {
     start_raw_guest
     cat >"$T/session" <<'END'
 pid=$1
@@ -148,7 +148,7 @@ END
     refute_output --partial typed
 }
 
-@test "vm console without a terminal: a pipe is typed, and the end of the guest is the end" {
+@test "vm console without a terminal types the pipe's input and ends with the guest" {
     start_raw_guest
     printf 'root\recho piped\rhalt\r' | vm console >"$T/seen"
     grep -qaE '^piped' "$T/seen"
@@ -158,7 +158,7 @@ END
     assert_output --partial 'no guest runs here'
 }
 
-@test "vm run on a terminal is the console: ^C goes to the guest, the log stays readable" {
+@test "vm run on a terminal is a console: ^C goes to the guest, the log stays readable" {
     host_env
     run -0 talk -t 60 "${ENV[@]}" "$VM" run :: 'expect:Ctrl-] opens a menu' \
         $'expect:\r\nvm: the guest runs' 'expect:vm: ready: login prompt' send:root \
@@ -167,21 +167,22 @@ END
         'send:echo here again' $'expect:\nhere again' 'raw:\x1dp' 'expect:power off' \
         $'expect:\nvm: exit status 0' eof
     assert_line --regexp $'^\r?vm: ready: login prompt' # GNU Mach ends its lines with LF CR
-    # Off, it is none: Ctrl-C is the terminal's own, and stops the guest.
+    # With SERIAL_STDIO=off it is no console: Ctrl-C is the terminal's, and stops the guest.
     run -0 talk -t 60 "${ENV[@]}" SERIAL_STDIO=off "$VM" run :: 'expect:ready: login prompt' \
         'raw:\x03' 'expect:stopping' 'expect:exit status 0' eof
     refute_output --partial 'GNU Mach 1.8+'
 }
 
-@test "the program that shows the own terminal is killed, or stopped: the log is still seen, and whole" {
+@test "if the process that shows the own terminal is killed or stopped, the log is still shown completely" {
     host_env
     for fault in KILL STOP; do
+        rm -f "$T/seen" "$T/pid" # the files of the first round would end the wait below too early
         # shellcheck disable=SC2016 # the shell below expands it
         talk -t 60 sh -c 'echo "$$" >"$0"; exec "$@"' "$T/pid" "${ENV[@]}" "$VM" run :: \
             'expect:ready: login prompt' 'expect:exit status 0' eof >"$T/seen" 3>&- &
         talking=$!
         PIDS+=("$talking")
-        wait_until 60 grep -qF 'ready: login prompt' "$T/seen"
+        wait_until 60 grep -sqF 'ready: login prompt' "$T/seen"
         kill -"$fault" "$(pgrep -P "$(cat "$T/pid")" -f 'console --own')"
         vm stop
         wait "$talking"
@@ -193,19 +194,19 @@ END
     done
 }
 
-@test "docker run -it, and docker attach to it" {
+@test "docker run -it and docker attach" {
     C=$ID-own
     CONTAINERS+=("$C")
     run -0 talk -t 60 docker run -it -e NO_COLOR=1 --name "$C" "${SAFE[@]}" "$IMAGE" :: \
         'expect:ready: login prompt' send:root 'expect:machsh# ' 'send:echo typed' \
         $'expect:\ntyped' 'raw:\x10\x11' eof
-    # Without a key: docker sets the window's size, and the screen is drawn.
+    # No key is needed: docker sets the window's size, and the screen is drawn.
     run -0 talk -t 60 docker attach "$C" :: $'expect:\ntyped' 'expect:machsh# ' 'send:halt' 'expect:halting' eof
     wait_exit "$C"
     assert_equal "$STATUS" 0
 }
 
-@test "docker run -i with SERIAL_STDIO=on: a pipe" {
+@test "docker run -i with SERIAL_STDIO=on reads a pipe" {
     C=$ID-pipe
     CONTAINERS+=("$C")
     (wait_until 60 container_ready "$C" && printf 'root\recho from a pipe\rhalt\r') |
@@ -230,7 +231,7 @@ END
     assert_equal "$(jq -r '.console | .log_lost + .stdout_lost' <<<"$output")" 0
 }
 
-@test "standard output is not read: the guest runs on, and lost bytes are counted" {
+@test "if standard output is not read, the guest keeps running and lost bytes are counted" {
     PORT=$(free_port)
     host_env CONSOLE_STDOUT=1 SERIAL_PORT="$PORT"
     mkfifo "$T/fifo"
@@ -252,7 +253,7 @@ END
     exec 4>&-
 }
 
-@test "console.log is rotated by size, lives through restarts, and is whole in its pieces" {
+@test "console.log is rotated by size, is continued after restarts, and its parts are complete" {
     start_raw_guest CONSOLE_LOG_SIZE=1 CONSOLE_LOG_KEEP=9
     run -0 peer "$PORT" 'machsh# ' 'root\r'
     peer -t 300 "$PORT" '\nthe end\r\nmachsh# ' 'flood 2500; echo the end\r' >"$T/seen"

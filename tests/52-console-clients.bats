@@ -1,4 +1,4 @@
-# Clients of the console that are slow, gone or too many, and programs that treat it as a serial port.
+# Clients of the console that are slow, closed or too many, and programs that use it as a serial port.
 load helpers
 
 peer() {
@@ -13,12 +13,12 @@ console_is() {
     [ "$(console "$1")" -eq "$2" ]
 }
 
-# Has the guest printed N bytes more than at first?
+# Has the guest printed N more bytes than at the beginning?
 printed() {
     [ "$(console bytes)" -ge "$1" ]
 }
 
-@test "vm exec with a slow reader: all of its output comes later, and the status" {
+@test "vm exec with a slow reader: all output arrives later, and so does the status" {
     start_guest SERIAL_SCROLLBACK=16
     before=$(console bytes)
     set -o pipefail
@@ -33,7 +33,7 @@ printed() {
     assert_equal "$(console dropped)" 0
 }
 
-@test "vm expect that is stopped for a while: its time is over, not the guest" {
+@test "vm expect that is suspended for a while times out; it does not report that the guest ended" {
     start_guest SERIAL_SCROLLBACK=16
     "${ENV[@]}" "$VM" expect --timeout $((60 * PATIENCE)) '^this comes$' >"$T/seen" 2>&1 3>&- &
     PIDS+=("$!")
@@ -49,7 +49,7 @@ printed() {
     assert_equal "$(console dropped)" 0
 }
 
-@test "vm script, the same with a reader that waits" {
+@test "vm script with a reader that pauses" {
     start_guest SERIAL_SCROLLBACK=16
     before=$(console bytes)
     printf '%s\n' 'timeout 60' 'send \r' 'expect login:' 'line root' 'expect machsh#' \
@@ -63,7 +63,7 @@ printed() {
     assert_equal "$(cat "$T/said")" ''
 }
 
-@test "a connection that was dropped is called that, and the guest has not ended" {
+@test "a dropped connection is reported as such, not as the end of the guest" {
     start_guest SERIAL_SCROLLBACK=4
     "${ENV[@]}" "$VM" expect --timeout $((300 * PATIENCE)) '^never$' >"$T/seen" 2>&1 3>&- &
     PIDS+=("$!")
@@ -80,7 +80,7 @@ printed() {
     assert_equal "$(console dropped)" 1
 }
 
-# Each holds a terminal with vm console in it, as windows that were closed leave them behind.
+# Each holds a terminal with vm console in it, as closed windows leave them behind.
 consoles() {
     python3 - "$1" "${ENV[@]}" "$VM" console 3>&- <<'END' &
 import os, pty, select, sys, time
@@ -104,7 +104,7 @@ END
     PIDS+=("$!")
 }
 
-@test "windows that were closed take no place from vm exec, and the oldest makes room for a new one" {
+@test "closed windows do not take slots from vm exec, and the oldest is replaced by a new one" {
     start_guest
     consoles 16
     wait_until 120 console_is clients 16
@@ -114,10 +114,10 @@ END
         'expect:the guest runs on' eof
     assert_equal "$(console evicted)" 1
     wait_until 30 console_is clients 15
-    grep -qF 'all 16 places of vm console are taken' "$T/out"
+    grep -qF 'all 16 slots for vm console are taken' "$T/out"
 }
 
-@test "vm console that loses its place says so, with a status of its own" {
+@test "vm console that loses its place reports it, with a status of its own" {
     start_guest
     talk -t 60 "${ENV[@]}" "$VM" console :: 'expect:login: ' \
         'expect:in favour of another client' eof >"$T/said" 3>&- &
@@ -132,7 +132,7 @@ END
     assert_output --partial 'ready        yes'
 }
 
-@test "vm exec without a place on the console says so, with a status of its own" {
+@test "vm exec without a free place on the console reports it, with a status of its own" {
     start_guest
     for _ in {1..16}; do
         vm expect --timeout $((300 * PATIENCE)) '^never$' >/dev/null 2>&1 3>&- &
@@ -141,11 +141,11 @@ END
     wait_until 60 console_is clients 16
     run vm exec true
     assert_failure 75
-    assert_line -n 0 --partial 'all places that commands of the container have on the console are taken'
+    assert_line -n 0 --partial 'all console slots for commands are taken'
     assert_line -n 1 --partial 'fix: end vm exec, expect, script, send or pull of this container'
 }
 
-@test "the monitor: half a line of a client that left is not part of the next command" {
+@test "the monitor: half a line of a client that has disconnected is not part of the next command" {
     MONITOR=$(free_port)
     start_guest MONITOR_PORT="$MONITOR"
     run -0 peer -w "$MONITOR" 'info name' 'info name\r'
@@ -154,7 +154,7 @@ END
         wait_until 30 monitor_is_left
         run -0 peer -w "$MONITOR" 'VM status: running' '\rinfo status\r'
     done
-    # What is replayed is the banner and the prompt, no earlier answer.
+    # The banner and the prompt are replayed, but no earlier answer.
     run -0 peer -w "$MONITOR" '(qemu) '
     assert_output --partial "QEMU"
     refute_output --partial 'VM status'
@@ -166,14 +166,14 @@ monitor_is_left() {
     [ "$(vm status --json | jq '.monitor.clients')" -eq 0 ]
 }
 
-@test "VM_LOG_CLIENTS: a line for each that comes and goes; none without" {
+@test "VM_LOG_CLIENTS logs each connection and disconnection; without it none is logged" {
     start_guest VM_LOG_CLIENTS=1
     run -0 peer "$PORT" 'login: ' 'x'
-    wait_until 30 grep -qE 'serial console: telnet client 127.0.0.1 port [0-9]+ has left after [0-9.]+ s, 1 bytes typed; 0 connected' "$T/out"
+    wait_until 30 grep -qE 'serial console: telnet client 127.0.0.1 port [0-9]+ has disconnected after [0-9.]+ s, 1 bytes typed; 0 connected' "$T/out"
     grep -qE 'serial console: telnet client 127.0.0.1 port [0-9]+ has connected; 1 connected' "$T/out"
 }
 
-@test "a pause and its end are in the log, whatever their cause" {
+@test "a pause and its end are logged, whatever the cause" {
     start_guest
     run -0 vm monitor stop
     wait_until 30 grep -qF 'the guest is paused; vm monitor cont lets it run on' "$T/out"
@@ -181,7 +181,7 @@ monitor_is_left() {
     wait_until 30 grep -qE 'the guest runs on, [0-9.]+ s after it was paused' "$T/out"
 }
 
-@test "a debugger that was killed: the log names what lets the guest run on" {
+@test "after a debugger was killed, the log shows the command that continues the guest" {
     GDBPORT=$(free_port)
     start_guest GDB=1 GDB_PORT="$GDBPORT"
     gdb -q -batch-silent -ex "target remote 127.0.0.1:$GDBPORT" -ex 'shell kill -9 $PPID' \
@@ -191,13 +191,13 @@ monitor_is_left() {
     wait_until 30 grep -qF 'the guest runs on' "$T/out"
 }
 
-@test "VM_STOP=suspend with a 9p share is said at the start" {
+@test "VM_STOP=suspend with a 9p share causes a warning at the start" {
     host_env VM_STOP=suspend ENABLE_9P=1 VM_GUEST=linux
     run vm check
     assert_output --partial 'VM_STOP=suspend with a 9p share: while the guest has it mounted'
 }
 
-@test "RFC 2217: pyserial opens it as a serial port, a break is a break" {
+@test "RFC 2217: pyserial opens it as a serial port, and a break arrives as a break" {
     RFC=$(free_port)
     start_guest SERIAL_RFC2217_PORT="$RFC"
     run -0 /usr/bin/python3 - "$RFC" <<'END'

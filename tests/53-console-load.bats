@@ -1,7 +1,7 @@
-# Many people on one console, some of whom mean no good, while the guest prints as fast as it can.
+# Many clients on one console, some of them hostile, while the guest prints as fast as it can.
 load helpers
 
-# The linux test guest, whose `yes` never ends, with somebody logged in.
+# The linux test guest, whose `yes` never ends, with a user logged in.
 start_linux() {
     PORT=$(free_port) RAW=$(free_port)
     mkdir -p "$T/images"
@@ -24,7 +24,7 @@ clients_are() {
     [ "$(console clients)" -eq "$1" ]
 }
 
-@test "64 clients and a guest that runs yes: each gets what the log has, and Ctrl-C ends it" {
+@test "64 clients and a guest that runs yes: each gets the same as the log, and Ctrl-C ends it" {
     start_linux SERIAL_SCROLLBACK=4096
     run -0 python3 - "$PORT" "$RAW" "$T/log/console.log" <<'END'
 import selectors
@@ -35,7 +35,7 @@ port, raw, log = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 people = {}
 poll = selectors.DefaultSelector()
 for i in range(64):
-    # Half of them speak telnet; all read as fast as they can.
+    # Half of them use telnet; all read as fast as they can.
     s = socket.create_connection(("127.0.0.1", port if i % 2 else raw))
     people[s] = bytearray()
     poll.register(s, selectors.EVENT_READ)
@@ -46,7 +46,7 @@ def read_until(done):
     while not done():
         for key, _ in poll.select(30) or sys.exit("nothing came for 30 s"):
             piece = key.fileobj.recv(1 << 18)
-            assert piece, "somebody was dropped"
+            assert piece, "a client was dropped"
             people[key.fileobj] += piece
 
 
@@ -55,7 +55,7 @@ late = socket.create_connection(("127.0.0.1", port), timeout=30)
 refusal = b""
 while piece := late.recv(4096):
     refusal += piece
-assert b"all 64 places are taken" in refusal, refusal
+assert b"all 64 slots are taken" in refusal, refusal
 first.sendall(b"echo sta''rt; yes 'all work and no play'\r")
 read_until(lambda: min(map(len, people.values())) > 1500000)
 first.sendall(b"\x03")
@@ -73,9 +73,9 @@ END
     assert_equal "$(console log_lost)" 0
 }
 
-@test "a client that stalls under a flood is dropped and counted, and the others miss nothing" {
+@test "a client that stalls during a flood is disconnected and counted, and the others miss nothing" {
     start_linux SERIAL_SCROLLBACK=64
-    # On the unix socket, where the kernel keeps 200 kB for each and not 4 MB.
+    # On the unix socket the kernel buffers 200 kB for each client; on TCP it would be 4 MB.
     python3 - "$T/run/console.sock" 3>&- <<'END' &
 import socket, sys, time
 stalled = []
@@ -95,7 +95,7 @@ END
 sys.exit(a not in b)' "$T/flood" "$T/log/console.log"
 }
 
-@test "runs of 0xFF, broken negotiations and resets from a dozen at once: the others do not notice" {
+@test "0xFF bytes, broken negotiations and resets from a dozen clients do not affect other clients" {
     start_linux
     python3 - "$PORT" 3>&- <<'END' &
 import os, random, socket, struct, sys
@@ -107,7 +107,7 @@ while True:
     for s in people:
         s.setblocking(False)
         try:
-            # No byte of it is for the guest but 0xFF, which its shell prints back.
+            # Only the 0xFF bytes are input for the guest, whose shell echoes them.
             s.send(rng.choice(bad)[:rng.randrange(1, 4000)])
         except OSError:
             pass
@@ -121,7 +121,7 @@ END
     wait_until 60 accepted_are $((before + 200))
     kill "$crowd"
     wait_until 60 clients_are 0
-    # What they typed is the shell's line now: Ctrl-C throws it away.
+    # Their input is in the shell's line now; Ctrl-C discards it.
     run -0 peer "$PORT" '\nstill here' "\\x03\\recho still ''here\\r"
     assert_equal "$(console log_lost)" 0
     assert_equal "$(console bytes)" "$(stat -c %s "$T/log/console.log")"
@@ -131,7 +131,7 @@ accepted_are() {
     [ "$(console accepted)" -ge "$1" ]
 }
 
-@test "eight on the monitor, and vm monitor beside them" {
+@test "eight clients of the monitor, and vm monitor at the same time" {
     MONITOR=$(free_port)
     host_vm MONITOR_PORT="$MONITOR"
     wait_until 60 grep -qF 'ready: login prompt' "$T/out"
@@ -153,5 +153,5 @@ END
     assert_output --partial 'VM status: running'
     [ "$(vm status --json | jq .monitor.clients)" -eq 8 ]
     run -1 peer "$MONITOR" 'this does not come'
-    assert_output --partial 'all 8 places are taken'
+    assert_output --partial 'all 8 slots are taken'
 }

@@ -1,4 +1,4 @@
-# vm exec, send and expect: the guest's console, and its sshd, from a script.
+# vm exec, send and expect: the guest's console and its sshd, used from a script.
 load helpers
 
 mach() {
@@ -33,7 +33,7 @@ linux() {
     run -0 vm stop
 }
 
-@test "vm exec on GNU Mach: 200 kB come whole, between lines that the guest prints by itself" {
+@test "vm exec on GNU Mach: 200 kB arrive complete between lines that the guest prints" {
     mach
     vm exec 'flood 200' | tr -d '\r' >"$T/flood"
     assert_equal "$(wc -l <"$T/flood")" 3200
@@ -64,10 +64,10 @@ linux() {
     assert_failure 64
     vm exec 'seq 1 40000' >"$T/seq"
     seq 1 40000 | cmp - "$T/seq"
-    # Its standard input is empty: it cannot eat what is typed behind it.
+    # Its standard input is empty, so it cannot read what is typed after it.
     run -0 vm exec cat
     assert_output ''
-    # Another prompt, a kernel's message in between.
+    # A changed prompt, with a kernel message in between.
     run -0 vm exec --stay true
     vm send "PS1='odd\\\\\$ prompt: '" --enter
     run -0 vm exec --prompt 'prompt: ' 'echo noise >/dev/kmsg; sleep 1; echo noise >/dev/kmsg; echo done'
@@ -76,7 +76,7 @@ linux() {
     run -0 vm stop
 }
 
-@test "vm exec: a command that never ends gets ^C, and the line is usable" {
+@test "vm exec --timeout ends a command by ^C, and the console is usable afterwards" {
     linux
     run vm exec --timeout 2 'echo begun; sleep 1000'
     assert_failure 124
@@ -96,7 +96,45 @@ linux() {
     assert_output alive
 }
 
-@test "vm exec with people on the line: they see it, their half-typed line is not run" {
+# prompts N: the guest has printed as many login prompts.
+prompts() {
+    [ "$(grep -ao 'linux login: ' "$T/log/console.log" | wc -l)" -eq "$1" ]
+}
+
+# logins N: root has logged in as often.
+logins() {
+    [ "$(grep -ac "root login on 'ttyS0'" "$T/log/console.log")" -eq "$1" ]
+}
+
+@test "vm exec does not wait for the logout; vm send, vm script and vm snapshot save do" {
+    linux
+    run -0 vm wait --for ssh --timeout $((60 * PATIENCE))
+    run -0 vm exec --via ssh "echo 'trap \"until [ -e /go ]; do sleep 0.1; done\" EXIT' >/root/.profile"
+    run -7 vm exec 'echo out; exit 7'
+    assert_output out
+    # The shell has printed the status and waits in its trap: nobody else gets the line.
+    prompts 1
+    run -1 flock -n "$T/run/exec.lock" true
+    run -0 vm exec --via ssh 'touch /go'
+    wait_until 30 prompts 2
+    # Input in the getty's pause before its prompt would be lost.
+    run -0 vm exec true
+    run -0 vm send root --enter
+    wait_until 30 logins 3
+    run -0 vm send exit --enter
+    wait_until 30 prompts 4
+    run -0 vm exec true
+    run -0 vm script - <<<$'timeout 60\nline root\nexpect linux# \nline exit\nexpect login: '
+    prompts 6
+    run -0 vm exec true
+    run -0 vm snapshot save after
+    prompts 7
+    run -0 vm exec uname -n
+    assert_output linux
+    run -0 vm stop
+}
+
+@test "vm exec with other clients: they see it, and their half-typed line is not run" {
     mach
     talk -t 60 telnet 127.0.0.1 "$PORT" :: send: 'expect:login: ' send:root 'expect:machsh# ' \
         'raw:echo half-ty' 'expect:half-ty' 'expect:the-command-ran' >"$T/talk" 3>&- &
@@ -105,14 +143,14 @@ linux() {
     run -0 vm exec echo the-command-ran
     assert_output the-command-ran
     refute grep -qa 'half-tyecho' "$T/log/console.log"
-    # Two at once take turns.
+    # Two commands at the same time take turns.
     vm exec 'sleep 1; echo first' >"$T/first" 3>&- &
     PIDS+=($!)
     run -0 vm exec 'echo second'
     assert_output second
     wait "${PIDS[-1]}"
     assert_equal "$(cat "$T/first")" first
-    # Something runs there: it is left alone, unless one says so.
+    # A program runs there: nothing is typed, unless --interrupt is given.
     vm send 'sleep 1000' --enter
     run vm exec echo x
     assert_failure 1
@@ -121,7 +159,7 @@ linux() {
     assert_output x
 }
 
-@test "vm exec before there is a login, without a guest, and while the guest goes down" {
+@test "vm exec before there is a login, without a guest, and during the guest's shutdown" {
     host_env
     run vm exec true
     assert_failure 1
@@ -139,7 +177,7 @@ linux() {
     assert_equal "$STATUS" 0
 }
 
-@test "vm exec --via ssh: output, status, a time that is over, no key" {
+@test "vm exec --via ssh: output, status, a timeout, no key" {
     linux
     run -0 vm wait --for ssh --timeout $((60 * PATIENCE))
     run -7 vm exec --via ssh 'uname -n; echo err >&2; exit 7'
@@ -152,7 +190,7 @@ linux() {
     assert_output --partial "the ssh key $T/none cannot be read"
 }
 
-@test "vm send and vm expect: from now, from the start, in time or not" {
+@test "vm send and vm expect: from now, from the start, in time and too late" {
     mach
     run -0 vm expect --from start --timeout $((10 * PATIENCE)) 'module [0-9]+: machsh'
     assert_output --partial 'module 0: machsh'
@@ -169,12 +207,18 @@ linux() {
     vm send 'echo a\x62c' --key tab --key ctrl-u 'echo def' --key enter
     run -0 vm expect --from start --timeout $((10 * PATIENCE)) '^def$'
     assert_output def
+    vm send -- 'echo ' --enter --key -- --end '\r'
+    run -0 vm expect --from start --timeout $((10 * PATIENCE)) -- '--enter--key----end$'
+    assert_output --partial -- --enter--key----end
+    run -64 vm send --
+    run -64 vm expect --
+    run -64 vm send --screen --
     run -0 vm send --key break
     run vm send --key nosuch
     assert_failure 64
     run vm expect '('
     assert_failure 64
-    # Those before may be connected a little longer than they live.
+    # The clients before may stay connected for a moment after they have ended.
     clients_are() { [ "$(vm status --json | jq .console.clients)" -eq "$1" ]; }
     wait_until 10 clients_are 0
     vm expect --timeout 60 never >"$T/never" 2>&1 3>&- &
@@ -182,7 +226,7 @@ linux() {
     PIDS+=("$waiter")
     wait_until 10 clients_are 1
     vm stop
-    run wait "$waiter"
+    wait "$waiter" || : # without bats' run, whose shell is not its parent
     run cat "$T/never"
     assert_output --partial 'the guest has ended'
 }

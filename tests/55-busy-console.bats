@@ -1,9 +1,9 @@
-# What automation types, and what it must not: nothing goes into a program that somebody runs on the
-# guest's console; and what is said when no shell can be reached.
+# What automation types and does not type: nothing is typed into a program that a user runs on the guest's console;
+# and the messages if no shell can be reached.
 load helpers
 
 linux() {
-    rm -f "$T/linux.qcow2" # one of an earlier start in the same test
+    rm -f "$T/linux.qcow2" # left by an earlier start in the same test
     linux_vm VM_SSH_KEY="$GUESTS/linux-key" "$@"
     vm wait --for ssh --timeout $((90 * PATIENCE))
     vm wait --timeout $((90 * PATIENCE))
@@ -17,7 +17,7 @@ runs() {
     [ -n "$(on_ssh "pidof $1")" ]
 }
 
-@test "vm exec types nothing into cat >file and an editor, and ^C only with --interrupt" {
+@test "vm exec types nothing into cat >file or an editor, and ^C only with --interrupt" {
     linux
     vm exec --stay true
     vm send 'cat >busy' --enter
@@ -29,7 +29,7 @@ runs() {
     run vm push --via serial "$T/out" /root/
     assert_failure 1
     assert_output --partial 'the console is busy, and was left alone'
-    # A line that is typed there and looks like a prompt is none.
+    # A line that was typed there and looks like a prompt is not taken for one.
     vm send 'foo# '
     run vm exec echo x
     assert_failure 1
@@ -45,12 +45,12 @@ runs() {
     run vm exec echo x
     assert_failure 1
     assert_output --partial 'the console is busy'
-    # ^C does not end vi: that is said, and nothing else is typed.
+    # ^C does not end vi: a message says so, and nothing else is typed.
     run vm exec --interrupt echo x
     assert_failure 1
     assert_output --partial '^C does not end what runs there'
     vm send '\e'
-    # Keys right behind an escape would be a key's sequence to vi, until it has told of it.
+    # For vi, keys directly after an escape could be a key's sequence, until it has reported the escape.
     wait_until 10 vm expect --from start --timeout 1 '\[Modified'
     vm send ':wq' --enter
     wait_until 10 bash -c "! $(printf '%q ' "${ENV[@]}") $VM exec --via ssh 'pidof vi'"
@@ -60,7 +60,7 @@ runs() {
     run -0 vm stop
 }
 
-@test "vm exec with an unknown prompt: --prompt names it, and it is known from then on" {
+@test "vm exec with an unknown prompt: --prompt names it, and it is recognised from then on" {
     linux
     vm exec --stay true
     vm send "PS1='odd prompt: '" --enter
@@ -74,7 +74,7 @@ runs() {
     run -0 vm stop
 }
 
-@test "a resumed guest: its clock is set without a key on the console, which a program has" {
+@test "a resumed guest's clock is set over ssh, while a program on the console gets no input" {
     linux VM_STOP=suspend
     vm exec --stay true
     vm send 'cat >busy' --enter
@@ -96,25 +96,25 @@ runs() {
     run -0 vm stop
 }
 
-# The guest's second and ours, within ten.
+# The guest's clock and ours differ by less than ten seconds.
 assert_between() {
     local difference=$(($1 - $(date +%s)))
     [ "${difference#-}" -le 10 ]
 }
 
-@test "a resumed guest without a key for ssh: the first vm exec sets its clock, nothing before does" {
+@test "a resumed guest without an ssh key: the first vm exec sets its clock, nothing is typed before" {
     linux VM_STOP=suspend
     vm stop
     host_vm_exit
     host_vm VM_STOP=poweroff VM_GUEST=linux QEMU_RAM=512 QEMU_DRIVE="$T/linux.qcow2" \
         SERIAL_PORT="$PORT" QEMU_HOSTFWDS=none
-    wait_until 60 grep -q "the first vm exec of root's sets it" "$T/out"
+    wait_until 60 grep -q "the first vm exec as root sets it" "$T/out"
     assert_between "$(vm exec date +%s)"
     grep -q "the guest's clock is set" "$T/out"
     run -0 vm stop
 }
 
-@test "a snapshot is loaded with what was on its console then" {
+@test "after a snapshot is loaded, its console prompt is used" {
     linux
     vm exec --stay true
     vm snapshot save idle
@@ -126,7 +126,7 @@ assert_between() {
     vm snapshot load idle
     run -0 vm exec --stay echo x
     assert_output x
-    # While a command runs, and right behind its end: the prompt comes after the loading.
+    # While a command runs, and directly after its end: the prompt comes after the load.
     vm send "sleep 1; echo go''ne" --enter
     vm snapshot save running
     vm expect --timeout $((30 * PATIENCE)) gone
@@ -146,7 +146,7 @@ assert_between() {
     run -0 vm stop
 }
 
-@test "vm exec right behind the start waits for the guest, within its time; --no-wait does not" {
+@test "vm exec right after the start waits for the guest, within its timeout; --no-wait does not" {
     container started
     run -0 docker exec "$C" vm exec echo here
     assert_output here
@@ -166,7 +166,7 @@ assert_between() {
     assert_output --partial 'vm wait waits for it'
 }
 
-@test "vm exec says why there is no shell: paused, being stopped, panicked" {
+@test "vm exec reports why there is no shell: paused, being stopped, panicked" {
     host_vm VM_START_PAUSED=1
     wait_until 30 grep -q 'waits for cont' "$T/out"
     run vm exec --timeout 60 true
@@ -181,13 +181,13 @@ assert_between() {
     assert_output --partial 'vm monitor cont lets it run'
     vm monitor cont
     run -0 vm exec true
-    # Whoever waits is told when the guest is asked to go.
+    # A waiting vm exec ends when the guest is being shut down.
     vm monitor stop
     vm exec --timeout 100 true || :
     run -0 vm stop
 }
 
-@test "vm exec --env and --dir, both ways, with every quote" {
+@test "vm exec --env and --dir over serial and ssh, with all kinds of quotes" {
     linux
     for via in serial ssh; do
         run -0 vm exec --via "$via" --env A="it's \"1\" \$HOME \`x\` \\" --env B= --dir /tmp \
@@ -215,7 +215,7 @@ it's \"1\" \$HOME \`x\` \\"
     assert_output --partial 'has no environment'
 }
 
-@test "a shell that refuses the line is told at once, with its words" {
+@test "if the shell refuses a line, vm exec reports it immediately, with the shell's message" {
     linux
     vm exec --via ssh 'cat >/bin/cli' <<'END'
 #!/bin/sh
@@ -230,23 +230,23 @@ END
     on_ssh 'chmod 755 /bin/cli; echo "cli::0:0::/root:/bin/cli" >>/etc/passwd'
     run vm exec --timeout 100 --login cli true
     assert_failure 1
-    assert_output --partial "the guest's shell does not accept the command line, it says: no such command: echo"
+    assert_output --partial "the guest's shell does not accept the command line: no such command: echo"
     assert_output --partial '--via ssh'
     on_ssh 'touch /more'
     run vm exec --timeout 100 --login cli true
     assert_failure 1
-    assert_output --partial 'it says: syntax error near'
+    assert_output --partial 'syntax error near'
     run -0 vm exec echo fine
     assert_output fine
     run -0 vm stop
 }
 
-# BusyBox' shell has poweroff built in, dash not (and sshd does not take that for a shell).
+# BusyBox's shell has poweroff built in, dash does not (and sshd does not accept BusyBox for a shell).
 dash_and() {
     on_ssh "$1"'; sed -i "s,:/bin/sh$,:/bin/dash," /etc/passwd'
 }
 
-@test "powering off on the console: the guest's other words, and a shell that knows none" {
+@test "power-off on the console: messages of other guests, and a shell without such a command" {
     linux VM_STOP_LADDER=serial VM_STOP_TIMEOUT=$((60 * PATIENCE))
     dash_and 'rm -f /bin/poweroff /bin/halt
         printf "#!/bin/sh\n[ \"\$1\" = -P ] && exec busybox poweroff\nexit 1\n" >/bin/shutdown
@@ -261,5 +261,5 @@ dash_and() {
     host_vm_exit
     assert_equal "$STATUS" 82
     grep -q "the guest's shell has none of: poweroff, halt -p, shutdown -P now, halt" "$T/out"
-    refute grep -q 'the guest has taken the command' "$T/out"
+    refute grep -q 'the guest has accepted the command' "$T/out"
 }

@@ -1,4 +1,4 @@
-# vm push and vm pull: by ssh, and on the serial console of a guest without ssh.
+# vm push and vm pull: over ssh, and on the serial console of a guest without ssh.
 load helpers
 
 linux() {
@@ -19,7 +19,7 @@ in_guest() {
     vm exec --via ssh "$@"
 }
 
-# A tree with all that is hard to carry.
+# A tree with everything that is difficult to transfer.
 make_tree() {
     mkdir -p "$1/deep/er" "$1/empty"
     head -c "${2:-300000}" /dev/urandom >"$1/random"
@@ -34,13 +34,13 @@ make_tree() {
     chmod 4711 "$1/-dash"
 }
 
-# Every name, kind, mode (without set-id bits, which are not pulled) and link, and the contents.
+# Every name, type, mode (without set-id bits, which are not pulled) and link, and the contents.
 describe() {
     (cd "$1" && find . -printf '%p %y %04m %l\0' | sed -z 's/ \([fd]\) [0-7]/ \1 /' | sort -z | sha256sum
         find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
-@test "by ssh: a tree there and back is the same; files are renamed, replaced and merged into" {
+@test "over ssh: a tree pushed and pulled is identical; files are renamed, replaced and merged" {
     linux_ssh
     make_tree "$T/tree"
     run -0 vm push "$T/tree" /root/
@@ -56,7 +56,7 @@ describe() {
     run -0 find "$T/back/tree" ! -user 0 -o ! -group 0 -o -perm /6000
     assert_output ''
 
-    # A new name, one that is there, a directory that gets more, several.
+    # A new name, an existing one, a directory that is merged, several sources.
     echo one >"$T/one"
     echo two >"$T/two"
     vm push "$T/one" /root/name
@@ -71,7 +71,7 @@ describe() {
     assert_equal "$(cat "$T/back/name" "$T/back/more")" $'two\nmore'
     run -0 in_guest 'ls -A /root /root/tree'
     refute_output --partial .vm-copy
-    # With GNU tar in the guest, holes stay holes. (BusyBox's shell takes no tar but its own.)
+    # With GNU tar in the guest, holes stay holes. (BusyBox's shell uses only its own tar.)
     in_guest 'ln -sf dash /bin/sh; ln -sf gnu-tar /bin/tar'
     truncate -s 64M "$T/sparse"
     printf middle | dd of="$T/sparse" bs=1 seek=32M conv=notrunc status=none
@@ -84,7 +84,7 @@ describe() {
     run -0 vm stop
 }
 
-@test "by ssh: each failure is one error, and leaves nothing" {
+@test "over ssh: each failure is one error and leaves nothing behind" {
     linux_ssh
     make_tree "$T/tree"
     in_guest 'mkdir /small && mount -t tmpfs -o size=100k none /small && mkdir /root/dir'
@@ -109,10 +109,10 @@ describe() {
     assert_output --partial 'this side: '
     run -64 vm pull /root/. "$T"
     run -64 vm push "$T/tree"
-    # Another login than the key's.
+    # Another login than that of the key.
     run -1 vm push --via ssh --login nobody "$T/tree" /root
     assert_output --partial 'no ssh into the guest: '
-    # The guest ends meanwhile.
+    # The guest ends during the transfer.
     head -c 300M /dev/zero >"$T/zeros"
     "${ENV[@]}" "$VM" push "$T/zeros" /root >"$T/push" 2>&1 3>&- &
     pusher=$!
@@ -125,7 +125,7 @@ describe() {
     grep -q "zeros was not pushed: " "$T/push"
 }
 
-@test "on the serial console: exact, between the kernel's lines, with and without base64" {
+@test "on the serial console: identical in spite of kernel messages, with and without base64" {
     linux QEMU_HOSTFWDS=none
     make_tree "$T/tree" 40000
     mkdir "$T/back"
@@ -138,7 +138,7 @@ describe() {
     assert_equal "$(describe "$T/back/tree")" "$(describe "$T/tree")"
     grep -q 'kernel says something' "$T/log/console.log"
 
-    # BusyBox's shell has its programs in itself; dash has to find them.
+    # BusyBox's shell contains its programs; dash has to find them.
     run -0 vm exec 'ln -sf dash /bin/sh; rm /bin/base64'
     run -127 vm exec 'command -v base64'
     head -c 5000 /dev/urandom >"$T/digits"
@@ -157,7 +157,7 @@ describe() {
     run -78 vm push --via ssh "$T/digits" /root
     assert_output --partial 'no port is forwarded'
 
-    # Broken off: the line is left usable, with its echo, and nothing of it in the guest.
+    # Interrupted: the console stays usable, with its echo, and nothing of the file is in the guest.
     before=$(stat -c %s "$T/log/console.log")
     "${ENV[@]}" "$VM" push --via serial "$T/tree/random" /root/broken >"$T/push" 2>&1 3>&- &
     pusher=$!
@@ -173,7 +173,8 @@ describe() {
     refute_output --partial broken
     refute_output --partial '-echo '
 
-    # No prompt stays the last line, no list of programs whole: the kernel prints all the time.
+    # The kernel prints all the time, so a prompt does not stay the last line, and a list of programs is
+    # interrupted.
     run -0 vm exec 'while sleep 0.05; do echo "and more" >/dev/kmsg; done >/dev/null 2>&1 & true'
     for name in one two three; do
         vm push --via serial "$T/digits" "/root/$name"
@@ -182,14 +183,14 @@ describe() {
     done
 }
 
-# $1 in the guest has the bytes of FILE $2, and nothing is left of the way there.
+# $1 in the guest has the contents of FILE $2, and no temporary file is left.
 same_in_guest() {
     run -0 in_guest "busybox sha256sum <$1; busybox ls -A \$(busybox dirname $1) /tmp"
     assert_line --partial "$(sha256sum <"$2" | cut -d ' ' -f 1)"
     refute_output --partial .vm-
 }
 
-@test "into a guest without tar: single files, by ssh and on the serial console, by the shell alone" {
+@test "into a guest without tar: single files, over ssh and on the serial console, by the shell alone" {
     linux_ssh
     head -c 300000 /dev/urandom >"$T/random"
     head -c 5000 /dev/urandom >"$T/-odd na'me"
@@ -197,7 +198,7 @@ same_in_guest() {
     chmod 4750 "$T/-odd na'me"
     mkdir "$T/tree"
     ln -s random "$T/link"
-    # BusyBox's shell has its programs in itself; dash has to find them.
+    # BusyBox's shell contains its programs; dash has to find them.
     in_guest 'ln -sf dash /bin/sh; rm /bin/tar /bin/gnu-tar; echo old >/root/name; mkdir -p /root/dir/random'
     run -1 vm pull /root/name "$T/back"
     assert_output --partial 'the guest has no tar'
@@ -225,7 +226,7 @@ same_in_guest() {
     run -0 in_guest 'ls -A /small; cat /small/x'
     assert_output $'x\nold'
 
-    # On the serial console: with base64 and sums, without base64, without either.
+    # On the serial console: with base64 and checksums, without base64, without either.
     head -c 20000 random >some
     run -0 vm push --via serial some /root/one
     assert_output ''
@@ -241,7 +242,7 @@ same_in_guest() {
     in_guest 'rm /bin/wc /tmp/noise'
     vm push -- "-odd na'me" /root/two
     same_in_guest /root/two "$T/-odd na'me"
-    # Programs are needed all the same, and are named.
+    # Some programs are needed in any case, and missing ones are named.
     run -1 vm pull --via serial /root/one "$T/back"
     assert_output --partial 'the guest has no dd or tr'
     in_guest 'rm /bin/chmod'
@@ -249,7 +250,7 @@ same_in_guest() {
     assert_output --partial 'the guest has no chmod'
 }
 
-@test "a guest without files, and no guest" {
+@test "a guest without files, and no running guest" {
     host_env
     run -1 vm push "$T" /root
     assert_output --partial 'no guest runs here'
@@ -261,7 +262,7 @@ same_in_guest() {
     run -78 vm pull x "$T"
 }
 
-@test "on a terminal a bar shows what was copied; in a pipe nothing does" {
+@test "on a terminal a progress bar is shown; in a pipe it is not" {
     linux_ssh
     head -c 3000000 /dev/urandom >"$T/big"
     run -0 env TERM=xterm "$ROOT/tests/talk" -t 120 "${ENV[@]}" TERM=xterm "$VM" push "$T/big" /root/ :: eof

@@ -1,4 +1,4 @@
-# SHARE_DIR in the guest: by 9p, both ways and with both security models, and as a disk.
+# SHARE_DIR in the guest: by 9p, in both directions and with both security models, and as a disk.
 load helpers
 
 # linux_container NAME [DOCKER-ARGUMENTS...]: the linux guest from a copy of its disk, with its key
@@ -20,7 +20,7 @@ in_guest() {
     docker exec "$C" vm exec --via ssh "$@"
 }
 
-@test "9p: the files that the guest makes belong to VM_UID and VM_GID; vm push and pull in a container" {
+@test "9p: files that the guest creates belong to VM_UID and VM_GID; vm push and pull in a container" {
     linux_container none -e ENABLE_9P=1 -e VM_UID=4711 -e VM_GID=4712
     echo 'from the host' >"$T/share/in"
     run -0 in_guest cat /mnt/share/in
@@ -35,12 +35,12 @@ in_guest() {
     run -0 in_guest ls -ln /root/d/x
     assert_output --regexp '^-rw------- +1 1234 +1234 '
     run -0 docker exec "$C" vm pull /root/d /share/
-    # Without CAP_FOWNER, root keeps what it has unpacked.
+    # Without CAP_FOWNER, root owns the files that it has unpacked.
     assert_equal "$(stat -c %u:%a "$T/share/d/x")" 0:600
     docker stop -t 60 "$C" >/dev/null
 }
 
-@test "9p with mapped-xattr: the guest's owners and modes are its own" {
+@test "9p with mapped-xattr: the guest has its own owners and modes" {
     linux_container mapped -e VM_SHARE=9p -e QEMU_9P_SECURITY=mapped-xattr -e VM_UID=4711 -e VM_GID=4712
     in_guest 'echo out >/mnt/share/out; chown 7:8 /mnt/share/out; chmod 4640 /mnt/share/out; ln -s out /mnt/share/link'
     run -0 in_guest 'ls -ln /mnt/share/out; readlink /mnt/share/link'
@@ -72,7 +72,7 @@ in_guest() {
     docker stop -t 60 "$C" >/dev/null
 }
 
-@test "VM_SHARE=disk: too large, unreadable, stopped meanwhile, and settings that contradict each other" {
+@test "VM_SHARE=disk: too large, unreadable, stopped while it is made, and contradictory settings" {
     host_env VM_SHARE=disk VM_SHARE_SIZE=2
     head -c 3M /dev/urandom >"$T/share/large"
     chmod 755 "$T/share"
@@ -81,12 +81,12 @@ in_guest() {
     echo x >"$T/share/large"
     chmod 000 "$T/share/large"
     run -77 vm run
-    assert_output --partial "SHARE_DIR=$T/share cannot be made a disk in VM_TMP_DIR=$T"
+    assert_output --partial "no CD-ROM image of SHARE_DIR=$T/share can be made in VM_TMP_DIR=$T"
     rm -f "$T/share/large"
     run -78 env "${ENV[@]:1}" ENABLE_9P=1 "$VM" check
     assert_output --partial 'ENABLE_9P=1 and VM_SHARE=disk: SHARE_DIR can be shared in one way only'
 
-    # An xorriso that takes for ever.
+    # An xorriso that never ends.
     printf '#!/bin/sh\nexec sleep 1000\n' >"$T/xorriso"
     chmod 755 "$T/xorriso"
     container slow "${SAFE[@]}" -e VM_SHARE=disk -v "$T/xorriso:/usr/bin/xorriso:ro"

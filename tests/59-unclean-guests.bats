@@ -1,5 +1,5 @@
-# What guests do to a disk when their power is cut, and what they say when they cannot write to it
-# (47-fsck.bats has the repair itself).
+# The state of a disk after a power cut, and the messages of guests that cannot write to it (47-fsck.bats tests the
+# repair itself).
 load helpers
 
 DIRTY=$BATS_TEST_DIRNAME/dirty-disk
@@ -8,7 +8,7 @@ said() { grep -qF -- "$1" "$T/out"; }
 
 in_use() { ! vm check; }
 
-# The file system as the guest sees it, in $T/fs.
+# The file system as the guest sees it, copied to $T/fs.
 file_system() {
     qemu-img convert -f "$FORMAT" -O raw "$F" "$T/all.raw"
     "$DIRTY" fs "$T/all.raw" "$T/fs"
@@ -32,7 +32,7 @@ data_disk() {
     F=$T/images/data.qcow2 FORMAT=qcow2
 }
 
-@test "a power cut while the guest writes: the next start repairs, and what was synced is whole" {
+@test "a power cut while the guest writes: the next start repairs the disk, and synced data is intact" {
     data_disk
     linux
     run -0 vm exec 'cd /data && for i in 1 2 3; do head -c 100000 /dev/urandom >kept$i; done && sha256sum kept* >sums && sync && cat sums'
@@ -53,7 +53,7 @@ data_disk() {
     assert_equal "$(file_system && e2fsck -fn "$T/fs" >/dev/null && echo fine)" fine
 }
 
-@test "a guest that finds an error mounts read-only: health, status and log say so; a start repairs" {
+@test "a guest that finds an error mounts read-only: health, status and log report it; a start repairs it" {
     data_disk
     linux
     run -0 vm health
@@ -72,12 +72,12 @@ data_disk() {
     run -0 vm stop
 }
 
-@test "a Hurd whose root is read-only is named, and well again when it checks its disk itself" {
+@test "a Hurd with a read-only root is reported, and is healthy again after it has checked its disk" {
     host_env
     "$VM" markers hurd >"$T/hurd.markers"
     start_guest VM_MARKERS="$T/hurd.markers"
     run -0 vm health
-    # What ext2fs says (hyper.c), which GNU Mach's shell repeats here.
+    # The messages of ext2fs (hyper.c), which GNU Mach's shell prints here.
     run -0 "$ROOT/tests/peer" "$PORT" 'machsh# ' 'echo "ext2fs: part:2:device:wd0: warning: FILESYSTEM NOT UNMOUNTED CLEANLY; PLEASE fsck"\r'
     wait_until 20 grep -q 'the guest says: unclean-file-system' "$T/out"
     run -0 vm health

@@ -1,4 +1,4 @@
-# vm snapshot: moments of a guest that are kept and gone back to, of a running one with its memory.
+# vm snapshot: saving and restoring a guest, a running one with its memory.
 load helpers
 
 said() {
@@ -14,7 +14,7 @@ mach() {
     host_vm VM_GUEST=mach QEMU_DRIVE="$T/disk.qcow2" "$@"
 }
 
-# refused STATUS TEXT ARGUMENT...: vm snapshot says so and does nothing.
+# refused STATUS TEXT ARGUMENT...: vm snapshot prints this and changes nothing.
 refused() {
     run vm snapshot "${@:3}"
     assert_failure "$1"
@@ -27,7 +27,7 @@ stop() {
     assert_equal "$STATUS" 0
 }
 
-# The image is whole; what a QEMU that was killed had only begun may be left in it.
+# The image has no error; the incomplete snapshot of a killed QEMU may be left in it.
 assert_whole() {
     run qemu-img check "$1"
     [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
@@ -38,7 +38,7 @@ is_paused() {
     [ "$(vm status --json | jq -r .state)" = paused ]
 }
 
-@test "linux: files and memory are as they were, whoever is connected stays so, and 9p is in the way" {
+@test "linux: files and memory are restored, clients stay connected, and 9p prevents snapshots" {
     cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
     chmod 666 "$T/linux.qcow2"
     PORT=$(free_port)
@@ -54,7 +54,9 @@ is_paused() {
     run vm exec "kill -0 $pid"
     assert_failure
 
-    # It types behind the command: what it types during one is echoed into that one's output.
+    without_clients() { [ "$(vm status --json | jq .console.clients)" -eq 0 ]; }
+    wait_until 20 without_clients # the logout behind the last command
+    # It types after the command has ended: input during a command is echoed into its output.
     talk telnet 127.0.0.1 "$PORT" :: 'expect:login: ' 'expect:still here' 'expect:login: ' \
         send: 'expect:login: ' >"$T/talk" 2>&1 3>&- &
     client=$!
@@ -66,13 +68,13 @@ is_paused() {
     run -0 vm exec 'cat /data/file; ls /data/more 2>/dev/null; echo still here'
     assert_output $'before\nstill here'
     wait "$client"
-    # What ran then runs again, and goes on.
-    counted() { vm exec cat /tmp/n | grep -xE '[0-9]+'; } # the kernel may say something, too
+    # The program that ran at the save runs again, and continues.
+    counted() { vm exec cat /tmp/n | grep -xE '[0-9]+'; } # the kernel may print something, too
     wait_until 20 counted
     n=$(counted)
     later() { [ "$(counted)" -gt "$n" ]; }
     wait_until 20 later
-    # What cannot be replaced is kept.
+    # A snapshot that cannot be replaced is kept.
     run -0 vm exec 'mount -t 9p -o trans=virtio scripts /mnt/share'
     refused 69 'unmount the share in the guest' save one --force
     run -0 vm exec 'umount /mnt/share'
@@ -81,7 +83,7 @@ is_paused() {
     run -0 qemu-img check "$T/linux.qcow2"
 }
 
-@test "mach-mini: saved, loaded, replaced, deleted, and known after a restart" {
+@test "mach-mini: snapshots are saved, loaded, replaced, deleted, and known after a restart" {
     mach
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec acpi off
@@ -96,7 +98,7 @@ is_paused() {
     assert_line --index 1 --regexp '^off +20..-..-.. ..:..:.. +[0-9.]+ MiB +0:0[0-9]:..\.[0-9]{3}$'
     stop
 
-    # Another life: ready at once, and QEMU knows as much as qemu-img does.
+    # After a restart it is ready at once, and QEMU has the same list as qemu-img.
     run -0 qemu-img snapshot -l "$T/disk.qcow2"
     assert_output --partial ' off '
     mach
@@ -116,7 +118,7 @@ is_paused() {
     run -0 vm snapshot list --json
     assert_equal "$(jq -c 'map(.name)' <<<"$output")" '["off"]'
     jq -se 'map(select(.event == "snapshot" and .ok)) | length > 5' "$T/log/events.jsonl"
-    # Not the fault of the snapshot: the guest runs or is paused as before.
+    # A refused load does not affect the guest: it runs or is paused as before.
     run -0 vm monitor stop
     wait_until 10 is_paused
     run -0 vm snapshot load off
@@ -124,14 +126,14 @@ is_paused() {
     run -0 vm monitor cont
     run -0 vm exec echo alive
     assert_output alive
-    # QEMU resets the machine on the way, which is no reboot of the guest's.
+    # QEMU resets the machine during the load, which is not a reboot of the guest.
     refute grep -q 'rebooted\|was reset' "$T/out"
     stop
     run -0 qemu-img check "$T/disk.qcow2"
 }
 
-@test "a snapshot of a guest that boots is one; a guest that has panicked is brought back" {
-    # Ready is what nothing on the console says.
+@test "a snapshot can be saved during the boot, and loading one revives a guest that has panicked" {
+    # The readiness is restored, not derived from console output.
     echo 'ready login never-printed' >"$T/markers"
     mach VM_MARKERS="$T/markers"
     wait_until 30 grep -qa 'login: ' "$T/log/console.log"
@@ -160,7 +162,7 @@ is_paused() {
     stop
 }
 
-@test "what is refused: names, what is not there, other disks, what is too late" {
+@test "refused: invalid names, missing snapshots, other disks, requests that come too late" {
     mach
     run -0 vm wait --timeout $((60 * PATIENCE))
     for name in 1 -x '' 'a b' 'a"b' ../x "$(printf 'x%.0s' {1..65})" vm-boot; do
@@ -190,7 +192,7 @@ is_paused() {
     host_vm_exit
 }
 
-@test "on a throwaway disk they work while it lasts, and that is said" {
+@test "on a throwaway disk snapshots work as long as it exists, and a message says so" {
     host_vm
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save gone
@@ -203,7 +205,7 @@ is_paused() {
     refused 78 'QEMU_DISK_MODE=throwaway: a guest that is not running has no disk' list
 }
 
-@test "the stopped guest: its disk, in the image or in the overlay" {
+@test "the stopped guest: a snapshot of its disk, in the image or in the overlay" {
     cp "$MACH_MINI" "$T/disk.qcow2"
     chmod 666 "$T/disk.qcow2"
     host_env VM_GUEST=mach QEMU_DRIVE="$T/disk.qcow2"
@@ -224,7 +226,7 @@ is_paused() {
     assert_line --regexp '^second .* disk only '
     assert_equal "${#lines[@]}" 2
     run -0 qemu-img check "$T/disk.qcow2"
-    # A guest that runs cannot take its disk away from under itself; another's holds it.
+    # A running guest's disk cannot be changed by a stopped-guest command; the disk of another guest is locked.
     mach
     run -0 vm wait --timeout $((60 * PATIENCE))
     refused 65 'snapshot second has no memory' load second
@@ -255,7 +257,7 @@ is_paused() {
     stop
 }
 
-@test "memory of another machine: the disk is loaded, and the guest starts anew from it" {
+@test "memory of another machine: only the disk is loaded, and the guest boots from it" {
     mach QEMU_RAM=160
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save big
@@ -263,7 +265,7 @@ is_paused() {
     mach QEMU_RAM=128
     run -0 vm wait --timeout $((60 * PATIENCE))
     refused 69 'snapshot big is not loaded: ' load big
-    assert_output --partial 'the guest starts anew from its disk'
+    assert_output --partial 'the guest restarts from its disk'
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec echo alive
     assert_output alive
@@ -271,7 +273,7 @@ is_paused() {
     run -0 qemu-img check "$T/disk.qcow2"
 }
 
-@test "a loadvm at the monitor that fails: the guest stands still, that is said, and it is not made to run" {
+@test "a loadvm in the monitor that fails: the guest stays paused, the log says so, and it is not continued" {
     mach QEMU_RAM=160
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save big
@@ -281,13 +283,13 @@ is_paused() {
     run -0 vm snapshot save small
     vm monitor loadvm big
     wait_until 20 said 'error: a snapshot could not be loaded (loadvm at the monitor): the guest is paused'
-    said 'fix: vm reset starts it anew from its disk'
+    said 'fix: vm reset restarts it from its disk'
     run vm health
     assert_failure 1
     assert_output --partial 'could not be'
     is_paused
     refused 1 'could not be' save more
-    # Whatever way out is taken, it runs again.
+    # Each way of recovery lets the guest run again.
     run -0 vm snapshot load small
     run -0 vm wait --timeout $((20 * PATIENCE))
     run -0 vm health
@@ -300,12 +302,20 @@ is_paused() {
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm exec echo alive
     assert_output alive
-    # One that can be loaded is nobody's trouble.
+    # Who waits while the ready guest is paused is answered when it is continued.
+    vm monitor stop
+    wait_until 20 is_paused
+    vm wait --timeout $((60 * PATIENCE)) >"$T/waits" &
+    PIDS+=("$!")
+    wait_until 20 eval 'ls -l "/proc/$(pgrep -nf "wait --timeout" -P $!)/fd" | grep -q socket'
+    vm monitor cont
+    wait "$!"
+    # After a loadvm that succeeds the guest runs.
     vm monitor loadvm small
     run -0 vm exec echo alive
     vm monitor loadvm big
     wait_until 20 bash -c "[ \$(grep -c 'a snapshot could not be loaded' '$T/out') -eq 3 ]"
-    # A stop does not run it to ask it.
+    # A stop does not continue the guest to ask it.
     : >"$T/log/events.jsonl"
     kill -TERM "$VM_PID"
     host_vm_exit 20
@@ -314,7 +324,7 @@ is_paused() {
     assert_whole "$T/disk.qcow2"
 }
 
-@test "no space: refused before anything is written, and the guest runs on" {
+@test "no space: refused before anything is written, and the guest keeps running" {
     mkdir "$T/small"
     mount -t tmpfs -o size=4m,mode=777 none "$T/small"
     cp "$MACH_MINI" "$T/small/disk.qcow2"
@@ -331,12 +341,12 @@ is_paused() {
     snapshots=$output
     umount "$T/small"
     assert_equal "$failed" 77
-    assert_regex "$said" '^no space: the memory may take [0-9]+ MiB, and where the guest.s disk is there are [0-9] MiB; make room'
+    assert_regex "$said" '^not enough space: the memory may take [0-9]+ MiB, and the disk.s file system has [0-9] MiB free; free space'
     assert_equal "$alive" alive
     assert_equal "$snapshots" ''
 }
 
-@test "a stop, and the end of QEMU, in the middle of a snapshot leave a whole image" {
+@test "a stop, and the end of QEMU, during a snapshot leave an intact image" {
     mach QEMU_RAM=2048
     run -0 vm wait --timeout $((60 * PATIENCE))
     run -0 vm snapshot save first
@@ -344,7 +354,7 @@ is_paused() {
     vm snapshot save second >"$T/answer" 2>&1 3>&- &
     client=$!
     PIDS+=("$client")
-    # It takes a third of a second: QEMU stands still in it, for as long as the next one is asked for.
+    # Saving takes a third of a second, in which QEMU answers nothing; the next request comes in that time.
     end=$((SECONDS + 10 * PATIENCE))
     while [ "$(grep -c '"paused"' "$T/log/events.jsonl")" -lt 2 ]; do [ "$SECONDS" -lt "$end" ]; done
     kill -STOP "$qemu"
@@ -380,7 +390,7 @@ is_paused() {
     assert_whole "$T/disk.qcow2"
 }
 
-@test "in a container, with its QEMU" {
+@test "in a container, with the container's QEMU" {
     container machine "${SAFE[@]}" --tmpfs /var/log/qemu
     container_ready "$C"
     docker exec "$C" vm exec acpi off

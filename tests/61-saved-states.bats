@@ -1,12 +1,12 @@
-# Saved states: warm starts, and VM_STOP=suspend. QEMU 7.2 saves the memory as a stream; from 8.2 on it
-# is a file that is mapped, which 65-mapped-states.bats is about.
+# Saved states: warm starts, and VM_STOP=suspend. QEMU 7.2 saves the memory as a stream; since 8.2 it is a file that
+# is mapped (65-mapped-states.bats).
 load helpers
 
 said() {
     grep -qF -- "$1" "$T/out"
 }
 
-# warm [NAME=VALUE...]: the built-in guest, until it is ready and, the first time, saved.
+# warm [NAME=VALUE...]: start the built-in guest and wait until it is ready and, the first time, saved.
 warm() {
     host_vm VM_WARM=1 "$@"
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -24,13 +24,13 @@ warmed() {
     wait_until 30 said 'warm state saved in'
     stop
     STATE=$T/images/state/mach-mini.qcow2.warm
-    # QEMU 8.2 and newer leave the memory to PID 1; QEMU's own file is another one then.
+    # With QEMU 8.2 and newer PID 1 saves the memory; QEMU's own file is smaller then.
     STREAM=memory
     [ ! -e "$STATE/devices" ] || STREAM=devices
     [ "$(ls "$STATE" | grep -v '^devices$')" = $'manifest.json\nmemory\noverlay-0' ]
 }
 
-# The next start says WHY, boots, and saves a state that the one after that resumes.
+# The next start logs WHY, boots, and saves a state that the start after that resumes.
 assert_cold_because() {
     warm "${@:2}"
     said "mach-mini.qcow2.warm is not resumed: $1"
@@ -42,7 +42,7 @@ assert_cold_because() {
     stop
 }
 
-# The memory of the guest in container $1 is the state's file, with writes that stay QEMU's own.
+# The memory of the guest in container $1 is the state's file, mapped so that QEMU's writes are private.
 maps_state() {
     grep -q ' rw-p .*/memory$' "/proc/$(qemu_of "$1")/maps"
 }
@@ -55,7 +55,7 @@ linux() {
     run -0 vm wait ${FOR:+--for "$FOR"} --timeout $((120 * PATIENCE))
 }
 
-@test "the first start saves its state, later ones resume it: no boot, and the shell answers" {
+@test "the first start saves its state, later ones resume it without a boot, and the shell answers" {
     warmed
     refute grep -q 'resumed from' "$T/out"
     warm
@@ -66,7 +66,7 @@ linux() {
     run -0 vm status --json
     assert_equal "$(jq -r '.ready, .state' <<<"$output")" $'true\nrunning'
     jq -se 'any(.event == "resume" and .kind == "warm")' "$T/log/events.jsonl"
-    # The state is as it was: the same guest again.
+    # The state is unchanged: the same guest again.
     stop
     warm
     said 'resumed from'
@@ -75,7 +75,7 @@ linux() {
     stop
 }
 
-@test "a stream, as images have it that are baked: saved and resumed, whatever the QEMU" {
+@test "a state as a stream (earlier images have it): saved and resumed with every QEMU" {
     warmed VM_STATE_FORMAT=stream
     assert_equal "$(jq -r .memory "$STATE/manifest.json")" stream
     warm VM_STATE_FORMAT=stream
@@ -85,7 +85,7 @@ linux() {
     stop
 }
 
-@test "a state that is not of this machine, this disk or this QEMU costs one line and a cold start" {
+@test "a state of another machine, disk or QEMU causes one log line and a cold start" {
     cp "$MACH_MINI" "$T/a.qcow2"
     local disk="VM_EMBEDDED=$T/mach-mini.qcow2"
     cp "$MACH_MINI" "$T/mach-mini.qcow2"
@@ -97,7 +97,7 @@ linux() {
     assert_cold_because 'QEMU 4.2.0 saved it, and this is ' "$disk" QEMU_RAM=160
 }
 
-@test "a state that is broken costs one line and a cold start" {
+@test "a damaged state causes one log line and a cold start" {
     warmed
     truncate -s 100000 "$STATE/$STREAM"
     assert_cold_because 'QEMU'
@@ -106,16 +106,16 @@ linux() {
     echo '{"format":1}' >"$STATE/manifest.json"
     assert_cold_because 'its manifest.json is none'
     truncate -s 1000 "$STATE/overlay-0"
-    assert_cold_because "$STATE/overlay-0 is cut off"
+    assert_cold_because "$STATE/overlay-0 is truncated"
     rm "$STATE/$STREAM"
     assert_cold_because "$STATE/$STREAM: No such file"
 }
 
-@test "vm warm: on request, on a throwaway disk only, and where it can be written" {
+@test "vm warm: on request, on a throwaway disk only, and if the directory is writable" {
     host_vm
     run -0 vm warm
     assert_output --regexp '^warm state saved in [0-9.]+ s \(the guest stood still for [0-9.]+ s\): [0-9.]+ MiB of memory, [0-9.]+ MiB of disk, in '
-    # The guest has gone on.
+    # The guest keeps running.
     run -0 vm exec echo here
     assert_output here
     stop
@@ -136,7 +136,7 @@ linux() {
     stop
 }
 
-@test "no space for a state: nothing half-written, and the guest runs on" {
+@test "no space for a state: no incomplete state, and the guest keeps running" {
     mkdir "$T/small"
     mount -t tmpfs -o size=1m none "$T/small"
     host_vm VM_STATE_DIR="$T/small" VM_WARM=1
@@ -149,7 +149,7 @@ linux() {
     assert_equal "$left" ''
 }
 
-@test "a stop in the middle of saving leaves no half state" {
+@test "a stop during saving leaves no incomplete state" {
     linux VM_WARM=1 QEMU_RAM=1024
     wait_until 60 said "saving the guest's state"
     kill -TERM "$VM_PID"
@@ -159,7 +159,7 @@ linux() {
     assert_output ''
 }
 
-@test "in containers: one state for many, from a read-only directory, with the base unchanged" {
+@test "in containers: one state for many guests, from a read-only directory, with the base unchanged" {
     mkdir -m 777 "$T/state"
     container first -e VM_WARM=1 -e VM_STATE_DIR=/state -v "$T/state:/state" "${SAFE[@]}" --tmpfs /var/log/qemu
     container_ready "$C"
@@ -183,7 +183,7 @@ linux() {
     assert_equal "$(cat "$T"/state/*/* | sha256sum)" "$sum"
 }
 
-@test "VM_STOP=suspend: docker stop saves, docker start goes on where it was, on a disk that is kept" {
+@test "VM_STOP=suspend: docker stop saves, docker start continues, on a persistent disk" {
     mkdir -m 777 "$T/images"
     cp "$GUESTS/linux.qcow2" "$T/images/linux.qcow2"
     chmod 666 "$T/images/linux.qcow2"
@@ -201,7 +201,7 @@ linux() {
     docker start "$C" >/dev/null
     container_ready "$C"
     logs_have "$C" 'vm: resumed from /opt/hurd-image/state/linux.qcow2.suspended'
-    # Used up: what the guest does from here on is on its disk.
+    # The state is deleted: from here on, the guest's writes are only on its disk.
     run ls "$T/images/state"
     assert_output ''
     run -0 docker exec "$C" vm exec 'cat /proc/sys/kernel/random/boot_id'
@@ -216,7 +216,7 @@ linux() {
     [ "$now" -ge "$n" ] && [ "$now" -le $(($(date +%s) + 2)) ]
 }
 
-@test "a suspended guest whose disk has changed is not resumed, and is kept aside" {
+@test "a suspended guest whose disk has changed is not resumed, and its state is kept" {
     cp "$MACH_MINI" "$T/images.qcow2"
     mkdir -p "$T/images"
     cp "$MACH_MINI" "$T/images/disk.qcow2"
@@ -234,7 +234,7 @@ linux() {
     stop
 }
 
-@test "links in the states' directory lead nowhere, and another user's link is no place for states" {
+@test "links in the state directory are not followed, and a link of another user is refused as a state directory" {
     cp "$MACH_MINI" "$T/images.qcow2"
     mkdir -p "$T/images/state" "$T/outside"
     cp "$MACH_MINI" "$T/images/disk.qcow2"
@@ -252,7 +252,7 @@ linux() {
     said 'vm: resumed from '
     assert_equal "$(cat "$T"/outside/*)" $'mine\nmine\nmine'
 
-    # Of somebody who may write to images/, where root does.
+    # A link of a user who can write to images/, where root writes too.
     rm -rf "$T/images/state" "$T/outside"/*
     ln -s "$T/outside" "$T/images/state"
     chown -h 1234 "$T/images/state"
@@ -261,7 +261,7 @@ linux() {
     said "$T/images/state: no state can be saved there: it is another user's link"
     assert_equal "$(ls -A "$T/outside")" ''
 
-    # One of root's own is as good as the directory.
+    # A link that belongs to root is accepted.
     chown -h 0 "$T/images/state"
     host_vm VM_GUEST=mach VM_STOP=suspend
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -269,7 +269,7 @@ linux() {
     assert_equal "$(ls -A "$T/outside")" disk.qcow2.suspended
 }
 
-@test "a guest that cannot be suspended is shut down, and the log says why" {
+@test "a guest that cannot be suspended is shut down, and the log gives the reason" {
     cp "$MACH_MINI" "$T/disk.qcow2"
     chmod 666 "$T/disk.qcow2"
     host_vm VM_GUEST=mach VM_STOP=suspend VM_STATE_DIR=/proc/nowhere QEMU_DRIVE="$T/disk.qcow2"
@@ -280,7 +280,7 @@ linux() {
     said '/proc/nowhere: no state can be saved there'
     said 'stopping: ACPI power button'
     said 'the guest powered off'
-    # A mounted 9p share holds the state back (QEMU: hw/9pfs).
+    # A mounted 9p share prevents saving (QEMU: hw/9pfs).
     linux VM_STOP=suspend ENABLE_9P=1
     run -0 vm exec 'grep -q /mnt/share /proc/mounts'
     run -0 vm stop
@@ -290,12 +290,12 @@ linux() {
     said 'the guest powered off'
 }
 
-@test "a throwaway disk is suspended with its guest, and a warm one, too" {
+@test "a throwaway disk is suspended with its guest, also one that was resumed from a warm state" {
     linux VM_WARM=1 VM_STOP=suspend
     wait_until 60 said 'warm state saved in'
-    # A login prompt comes before the network: the state has an ssh server that answers.
+    # The login prompt comes before the network: the saved state must have an ssh server that answers.
     run -0 jq -r 'select(.event == "ready" or .event == "answer" or .saved == true) | .event' "$T/log/events.jsonl"
-    assert_output $'ready\nanswer\nstate'
+    assert_output $'ready\nanswer\nsave'
     run -0 vm exec 'echo one >/data/one; sync'
     run -0 vm stop
     host_vm_exit
@@ -309,8 +309,8 @@ linux() {
     linux VM_WARM=1 VM_STOP=suspend
     run -0 vm exec 'cat /data/one /data/two; dd if=/dev/sda of=/dev/null bs=1M count=200 2>/dev/null && echo read'
     assert_output $'one\ntwo\nread'
-    # Cut off: the next start is the warm one, without what was written since. Whoever has waited for
-    # sshd since before it ran is told, though the guest is ready at once.
+    # Cut off: the next start is the warm one, without later writes. A client that has been waiting for sshd since
+    # before the guest ran gets an answer, although the guest is ready immediately.
     run vm stop --now
     host_vm_exit
     FOR=ssh linux VM_WARM=1
@@ -318,7 +318,7 @@ linux() {
     said 'linux.qcow2.warm, saved'
     run vm exec 'ls /data/one'
     assert_failure
-    # The first command's line has set the clock. Without one nothing is typed on the console.
+    # The line of the first command has set the clock. Without a command nothing is typed on the console.
     said "the guest's clock is set"
     run -0 vm exec 'date +%s'
     [ "$output" -ge "$(stat -c %Y "$T/images/state/linux.qcow2.warm")" ]

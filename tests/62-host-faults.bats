@@ -1,5 +1,5 @@
-# Faults of the host under a running guest, each injected for real: a full disk, a broken one, lost
-# logs, frozen and starved processes, a wall clock that jumps.
+# Real faults of the host while a guest runs: a full disk, a broken disk, lost logs, suspended and starved
+# processes, changes of the wall clock.
 load helpers
 
 teardown() {
@@ -8,7 +8,7 @@ teardown() {
     for dir in "${MOUNTS[@]}"; do umount "$dir"; done
 }
 
-# small DIRECTORY SIZE: a file system of that size there.
+# small DIRECTORY SIZE: mount a file system of that size there.
 small() {
     mkdir -p "$1"
     mount -t tmpfs -o size="$2",mode=777 "$ID" "$1"
@@ -39,8 +39,8 @@ health_says() {
     vm health | grep -qF -- "$1"
 }
 
-# A linux whose disk has no room on the host (images/filler has it all) writes 50 MB to /data/big, as
-# WRITER; their sum comes into sum.
+# A linux whose disk image has no space on the host (images/filler uses all of it) writes 50 MB to /data/big in the
+# process WRITER; the checksum is written to sum.
 write_to_a_full_disk() {
     small "$T/images" 120M
     linux
@@ -50,14 +50,14 @@ write_to_a_full_disk() {
     PIDS+=("$writer")
 }
 
-# The guest's /data, as a file of its own, is put into DATA; e2fsck finds nothing.
+# The guest's /data is copied to a file, named in DATA; e2fsck reports nothing.
 data_is_clean() {
     DATA=$T/data.img
     qemu-img dd -f qcow2 -O raw bs=1M skip=97 count=512 if="$T/images/linux.qcow2" of="$DATA"
     /sbin/e2fsck -fn "$DATA"
 }
 
-@test "a full disk pauses the guest, which runs on by itself when there is room, its data whole" {
+@test "a full disk pauses the guest, which continues automatically when there is space, without loss of data" {
     write_to_a_full_disk
     wait_until 120 said "no space left on the host for the guest's disk ($T/images/linux.qcow2)"
     wait_until 10 health_says "paused: no space left on the host for the guest's disk"
@@ -65,7 +65,7 @@ data_is_clean() {
     assert_equal "$(vm status --json | jq -r .state)" paused
 
     rm "$T/images/filler"
-    wait_until 60 said "there is room for the guest's disk again"
+    wait_until 60 said "there is space for the guest's disk again"
     wait "$writer"
     wait_until 10 vm health
     assert_equal "$(grep -c 'no space left' "$T/out")" 1
@@ -78,14 +78,14 @@ data_is_clean() {
     assert_output $'disk-full\ndisk-room'
 }
 
-@test "a disk that is almost full again at once: the guest is paused again, and nothing fills the log" {
+@test "a disk that is full again soon: the guest is paused again, and the log is not flooded" {
     write_to_a_full_disk
     for round in 1 2; do
         wait_until 120 paused_times "$round"
         truncate -s "-$((12 << 20))" "$T/images/filler"
     done
     wait_until 120 paused_times 3
-    # As often as it was paused for good, and not for each write that failed or was tried again.
+    # The count is that of the pauses, not of the writes that failed or were repeated.
     [ "$(grep -c 'no space left' "$T/out")" -le 3 ]
     [ "$(wc -l <"$T/out")" -le 40 ]
     rm "$T/images/filler"
@@ -96,13 +96,13 @@ data_is_clean() {
     data_is_clean
 }
 
-# Was the guest paused so often, and stands still now?
+# Was the guest paused so often, and is it paused now?
 paused_times() {
     [ "$(jq -r 'select(.event == "state").state' "$T/log/events.jsonl" | grep -c paused)" -ge "$1" ] &&
         [ "$(vm status --json | jq -r .state)" = paused ]
 }
 
-@test "a disk that cannot be read: the guest gets the error, it is said once with a count, the guest runs on" {
+@test "a disk that cannot be read: the guest gets the error, one message has the count, the guest keeps running" {
     linux
     in_guest 'head -c 20000000 /dev/urandom | tee /data/file | sha256sum; sync; echo 3 >/proc/sys/vm/drop_caches' >"$T/sum"
     strace -f -qq -e trace=preadv,pread64,preadv2,readv -e inject=preadv,pread64,preadv2:error=EIO \
@@ -144,12 +144,12 @@ mach() {
     "$ROOT/tests/peer" "$PORT" 'machsh# ' 'root\r' >"$T/login"
 }
 
-# type_to_guest LINE UNTIL: what comes meanwhile, in $T/seen.
+# type_to_guest LINE UNTIL: type a line; the output until then is in $T/seen.
 type_to_guest() {
     "$ROOT/tests/peer" "$PORT" "$2" "$1\\r" >"$T/seen"
 }
 
-@test "a full log directory: lost log bytes are counted, and the guest runs on" {
+@test "a full log directory: lost log bytes are counted, and the guest keeps running" {
     small "$T/log" 64k
     mach
     type_to_guest 'flood 500; echo all of it' '\nall of it'
@@ -164,10 +164,10 @@ type_to_guest() {
     run -0 vm stop
 }
 
-@test "a log directory that becomes read-only costs the logs" {
+@test "a log directory that becomes read-only affects only the logs" {
     mach
     assert_equal "$(vm status --json | jq .log_lines_lost)" 0
-    mount -t tmpfs -o ro "$ID" "$T/log" # over the one that is written to
+    mount -t tmpfs -o ro "$ID" "$T/log" # mounted over the one that is written to
     MOUNTS+=("$T/log")
     kill -HUP "$VM_PID"
     wait_until 10 said 'logs reopened'
@@ -179,18 +179,18 @@ type_to_guest() {
 
 # --- PID 1 -----------------------------------------------------------------------------------
 
-@test "PID 1 frozen while the guest floods its console: nothing is lost" {
+@test "PID 1 suspended while the guest floods its console: nothing is lost" {
     mach
     "$ROOT/tests/peer" "$PORT" '\nthe end' 'flood 2000; echo the end\r' >"$T/seen" 3>&- &
     PIDS+=("$!")
     peer=$!
     wait_until 30 grep -q '^00000100 ' "$T/log/console.log"
     kill -STOP "$VM_PID"
-    # The pipe from QEMU is full: the guest has nowhere to write to.
+    # The pipe from QEMU is full: the guest can write no more.
     wait_until 30 pipe_is_full
     kill -CONT "$VM_PID"
     wait "$peer"
-    # 2000 kB of numbered lines, in the log and at the peer's.
+    # 2000 kB of numbered lines, in the log and at the client.
     for f in "$T/seen" "$T/log/console.log"; do
         assert_equal "$(tr -d '\r' <"$f" | grep -aE '^[0-9]{8} abc' | awk '$1 + 0 != NR { exit 1 } END { print NR }')" 32000
     done
@@ -207,7 +207,7 @@ sys.exit(held[0] < 60000)
 END
 }
 
-@test "the wall clock drives nothing: every timer is monotonic, no wait has a time of its own" {
+@test "all timers of PID 1 are monotonic, so changes of the wall clock have no effect" {
     host_env
     "${ENV[@]}" strace -f -qq -o "$T/trace" -e trace=timerfd_create,timerfd_settime,epoll_wait,epoll_pwait,poll,ppoll,clock_nanosleep,nanosleep,alarm,setitimer,timer_create \
         "$VM" run >"$T/out" 2>&1 3>&- &
@@ -227,7 +227,7 @@ END
     refute_line --regexp 'epoll_p?wait\([^)]*, 32, [0-9]'
 }
 
-@test "an idle PID 1 sleeps: in 10 seconds nothing but what a health check asks of it" {
+@test "an idle PID 1 sleeps: in 10 seconds it runs only for the health check" {
     mach
     vm health
     strace -qq -o "$T/idle" -p "$VM_PID" 3>&- &
@@ -236,7 +236,7 @@ END
     wait_until 10 traced "$VM_PID"
     sleep 10
     end_process "$tracer"
-    # The wait that strace found it in, and no other call.
+    # The system call in which strace found it, and no other call.
     run grep -vE '^(epoll_p?wait\(|strace: )' "$T/idle"
     assert_output ''
     [ "$(grep -c epoll "$T/idle")" -le 1 ]

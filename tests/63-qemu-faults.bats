@@ -1,14 +1,14 @@
-# A QEMU that does not start, dies, or does not talk as it should: what is said, and the exit status.
+# A QEMU that does not start, dies, or violates QMP: messages and exit status.
 #
-# The peers that talk rubbish are programs of this file, named by VM_QEMU: they hold the descriptors
-# that QEMU would (init/qemu/args.h), QMP on 3. None of them pretends to run a guest.
+# The peers that send garbage are programs in this file, used as VM_QEMU: they get the descriptors of QEMU
+# (init/qemu/args.h), QMP on 3. None of them simulates a guest.
 load helpers
 
 said() {
     grep -qF -- "$1" "$T/out"
 }
 
-# taken PORT: something listens there.
+# taken PORT: listen on this port.
 taken() {
     python3 -c "
 import socket, time
@@ -28,7 +28,7 @@ fails() {
 
 # --- it does not start -----------------------------------------------------------------------
 
-@test "a port in use: the port, the setting and the fix, status 69" {
+@test "a port in use: status 69 and an error with the port, the setting and the fix" {
     PORT=$(free_port)
     taken "$PORT"
     printf secret >"$T/pw"
@@ -42,17 +42,17 @@ fails() {
     said "vm:   fix: port $PORT of QEMU_HOSTFWDS=tcp:$PORT:22 is in use: choose another port"
 }
 
-@test "no memory for QEMU: what it asked for and the settings that help, status 69" {
+@test "no memory for QEMU: status 69 and an error with the amount and the settings that help" {
     # More than the limit: a QEMU that could map its RAM may run the guest before an allocation fails.
     host_env QEMU_RAM=1024
     run prlimit --as=700000000 "${ENV[@]}" "$VM" run
     assert_failure 69
-    # What fails first, and what QEMU says then, is not always the same; the fix is.
+    # Which allocation fails first, and QEMU's message then, varies; the fix does not.
     assert_line --regexp '^vm: error: QEMU (ended with status 1 before the guest ran: |was killed by signal 6 )'
     assert_line --regexp '^vm:   fix: lower QEMU_RAM=[0-9]+, or raise the limit \(docker --memory, ulimit -v\)'
 }
 
-@test "a guest that uses up the container's memory: QEMU goes, not PID 1, which says why, status 69" {
+@test "a guest that uses up the container's memory: QEMU is killed, not PID 1, which reports it, status 69" {
     mkdir "$T/logs"
     container oom --memory 400m --memory-swap 400m -e VM_FORCE=1 -e VM_GUEST=linux -e QEMU_RAM=600 \
         -e QEMU_KERNEL=/guest/linux-vmlinuz -e QEMU_INITRD=/guest/linux-initrd \
@@ -71,7 +71,7 @@ fails() {
 
 # --- it does not talk as it should -----------------------------------------------------------
 
-# peer WHAT: a program that does this with its QMP descriptor and then stays; its path is in PEER.
+# peer WHAT: a program that does this with its QMP descriptor and then waits; its path is in PEER.
 peer() {
     PEER=$T/peer
     cat >"$PEER" <<END
@@ -85,7 +85,7 @@ END
 
 GREETING='b"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 1, \"minor\": 2, \"major\": 7}, \"package\": \"\"}, \"capabilities\": []}}\r\n"'
 
-# ends_with MESSAGE [NAME=VALUE...]: the peer is ended, nothing is left of it, and this was said.
+# ends_with MESSAGE [NAME=VALUE...]: vm run ends the peer, leaves nothing behind, and prints this message.
 ends_with() {
     local message=$1
     shift
@@ -98,7 +98,7 @@ ends_with() {
     assert_output ''
 }
 
-@test "a peer that says no QMP at all" {
+@test "a QMP peer that does not speak QMP" {
     peer 'os.write(3, b"hello, this is not what you wanted\n")'
     ends_with "vm: error: $PEER: QMP: bad JSON from QEMU"
     peer 'os.write(3, b"{\"hello\": 1}\n")'
@@ -107,7 +107,7 @@ ends_with() {
     ends_with "vm: error: $PEER: QMP: "
 }
 
-@test "a peer that greets and then talks rubbish, or megabytes" {
+@test "a QMP peer that sends a greeting and then garbage, or megabytes" {
     peer "os.write(3, $GREETING + b'{\"return\": {}, \"id\": 77}\\n')"
     ends_with "vm: error: $PEER: QMP: a reply to command 77 from QEMU, which is not under way"
     peer "os.write(3, $GREETING + b'{\"event\": \"' + b'x' * (8 << 20))"
@@ -116,14 +116,14 @@ ends_with() {
     ends_with "vm: error: $PEER: QMP: "
 }
 
-@test "a peer that says nothing, or goes silent behind the greeting" {
+@test "a QMP peer that is silent, or becomes silent after the greeting" {
     peer 'pass'
     ends_with "vm: error: $PEER: it does not answer on QMP" VM_BOOT_TIMEOUT=2
     peer "os.write(3, $GREETING)"
     ends_with "vm: error: $PEER: it does not answer on QMP" VM_BOOT_TIMEOUT=2
     peer 'os.close(3)'
     ends_with "vm: error: $PEER: it does not answer on QMP" VM_BOOT_TIMEOUT=2
-    # Nor does PID 1 wait for it when it is stopped meanwhile.
+    # A stop in that time does not wait for it either.
     peer 'pass'
     host_vm VM_QEMU="$PEER"
     wait_until 30 pgrep -f "$PEER"
@@ -132,7 +132,7 @@ ends_with() {
     assert_equal "$STATUS" 0
 }
 
-@test "a peer that writes more than anybody reads: megabytes of events, console and errors" {
+@test "a QMP peer that writes more than is read: megabytes of events, console and errors" {
     peer "
 import threading
 os.write(3, $GREETING)

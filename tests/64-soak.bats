@@ -1,4 +1,4 @@
-# make soak in short: a few of its starts and stops, and of its kills.
+# A short version of make soak: a few of its starts, stops and kills.
 load helpers
 
 @test "starts and stops on the host leave nothing behind" {
@@ -11,17 +11,17 @@ load helpers
     assert_output --partial '5 of 5 starts and stops of a container'
 }
 
-@test "what the guest has synced survives docker kill -s KILL, and the image has no error" {
+@test "data synced by the guest survives docker kill -s KILL, and the image has no error" {
     run -0 env IMAGE="$IMAGE" "$ROOT/tests/soak/kills" 3
     assert_output --partial '3 of 3 kills'
 }
 
-@test "an ext2 without a journal is repaired after docker kill -s KILL, and has what was synced" {
+@test "an ext2 without a journal is repaired after docker kill -s KILL, and has the synced data" {
     run -0 env IMAGE="$IMAGE" "$ROOT/tests/soak/power-cuts" 4
     assert_output --partial '4 of 4 power cuts'
 }
 
-@test "within one life of PID 1: hundreds of console clients and requests, tens of resets" {
+@test "in one run of PID 1: hundreds of console clients and requests, tens of resets" {
     PORT=$(free_port)
     host_vm SERIAL_PORT="$PORT"
     wait_until 60 vm health
@@ -38,14 +38,14 @@ load helpers
     run -0 vm stop
 }
 
-# Descriptors and KiB of private memory.
+# The number of descriptors, and KiB of private memory.
 footprint() {
     ls "/proc/$VM_PID/fd" | wc -l
     sed -n 's/^VmData:[[:space:]]*//p' "/proc/$VM_PID/status"
 }
 
 has_footprint() {
-    # Who has gone is noticed when there is something to send to him.
+    # PID 1 notices that a client has gone when data is sent to it.
     "$ROOT/tests/peer" "$PORT" '' '\r' >/dev/null
     vm monitor info status >/dev/null
     [ "$(footprint)" = "$1" ]

@@ -1,5 +1,5 @@
-# Saved states whose memory is a file that guests map: who maps it, who gets a copy, and what becomes
-# of the file. It needs QEMU 8.2 or newer, which is in the image.
+# Saved states whose memory is a file that guests map: when it is mapped, when it is copied, and changes of the
+# file. This needs QEMU 8.2 or newer, which the image has.
 load helpers
 
 # guest NAME [docker options...]: the built-in guest in a container, until it is ready.
@@ -9,7 +9,7 @@ guest() {
     container_ready "$C"
 }
 
-# The state of the built-in guest, made by one that has ended since.
+# A state of the built-in guest, saved by a container that has ended.
 warm_state() {
     guest first -e VM_WARM=1 "$@"
     wait_until 30 logs_have "$C" 'warm state saved in'
@@ -23,13 +23,13 @@ resumed() {
     assert_output alive
 }
 
-# What QEMU of container $1 has of the guest's memory, by /proc/PID/maps.
+# The mapping of the guest's memory in QEMU of container $1, from /proc/PID/maps.
 memory_of() {
     grep -oE '(rw-[ps]) .*(/memory|guest-ram.*)$' "/proc/$(qemu_of "$1")/maps" |
         sed -E 's/^rw-(.).*(memory|guest-ram).*/\1 \2/' | sort -u
 }
 
-@test "the file has holes for zeros, can be written by nobody, and is mapped without being read" {
+@test "the memory file has holes for zeros and no write permission, and is mapped without being read" {
     warm_state
     run ls "$STATE"
     assert_output $'devices\nmanifest.json\nmemory\noverlay-0'
@@ -41,10 +41,10 @@ memory_of() {
     docker exec "$C" grep -q '"event":"resume".*"mapped":true' /var/log/qemu/events.jsonl
 }
 
-@test "guests that run from a state notice nothing of its being replaced or removed" {
+@test "replacing or removing a state does not affect guests that run from it" {
     warm_state
     guest second -e VM_WARM=1
-    # Another state takes its name, and then none is left.
+    # Another state replaces it, then it is deleted.
     guest third
     docker exec "$C" vm warm
     C=$ID-second
@@ -54,7 +54,7 @@ memory_of() {
     assert_output --partial 'GNU Mach'
 }
 
-@test "a file that others may write to is copied, and the guest survives its being cut off" {
+@test "a memory file that others may write to is copied, and the guest survives its truncation" {
     warm_state
     chmod 666 "$STATE/memory"
     guest second -e VM_WARM=1
@@ -64,12 +64,12 @@ memory_of() {
     : >"$STATE/memory"
     run -0 docker exec "$C" vm exec uname
     assert_output --partial 'GNU Mach'
-    # This one is no memory any more.
+    # This file does not contain the memory any more.
     guest third -e VM_WARM=1
-    logs_have "$C" "/memory is cut off, or not of this memory; this is a cold start"
+    logs_have "$C" "/memory is truncated, or not of this memory; this is a cold start"
 }
 
-@test "a memory that QEMU's user may not read is copied" {
+@test "a memory file that QEMU's user cannot read is copied" {
     warm_state
     chmod 400 "$STATE/memory"
     guest second -e VM_WARM=1
@@ -77,7 +77,7 @@ memory_of() {
     logs_have "$C" "because it cannot be shared: QEMU's user may not read it"
 }
 
-@test "one whose bytes were changed is that guest's trouble only: bounded, and the file stays" {
+@test "a memory file with changed bytes affects only its guest; the file is not changed" {
     warm_state
     chmod 644 "$STATE/memory"
     dd if=/dev/urandom of="$STATE/memory" bs=1M count=8 conv=notrunc status=none
@@ -88,7 +88,7 @@ memory_of() {
     assert_equal "$(sha256sum <"$STATE/memory")" "$sum"
 }
 
-@test "devices that are broken or too short cost one line and a cold start" {
+@test "a device file that is damaged or too short causes one log line and a cold start" {
     warm_state
     truncate -s 1000 "$STATE/devices"
     guest second -e VM_WARM=1
@@ -99,7 +99,7 @@ memory_of() {
     logs_have "$C" "mach-mini.qcow2.warm is not resumed: /state/mach-mini.qcow2.warm/devices: No such file"
 }
 
-@test "a guest is suspended and resumed again and again, each time with its memory as a file" {
+@test "a guest is suspended and resumed repeatedly, each time with its memory as a file" {
     for n in 1 2 3; do
         if [ "$n" = 1 ]; then
             guest kept -e VM_STOP=suspend
@@ -114,14 +114,14 @@ memory_of() {
         assert_equal "$STATUS" 0
         grep -q '"memory":"mapped"' "$T"/state/*.suspended/manifest.json
     done
-    # Used up: one that starts from it takes it along.
+    # A suspended state is deleted when a guest starts from it.
     docker start "$C" >/dev/null
     container_ready "$C"
     run ls "$T/state"
     assert_output ''
 }
 
-@test "mapped-ram, as earlier versions saved it, is resumed; and so is packed, as images have it" {
+@test "mapped-ram, which earlier versions saved, is resumed; and so is packed, which images have" {
     for format in mapped-ram packed stream; do
         rm -rf "$T"/state/*
         C=$ID-first
@@ -134,10 +134,10 @@ memory_of() {
     done
 }
 
-@test "packed memory that is no packed memory costs one line and a cold start" {
+@test "an invalid file of packed memory causes one log line and a cold start" {
     warm_state -e VM_STATE_FORMAT=packed
     chmod 644 "$STATE/memory"
-    # The second piece would end behind the memory.
+    # The second piece would be beyond the end of the memory.
     printf '\377\377\377\377\377' | dd of="$STATE/memory" bs=1 seek=48 conv=notrunc status=none
     guest second -e VM_WARM=1
     logs_have "$C" 'is not resumed: piece 1 of it is outside the memory; this is a cold start'

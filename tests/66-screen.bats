@@ -1,5 +1,5 @@
-# A guest with nothing but a screen and a keyboard: vm send --screen, expect --screen, screenshot --text;
-# and the lines of vm monitor. The guest is a boot sector that prints what the keyboard types.
+# A guest with only a screen and a keyboard: vm send --screen, expect --screen, screenshot --text; and lines of vm
+# monitor. The guest is a boot sector that prints the keys that are typed.
 load helpers
 
 # start [NAME=VALUE...]
@@ -10,21 +10,21 @@ start() {
     run -0 vm wait --timeout 20
 }
 
-@test "keys are typed, and what the screen shows is waited for and printed" {
+@test "keys are typed, and text on the screen is waited for and printed" {
     start QEMU_VGA=std
     run -0 vm expect --screen --timeout $((20 * PATIENCE)) '^name[?]'
     assert_output 'name?'
     run -0 vm send --screen 'abC:/_x~ Y\\' --key backspace --key z --enter --key shift-a
     run -0 vm expect --screen --timeout 10 '^A$'
     run -0 vm screenshot --text
-    assert_equal "${#lines[@]}" 3 # of those that are not empty
+    assert_equal "${#lines[@]}" 3 # of the lines that are not empty
     assert_line --index 0 'screen only'
-    # A teletype's backspace moves, and the next character replaces what is there.
+    # A teletype's backspace moves the cursor, and the next character overwrites the one there.
     assert_line --index 1 'name? abC:/_x~ Yz'
     assert_line --index 2 'A'
 }
 
-@test "vm script has the same steps" {
+@test "vm script has the same steps for the screen" {
     start QEMU_VGA=std
     printf '%s\n' 'timeout 20' 'fail never' 'screen-expect name[?]$' 'screen-line a-b' 'screen-key ctrl-alt-f1' \
         'screen-send c' 'screen-expect c$' 'exit 7' >"$T/script"
@@ -42,7 +42,7 @@ start() {
     done
 }
 
-@test "a wrong key, a character without one, no screen at all, no guest" {
+@test "a wrong key, a character that cannot be typed, no screen, no guest" {
     start QEMU_VGA=none
     run -64 vm send --screen --key nosuch
     assert_output --partial 'no such key: nosuch'
@@ -60,7 +60,7 @@ start() {
     run -1 vm send --screen x
 }
 
-@test "vm monitor without a command takes lines, and says which failed" {
+@test "vm monitor without a command reads lines, and reports which of them failed" {
     start
     printf 'info status\n\n  \r\ninfo name\r\n' >"$T/lines"
     run -0 vm monitor <"$T/lines"
@@ -70,7 +70,7 @@ start() {
     assert_output ''
     head -c 5000 /dev/zero | tr '\0' x >"$T/lines"
     run -64 vm monitor <"$T/lines"
-    # A terminal is asked for the next.
+    # On a terminal vm monitor prompts for the next command.
     run -0 script -qec "$(printf '%q ' "${ENV[@]}" "$VM") monitor" /dev/null <<<$'info status\n\004'
     assert_output --partial '(qemu) '
     kill -TERM "$VM_PID"

@@ -1,9 +1,9 @@
-# UEFI: QEMU_FIRMWARE, the files of the package ovmf, and where a guest's variables are kept.
+# UEFI: QEMU_FIRMWARE, the files of the package ovmf, and where a guest's UEFI variables are kept.
 load helpers
 bats_require_minimum_version 1.5.0
 
 CODE=/usr/share/OVMF/OVMF_CODE_4M.fd
-GUID=12345678-93ca-11d2-aa0d-00e098032b8c # of no one's variables
+GUID=12345678-93ca-11d2-aa0d-00e098032b8c # a vendor GUID that nothing else uses
 
 # An empty disk.
 disk() {
@@ -23,17 +23,24 @@ shell() {
     vm expect --timeout $((60 * PATIENCE)) 'Shell>'
 }
 
-# types LINE: its last character stays in the serial port until another comes.
+# types LINE: the last character stays in the serial port until another one comes.
 types() {
     vm send --enter "$1"
     sleep 1
     vm send --enter
 }
 
-# sees TEXT: the shell shows the variable's four bytes as TEXT.
+# sees TEXT: the shell shows the four bytes of the variable as TEXT. vm expect is started before the command is
+# typed.
 sees() {
+    local waiter
+    vm expect --timeout $((30 * PATIENCE)) "00000000: $1" 3>&- &
+    waiter=$!
+    PIDS+=("$waiter")
+    # shellcheck disable=SC2016 # for eval
+    wait_until 10 eval '[ "$(vm status --json | jq .console.clients)" -ge 1 ]'
     types "dmpstore -guid $GUID"
-    vm expect --timeout $((30 * PATIENCE)) "00000000: $1"
+    wait "$waiter"
 }
 
 sets() {
@@ -41,12 +48,12 @@ sets() {
 }
 
 ends() {
-    types 'reset -s' || true # it may be gone already
+    types 'reset -s' || true # it may have ended already
     host_vm_exit 60
     assert_equal "$STATUS" 0
 }
 
-@test "a variable is kept beside the disk; snapshots have it; a throwaway disk leaves it as it is" {
+@test "a variable is kept beside the disk and in snapshots; a throwaway disk does not change it" {
     disk
     shell
     grep -q "firmware: UEFI, $CODE; the guest's variables are kept in $DISK.vars (new)" "$T/out"
@@ -71,7 +78,7 @@ ends() {
     ends
     assert_equal "$(sha256sum <"$DISK.vars")" "$sum"
 
-    # An overlay's begin as the image's, and go with it.
+    # The variables of an overlay begin as a copy of the image's, and are deleted with the overlay.
     shell QEMU_DISK_MODE=overlay
     sees '64 63 62 61'
     ends
@@ -80,7 +87,7 @@ ends() {
     [ ! -e "$DISK.overlay.vars" ]
 }
 
-@test "a suspended guest goes on with its variables" {
+@test "a suspended guest is resumed with its variables" {
     disk
     shell VM_STOP=suspend VM_STATE_DIR="$T/states"
     sets 41424344
@@ -95,7 +102,7 @@ ends() {
     ends
 }
 
-@test "Linux by its EFI stub: QEMU_KERNEL under UEFI" {
+@test "Linux is entered by its EFI stub: QEMU_KERNEL under UEFI" {
     host_vm VM_GUEST=linux QEMU_RAM=512 QEMU_NET=none QEMU_ACCEL=tcg QEMU_FIRMWARE=uefi \
         QEMU_KERNEL="$GUESTS/linux-vmlinuz" QEMU_INITRD="$GUESTS/linux-initrd" \
         QEMU_APPEND='console=ttyS0 no_timer_check quiet'
@@ -118,7 +125,7 @@ refused() {
     assert_equal "$(grep -c ': error: ' <<<"$output")" 1
 }
 
-@test "what is no code volume, and what UEFI cannot be together with" {
+@test "files that are not a code volume, and settings that cannot be used with UEFI" {
     disk
     local d=(QEMU_DRIVE="$DISK") none=(QEMU_DRIVE=none)
     refused 78 'QEMU_FIRMWARE=efi is neither bios nor uefi' 'fix: set QEMU_FIRMWARE=uefi' "${d[@]}" QEMU_FIRMWARE=efi
@@ -137,7 +144,7 @@ refused() {
         QEMU_MACHINE=isapc
     refused 78 'QEMU_FIRMWARE=uefi with the built-in guest' 'QEMU_DRIVE=none' QEMU_FIRMWARE=uefi VM_IMAGE_DIR="$T"
     refused 78 'QEMU_FIRMWARE=uefi with VM_BOOT=direct' 'leave one of them unset' "${d[@]}" QEMU_FIRMWARE=uefi VM_BOOT=direct
-    refused 78 "QEMU_KERNEL=$GUESTS/mach-mini/gnumach.gz: with UEFI, QEMU starts a Linux bzImage only" \
+    refused 78 "QEMU_KERNEL=$GUESTS/mach-mini/gnumach.gz: with UEFI, QEMU starts a Linux bzImage or Image only" \
         'leave QEMU_FIRMWARE unset' "${none[@]}" QEMU_FIRMWARE=uefi QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz"
 
     cp "$CODE" "$T/OVMF_CODE_4M.fd"
@@ -156,7 +163,7 @@ refused() {
         QEMU_FIRMWARE=uefi
 }
 
-@test "a code volume as QEMU_BIOS: the fix names QEMU_FIRMWARE; one file of both works as QEMU_BIOS" {
+@test "a code volume as QEMU_BIOS: the fix names QEMU_FIRMWARE; a single file with code and variables works as QEMU_BIOS" {
     refused 65 "QEMU_BIOS=$CODE is UEFI's code volume for flash memory" 'name it in QEMU_FIRMWARE instead' QEMU_DRIVE=none \
         QEMU_BIOS="$CODE"
     refused 65 'QEMU_BIOS=/usr/share/OVMF/OVMF_VARS_4M.fd' 'set QEMU_FIRMWARE=uefi' QEMU_DRIVE=none \
@@ -166,6 +173,38 @@ refused() {
     wait_until 20 grep -q 'ready: ' "$T/out"
     vm expect --timeout $((60 * PATIENCE)) 'Shell>'
     ends
+}
+
+@test "aarch64: the flash memory is padded, the variables begin empty and are kept" {
+    disk
+    local arm=(QEMU_ARCH=aarch64)
+    shell "${arm[@]}"
+    grep -q "firmware: UEFI, /usr/share/qemu-efi-aarch64/QEMU_EFI.fd; the guest's variables are kept in $DISK.vars (new)" \
+        "$T/out"
+    assert_equal "$(stat -c %s "$DISK.vars")" 67108864
+    [ "$(du -k "$DISK.vars" | cut -f 1)" -lt 2048 ]
+    sets 41424344
+    sees '44 43 42 41'
+    ends
+    shell "${arm[@]}"
+    grep -q "the guest's variables are kept in $DISK.vars\$" "$T/out"
+    sees '44 43 42 41'
+    ends
+    refused 78 'QEMU_ARCH=riscv64 with QEMU_FIRMWARE' 'leave QEMU_FIRMWARE unset' QEMU_ARCH=riscv64 QEMU_DRIVE="$DISK" \
+        QEMU_FIRMWARE=uefi
+    head -c 65M /dev/zero >"$T/large.fd"
+    dd if=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd of="$T/large.fd" conv=notrunc status=none
+    refused 65 "QEMU_FIRMWARE: $T/large.fd has 68157440 bytes, and the machine's flash memory 67108864" \
+        'one build of UEFI' "${arm[@]}" QEMU_DRIVE="$DISK" QEMU_FIRMWARE="$T/large.fd"
+}
+
+@test "a guest without a disk that has only UEFI's variables written is cut off with status 0" {
+    shell QEMU_DRIVE=none
+    kill -TERM "$VM_PID"
+    host_vm_exit 60
+    assert_equal "$STATUS" 0
+    grep -q 'has written nothing to its disk: there is nothing to lose' "$T/out"
+    refute grep -q 'was cut off' "$T/out"
 }
 
 @test "the image has one build of UEFI; without it the error names the package" {

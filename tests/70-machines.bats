@@ -1,7 +1,7 @@
-# Machine types and processors: what this emulator offers, and what it does not, told before a start.
+# Machine types and processors: what this emulator supports, and errors before the start for what it does not.
 load helpers
 
-@test "vm cpus and vm machines list what the emulator offers" {
+@test "vm cpus and vm machines list what the emulator supports" {
     host_env
     run -0 vm cpus --json
     jq -r '.cpus[].name' <<<"$output" | LC_ALL=C sort >"$T/ours"
@@ -10,7 +10,7 @@ load helpers
     assert_equal "$(jq -c '.cpus[] | select(.name == "qemu64").alias_of' <<<"$output")" '"qemu64-v1"'
     assert_equal "$(QEMU_ACCEL=tcg "${ENV[@]}" QEMU_ACCEL=tcg "$VM" cpus --json |
         jq -c '.cpus[] | select(.name == "host").missing')" '["kvm"]'
-    # QEMU's own list has models and, behind an empty line, features.
+    # QEMU's own list has models and, after an empty line, features.
     qemu-system-x86_64 -cpu help | sed -n '2,/^$/s/^\(x86 \|  \)\([^ ]\+\).*/\2/p' |
         LC_ALL=C sort >"$T/theirs"
     diff "$T/ours" "$T/theirs"
@@ -26,7 +26,7 @@ load helpers
     refute_line --partial '*'
 }
 
-# refused MESSAGE FIX NAME=VALUE...: said so by vm check and by a start, with status 78. @Q@ is QEMU's
+# refused MESSAGE FIX NAME=VALUE...: vm check and a start report this, with status 78. @Q@ stands for QEMU's
 # version.
 refused() {
     local message=${1//@Q@/QEMU $(qemu-system-x86_64 --version | sed -n '1s/.*version \([^ ]*\).*/\1/p')}
@@ -42,7 +42,7 @@ refused() {
     [ ! -e "$T/run/qmp.sock" ]
 }
 
-@test "a model, a feature or a machine type that is not there gets the nearest one" {
+@test "for an unknown model, feature or machine type the error suggests the nearest one" {
     refused 'QEMU_CPU=core3duo: @Q@ has no CPU model core3duo' \
         'the nearest one is coreduo; vm cpus lists all' QEMU_CPU=core3duo
     refused 'QEMU_CPU=max,+sse5: the model max of @Q@ has no feature sse5' \
@@ -51,7 +51,7 @@ refused() {
         'the nearest one is avx2; vm cpus qemu64 lists all' QEMU_CPU=qemu64,sse3=off,-avx_2
     refused 'QEMU_MACHINE=pc-i440fx-20.0: @Q@ has no machine type pc-i440fx-20.0' \
         'the nearest one is pc-i440fx-2.0; vm machines lists all' QEMU_MACHINE=pc-i440fx-20.0
-    # Beside other errors it is told, too.
+    # It is reported together with other errors.
     host_env QEMU_CPU=core3duo QEMU_RAM=2X QEMU_DEBUG=in_asn
     run -78 vm check
     assert_line --partial 'QEMU_CPU=core3duo'
@@ -72,7 +72,7 @@ isapc_refused() {
     assert_equal "$(grep -c '^vm: error' <<<"$output")" 1
 }
 
-@test "a machine without PCI: each setting that cannot work there is told; the built-in guest is 64-bit" {
+@test "a machine without PCI: each setting that cannot work there is reported; the built-in guest is 64-bit" {
     isapc_refused 'its only disks are IDE' QEMU_DISK_BUS QEMU_DISK_BUS=virtio
     isapc_refused 'its only network card is ne2k_isa' QEMU_NET_MODEL QEMU_NET_MODEL=e1000
     isapc_refused 'it has one processor' QEMU_SMP QEMU_SMP=2
@@ -83,7 +83,7 @@ isapc_refused() {
         'leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or QEMU_KERNEL' QEMU_ARCH=i386
 }
 
-# booted NAME NAME=VALUE...: a machine of its own directory gets to its login prompt; vm talks to it.
+# booted NAME NAME=VALUE...: a machine in a directory of its own boots to its login prompt; vm then talks to it.
 booted() {
     T=$BATS_TEST_TMPDIR/$1
     mkdir "$T"
@@ -91,7 +91,7 @@ booted() {
     wait_until 20 test -S "$T/run/control.sock"
 }
 
-# ended: it goes down by itself, with status 0.
+# ended: it shuts down, with status 0.
 ended() {
     kill -TERM "$VM_PID"
     host_vm_exit 60
@@ -126,9 +126,9 @@ ended() {
     done
 }
 
-@test "linux finds its disk on every bus, and its address through every card" {
+@test "linux finds its disk on every bus, and gets an address through every network card" {
     local machine bus card driver net pids=()
-    # machine, bus, what drives it there; card, what drives it
+    # machine, bus, driver of the bus; network card, its driver
     local rows='pc ide ata_piix pcnet pcnet32
         pc scsi virtio_scsi ne2k_pci ne2k-pci
         q35 ahci ahci e1000e e1000e
@@ -145,7 +145,7 @@ ended() {
         T=$BATS_TEST_TMPDIR/$card
         host_env
         run -0 vm wait --for login --timeout $((60 * PATIENCE))
-        # The drivers on the way from the mounted partition up to its controller, and the card's.
+        # The drivers from the mounted partition up to its controller, and the network card's.
         run -0 vm exec --via serial 'd=$(sed -n "s|^/dev/\(.*\) /data .*|\1|p" /proc/mounts); p=$(readlink -f "/sys/class/block/${d:?}"); while [ "${p#/sys/devices}" != "$p" ]; do [ ! -e $p/driver ] || readlink $p/driver; p=${p%/*}; done; readlink /sys/class/net/eth0/device/driver'
         assert_line --regexp "/$driver\$"
         assert_line --regexp "/$net\$"

@@ -1,5 +1,5 @@
-# Networks other than QEMU's own NAT: TAP, passt, machines among themselves; in real containers, with
-# the linux guest booted from its kernel.
+# Networks other than QEMU's own NAT: TAP, passt, networks of virtual machines only; in real containers, with the
+# linux guest booted by QEMU_KERNEL.
 load helpers
 
 # linux NAME [DOCKER-ARGUMENTS...]
@@ -7,6 +7,11 @@ linux() {
     container "$1" "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e VM_GUEST=linux \
         -e QEMU_KERNEL=/guests/linux-vmlinuz -e QEMU_INITRD=/guests/linux-initrd \
         -e QEMU_APPEND='console=ttyS0 no_timer_check' -e QEMU_RAM=256 "${@:2}"
+}
+
+teardown() {
+    vm_teardown
+    docker network rm "$ID-six" >/dev/null 2>&1 || :
 }
 
 in_guest() {
@@ -21,7 +26,7 @@ static() {
 
 TAP=(--device /dev/net/tun --cap-add NET_ADMIN -e QEMU_NET=tap)
 
-# refused STATUS MESSAGE FIX [DOCKER-ARGUMENTS...]: said by a start with QEMU_NET=tap.
+# refused STATUS MESSAGE FIX [DOCKER-ARGUMENTS...]: a start with QEMU_NET=tap reports this.
 refused() {
     container "refused-${#CONTAINERS[@]}" "${SAFE[@]}" -e QEMU_NET=tap "${@:4}"
     wait_exit "$C" 20
@@ -32,7 +37,7 @@ refused() {
     refute_line --partial 'the guest runs, '
 }
 
-@test "tap: what is missing is told; a bridge is joined" {
+@test "tap: missing requirements are reported; the interface is attached to a bridge" {
     refused 77 'QEMU_NET=tap needs /dev/net/tun: No such file or directory' \
         'add the device to the container (compose: devices: [/dev/net/tun], docker run --device /dev/net/tun)' \
         --cap-add NET_ADMIN
@@ -49,7 +54,7 @@ refused() {
     run -77 docker run --rm --name "$ID-check" "${SAFE[@]}" -e QEMU_NET=tap "$IMAGE" check
     assert_line 'vm: error: QEMU_NET=tap needs /dev/net/tun: No such file or directory'
 
-    # A network namespace with a bridge, as a router would have it; the guest need not run.
+    # A network namespace with a bridge, as on a router; the guest need not run.
     container net --network none --entrypoint sleep -- 600
     nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$C")" -n ip link add br0 type bridge
     CONTAINERS+=("$ID-bridge")
@@ -60,12 +65,12 @@ refused() {
     assert_output $'br0\n0x1303'   # up, broadcast, multicast, promiscuous: a bridge's port
     docker stop "$ID-bridge" >/dev/null
     assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$ID-bridge")" 0
-    # What was made goes with the machine.
+    # The interface that PID 1 created is deleted with the machine.
     run -0 nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$C")" -n ip -o link
     refute_output --partial lab1
 }
 
-@test "tap: the guest and its container reach each other" {
+@test "tap: the guest and its container can connect to each other" {
     linux tap "${TAP[@]}" -e QEMU_TAP_ADDRESS=192.168.77.1/24 -e QEMU_NET_MODEL=virtio-net-pci
     static "$C" 192.168.77.2
     in_guest "$C" 'ping -c 1 -W 30 192.168.77.1'
@@ -74,14 +79,14 @@ refused() {
     logs_have "$C" 'network: virtio-net-pci to the interface tap0, here 192.168.77.1/24'
     run -0 docker exec "$C" vm status
     assert_line 'network      virtio-net-pci to the interface tap0, here 192.168.77.1/24'
-    # QEMU's user may not touch the host's interfaces: it got a descriptor, and no capability.
+    # QEMU's user cannot change the host's interfaces: QEMU has only a descriptor, and no capability.
     run -0 docker exec "$C" sh -c 'grep CapEff "/proc/$(pidof qemu-system-x86_64)/status"'
     assert_output --regexp '0000000000000000$'
     docker stop -t 60 "$C" >/dev/null
     assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$C")" 0
 }
 
-@test "socket: two machines in two containers meet in a multicast group, two over UNIX sockets" {
+@test "socket: two machines in two containers are connected by multicast, and by UNIX sockets" {
     local a b net
     mkdir "$T/net"
     chmod 777 "$T/net"
@@ -101,7 +106,7 @@ refused() {
     done
 }
 
-@test "passt: forwards, DHCP and a clean end; its own end is told; what it needs, too" {
+@test "passt: forwards, DHCP and a clean end; its failure, and what it needs, are reported" {
     run -69 docker run --rm --name "$ID-none" -e QEMU_NET=passt -e PATH=/nowhere \
         -e VM_QEMU=/usr/bin/qemu-system-x86_64 "$IMAGE" check
     assert_line 'vm: error: QEMU_NET=passt: there is no program passt on PATH'
@@ -130,7 +135,7 @@ refused() {
     assert_equal "$(docker inspect -f '{{.State.ExitCode}}' "$C")" 0
 }
 
-@test "passt: a boot that is tried again has a new one" {
+@test "passt: a repeated boot has a new passt" {
     linux retry --security-opt seccomp=unconfined -e QEMU_NET=passt -e VM_READY=ssh \
         -e VM_BOOT_TIMEOUT=1 -e VM_BOOT_RETRIES=1
     wait_exit "$C" 60
@@ -141,7 +146,27 @@ refused() {
     assert_equal "$(grep -c 'the guest runs, ' <<<"$output")" 2
 }
 
-@test "NAT: ranges of forwards, Docker's spelling, a name server elsewhere, and no IPv6" {
+@test "passt: the guest has an IPv6 address and is reached by it" {
+    local own
+    docker network create --ipv6 --subnet "fd00:$((RANDOM % 9000 + 1000))::/64" "$ID-six" >/dev/null
+    linux six --network "$ID-six" --sysctl net.ipv6.conf.all.disable_ipv6=0 --security-opt seccomp=unconfined \
+        -e QEMU_NET=passt -e VM_BIND=:: -e VM_READY=ssh
+    docker exec "$C" vm wait --timeout $((60 * PATIENCE))
+    own=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' "$C")
+    # The guest's router advertises the network some time after its IPv4 address came. passt learns the guest's
+    # address from a packet, and while the address is tentative (RFC 4862, 5.4) packets have the link-local one.
+    from_global() {
+        local from
+        from=$(in_guest "$C" 'ip -6 -o addr show eth0 scope global' | sed -n 's|.* \(fd00:[^/]*\)/.*|\1|p')
+        [ -n "$from" ] && in_guest "$C" "ping -6 -c 1 -W 5 -I $from ${own%:*}:1"
+    }
+    wait_until 60 from_global
+    run -0 ssh -i "$GUESTS/linux-key" -p 2222 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+        -o LogLevel=ERROR -o BatchMode=yes -o ConnectTimeout=60 "root@$own" 'echo "$SSH_CONNECTION"'
+    assert_output --regexp '^fd00:.* 22$'
+}
+
+@test "NAT: ranges of ports, Docker's notation, another address of the name server, and no IPv6" {
     local bind=127.71.$((RANDOM % 250 + 1)).1
     local ssh=(ssh -i "$GUESTS/linux-key" -p 2022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
         -o LogLevel=ERROR -o BatchMode=yes "root@$bind")

@@ -1,4 +1,4 @@
-# A kernel without a boot loader: what QEMU_KERNEL takes, what is made of it, and what is refused.
+# A kernel without a boot loader: the files that QEMU_KERNEL accepts, how they are converted, and what is refused.
 # The small kernels are tests/guests/kernel; each prints its command line and its modules.
 load helpers
 
@@ -15,8 +15,8 @@ setup_file() {
     printf 'three\n' | xz >"$BATS_FILE_TMPDIR/third.xz"
 }
 
-# boot NAME=VALUE...: a guest on the host, up to its login; what came of it is in $T/out, with the
-# console's bytes among the log's lines.
+# boot NAME=VALUE...: boot a guest on the host to its login prompt; $T/out has the log, with the console's bytes
+# between its lines.
 boot() {
     rm -rf "$T/run"
     host_vm VM_STOP_LADDER=none CONSOLE_STDOUT=1 "$@"
@@ -29,7 +29,7 @@ end() {
     assert_equal "$STATUS" "${1:-82}"
 }
 
-# said TEXT...: each is in $T/out; carriage returns do not count.
+# said TEXT...: each TEXT is in $T/out; carriage returns are ignored.
 said() {
     local text
     for text; do
@@ -39,7 +39,7 @@ said() {
 
 MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
 
-@test "multiboot, ELF32, ELF64 and flat, plain and compressed: command line, modules and theirs" {
+@test "multiboot, ELF32, ELF64 and flat, plain and compressed: command lines of kernel and modules" {
     local k d=$BATS_FILE_TMPDIR
     for k in MULTIBOOT MULTIBOOT64 FLAT MULTIBOOT.gz MULTIBOOT.xz MULTIBOOT64.gz; do
         boot QEMU_KERNEL="$d/$k" QEMU_APPEND='a  b,c="d"' \
@@ -48,7 +48,7 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
             'module: /proc/self/fd/22 $(t)' 'guest generic'
         end
     done
-    # The last was both: unpacked and rewritten.
+    # The last kernel was both unpacked and rewritten.
     said "kernel $d/MULTIBOOT64.gz: a multiboot kernel for x86-64, unpacked by gzip, its ELF64 rewritten as ELF32"
 }
 
@@ -61,7 +61,7 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     done
 }
 
-@test "GNU Mach without GRUB: a gzip-compressed ELF64, machsh as its module" {
+@test "GNU Mach without GRUB: a gzip-compressed ELF64 with machsh as its module" {
     boot QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" QEMU_APPEND=console=com0 \
         QEMU_INITRD="$GUESTS/mach-mini/machsh $MACH_MODULE" VM_STOP_LADDER=acpi
     said 'guest mach' 'a multiboot kernel for x86-64, GNU Mach, unpacked by gzip, its ELF64 rewritten' \
@@ -75,7 +75,7 @@ MACH_MODULE='${host-port} ${device-port} $(task-create) $(task-resume)'
     end 0
 }
 
-# refused STATUS MESSAGE FIX NAME=VALUE...: nothing else is told.
+# refused STATUS MESSAGE FIX NAME=VALUE...: no other message is printed.
 refused() {
     local status=$1 message=$2 fix=$3 command
     shift 3
@@ -88,7 +88,7 @@ refused() {
     done
 }
 
-@test "what QEMU cannot boot is told with what it is: vm check, vm run, nothing started" {
+@test "files that QEMU cannot boot are refused with their type: vm check, vm run, nothing is started" {
     local d=$BATS_FILE_TMPDIR
     refused 65 "QEMU_KERNEL=$d/MULTIBOOT2 is a multiboot 2 kernel: QEMU cannot boot it" \
         'QEMU knows multiboot 1 only: let GRUB boot it' QEMU_KERNEL="$d/MULTIBOOT2"
@@ -100,6 +100,8 @@ refused() {
         'give it a multiboot header' QEMU_KERNEL="$VM"
     refused 78 "QEMU_KERNEL=$d/MULTIBOOT64 is for x86-64, and QEMU_ARCH=i386 has no such processor" \
         'set QEMU_ARCH=x86_64' QEMU_KERNEL="$d/MULTIBOOT64" QEMU_ARCH=i386
+    refused 78 "QEMU_KERNEL=$GUESTS/linux-vmlinuz is for x86-64, and QEMU_ARCH=i386 has no such processor" \
+        'set QEMU_ARCH=x86_64' QEMU_KERNEL="$GUESTS/linux-vmlinuz" QEMU_ARCH=i386
     gzip <"$d/PVH64.xz" >"$T/twice"
     head -c 4200 "$d/MULTIBOOT64" >"$T/cut"
     refused 78 "QEMU_RAM=16: QEMU_KERNEL=$GUESTS/mach-mini/gnumach.gz is loaded up to 17 MiB" \
@@ -108,12 +110,12 @@ refused() {
     chmod 644 "$T/cut.xz" "$T/twice" "$T/cut"
     refused 65 "QEMU_KERNEL=$T/cut.xz is compressed and damaged: xz cannot unpack it" \
         'get a whole copy of the file' QEMU_KERNEL="$T/cut.xz"
-    refused 65 "QEMU_KERNEL=$T/twice is xz-compressed twice over" 'unpack it before' QEMU_KERNEL="$T/twice"
-    refused 65 "QEMU_KERNEL=$T/cut: its segment 0 reaches beyond the file" 'link it' QEMU_KERNEL="$T/cut"
-    # Its first segment is for 5 GiB.
+    refused 65 "QEMU_KERNEL=$T/twice is xz-compressed twice" 'unpack it before' QEMU_KERNEL="$T/twice"
+    refused 65 "QEMU_KERNEL=$T/cut: its segment 0 extends beyond the file" 'link it' QEMU_KERNEL="$T/cut"
+    # Its first segment has an address of 5 GiB.
     cp "$d/MULTIBOOT64" "$T/high"
     printf '\1' | dd of="$T/high" bs=1 seek=92 conv=notrunc status=none
-    refused 65 "QEMU_KERNEL=$T/high: its segment 0 reaches beyond 4 GiB of physical memory" 'link it' \
+    refused 65 "QEMU_KERNEL=$T/high: its segment 0 extends beyond 4 GiB of physical memory" 'link it' \
         QEMU_KERNEL="$T/high"
     refused 65 "QEMU_INITRD=$T/cut.xz is compressed and damaged: xz cannot unpack it" \
         'get a whole copy' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/MULTIBOOT a,$T/cut.xz b"
@@ -121,9 +123,10 @@ refused() {
         'mount the file into the container' QEMU_KERNEL="$d/MULTIBOOT" QEMU_INITRD="$d/no,,"
 }
 
-@test "a multiboot header that QEMU cannot follow is told with the field" {
+@test "a multiboot header that QEMU cannot load is refused, and the field is named" {
     local k=$T/flat
-    # field QEMU MESSAGE FIX NAME=VALUE...: QEMU is what QEMU itself says; "": nothing, and the guest neither.
+    # field QEMU MESSAGE FIX NAME=VALUE...: QEMU is the message of QEMU itself; if it is empty, neither QEMU nor the
+    # guest prints anything.
     field() {
         local qemu=$1 message=$2 fix=$3
         shift 3
@@ -140,9 +143,9 @@ refused() {
     field 'invalid load_end_addr' 'load_end_addr 0xfffff below load_addr 0x100000' 'set it' LOAD_END_ADDR=header-1
     field 'fread() failed' "load_end_addr 0x200000, and the file ends at $(printf '0x%x' $((0x100000 + $(stat -c %s "$k"))))" \
         'get a whole copy' LOAD_END_ADDR=0x200000 BSS_END_ADDR=0x200000
-    field 'invalid bss_end_addr' 'bss_end_addr 0x100010, and what is loaded ends at 0x1000c0' 'set it' \
+    field 'invalid bss_end_addr' 'bss_end_addr 0x100010, and the loaded part ends at 0x1000c0' 'set it' \
         LOAD_END_ADDR=0x1000c0 BSS_END_ADDR=0x100010
-    field '' 'entry_addr 0x1000 outside of what is loaded, 0x100000 to 0x100020' 'set entry_addr' \
+    field '' 'entry_addr 0x1000 outside of the loaded part, 0x100000 to 0x100020' 'set entry_addr' \
         ENTRY_ADDR=0x1000 LOAD_END_ADDR=0x100020 BSS_END_ADDR=0
 
     "$ROOT/tests/guests/kernel/build" FLAT "$k" BSS_END_ADDR=0x8000001
@@ -150,13 +153,13 @@ refused() {
     "$ROOT/tests/guests/kernel/build" FLAT "$k" BSS_END_ADDR=0xf0000000
     refused 78 "QEMU_RAM=64: QEMU_KERNEL=$k is loaded up to 3840 MiB, where QEMU_MACHINE=q35 has its devices" \
         'link the kernel for lower addresses' QEMU_KERNEL="$k" QEMU_RAM=64
-    # Modules go behind the kernel.
+    # Modules are loaded after the kernel.
     truncate -s 40M "$T/module"
     refused 78 "QEMU_RAM=64: QEMU_KERNEL=$BATS_FILE_TMPDIR/FLAT is loaded up to 82 MiB" 'raise QEMU_RAM' \
         QEMU_KERNEL="$BATS_FILE_TMPDIR/FLAT" QEMU_RAM=64 QEMU_INITRD="$T/module a,$T/module b"
 }
 
-@test "kernels for other boot loaders are told by their names; a kernel for both multiboots boots" {
+@test "kernels for other boot loaders are refused with the loader's name; a kernel with both multiboot headers boots" {
     local d=$BATS_FILE_TMPDIR
     { head -c 8192 /dev/zero; printf '\210\213\114\337\060\335\261\307\173\360\224\241\203\350\202\012'; } >"$T/limine"
     refused 65 "QEMU_KERNEL=$T/limine is a kernel for the Limine boot loader: QEMU cannot boot it" \
@@ -174,7 +177,7 @@ refused() {
     end
 }
 
-@test "in the image: GNU Mach and Linux by their kernels, under the sandbox and without privileges" {
+@test "in the image: GNU Mach and Linux boot by QEMU_KERNEL, in the sandbox and without privileges" {
     container mach "${SAFE[@]}" -v "$GUESTS:/guests:ro" -e QEMU_KERNEL=/guests/mach-mini/gnumach.gz \
         -e QEMU_APPEND=console=com0 -e "QEMU_INITRD=/guests/mach-mini/machsh $MACH_MODULE"
     container_ready "$C"
@@ -198,7 +201,7 @@ refused() {
     assert_equal "$STATUS" 0
 }
 
-@test "what boots is told by vm check, in the log and by vm status" {
+@test "vm check, the log and vm status show what is booted" {
     local d=$BATS_FILE_TMPDIR bios=/usr/share/seabios/bios.bin
     # boots TEXT NAME=VALUE...
     boots() {
@@ -233,7 +236,7 @@ refused() {
     end
 }
 
-@test "unpacking: a stop ends it at once, a missing program is named, nothing stays in VM_TMP_DIR" {
+@test "unpacking: a stop ends it immediately, a missing program is reported, nothing stays in VM_TMP_DIR" {
     mkdir "$T/bin"
     printf '#!/bin/sh\necho $$ >%s\nexec sleep 1000\n' "$T/pid" >"$T/bin/gzip"
     chmod 755 "$T/bin/gzip"
@@ -263,7 +266,7 @@ refused() {
     assert_output ''
 }
 
-@test "vm profile: the same guest by its kernel and by the GRUB on its disk" {
+@test "vm profile: the same guest booted by its kernel and by the GRUB on its disk" {
     mkdir "$T/images"
     cp "$MACH_MINI" "$T/images"
     host_env VM_GUEST=mach QEMU_DRIVE="$T/images/mach-mini.qcow2" QEMU_APPEND=console=com0 \

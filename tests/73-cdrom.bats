@@ -1,5 +1,5 @@
-# CD-ROMs: booted without a disk and beside one, a system installed from one on a new disk, and that
-# disk started by an external kernel over an overlay. The CD-ROMs are made here, by GRUB.
+# CD-ROMs: booted without a disk and with one; a system installed from a CD-ROM to a new disk; that disk booted by
+# an external kernel over an overlay. The CD-ROMs are made here, with GRUB.
 load helpers
 
 setup_file() {
@@ -25,7 +25,7 @@ CFG
     "$ROOT/tests/guests/rooted/build" "$GUESTS" "$BATS_FILE_TMPDIR"
 }
 
-# started NAME=VALUE...: a guest on the host that is ready; its console is in $T/out, too.
+# started NAME=VALUE...: start a guest on the host and wait until it is ready; its console is in $T/out too.
 started() {
     rm -rf "$T/run"
     host_vm CONSOLE_STDOUT=1 "$@"
@@ -38,7 +38,7 @@ stopped() {
     assert_equal "$STATUS" 0
 }
 
-@test "an ISO without a disk, on both machines; beside disks by QEMU_BOOT_ORDER" {
+@test "an ISO without a disk, on both machines; with disks by QEMU_BOOT_ORDER" {
     local d=$BATS_FILE_TMPDIR machine
     for machine in q35 pc; do
         started VM_GUEST=mach QEMU_MACHINE="$machine" QEMU_CDROM="$d/mach.iso"
@@ -65,6 +65,16 @@ stopped() {
         (.cpu_1.samples[0].phases_ms | .grub < .kernel and .kernel < .login)' "$T/p/results.json"
 }
 
+@test "vm profile --install: a Linux is installed from an ISO, and its boots from the disk are measured" {
+    host_env VM_GUEST=linux QEMU_RAM=512 QEMU_CDROM="$BATS_FILE_TMPDIR/install.iso"
+    printf '%s\n' 'timeout 600' 'fail rooted: not installed' 'expect rooted: installed' \
+        'expect reboot: Power down' >"$T/script"
+    run -0 vm profile --cpus 1 --samples 1 --warm-up 0 --until login --install "$T/script" --install-size 256M --out "$T/p"
+    assert_line --regexp '^  installed +cpu_1 in [0-9.]+ s$'
+    jq -e '.cpu_1.boot == "disk" and (.cpu_1.samples[0] | .status == "ok" and .phases_ms.grub < .phases_ms.login) and
+        (.installs | length == 1)' "$T/p/results.json"
+}
+
 @test "vm profile boots a CD-ROM, over processor counts and machines" {
     local report=$T/report
     host_env VM_GUEST=mach QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso"
@@ -74,7 +84,7 @@ stopped() {
     assert_equal "$(sort <<<"$output")" $'pc 1 ok true\npc 2 ok true\nq35 1 ok true\nq35 2 ok true'
 }
 
-@test "a kernel beside a CD-ROM is what is booted" {
+@test "a kernel is booted although there is a CD-ROM" {
     started QEMU_CDROM="$BATS_FILE_TMPDIR/mach.iso" QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
         QEMU_APPEND=console=com0 \
         QEMU_INITRD="$GUESTS/mach-mini/machsh "'${host-port} ${device-port} $(task-create) $(task-resume)'
@@ -87,7 +97,7 @@ stopped() {
     host_env
     vm image create "$T/images/new.qcow2" 256M
     chmod 666 "$T/images/new.qcow2"
-    # An empty disk is passed over by the firmware, so the order need not be changed afterwards.
+    # The firmware skips an empty disk, so the boot order need not be changed after the installation.
     host_vm VM_GUEST=linux QEMU_RAM=512 VM_READY=running CONSOLE_STDOUT=1 \
         QEMU_CDROM="$d/install.iso" QEMU_DRIVE="$T/images/new.qcow2"
     host_vm_exit 180
@@ -104,7 +114,7 @@ stopped() {
 
     local before
     before=$(sha256sum <"$T/images/new.qcow2")
-    # The way of Alpine's netboot images: kernel and initramfs outside, an overlay over the disk.
+    # As with Alpine's netboot images: kernel and initramfs are outside the disk, and an overlay is over the disk.
     started QEMU_RAM=512 QEMU_DRIVE="$T/images/new.qcow2" QEMU_DISK_MODE=overlay \
         QEMU_KERNEL="$GUESTS/linux-vmlinuz" QEMU_INITRD="$d/initrd" \
         QEMU_APPEND='console=ttyS0 no_timer_check quiet rdinit=/rooted root=/dev/sda1 external'

@@ -1,4 +1,4 @@
-# The kernel's debugger: GDB, QEMU's own log and trace events, guests that fault or reset for ever.
+# Kernel debugging: GDB, QEMU's own log and trace events, guests that fault or reset repeatedly.
 load helpers
 
 said() {
@@ -10,15 +10,15 @@ health_says() {
     [ "$status" -eq 1 ] && [[ $output == *"$1"* ]]
 }
 
-# sector KIND [NAME=VALUE...]: a guest of one boot sector (tests/guests/sector).
+# sector KIND [NAME=VALUE...]: a guest that is one boot sector (tests/guests/sector).
 sector() {
     [ -f "$T/$1.qcow2" ] || "$ROOT/tests/guests/sector/build" "$1" "$T/$1.qcow2"
     chmod 666 "$T/$1.qcow2"
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none VM_STOP_TIMEOUT=10 QEMU_DRIVE="$T/$1.qcow2" "${@:2}"
 }
 
-# gdb_start: a gdb that has the guest of GDB_PORT=$PORT, and gets its commands by `gdb_does`; what it
-# says goes to $T/gdb.
+# gdb_start: start a gdb that controls the guest of GDB_PORT=$PORT and gets its commands from `gdb_does`; its output
+# goes to $T/gdb.
 gdb_start() {
     mkfifo "$T/commands"
     gdb -nx -q -ex 'set pagination off' -ex 'set confirm off' <"$T/commands" >"$T/gdb" 2>&1 3>&- &
@@ -37,11 +37,11 @@ gdb_done() {
     [ "$(grep -c -- --done-- "$T/gdb")" -ge "$DONE" ]
 }
 
-@test "gdb breaks in GNU Mach by address, reads its code and registers, and lets it go on" {
+@test "gdb breaks in GNU Mach by address, reads its code and registers, and continues it" {
     local kernel=$T/gnumach entry call start
     zcat "$GUESTS/mach-mini/gnumach.gz" >"$kernel"
     entry=$(readelf -hW "$kernel" | awk '/Entry point/ { print $4 }')
-    # The call by which the boot code gets to the kernel proper, in the upper half.
+    # The call with which the boot code enters the kernel in the upper half.
     call=$(objdump -d --no-show-raw-insn -j .boot "$kernel" |
         sed -n 's/.*call.*0x\(ffffffff[0-9a-f]*\).*/0x\1/p; s/.*call *\(ffffffff[0-9a-f]*\).*/0x\1/p' | head -n 1)
     start=$(readelf -lW "$kernel" | awk '/LOAD/ && $3 ~ /^0xffffffff/ { print $3; exit }')
@@ -58,7 +58,7 @@ gdb_done() {
     cat "$T/gdb"
     grep -qE "^Breakpoint 2, .*$(printf '%016x' "$((call))")" "$T/gdb"
     grep -qF '= 0x80000001' "$T/gdb"
-    # What gdb read is what is in the file, at both places.
+    # gdb has read the same bytes as the file has, at both places.
     code() { sed -n 's/^0x[0-9a-f]*[^:]*:\t*//p' "$T/gdb" | tr '\t' '\n' | sed 's/^0x//' | paste -sd '' ; }
     bytes() { dd if="$kernel" bs=1 skip=$(($1)) count=32 status=none | od -An -v -tx1 | tr -d ' \n'; }
     offset() { readelf -lW "$kernel" | awk -v a="$1" '/LOAD/ && $3 == a { print $2; exit }'; }
@@ -67,7 +67,7 @@ gdb_done() {
     run -0 vm stop
 }
 
-@test "a kernel of xv6's shape with symbols: functions, lines, variables, its shell's prompt" {
+@test "a kernel with symbols that is similar to xv6: functions, lines, variables, its shell's prompt" {
     cat >"$T/kernel.S" <<'END'
 	.section .multiboot, "a"
 	.long 0x1badb002, 0, -0x1badb002
@@ -112,7 +112,7 @@ END
     run -82 vm stop --now
 }
 
-@test "the boot's deadline does not run while a debugger has the guest" {
+@test "VM_BOOT_TIMEOUT does not run while a debugger holds the guest" {
     PORT=$(free_port)
     sector IDLE GDB_WAIT=1 GDB_PORT="$PORT" VM_READY=login VM_BOOT_TIMEOUT=4
     wait_until 30 said 'waits for a debugger'
@@ -129,7 +129,7 @@ END
     run -82 vm stop --now
 }
 
-@test "a stop does not wait for a debugger: while the guest waits, at a breakpoint, after gdb's kill" {
+@test "a stop does not wait for a debugger: while the guest waits for it, at a breakpoint, after gdb's kill" {
     PORT=$(free_port)
     host_vm GDB_WAIT=1 GDB_PORT="$PORT"
     wait_until 30 said 'waits for a debugger'
@@ -144,7 +144,7 @@ END
     kill -TERM "$VM_PID"
     host_vm_exit 20
     assert_equal "$STATUS" 82
-    said 'the debugger has stopped the guest, which does not hear that it is to power off'
+    said 'the debugger has stopped the guest, so it cannot shut down and is cut off'
     exec 9>&-
 
     sector IDLE GDB_WAIT=1 GDB_PORT="$PORT"
@@ -155,7 +155,7 @@ END
     said 'the debugger has ended QEMU'
 }
 
-@test "suspend: not in a debugger, where the guest is shut down; else it is resumed into one" {
+@test "suspend: a guest held by a debugger is shut down instead; a suspended guest can be resumed under a debugger" {
     PORT=$(free_port)
     sector IDLE GDB_WAIT=1 GDB_PORT="$PORT" VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=3
     wait_until 30 said 'waits for a debugger'
@@ -163,7 +163,7 @@ END
     health_says paused
     vm stop || :
     host_vm_exit
-    said 'a guest that stands in a debugger cannot be suspended'
+    said 'a guest stopped by a debugger cannot be suspended'
     said 'stopping: ACPI power button'
 
     sector IDLE VM_READY=login VM_STOP=suspend VM_STATE_DIR="$T/state" VM_STOP_TIMEOUT=$((30 * PATIENCE))
@@ -174,12 +174,12 @@ END
     wait_until 30 said 'waits for a debugger'
     said 'resumed from'
     gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'x/1xb $pc - 1' -ex detach >"$T/gdb" 2>&1
-    grep -qE ':.*0xf4$' "$T/gdb" # it idles behind its hlt
+    grep -qE ':.*0xf4$' "$T/gdb" # it is idle after its hlt
     wait_until 30 vm health
     run -82 vm stop --now
 }
 
-@test "QEMU's log has a bound: the oldest is dropped, and a line says so" {
+@test "QEMU's log is bounded: the oldest output is dropped, and a line says so" {
     host_vm QEMU_DEBUG=in_asm,int,cpu_reset QEMU_DEBUG_LOG_SIZE=1 QEMU_DEBUG_LOG_KEEP=2
     run -0 vm wait --timeout $((120 * PATIENCE))
     wait_until 30 said 'guest-errors.log has reached its bound: from now on the oldest is dropped'
@@ -195,7 +195,7 @@ END
     run -82 vm stop --now
 }
 
-@test "what QEMU cannot log or trace is refused with the nearest name" {
+@test "unknown log items and trace events are refused, and the nearest name is suggested" {
     host_env QEMU_DEBUG=guest_errors,itn VM_TRACE='ide_statsu_read,pci_*,nothing_such_*'
     run vm check
     assert_failure 78
@@ -215,7 +215,7 @@ END
     assert_line "vm: error: VM_TRACE=$T/none: No such file or directory"
 }
 
-@test "trace events go to the same log, by name, by pattern, from a file, and from the monitor" {
+@test "trace events go to the same log: by name, by pattern, from a file, and from the monitor" {
     sector COUNT VM_TRACE='ahci_reset_port,ahci_cmd_*' QEMU_DEBUG=none
     wait_until 30 grep -q 'boot number' "$T/log/console.log"
     wait_until 10 grep -q '^ahci_reset_port ' "$T/log/guest-errors.log"
@@ -235,8 +235,8 @@ END
     run -82 vm stop --now
 }
 
-# What was written before a reset arrives behind the word of it, and is not the new guest's.
-@test "vm reset of a guest that prints without end is no end of it, nor its own fault or loop" {
+# Output from before a reset arrives after the event of the reset, and must not count as the new boot's.
+@test "vm reset of a guest that prints continuously is neither its end, nor a fault, nor a reset loop" {
     local times # bats has its own $i
     sector FLOOD
     wait_until 30 vm health
@@ -245,7 +245,7 @@ END
         wait_until 30 reset_times "$times"
         wait_until 30 vm health
     done
-    # However late PID 1 hears of it all: of the reset, of the firmware's own behind it.
+    # PID 1 may get the events late: that of the reset, and that of the firmware's own reset after it.
     for times in $(seq 21 26); do
         vm reset 3>&- &
         sleep "0.0$((times % 6))"
@@ -262,7 +262,7 @@ END
 
 reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; }
 
-@test "a triple fault: where it was and the registers, and the machine kept for gdb" {
+@test "a triple fault: its address and the registers are reported, and the machine is kept for gdb" {
     sector FAULT
     host_vm_exit 30
     assert_equal "$STATUS" 80
@@ -272,7 +272,7 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
 
     PORT=$(free_port)
     sector FAULT VM_ON_PANIC=pause GDB=1 GDB_PORT="$PORT"
-    wait_until 30 said 'the guest stands still as it was'
+    wait_until 30 said 'the guest is paused (VM_ON_PANIC)'
     health_says 'the guest panicked'
     gdb -nx -batch -ex "target remote 127.0.0.1:$PORT" -ex 'p/x $pc' -ex 'x/1xb 0x7c1f' -ex detach >"$T/gdb" 2>&1
     grep -qF '= 0x7c1f' "$T/gdb"
@@ -281,14 +281,14 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     assert_failure 80
 }
 
-@test "a machine that is reset over and over is a loop: reported, and ended as a panic" {
+@test "a machine that resets repeatedly is in a reset loop: reported, and ended like a panic" {
     sector RESET VM_ON_REBOOT=restart
     host_vm_exit 60
     assert_equal "$STATUS" 80
     run -0 grep 'the guest panicked' "$T/out"
     assert_output --regexp 'its machine was reset 16 times in [0-9]+ s without coming to any phase$'
     rm -r "$T/log"
-    # At once, before anything is printed: by a triple fault.
+    # Immediately, before anything is printed: by a triple fault.
     sector QUIETFAULT VM_ON_REBOOT=restart
     host_vm_exit 60
     assert_equal "$STATUS" 80
@@ -311,7 +311,7 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
 }
 
 # bats test_tags=ui
-@test "QEMU_GL: the window is drawn by OpenGL (Mesa's llvmpipe), and the card has it for the guest" {
+@test "QEMU_GL: the window is drawn by OpenGL (Mesa's llvmpipe), and the guest's card has OpenGL" {
     local ui
     x11
     for ui in gtk sdl; do
@@ -322,7 +322,7 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     done
 }
 
-@test "QEMU_GL and its card need each other, and a window" {
+@test "QEMU_GL and the card virtio-gl need each other, and a window" {
     host_env QEMU_GL=on
     run -78 vm check
     assert_output --partial 'QEMU_GL=on without a window'
@@ -338,15 +338,7 @@ reset_times() { [ "$(grep -c 'vm: the machine was reset' "$T/out")" -ge "$1" ]; 
     assert_line --partial 'spawn=allow'
 }
 
-# An X11 display, in DISPLAY.
-x11() {
-    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
-    PIDS+=("$!")
-    wait_until 20 test -s "$T/number"
-    DISPLAY=:$(cat "$T/number")
-}
-
-# window TOOLKIT [NAME=VALUE...]: a guest whose screen is seen in a window.
+# window TOOLKIT [NAME=VALUE...]: a guest whose screen is shown in a window.
 window() {
     host_vm VM_DISPLAY="$1" DISPLAY="$DISPLAY" "${@:2}"
     run -0 vm wait --timeout $((60 * PATIENCE))
@@ -359,12 +351,12 @@ window_of_the_guest() {
     [ -n "$WINDOW" ]
 }
 
-# Text in the grey of VGA.
+# Text in the grey of a VGA card.
 window_has_a_picture() {
     DISPLAY=$DISPLAY xwd -silent -id "$WINDOW" | LC_ALL=C grep -qaP '(\xa8\xa8\xa8[\x00\xff]){2}|(\xaa\xaa\xaa[\x00\xff]){2}'
 }
 
-@test "the compose file for X11 is understood by both generations of compose" {
+@test "the compose file for X11 is accepted by both generations of compose" {
     cd "$ROOT"
     for compose in docker-compose 'docker compose'; do
         run -0 $compose -f docker-compose.yml -f docker-compose.x11.yml config
@@ -373,8 +365,8 @@ window_has_a_picture() {
     done
 }
 
-# What a VNC viewer sees first (RFC 6143, 7.1 to 7.3): version, kinds of security, and without a
-# password the screen's size and name.
+# The first messages to a VNC viewer (RFC 6143, 7.1 to 7.3): version, kinds of security, and without a password the
+# screen's size and name.
 rfb() {
     python3 - "$1" <<'END'
 import socket, struct, sys
@@ -394,7 +386,7 @@ if 1 in kinds:
 END
 }
 
-@test "VNC: the screen for who connects, with a password for who knows it" {
+@test "VNC: the screen with and without a password" {
     PORT=$(python3 -c 'import random; print(random.randrange(5910, 6900))')
     sector IDLE ENABLE_VNC=1 VNC_PORT="$PORT" VM_FORCE=1 VM_READY=login
     wait_until 30 vm health

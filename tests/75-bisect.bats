@@ -1,8 +1,8 @@
-# A kernel bisected by what it shows on its console: git bisect run, make, vm script --boot.
+# Bisecting a kernel by its console output: git bisect run, make, vm script --boot.
 load helpers
 
-# A repository of a small multiboot kernel in $T/kernel: seven commits. Number 3 does not build, number
-# 5 breaks the kernel. What `git bisect run` runs is docs/lab.md's.
+# A repository of a small multiboot kernel in $T/kernel with seven commits. Number 3 does not build, number 5 breaks
+# the kernel. The script for `git bisect run` is that of docs/lab.md.
 repository() {
     mkdir "$T/kernel"
     cd "$T/kernel"
@@ -73,10 +73,10 @@ commit() {
     run -0 git bisect run "$T/try"
     assert_output --partial 'is the first bad commit'
     assert_equal "$(git show -s --format=%s refs/bisect/bad)" 'stop at a comma'
-    # The broken one told why: it ran, and its fault is no clean end.
+    # The output of the broken one: it ran, and its fault is not a clean end.
     assert_output --partial 'the guest panicked: triple fault at EIP='
     git bisect reset >/dev/null 2>&1
-    # What does not build or boot at all is no answer: skipped.
+    # A commit that does not build or boot is skipped.
     git checkout -q main~4
     run -125 "$T/try"
     git checkout -q main
@@ -86,7 +86,7 @@ commit() {
     assert_output --partial 'vm: error: the guest was not started'
 }
 
-@test "vm script --boot: good, bad and a second guest; nothing is left" {
+@test "vm script --boot: a good one, a bad one and a second guest; nothing is left behind" {
     repository
     git checkout -q main~3
     make -s kernel
@@ -104,7 +104,7 @@ commit() {
     run -0 vm stop
 }
 
-@test "docker run IMAGE script --boot: one container, one test" {
+@test "docker run IMAGE script --boot: one container is one test" {
     repository
     git checkout -q main~3
     make -s kernel

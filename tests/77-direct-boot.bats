@@ -1,12 +1,12 @@
-# VM_BOOT: the kernel of the disk's GRUB entry without firmware and GRUB. What it is given is what
-# GRUB gives it; whatever is not understood is GRUB's. Disks are tests/guests/hurdlike (GNU Mach, or
+# VM_BOOT: the kernel of the disk's GRUB entry booted without firmware and GRUB. It gets what GRUB would give it; if
+# GRUB's configuration is not understood, GRUB boots the disk. Disks are tests/guests/hurdlike (GNU Mach, or
 # tests/guests/kernel, which prints its command line and its modules) and the linux guest.
 load helpers
 
 setup_file() {
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/file" "$BATS_FILE_TMPDIR"
     cd "$BATS_FILE_TMPDIR"
-    # A guest of this name for build.sh: the kernel that prints what it is given, and a text.
+    # A guest of this name for build.sh: the kernel that prints its command line and modules, and a text.
     mkdir -p speaker/mach-mini
     "$ROOT/tests/guests/kernel/build" MULTIBOOT64 kernel
     gzip -c kernel >speaker/mach-mini/gnumach.gz
@@ -22,7 +22,7 @@ disk() {
     FS="$T/disk.img?offset=$((10 << 20))"
 }
 
-# grub_cfg: standard input becomes the disk's grub.cfg; put FILE PATH: FILE becomes PATH.
+# grub_cfg: standard input becomes the disk's grub.cfg; put FILE PATH: copy FILE to PATH on the disk.
 put() {
     debugfs -w -R "rm $2" "$FS" >/dev/null 2>&1
     debugfs -w -R "write $1 $2" "$FS" >/dev/null 2>&1
@@ -44,7 +44,7 @@ check() {
     run vm check
 }
 
-# boots NAME=VALUE...: the raw disk, until its login.
+# boots NAME=VALUE...: boot the raw disk to its login prompt.
 boots() {
     rm -rf "$T/run"
     host_vm QEMU_DRIVE="$T/disk.img" QEMU_DRIVE_FORMAT=raw QEMU_DISK_MODE=throwaway QEMU_RAM=256 \
@@ -62,12 +62,12 @@ said() {
     grep -qF -- "$1" "$T/out" || { echo "missing: $1"; cat "$T/out"; return 1; }
 }
 
-# What the speaking kernel printed of a start.
+# The lines that the printing kernel has printed.
 printed() {
     tr -d '\r' <"$T/log/console.log" | sed -n '/^multiboot: /,/^contents/p'
 }
 
-@test "kernel and modules get the lines that GRUB gives them, byte by byte" {
+@test "kernel and modules get the same command lines as from GRUB, byte by byte" {
     disk speaker
     grub_cfg <<'CFG'
 serial --unit=0
@@ -94,7 +94,7 @@ CFG
     diff "$T/by-grub" "$T/directly"
 }
 
-@test "a Hurd's disk: auto finds root and entry on raw, compressed and layered images, and boots" {
+@test "a Hurd's disk: auto finds root and entry on raw, compressed and layered images, and boots it" {
     disk hurd
     cd "$T"
     qemu-img convert -c -O qcow2 disk.img packed.qcow2
@@ -102,7 +102,7 @@ CFG
     boots VM_GUEST=hurd
     said "boot: direct: GRUB's entry 'Debian GNU/Hurd, with Hurd 0.9' of (hd0,msdos2): /boot/gnumach-1.8-amd64-up.gz with 1 module"
     run ! grep -q 'phase grub' "$T/out"
-    # The line is the entry's, and the console is put on the serial line.
+    # The command line is that of the entry, with the console on the serial line added.
     tr -d '\r' <"$T/log/console.log" | grep -F 'module 0: machsh ${host-port} ${device-port} $(task-create) $(task-resume)'
     run -0 vm status
     assert_line --regexp "^boot +direct: GRUB's entry"
@@ -128,7 +128,7 @@ CFG
     done
 }
 
-@test "linux: its own entry, a console, and what was changed in the disk since" {
+@test "linux: its own entry, an added console, and changes of the disk since the last start" {
     cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
     chmod 666 "$T/linux.qcow2"
     linux() {
@@ -141,7 +141,7 @@ CFG
     grep -q 'MiB read in [0-9]* ms, unpacked by zstd$' "$T/out"
     run -0 vm exec cat /proc/cmdline
     assert_output --partial 'BOOT_IMAGE=/vmlinuz console=tty0 console=ttyS0 no_timer_check '
-    # As an upgrade in the guest does it.
+    # As an upgrade in the guest would do it.
     run -0 vm exec 'mkdir /b && mount /dev/sda1 /b && cd /b && cp vmlinuz new && sed -i "s|/vmlinuz console=tty0 console=ttyS0|/new upgraded|" grub/grub.cfg && cd / && umount /b'
     run -0 vm stop
     host_vm_exit
@@ -153,14 +153,14 @@ CFG
     assert_output --partial ' console=tty0 console=ttyS0'
     run -0 vm stop
     host_vm_exit
-    # A screen needs the kernel's own start.
+    # With a screen the kernel must unpack itself.
     run -0 vm check
     assert_output --partial 'unpacked by zstd'
     linux QEMU_VGA=std
     grep -q 'MiB read in [0-9]* ms$' "$T/out"
     run -0 vm stop
     host_vm_exit
-    # The firmware boots the very same.
+    # The firmware boots the same kernel.
     linux VM_BOOT=firmware
     said 'phase grub'
     run -0 vm exec cat /proc/cmdline
@@ -168,7 +168,37 @@ CFG
     run -0 vm stop
 }
 
-@test "what is not understood is the firmware's with auto, and an error with direct" {
+@test "VM_ON_REBOOT=restart: a reboot starts the kernel and the line that the guest has left on its disk" {
+    local mode
+    for mode in persistent throwaway; do
+        cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
+        chmod 666 "$T/linux.qcow2"
+        rm -rf "$T/run"
+        linux_vm QEMU_HOSTFWDS=none VM_BOOT=direct VM_ON_REBOOT=restart QEMU_DISK_MODE="$mode"
+        wait_until 120 grep -q 'ready: login prompt' "$T/out"
+        run -0 vm exec 'mkdir /b && mount /dev/sda1 /b && cd /b && cp vmlinuz new && sed -i "s|/vmlinuz console=tty0 console=ttyS0|/new upgraded|" grub/grub.cfg && cd / && umount /b && sync'
+        # The shell may be killed before it prints the status.
+        run vm exec --timeout $((20 * PATIENCE)) reboot
+        wait_until 120 said 'the guest rebooted'
+        wait_until 120 said 'boot: direct: '
+        run -0 vm wait --timeout $((120 * PATIENCE))
+        run -0 vm exec cat /proc/cmdline
+        assert_output --partial 'BOOT_IMAGE=/new upgraded no_timer_check '
+        run -0 vm status
+        assert_output --partial '(hd0,msdos1): /new with 1 module'
+        # An entry that cannot be read: the firmware, and the guest still reboots by itself.
+        run -0 vm exec 'mkdir /b && mount /dev/sda1 /b && rm /b/new && umount /b && sync'
+        # GRUB stays at its own prompt then, so no login ends the command.
+        vm exec reboot >/dev/null 2>&1 3>&- &
+        PIDS+=("$!")
+        wait_until 120 said 'boot: firmware: booted directly, '
+        run vm stop --now
+        host_vm_exit
+        rm -f "$T/linux.qcow2"
+    done
+}
+
+@test "a configuration that is not understood is booted by the firmware with auto, and is an error with direct" {
     local why
     refused() {
         why=$1
@@ -188,16 +218,16 @@ CFG
     refused 'too deep' <<<'function f { f; }; f'
     refused 'for the next boot only' <<<'save_env next_entry'
     refused '/etc/shadow' <<<'menuentry a { multiboot /boot/../../../../etc/shadow }' # the guest's own
-    refused '/nowhere/kernel is not there' <<<'menuentry a { multiboot /nowhere/kernel }'
-    refused 'no file system there that can be read' <<<'menuentry a { multiboot (hd1,msdos1)/boot/gnumach-1.8-amd64-up.gz }'
+    refused '/nowhere/kernel does not exist' <<<'menuentry a { multiboot /nowhere/kernel }'
+    refused 'there is no readable file system' <<<'menuentry a { multiboot (hd1,msdos1)/boot/gnumach-1.8-amd64-up.gz }'
     refused '/hurd/loop: too many symbolic links' < <(
         debugfs -w -R 'symlink /hurd/loop loop' "$FS" >/dev/null 2>&1
         echo 'menuentry a { multiboot /hurd/loop }')
-    refused '/hurd/host is not there' < <(
+    refused '/hurd/host does not exist' < <(
         debugfs -w -R "symlink /hurd/host $T/grub.cfg" "$FS" >/dev/null 2>&1
         echo 'menuentry a { multiboot /hurd/host }')
     refused '/hurd/machsh is an ELF file without an entry' <<<'menuentry a { multiboot /hurd/machsh }'
-    refused 'is no file, or larger than 1 MiB' < <(head -c 10000000 /dev/zero | tr '\0' a)
+    refused 'is not a file, or is larger than 1 MiB' < <(head -c 10000000 /dev/zero | tr '\0' a)
     debugfs -w -R 'rm /boot/grub/grub.cfg' "$FS" >/dev/null 2>&1
     check VM_GUEST=hurd
     assert_output --partial 'boot: firmware: none of its file systems has /boot/grub/grub.cfg or /grub/grub.cfg'
@@ -208,20 +238,20 @@ CFG
     assert_output --partial 'boot: firmware: none of its partitions has an ext2 to ext4 file system'
 }
 
-@test "a file system that is not clean is read as GRUB reads it, and the log says so" {
+@test "an unclean file system is read as GRUB reads it, and the log says so" {
     disk hurd
     debugfs -w -R 'ssv state 0' "$FS" >/dev/null 2>&1
     boots VM_GUEST=hurd VM_FSCK=off
     said 'its file system was not unmounted cleanly'
     end
-    # Repaired, it is read behind the repair.
+    # The repaired disk is read through the overlay of the repair.
     boots VM_GUEST=hurd
     said 'is clean now: e2fsck has repaired it'
     refute grep -q 'boot: .*was not unmounted cleanly' "$T/out"
     end
 }
 
-@test "settings that say how to boot win over auto" {
+@test "settings that say how to boot take precedence over auto" {
     disk hurd
     printf 'no disk' >"$T/rom"
     xorriso -as mkisofs -quiet -o "$T/cd.iso" "$T/rom"
@@ -249,7 +279,7 @@ QEMU_KERNEL=$BATS_FILE_TMPDIR/kernel|
 ROWS
     grub_cfg <<<$'set timeout=-1\nmenuentry a { multiboot /boot/gnumach-1.8-amd64-up.gz }'
     check VM_GUEST=hurd
-    assert_output --partial "boot: firmware: GRUB's menu waits for ever"
+    assert_output --partial "boot: firmware: GRUB's menu has no timeout"
     check VM_GUEST=hurd VM_BOOT=direct
     assert_output --partial "boot: direct: GRUB's entry 'a'"
     vm check --json | jq -e '.ok and (.boot | startswith("direct: GRUB"))'
@@ -261,7 +291,7 @@ ROWS
     assert_output --partial 'VM_BOOT=direct: there is no disk'
 }
 
-# mute [RESET]: the disk's kernel becomes one that nothing is heard of.
+# mute [RESET]: replace the disk's kernel by one that prints nothing.
 mute() {
     gcc -m32 ${1:+"-D$1"} -c -o "$T/mute.o" "$ROOT/tests/guests/kernel/mute.S"
     ld -m elf_i386 -Ttext 0x100000 --section-start=.multiboot=0x100800 -o "$T/mute" "$T/mute.o"
@@ -274,7 +304,7 @@ menuentry 'mute' { multiboot /boot/gnumach-1.8-amd64-up.gz }
 CFG
 }
 
-@test "auto: nothing is heard of the kernel, or it resets at once: GRUB gets its turn in the same run" {
+@test "auto: if the kernel prints nothing or resets immediately, GRUB boots in the same run" {
     disk hurd
     mute
     : >"$T/out"
@@ -282,7 +312,7 @@ CFG
         VM_STOP_LADDER=none QEMU_ACCEL=tcg VM_GUEST=hurd VM_BOOT_TIMEOUT=30
     wait_until 60 grep -q 'phase grub' "$T/out"
     said 'boot: direct: '
-    said 'boot: firmware: booted directly, nothing was heard of its kernel within 15 s'
+    said 'boot: firmware: booted directly, its kernel printed nothing within 15 s'
     run -0 vm status
     assert_line --regexp '^boot +firmware: booted directly'
     jq -se 'any(.event == "boot" and .way == "firmware")' "$T/log/events.jsonl"
@@ -294,18 +324,18 @@ CFG
     host_vm QEMU_DRIVE="$T/disk.img" QEMU_DRIVE_FORMAT=raw QEMU_DISK_MODE=throwaway QEMU_RAM=256 \
         VM_STOP_LADDER=none QEMU_ACCEL=tcg VM_GUEST=hurd
     wait_until 60 grep -q 'phase grub' "$T/out"
-    said 'boot: firmware: booted directly, its kernel reset the machine before it was heard'
+    said 'boot: firmware: booted directly, its kernel reset the machine before it printed anything'
     host_vm_exit
 }
 
-@test "a state that was saved under one way to boot is resumed under the other" {
+@test "a state saved under one way to boot is resumed under the other" {
     local way other
     for way in direct firmware; do
         other=direct
         [ "$way" = firmware ] || other=firmware
         rm -rf "$T/images/state" "$T/run"
         disk hurd
-        # GRUB and Mach on the serial line, so that both ways are heard.
+        # GRUB and Mach print on the serial line, so that both ways have output.
         debugfs -R 'cat /boot/grub/grub.cfg' "$FS" 2>/dev/null |
             sed 's/timeout=5/timeout=0/; s/device:wd0$/device:wd0 console=com0/' >"$T/new.cfg"
         grub_cfg <"$T/new.cfg"
@@ -328,7 +358,7 @@ CFG
     done
 }
 
-@test "vm profile --boot direct,disk: both ways side by side" {
+@test "vm profile --boot direct,disk compares both ways" {
     disk hurd
     debugfs -R 'cat /boot/grub/grub.cfg' "$FS" 2>/dev/null |
         sed '1i serial --unit=0\nterminal_output serial' |
@@ -340,7 +370,7 @@ CFG
         (.cpu_1_disk.samples[0].phases_ms | .grub < .kernel)' "$T/p/results.json"
 }
 
-@test "in a container: linux boots directly with nothing writable but tmpfs" {
+@test "in a container: linux boots directly with only tmpfs writable" {
     cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
     chmod 644 "$T/linux.qcow2"
     container direct "${SAFE[@]}" --tmpfs /var/log/qemu -v "$T:/opt/hurd-image:ro" -e VM_GUEST=linux \

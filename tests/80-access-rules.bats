@@ -1,5 +1,5 @@
-# What a console, the monitor, GDB and the VNC display accept: nothing from the guest itself, another
-# container only with a password or VM_OPEN=1, this machine and what comes through a published port.
+# Connections that console, monitor, GDB and VNC accept: none from the guest itself; from another container only
+# with a password or VM_OPEN=1; from this machine and through a published port.
 load helpers
 
 # Ports of every kind: telnet, raw, monitor, GDB, VNC.
@@ -7,7 +7,7 @@ PORTS='5555 5556 9999 1234 5900'
 ALL_PORTS=(-p 127.0.0.1::5556 -p 127.0.0.1::9999 -p 127.0.0.1::1234 -p 127.0.0.1::5900 -e SERIAL_RAW_PORT=5556
     -e MONITOR_PORT=9999 -e GDB=1 -e ENABLE_VNC=1 -e VM_FORCE=1)
 
-# linux NAME [DOCKER-ARGUMENTS...]: the linux guest, ready by ssh.
+# linux NAME [DOCKER-ARGUMENTS...]: start the linux guest and wait until ssh answers.
 linux() {
     container "$1" "${SAFE[@]}" "${ALL_PORTS[@]}" -v "$GUESTS:/guests:ro" -e VM_GUEST=linux \
         -e QEMU_KERNEL=/guests/linux-vmlinuz -e QEMU_INITRD=/guests/linux-initrd \
@@ -16,7 +16,7 @@ linux() {
     docker exec "$C" vm wait --timeout $((90 * PATIENCE))
 }
 
-# in_guest COMMAND: by ssh, so that nothing of it is on the serial console.
+# in_guest COMMAND: run over ssh, so that nothing of it is on the serial console.
 in_guest() {
     cp "$GUESTS/linux-key" "$T/key"
     chmod 600 "$T/key"
@@ -24,7 +24,7 @@ in_guest() {
         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=60 root@127.0.0.1 "$1"
 }
 
-# from_host PORT: what the host gets at that port of $C (for GDB: what it is asked for).
+# from_host PORT: what the host receives at that port of $C (for GDB: the answer to a request).
 from_host() {
     python3 - "$1" "$(port_of "$C" "$1")" <<'END'
 import socket, sys, time
@@ -43,7 +43,7 @@ if sys.argv[1] == "1234":
 END
 }
 
-# from_inside CONTAINER ADDRESS PORT: what a program in CONTAINER gets there, its first bytes.
+# from_inside CONTAINER ADDRESS PORT: the first bytes that a program in CONTAINER receives there.
 from_inside() {
     docker exec "$1" perl -MIO::Socket::INET -e '
         my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1], Timeout => 20)
@@ -58,7 +58,7 @@ refused() {
     docker exec "$C" vm status --json | jq -e ".refused.$1 >= $2"
 }
 
-# The guest of $C gets not one byte at any port on ADDRESS..., and types nothing; the host gets all.
+# The guest of $C receives no byte at any port on ADDRESS..., and its input is ignored; the host receives all.
 guest_is_kept_out() {
     local a p
     for p in $PORTS; do from_host "$p"; done
@@ -68,7 +68,7 @@ guest_is_kept_out() {
                 head -c 60 | sed \"s/^/\$a \$p: /\"; } &
         done; done; wait"
     assert_output ''
-    # Sent, and gone at once.
+    # A line that is sent before the connection is closed at once.
     in_guest "
         for a in $*; do for p in 5555 5556; do for i in 1 2 3 4 5; do
             echo typed-by-the-guest | nc \$a \$p >/dev/null 2>&1 & n=\$!
@@ -79,17 +79,18 @@ guest_is_kept_out() {
     run docker exec "$C" grep -c typed-by-the-guest /var/log/qemu/console.log
     assert_output 0
     for p in $PORTS; do from_host "$p"; done
-    # The forwards' own ports are as before.
+    # The forwarded ports are not affected.
     run -0 in_guest true
 }
 
-@test "QEMU's NAT: the guest reaches no console, monitor, GDB or display; the host reaches all" {
+@test "QEMU's NAT: the guest cannot connect to console, monitor, GDB or display; the host can" {
     local user
     for user in root 12345:12345; do
         linux "nat-${user%:*}" --user "$user"
         guest_is_kept_out 10.0.2.2 fec0::2 ::ffff:10.0.2.2 \
             "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' "$C")"
-        # Seen and refused, not only out of reach: five ports on two addresses.
+        # Connections arrived and were refused, at five ports on two addresses; they did not merely fail to reach
+        # us.
         refused guest 10
         run container_logs "$C"
         assert_line --regexp "^vm: warning: (serial console|monitor|GDB|VNC): refused a connection of the guest's own \(.*\)"
@@ -98,7 +99,7 @@ guest_is_kept_out() {
             "$(docker exec "$C" vm status --json | jq .refused.guest)" ]
         run -0 in_guest '(sleep 5) | timeout 10 nc 10.0.2.2 2222 | head -n 1'
         assert_output --regexp '^SSH-2.0-'
-        # Another program of the container is not the guest, though it may be of the same user.
+        # Another program in the container is not the guest, even if it runs as the same user.
         run from_inside "$C" 127.0.0.1 5556
         assert_output --partial linux
         run from_inside "$C" 127.0.0.1 5900
@@ -107,7 +108,36 @@ guest_is_kept_out() {
     done
 }
 
-@test "passt: the same, and the guest finds names on a network of the user's" {
+# to_ipv6 ADDRESS PORT: the first bytes that are received from there, or nothing.
+to_ipv6() {
+    python3 - "$1" "$2" <<'END'
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 20) as s:
+    print(s.recv(400).replace(b"\xff", b"").decode("latin-1"))
+END
+}
+
+@test "VM_BIND=::: both address families have the same rules, and the guest is refused" {
+    local own
+    docker network create --ipv6 --subnet "fd00:$((RANDOM % 9000 + 1000))::/64" "$ID-six" >/dev/null
+    linux six --network "$ID-six" --sysctl net.ipv6.conf.all.disable_ipv6=0 -e VM_BIND=::
+    own=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' "$C")
+    logs_have "$C" "on ::: serial console (telnet) 5555"
+    logs_have "$C" "on 0.0.0.0, since QEMU's NAT forwards IPv4 only"
+    guest_is_kept_out 10.0.2.2 fec0::2 "$own"
+    refused guest 10
+    # The gateway of the IPv6 network counts as the engine's host; another container is refused.
+    run -0 to_ipv6 "$own" 5555
+    assert_output --partial '[serial console'
+    container other --network "$ID-six" --sysctl net.ipv6.conf.all.disable_ipv6=0 --entrypoint sleep -- 600
+    run docker exec "$C" perl -MIO::Socket::IP -e '
+        my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => 5555, Timeout => 20) or die "no: $!";
+        sysread($s, my $buf, 400); print $buf' "$own"
+    assert_output --partial "connections from [fd00:"
+    docker kill "$C" >/dev/null
+}
+
+@test "passt: the guest is refused too, and it can resolve names on a user-defined network" {
     local user
     docker network create "$ID-net" >/dev/null
     for user in root 12345:12345; do
@@ -117,7 +147,7 @@ guest_is_kept_out() {
         read -r own gateway <<<"$output"
         run -0 in_guest "nslookup $C"
         assert_output --partial "Address: $own"
-        # The guest has the container's address: another one of its own lets it try that, too.
+        # The guest has the container's address; the additional address lets it try that one too.
         guest_is_kept_out "$gateway" "$own" 127.0.0.1 fe80::1%eth0
         run from_inside "$C" 127.0.0.1 5556
         assert_output --partial linux
@@ -127,10 +157,10 @@ guest_is_kept_out() {
 
 teardown() {
     vm_teardown
-    docker network rm "$ID-net" >/dev/null 2>&1 || :
+    docker network rm "$ID-net" "$ID-six" >/dev/null 2>&1 || :
 }
 
-@test "another container: refused with the reason, with a password asked, with VM_OPEN=1 accepted" {
+@test "another container: refused with the reason; asked for a password; accepted with VM_OPEN=1" {
     local ip p
     CONTAINERS+=("$ID-other")
     docker run -d --name "$ID-other" --entrypoint sleep "$IMAGE" 1000 >/dev/null
@@ -153,7 +183,7 @@ teardown() {
     assert_line --regexp '^vm: warning: serial console: refused a connection from [0-9.]+:[0-9]+$'
     assert_line 'vm:   fix: publish the port on 127.0.0.1 and connect there, or set SERIAL_PASSWORD_FILE or VM_OPEN=1 to accept every address (docs/console.md)'
     refute_output --partial 'open to every address'
-    # Through the published port, the same moment.
+    # Through the published port, at the same time, it is accepted.
     run talk -t 20 telnet 127.0.0.1 "$(port_of "$C" 5555)" :: 'expect:[serial console of the guest'
     assert_success
 
@@ -176,7 +206,7 @@ teardown() {
     logs_have "$C" 'vm: warning: VM_OPEN=1: open to every address without a password: serial console, monitor, GDB, VNC'
 }
 
-@test "the plain image has no monitor port; with a password, or on a loopback address, it has" {
+@test "the plain image has no monitor port, except with a password or on a loopback address" {
     container plain "${SAFE[@]}"
     container_ready "$C"
     logs_have "$C" 'monitor (telnet) off'
@@ -193,24 +223,25 @@ teardown() {
     wait_until 20 logs_have "$C" 'monitor (telnet) off'
 }
 
-@test "on the host's network a start says where the consoles are; on a container's it does not" {
+@test "on the host's network the log says where the consoles listen; on a container's it does not" {
     local port
     port=$(free_port)
     container bridge "${SAFE[@]}"
     container_ready "$C"
     run container_logs "$C"
-    refute_output --partial "a host's own network"
+    refute_output --partial "the network of a host"
     CONTAINERS+=("$ID-host")
     docker run -d --name "$ID-host" "${SAFE[@]}" --network host -e SERIAL_PORT="$port" -e QEMU_HOSTFWDS=none "$IMAGE" >/dev/null
     container_ready "$ID-host"
     run container_logs "$ID-host"
-    assert_line --regexp "^vm: warning: this is a host's own network \(it has the interface .+\), and the ports are on its address 0\.0\.0\.0: VM_BIND=127\.0\.0\.1 keeps them on this machine$"
-    # Its own programs are on the same machine; the machine's router is not the engine's host.
+    assert_line --regexp "^vm: warning: this is the network of a host \(it has the interface .+\), and the ports are on its address 0\.0\.0\.0$"
+    assert_line --partial 'fix: VM_BIND=127.0.0.1 keeps them on this machine'
+    # The container's own programs are on the same machine; the router of the network is not the engine's host.
     run talk -t 20 telnet 127.0.0.1 "$port" :: 'expect:[serial console of the guest'
     assert_success
 }
 
-# vnc_pair PORT: two viewers that ask for the display for themselves; the first one is served on.
+# vnc_pair PORT: two viewers that ask for exclusive access to the display; the first one stays connected.
 vnc_pair() {
     python3 - "$1" <<'END'
 import socket, struct, sys
@@ -245,7 +276,7 @@ END
     vm stop
 }
 
-@test "GDB: one debugger at a time, and the next one when it has left" {
+@test "GDB: one debugger at a time, and the next one after it has disconnected" {
     local port
     port=$(free_port)
     host_vm GDB=1 GDB_PORT="$port"
@@ -279,7 +310,7 @@ END
     run -82 vm stop --now
 }
 
-@test "a client that connects before QEMU answers is served when it does" {
+@test "a client that connects before QEMU answers is served afterwards" {
     local port
     port=$(free_port)
     cat >"$T/slow" <<END
@@ -300,7 +331,7 @@ END
     run -82 vm stop --now
 }
 
-@test "a hundred programs that wait do not shut out health, status and stop" {
+@test "a hundred waiting programs do not block health, status and stop" {
     local i
     host_vm
     wait_until 30 vm health
@@ -308,11 +339,11 @@ END
         vm wait --for exit >>"$T/waits" 2>&1 3>&- &
         PIDS+=("$!")
     done
-    wait_until 60 bash -c "[ \$(grep -c 'too many programs wait already' '$T/waits') -eq 24 ]"
+    wait_until 60 bash -c "[ \$(grep -c 'too many clients wait already' '$T/waits') -eq 24 ]"
     run -0 vm health
     run -0 vm status
     run -0 vm monitor info status
-    # Connections without a request give their places up.
+    # Connections without a request lose their slots.
     python3 - "$T/run/control.sock" 3>&- <<'END' &
 import socket, sys, time
 silent = []

@@ -1,6 +1,5 @@
-# Files of others never stop PID 1: images made to stall their readers, pipes where files should be, and
-# the child that reads them (init/host/confined.c). Processor time is what is bounded, by prlimit: the
-# whole of `vm check` gets 4 s.
+# Untrusted files never stop PID 1: images made to stall their parsers, pipes in place of files, and the child that
+# parses them (init/host/confined.c). Processor time is limited by prlimit: all of `vm check` gets 4 s.
 load helpers
 
 setup_file() {
@@ -12,12 +11,12 @@ check() {
     run "${ENV[@]}" prlimit --cpu=4 timeout $((60 * PATIENCE)) "$VM" check
 }
 
-@test "images made to stall their readers get their answer" {
+@test "images made to stall their parsers are answered in time" {
     local d=$BATS_FILE_TMPDIR
     check QEMU_DRIVE="$d/one-l2.qcow2"
     assert_success
     check QEMU_DRIVE="$d/many-l2.qcow2"
-    # A fast machine reads all of them in its second.
+    # A fast machine parses all of them within its second.
     [ "$status" -eq 0 ] || {
         assert_failure 65
         assert_output --partial "$d/many-l2.qcow2: checking it takes more than 1 s of processor time"
@@ -35,7 +34,7 @@ check() {
     assert_success
 }
 
-@test "a pipe in place of any file is refused at once" {
+@test "a pipe in place of any file is refused immediately" {
     local setting more
     mkfifo "$T/pipe"
     for setting in QEMU_DRIVE QEMU_DRIVE4 QEMU_CDROM QEMU_CDROM2 QEMU_FLOPPY QEMU_KERNEL QEMU_BIOS VM_TRACE VM_MARKERS \
@@ -52,7 +51,7 @@ check() {
     assert_output --partial "QEMU_INITRD=$T/pipe is no regular file"
 }
 
-@test "a pipe as a state's manifest, memory or disk: a cold start" {
+@test "a pipe as the manifest, memory or disk of a state causes a cold start" {
     local part state=$T/images/state/mach-mini.qcow2.warm
     host_vm VM_WARM=1
     wait_until 60 grep -q 'warm state saved in' "$T/out"
@@ -67,7 +66,7 @@ check() {
     done
 }
 
-# One that was about to end has ended all the same, and is no reader any more.
+# A child that was about to end may have ended, and is not the parser any more.
 stands_still() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         grep -q '^State:.T' "/proc/$1/status" 2>/dev/null && return
@@ -76,14 +75,14 @@ stands_still() {
     return 1
 }
 
-# reader: the child that reads the image of VM_PID, once it is confined, stopped; in READER.
+# reader: the child that parses the image of VM_PID, stopped after it has been confined; its pid is in READER.
 reader() {
     READER=$(pgrep -P "$VM_PID" | head -n 1)
     [ -n "$READER" ] && grep -q '^Seccomp:.2' "/proc/$READER/status" && kill -STOP "$READER" &&
         stands_still "$READER"
 }
 
-@test "what reads an image has no rights, and PID 1 hears SIGTERM meanwhile: status 0" {
+@test "the process that parses an image has no privileges, and SIGTERM during that ends the start with status 0" {
     host_vm QEMU_DRIVE="$BATS_FILE_TMPDIR/many-l2.qcow2"
     wait_until 10 reader
     local s=/proc/$READER/status
@@ -100,12 +99,12 @@ reader() {
     wait_until 10 process_is_gone "$READER"
 }
 
-@test "a reader that crashes is an error of the image: status 65" {
+@test "a parser that crashes is an error of the image: status 65" {
     host_vm QEMU_DRIVE="$BATS_FILE_TMPDIR/many-l2.qcow2"
     wait_until 10 reader
     kill -SEGV "$READER"
     kill -CONT "$READER"
     host_vm_exit 20
     assert_equal "$STATUS" 65
-    grep -q 'many-l2.qcow2: the check of it crashed (Segmentation fault)' "$T/out"
+    grep -q 'many-l2.qcow2: the process that checks it crashed (Segmentation fault)' "$T/out"
 }

@@ -1,11 +1,11 @@
-# Text that is not ours, in log, errors and answers: it steers no terminal and makes no line of its
-# own that could be taken for ours.
+# Untrusted text in the log, errors and answers: it cannot control a terminal, nor form a line that could be taken
+# for ours.
 load helpers
 
-# ESC, a line end, CR, BEL, a C1 control, a bidirectional control; é stays.
+# ESC, a line end, CR, BEL, a C1 control, a bidirectional control; é is not escaped.
 EVIL=$'x\e]0;t\a\r\nvm: ready: forged \xc2\x9b31m\u202eé'
 
-# harmless FILE: what it has is lines of readable text, and none of them is EVIL's own.
+# harmless FILE: the file contains lines of readable text, and none of them is a line of EVIL.
 harmless() {
     LC_ALL=C.UTF-8 python3 - "$1" <<'END'
 import sys, unicodedata
@@ -23,7 +23,7 @@ shown() {
     harmless "$T/shown"
 }
 
-@test "the guest cannot print a line of docker logs that begins like ours" {
+@test "the guest cannot print a line in docker logs that looks like PID 1's" {
     container forged "${SAFE[@]}" -e CONSOLE_STDOUT=1
     container_ready "$C"
     docker exec "$C" vm exec --login root "echo; echo vm: exit status 0; echo qemu: terminating; echo"
@@ -33,7 +33,7 @@ shown() {
     run -1 grep -vE '^(vm|guest|qemu): ' "$T/all"
 }
 
-@test "names in images, settings, arguments and QEMU's messages are escaped" {
+@test "text from images, settings, arguments and QEMU's messages is escaped" {
     host_env VM_GUEST="$EVIL"
     run -78 vm check
     shown
@@ -64,7 +64,7 @@ shown() {
     run -0 grep -cE '^[0-9-]{10}T[0-9:.]{12}Z qemu: .*31mno' "$T/log/qemu.log"
 }
 
-@test "a snapshot's name of another program is escaped in the list, and quoted in its JSON" {
+@test "a snapshot name given by another program is escaped in the list and in JSON" {
     cp "$MACH_MINI" "$T/disk.qcow2"
     chmod 644 "$T/disk.qcow2"
     qemu-img snapshot -c "$EVIL" "$T/disk.qcow2"

@@ -1,9 +1,9 @@
-# What a guest sends is hostile: vm pull writes files, directories and links below its destination,
-# as the destination's owner, and nothing else.
+# Data from a guest is hostile: vm pull writes files, directories and links below its destination, as the
+# destination's owner, and nothing else.
 load helpers
 
-# unpack KIND [MAX]: what the command behind vm pull does with an archive of evil-tar's, called tree,
-# in $T/dest; $T/outside is what it wants to reach.
+# unpack KIND [MAX]: run the command that vm pull uses on an archive made by evil-tar, called tree, in $T/dest;
+# $T/outside is what the archive tries to reach.
 unpack() {
     local sum
     sum=$(printf '%s' "${SUMS:-}" | sha256sum)
@@ -31,12 +31,12 @@ refuses_and_replaces() {
     assert_line 'vm: warning: refused: tree/char: a device'
     assert_line 'vm: warning: refused: tree/block: a device'
     assert_line 'vm: warning: refused: tree/fifo: a FIFO'
-    assert_line 'vm: warning: refused: tree/hard: a hard link to what is not in the archive'
-    assert_line 'vm: warning: refused: tree/hard-up: a hard link to what is not in the archive'
+    assert_line 'vm: warning: refused: tree/hard: a hard link to a file outside the archive'
+    assert_line 'vm: warning: refused: tree/hard-up: a hard link to a file outside the archive'
     assert_line 'vm: warning: refused: /tmp/tree-absolute: its name is absolute'
-    assert_line 'vm: warning: refused: tree/../../up: its name has .. in it'
-    assert_line 'vm: warning: refused: ../up: its name has .. in it'
-    assert_line 'vm: warning: refused: beside: it is not part of what was asked for'
+    assert_line 'vm: warning: refused: tree/../../up: its name contains ..'
+    assert_line 'vm: warning: refused: ../up: its name contains ..'
+    assert_line 'vm: warning: refused: beside: it was not requested'
     assert_line 'vm: warning: refused: tree/unknown: not a file, directory or link'
     assert_line 'vm: warning: refused: tree/\x1b[31mred\n: a FIFO'
     assert_line --partial '11 of its members were refused; the others were unpacked'
@@ -54,7 +54,7 @@ END
     assert_equal "$(cat "$T/dest/tree/inside" "$T/dest/tree/last")" $'good\nlast'
     nothing_outside
 
-    # A link in the archive's way, and one in the way of what comes later.
+    # An existing link in the way of the archive, and one that the archive creates in the way of later members.
     rm -r "$T/dest"
     run -1 unpack link-then-file
     assert_equal "$(cat "$T/dest/tree/dir/file" "$T/dest/tree/file")" evilevil
@@ -82,7 +82,7 @@ END
     nothing_outside
 }
 
-@test "an archive of a guest cannot write beside its destination, nor make devices or set-id files" {
+@test "a guest's archive cannot write outside its destination, nor create devices or set-id files" {
     refuses_and_replaces
 }
 
@@ -91,28 +91,28 @@ END
     refuses_and_replaces
 }
 
-@test "what is too much, too deep, cut or no archive ends with an error, and leaves nothing" {
+@test "archives that are too large, too deep, truncated or invalid end with an error and leave nothing behind" {
     run -1 unpack sparse
-    assert_output --partial 'tree: more than 95 MiB have come: pull less, or give a larger --max-size'
+    assert_output --partial 'tree: more than 95 MiB were received: pull less, or give a larger --max-size'
     run -1 unpack deep
-    assert_output --partial 'it lies too deep'
+    assert_output --partial 'its path has too many components'
     run -1 unpack noise
-    assert_output 'the received data is damaged: a header'\''s checksum is wrong'
+    assert_output --partial 'the received data is damaged: a header'\''s checksum is wrong'
     run -1 unpack cut
     assert_output --partial 'tree: the received contents differ from the sent ones'
     { echo 0 && "$ROOT/tests/evil-tar" cut tree | head -c 50000; } >"$T/half"
     run -1 bash -c '"$1" unpack sha256sum tree tree - 1000000 <"$2/half" 3<"$2/dest" 4<"$2/dest" 5>&1' - \
         "$VM" "$T"
-    assert_output 'the received data is damaged: the archive ends too early'
+    assert_output --partial 'the received data is damaged: the archive ends too early'
     run -1 bash -c '"$1" unpack sha256sum tree tree - 1000000 </dev/null 3<"$2/dest" 4<"$2/dest" 5>&1' - \
         "$VM" "$T"
-    assert_output 'nothing has come'
+    assert_output --partial 'nothing was received'
     run -0 find "$T/dest" -mindepth 1
     assert_output ''
     nothing_outside
 }
 
-@test "vm pull of a hostile guest, by ssh and on the serial console" {
+@test "vm pull from a hostile guest, over ssh and on the serial console" {
     cp "$GUESTS/linux.qcow2" "$T/linux.qcow2"
     chmod 666 "$T/linux.qcow2"
     SSH=$(free_port)
@@ -141,7 +141,7 @@ hard f 644 4711:4712
 suid f 755 4711:4712
 END
 )"
-        # In two pulls: a link, and a directory of its name.
+        # In two pulls: a link, then a directory of its name.
         run -0 vm pull --via $via /root/one/tree "$T/dest"
         [ -L "$T/dest/tree" ]
         run -1 vm pull --via $via /root/two/tree "$T/dest/tree/"
@@ -157,14 +157,14 @@ END
         nothing_outside
         rm -r "$T/dest"
     done
-    # A tar of its own. (BusyBox's shell takes no tar but its own.)
+    # A tar made for the test. (BusyBox's shell uses only its own tar.)
     vm exec --via ssh 'ln -sf dash /bin/sh; mkdir -p /root/tree; rm -f /bin/tar
         { echo "#!/bin/sh"; echo "case \$1 in -z) gzip -c /root/evil.tar;; *) cat /root/evil.tar;; esac"; } >/bin/tar
         chmod 755 /bin/tar'
     for via in ssh serial; do
         mkdir "$T/dest"
         run -1 vm pull --via $via /root/tree "$T/dest"
-        assert_line 'vm: warning: refused: ../up: its name has .. in it'
+        assert_line 'vm: warning: refused: ../up: its name contains ..'
         assert_line --partial '11 of its members were refused'
         [ ! -e /tmp/tree-absolute ]
         [ "$(ls "$T/dest/tree" | wc -l)" = 5 ]

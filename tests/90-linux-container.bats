@@ -1,8 +1,8 @@
-# A guest that has everything, in real containers: ssh, http, udp, 9p, the power button, a disk.
+# A guest with all services, in real containers: ssh, http, udp, 9p, the power button, a disk.
 load helpers
 
-# linux_container NAME [DOCKER-ARGUMENTS...]: boot the linux guest from a copy of its disk, as
-# compose would; the directories on the host are $T/NAME-*.
+# linux_container NAME [DOCKER-ARGUMENTS...]: boot the linux guest from a copy of its disk, as compose would; the
+# host's directories are $T/NAME-*.
 linux_container() {
     local name=$1
     shift
@@ -20,13 +20,13 @@ in_guest() {
         root@127.0.0.1 "$@"
 }
 
-# /data, the second partition: clean as e2fsck sees it?
+# Is /data, the second partition, clean for e2fsck?
 data_is_clean() {
     qemu-img dd -f qcow2 -O raw bs=1M skip=97 count=512 if="$1" of="$T/data.img"
     e2fsck -fn "$T/data.img"
 }
 
-@test "ssh, http, udp and 9p work; docker stop presses the button; nothing is lost" {
+@test "ssh, http, udp and 9p work; docker stop presses the power button; no data is lost" {
     linux_container all -e ENABLE_9P=1 -e VM_UID=4711 -e VM_GID=4711
     echo 'from the host' >"$T/share/in"
     chown 4711 "$T/share/in"
@@ -62,7 +62,7 @@ data_is_clean() {
     run -0 data_is_clean "$T/images/linux.qcow2"
     run -0 qemu-img check -q "$T/images/linux.qcow2"
 
-    # What was written is there at the next start.
+    # The guest's writes are there at the next start.
     docker start "$C" >/dev/null
     container_ready "$C" 180
     wait_until 120 in_guest true
@@ -70,7 +70,7 @@ data_is_clean() {
     assert_output $'200000\n200000'
 }
 
-@test "the guest's reboot ends the container with status 0, its file system clean" {
+@test "a reboot of the guest ends the container with status 0, its file system clean" {
     linux_container reboot
     container_ready "$C" 180
     wait_until 120 in_guest true
@@ -81,7 +81,7 @@ data_is_clean() {
     run -0 data_is_clean "$T/images/linux.qcow2"
 }
 
-@test "throwaway: the image may be read-only, and stays as it is" {
+@test "throwaway: the image may be read-only and is not changed" {
     mkdir -p "$T/images"
     cp "$GUESTS/linux.qcow2" "$T/images/"
     chmod 444 "$T/images/linux.qcow2"
@@ -96,7 +96,7 @@ data_is_clean() {
     assert_equal "$(sha256sum <"$T/images/linux.qcow2")" "$sum"
 }
 
-@test "the papers' machine: pc, IDE, two processors, a network of one's own" {
+@test "the papers' machine: pc, IDE, two processors, a network address range of one's own" {
     linux_container papers -e QEMU_MACHINE=pc -e QEMU_SMP=2 -e QEMU_SLIRP_NET=192.168.76.0/24 \
         -e QEMU_SLIRP_DHCPSTART=192.168.76.9 -e QEMU_SLIRP_DNSSEARCH=example.org
     container_ready "$C" 180

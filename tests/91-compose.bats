@@ -1,21 +1,22 @@
-# What a newcomer does: compose up, the console by telnet, a command, compose stop.
+# The first steps of a new user: compose up, the console by telnet, a command, compose stop.
 load helpers
 
 compose() {
     docker compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" "$@"
 }
 
-# A project directory of its own, and free ports: nothing of the user's is touched.
+# A project directory for the test, with free ports: no file of the user is touched.
 project() {
     mkdir -p "$T/project"/{images,share,logs}
-    export HOST_SERIAL_RAW_PORT HOST_SSH_PORT HOST_HTTP_PORT HOST_SERIAL_PORT HOST_MONITOR_PORT HOST_VNC_PORT HOST_GDB_PORT
+    export HOST_SERIAL_RAW_PORT HOST_SSH_PORT HOST_HTTP_PORT HOST_SERIAL_PORT HOST_MONITOR_PORT HOST_VNC_PORT HOST_GDB_PORT HOST_WEB_PORT
     HOST_SSH_PORT=$(free_port) HOST_HTTP_PORT=$(free_port) HOST_SERIAL_PORT=$(free_port)
-    HOST_SERIAL_RAW_PORT=$(free_port) HOST_MONITOR_PORT=$(free_port) HOST_VNC_PORT=$(free_port) HOST_GDB_PORT=$(free_port)
+    HOST_SERIAL_RAW_PORT=$(free_port) HOST_MONITOR_PORT=$(free_port) HOST_VNC_PORT=$(free_port) HOST_GDB_PORT=$(free_port) HOST_WEB_PORT=$(free_port)
 }
 
 teardown() {
     compose logs --tail 40 2>&1 || :
     compose down -v -t 5 >/dev/null 2>&1 || :
+    docker image rm "hurd-vm:bats-up-$ID" >/dev/null 2>&1 || :
     vm_teardown
 }
 
@@ -38,11 +39,32 @@ teardown() {
     wait_until 10 logs_have "$C" 'the guest powered off'
 }
 
+@test "make up builds, starts, waits until ready and prints how to connect; make down stops it" {
+    project
+    git -C "$ROOT" ls-files --cached --others --exclude-standard | tar -C "$ROOT" -cf - -T - | tar -C "$T" --one-top-level=checkout -xf -
+    cd "$T/checkout"
+    export COMPOSE_PROJECT_NAME=$ID TAG=bats-up-$ID VERSION
+    VERSION=$(cat "$ROOT/build/version") # all from the builder's cache
+    run -0 env -u MAKEFLAGS make -s up
+    assert_line --partial 'ready: login prompt'
+    assert_line --regexp "^  telnet 127.0.0.1 $HOST_SERIAL_PORT  "
+    assert_line --regexp "^  telnet 127.0.0.1 $HOST_MONITOR_PORT  "
+    assert_line --regexp '^  make hurd '
+    local link
+    link=$(grep -o "http://127.0.0.1:$HOST_WEB_PORT/[^ ]*" <<<"$output")
+    run -0 curl -sS -o /dev/null -w '%{http_code}' "$link"
+    assert_output 303
+    run -0 docker compose exec -T hurd vm exec uname
+    C=$(docker compose ps -q hurd)
+    run -0 env -u MAKEFLAGS make -s down
+    run ! docker inspect "$C"
+}
+
 health_is() {
     [ "$(docker inspect -f '{{.State.Health.Status}}' "$1")" = "$2" ]
 }
 
-@test "the log says what the built-in guest is and how to get the full system" {
+@test "the log says what the built-in guest is and how to get a whole GNU/Hurd" {
     project
     compose up -d --no-build
     C=$(compose ps -q hurd)
@@ -54,7 +76,7 @@ health_is() {
     assert_failure
 }
 
-@test "console.log and events.jsonl lie in logs/, whole from the first byte" {
+@test "console.log and events.jsonl are in logs/, complete from the first byte" {
     project
     compose up -d --no-build
     C=$(compose ps -q hurd)
@@ -69,7 +91,7 @@ health_is() {
     assert_line shutdown
 }
 
-@test "docker-compose.yml is understood by docker-compose 1.29 too" {
+@test "docker-compose 1.29 accepts docker-compose.yml too" {
     project
     docker-compose --version | grep -q ' 1\.29'
     docker-compose -p "$ID" -f "$ROOT/docker-compose.yml" --project-directory "$T/project" config -q
@@ -82,7 +104,7 @@ health_is() {
     assert_equal "$STATUS" 0
 }
 
-@test "a wrong setting in .env stops the start with 78 and names it" {
+@test "a wrong setting in .env aborts the start with status 78 and is named" {
     project
     QEMU_RAM=lots compose up -d --no-build
     C=$(compose ps -a -q hurd)
@@ -91,7 +113,7 @@ health_is() {
     wait_until 10 logs_have "$C" 'QEMU_RAM=lots is not a number'
 }
 
-@test "a setting in .env is passed, or the start says that it is not" {
+@test "each setting in .env is passed to the container, or the start warns that it is not" {
     project
     printf '%s\n' SERIAL_RAW_PORT=5556 SERIAL_PORT=6000 'SHARE_DIR=/home/me/my share' VM_BIND= \
         VM_IMAGE_DIR=/opt/hurd-image >"$T/project/.env"

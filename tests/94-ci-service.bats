@@ -1,5 +1,5 @@
-# A guest baked into an image, used as a runner uses a service container: environment and published
-# ports, no volume, no privilege, no checkout; wait for the health, build, take the result, remove.
+# A guest in an image, used as a CI runner uses a service container: only environment and published ports, no
+# volume, no privilege, no checkout; wait for the health, build, fetch the result, remove.
 load helpers
 
 setup_file() {
@@ -17,7 +17,7 @@ teardown_file() {
     docker rmi "hurd-vm:$BAKED-linux" "hurd-vm:$BAKED-mach" >/dev/null
 }
 
-# service NAME IMAGE [DOCKER-ARGUMENTS...]: as a runner does it.
+# service NAME IMAGE [DOCKER-ARGUMENTS...]: start a service as a runner does.
 service() {
     C=$ID-$1
     CONTAINERS+=("$C")
@@ -34,7 +34,7 @@ in_guest() {
         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes root@127.0.0.1 "$@"
 }
 
-@test "a build by ssh in a warm linux: from create to the artefact, with the status passed through" {
+@test "a build over ssh in a warm linux: from docker create to the artefact, with the exit status passed on" {
     service linux "$BAKED-linux"
     wait_until 60 health_is healthy
     logs_have "$C" 'vm: resumed from /usr/share/vm/state/linux.qcow2.warm'
@@ -53,7 +53,7 @@ in_guest() {
     docker rm -f -v "$C" >/dev/null
 }
 
-@test "a command by vm exec in a warm GNU Mach, read-only and without any capability" {
+@test "a command by vm exec in a warm GNU Mach, read-only and without capabilities" {
     service mach "$BAKED-mach" --read-only --tmpfs /run --tmpfs /tmp --tmpfs /var/tmp --cap-drop ALL \
         --user 4711:4711 --security-opt no-new-privileges
     wait_until 60 health_is healthy
@@ -64,7 +64,8 @@ in_guest() {
 }
 
 @test "the forwarded ports open when the guest is ready, and not before" {
-    # Cold, so that there is a before. 127.0.0.1 is Docker's proxy, which always answers: ask the container.
+    # A cold boot, so that there is a time before ready. Docker's proxy on 127.0.0.1 always accepts, so the
+    # container is asked.
     service cold "$BAKED-linux" -e VM_WARM=0
     address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' "$C")
     wait_until 30 logs_have "$C" 'the guest runs'
@@ -77,21 +78,21 @@ in_guest() {
         -o BatchMode=yes "root@$address" uname
 }
 
-@test "a guest that is not ready by the boot deadline: unhealthy, and the log tells why" {
-    # No Linux is there after two seconds under TCG.
+@test "a guest that misses its boot deadline: unhealthy, and the log gives the reason" {
+    # No Linux is ready after two seconds under TCG.
     service late "$BAKED-linux" -e VM_WARM=0 -e VM_BOOT_TIMEOUT=2
     wait_exit "$C" 60
     assert_equal "$STATUS" 81
     logs_have "$C" 'VM_BOOT_TIMEOUT=2: the guest is not ready'
 }
 
-@test "scripts/bake refuses what is no image, and a tag that is none" {
+@test "scripts/bake refuses a file that is not an image, and an invalid tag" {
     run "$ROOT/scripts/bake" /nonexistent.qcow2
     assert_failure 1
-    assert_output --partial '/nonexistent.qcow2: there is no such file'
+    assert_output --partial '/nonexistent.qcow2: the file does not exist'
     run "$ROOT/scripts/bake" "$ROOT/README.md"
     assert_failure 1
-    assert_output --partial 'is no qcow2 image'
+    assert_output --partial 'is not a qcow2 image'
     run "$ROOT/scripts/bake" --name 'a b' mach-mini
     assert_failure 1
     assert_output --partial "letters, digits, _ . and - make a tag"

@@ -1,7 +1,7 @@
-# The recipes of docs/: each block is taken out of its page and run, with the ports of the test.
+# The recipes in docs/: each block is taken from its page and run with the ports of the test.
 load helpers
 
-# recipe PAGE LANGUAGE: the block of that language whose first line is there once.
+# recipe PAGE LANGUAGE: print the block of that language.
 recipe() {
     awk -v begin="\`\`\`$2" '$0 == begin { inside = 1; next } /^```/ { inside = 0 } inside' \
         "$ROOT/docs/$1"
@@ -11,7 +11,7 @@ answers() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-@test "conserver and its console: a command and its answer, and its log" {
+@test "conserver and its console client: a command and its output, and its log" {
     start_raw_guest
     OWN=$(free_port)
     recipe console.md conserver | sed "s|port 5555|port $PORT|; s|/var/log/conserver|$T|" >"$T/conserver.cf"
@@ -24,7 +24,7 @@ answers() {
     wait_until 30 grep -q '^st=130' "$T/hurd.log"
 }
 
-@test "plink by telnet: no key is lost, and nothing is typed twice" {
+@test "plink over telnet: no key is lost, and nothing is typed twice" {
     start_raw_guest
     run -0 talk -t 60 plink -telnet -P "$PORT" 127.0.0.1 :: 'expect:login: ' send:root 'expect:machsh# ' \
         'send:echo one; echo two' $'expect:\ntwo' 'expect:machsh# ' 'raw:sleep 60\r' 'raw:\x03' 'expect:machsh# ' \
@@ -32,7 +32,7 @@ answers() {
     refute_output --partial 'echo one; echo twoecho one'
 }
 
-@test "plink on the raw port, with the stty that it needs; Ctrl-C is the guest's, and Ctrl-] leaves" {
+@test "plink on the raw port with the stty that it needs: Ctrl-C goes to the guest, and Ctrl-] leaves" {
     start_raw_guest
     recipe console.md sh | sed "s/5556/$RAW/" >"$T/raw-console"
     grep -q "plink -raw -P $RAW " "$T/raw-console"
@@ -62,7 +62,22 @@ END
     assert_line --partial '"event": "STOP"'
 }
 
-@test "two terminals answer one question of a guest's: it gets one answer" {
+@test "QMP from the host: /run/vm is a mounted directory, and VM_GID names the group that may connect" {
+    mkdir "$T/run"
+    recipe automation.md python >"$T/qmp.py"
+    chmod 644 "$T/qmp.py"
+    container qmp "${SAFE[@]}" -v "$T/run:/run/vm" -e VM_GID=4242
+    container_ready "$C"
+    assert_equal "$(stat -c '%a %g' "$T/run/qmp.sock")" '660 4242'
+    run -0 setpriv --reuid 65534 --regid 4242 --clear-groups env PATH=/usr/bin:/bin python3 "$T/qmp.py" "$T/run/qmp.sock"
+    assert_output $'paused\nrunning'
+    run -1 setpriv --reuid 65534 --regid 65534 --clear-groups env PATH=/usr/bin:/bin python3 "$T/qmp.py" "$T/run/qmp.sock"
+    assert_output --partial 'Permission denied'
+    # The other sockets are not for that group.
+    assert_equal "$(stat -c %a "$T/run/control.sock" "$T/run/console.sock")" $'600\n600'
+}
+
+@test "two terminals answer a query of the guest, which gets one answer" {
     container two "${SAFE[@]}" --tmpfs /var/log/qemu
     container_ready "$C"
     python3 - "$(port_of "$C" 5555)" <<'END'
@@ -86,7 +101,7 @@ until(from_b, b"login: ")
 a.sendall(b"root\r")
 until(from_a, b"machsh# ")
 until(from_b, b"machsh# ")
-# Both have the question on their screens; the other one's answer comes first.
+# Both terminals show the query; the answer of the other one comes first.
 b.sendall(ANSWER)
 a.sendall(ANSWER + b"\recho all\r")
 until(from_b, b"\nall\r\n")

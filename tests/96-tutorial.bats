@@ -1,4 +1,4 @@
-# docs/tutorial.md: each block that is marked is run as it stands.
+# docs/tutorial.md: each marked block is run as it is.
 load helpers
 load docs
 

@@ -1,4 +1,4 @@
-# The blocks of the other pages that are marked to be run, as they stand.
+# The marked blocks of the other pages are run as they are.
 load helpers
 load docs
 
@@ -10,7 +10,7 @@ teardown() {
 @test "docs/automation.md: vm exec in a Linux guest" {
     linux_vm VM_SSH_KEY="$GUESTS/linux-key"
     vm wait --for ssh --timeout $((90 * PATIENCE))
-    # What the page takes for granted.
+    # What the page assumes.
     vm exec --via ssh 'mkdir -p /root/project && printf "#!/bin/sh\necho checked\n" >/bin/make && chmod +x /bin/make'
     block docs/automation.md exec
     mkdir "$T/bin" "$T/here"
@@ -29,7 +29,7 @@ teardown() {
     project
     cp "$GUESTS/linux.qcow2" images/
     chmod 666 images/linux.qcow2
-    # The image has no key of its own; on the console it needs none.
+    # The image has no key of its own; the console needs none.
     VM_GUEST=linux QEMU_RAM=512 docker compose up -d --no-build
     mkdir -p share/project/build
     echo result >share/project/build/result
@@ -42,7 +42,7 @@ teardown() {
     assert_equal "$(cat share/build/result)" result
 }
 
-@test "docs/guests.md: an image is checked and grows" {
+@test "docs/guests.md: an image is checked and grown" {
     project
     cp "$MACH_MINI" images/mine.qcow2
     chmod 666 images/mine.qcow2
@@ -53,7 +53,7 @@ teardown() {
     assert_equal "$(qemu-img info --output=json images/mine.qcow2 | jq '."virtual-size"')" $((before + 4 * 1024 ** 3))
 }
 
-@test "docs/lab.md: the models of processors" {
+@test "docs/lab.md: the CPU models" {
     project
     docker compose up -d --no-build
     docker compose exec -T hurd vm wait --timeout $((60 * PATIENCE))
@@ -76,7 +76,7 @@ teardown() {
     refute_output --partial before-upgrade
 }
 
-@test "docs/states.md: a guest that is resumed" {
+@test "docs/states.md: a guest is resumed" {
     project
     block docs/states.md warm
     run_block

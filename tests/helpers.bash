@@ -1,9 +1,8 @@
-# helpers.bash - what the bats files share: containers and processes that are gone when their test
-# is, waiting for conditions, talking to consoles.
+# helpers.bash - functions for the bats files: containers and processes that end with their test, waiting for
+# conditions, talking to consoles.
 #
-# Everything that a test starts carries the test's id (ID) in its name and is ended by teardown();
-# whatever is left then fails the test. A bats file that needs a teardown of its own calls
-# vm_teardown in it.
+# Everything that a test starts has the test's id (ID) in its name and is ended by teardown(); the test fails if
+# anything is left then. A bats file with a teardown of its own calls vm_teardown in it.
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
@@ -19,7 +18,7 @@ setup() {
     CONTAINERS=()
     PIDS=()
     T=$BATS_TEST_TMPDIR
-    # QEMU runs as another user and must get through to its logs and images.
+    # QEMU runs as another user and must have access to its logs and images.
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$T" 2>/dev/null || :
 }
 
@@ -52,7 +51,7 @@ vm_teardown() {
     return "$left"
 }
 
-# End a process that this test started; SIGTERM, and SIGKILL when that does not help in time.
+# End a process that this test started: by SIGTERM, and by SIGKILL if that does not end it in time.
 end_process() {
     kill -TERM "$1" 2>/dev/null || return 0
     wait_until 10 process_is_gone "$1" || kill -KILL "$1" 2>/dev/null || :
@@ -63,8 +62,8 @@ process_is_gone() {
     ! [ -d "/proc/$1" ] || [ "$(awk '/^State/ { print $2 }' "/proc/$1/status" 2>/dev/null)" = Z ]
 }
 
-# Waits are as long as an idle machine of this size could ever need, times this: on a slow or loaded
-# one a test takes longer, and does not fail for it.
+# Waits are as long as an idle machine of this size could need, multiplied by this: on a slow or busy machine a test
+# takes longer, but does not fail.
 export PATIENCE=${PATIENCE:-5}
 
 # wait_until SECONDS COMMAND...: until COMMAND succeeds; fails when the time (times PATIENCE) is over.
@@ -82,14 +81,14 @@ wait_until() {
 
 # --- containers ------------------------------------------------------------------------------
 
-# The restrictions that docker-compose.yml sets, and docker run's way to a /dev/kvm that need not be
-# there; a container without them proves less.
+# The restrictions of docker-compose.yml, and the options that permit a /dev/kvm that need not exist; a test in a
+# container without them proves less.
 SAFE=(--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add KILL --cap-add MKNOD
     --cap-add SETGID --cap-add SETUID --security-opt no-new-privileges:true --read-only
     --tmpfs /run --tmpfs /tmp --tmpfs /var/tmp --device-cgroup-rule 'c 10:232 rwm')
 
-# container NAME [DOCKER-ARGUMENTS...] [-- COMMAND...]: start one in the background; its full name
-# is put into C. Ports are published on free ports of 127.0.0.1 (port_of).
+# container NAME [DOCKER-ARGUMENTS...] [-- COMMAND...]: start a container in the background; its full name is put
+# into C. Ports are published on free ports of 127.0.0.1 (port_of).
 container() {
     local name=$1 args=()
     shift
@@ -102,7 +101,7 @@ container() {
         "${args[@]}" "$IMAGE" "$@" >/dev/null
 }
 
-# port_of CONTAINER PORT[/udp]: the host's port.
+# port_of CONTAINER PORT[/udp]: print the port of the host.
 port_of() {
     docker port "$1" "$2" | head -n 1 | sed 's/.*://'
 }
@@ -119,12 +118,12 @@ container_ready() {
     docker exec "$1" vm wait --for login --timeout $((${2:-60} * PATIENCE))
 }
 
-# The process of QEMU in CONTAINER, by the host's number.
+# The host's process ID of QEMU in CONTAINER.
 qemu_of() {
     pgrep -o -P "$(docker inspect -f '{{.State.Pid}}' "$1")" -f qemu-system
 }
 
-# wait_exit CONTAINER [SECONDS]: its exit status, in STATUS.
+# wait_exit CONTAINER [SECONDS]: wait for its end; the exit status is put into STATUS.
 wait_exit() {
     wait_until "${2:-60}" container_ended "$1" || return 1
     STATUS=$(docker inspect -f '{{.State.ExitCode}}' "$1")
@@ -136,8 +135,8 @@ container_ended() {
 
 # --- the program on the host -----------------------------------------------------------------
 
-# host_env [NAME=VALUE...]: the environment for build/vm with every directory inside the test's own
-# and QEMU as nobody, in ENV.
+# host_env [NAME=VALUE...]: put the environment for build/vm into ENV, with every directory inside the test's own
+# and QEMU as nobody.
 host_env() {
     mkdir -p "$T/images" "$T/share"
     ENV=(env -i PATH="$PATH" VM_RUN_DIR="$T/run" VM_LOG_DIR="$T/log" VM_TMP_DIR="$T"
@@ -145,15 +144,37 @@ host_env() {
         VM_UID=65534 VM_GID=65534 QEMU_HOSTFWDS=none SERIAL_PORT=0 MONITOR_PORT=0 "$@")
 }
 
-# host_vm NAME=VALUE...: `vm run` in the background; its pid is put into VM_PID, what it says goes
-# to $T/out.
+# host_vm NAME=VALUE...: `vm run` in the background; its pid is put into VM_PID, its output goes to $T/out.
 host_vm() {
     host_env "$@"
-    : >"$T/out" # before anybody looks for what it says: the last one's is there otherwise
+    : >"$T/out" # before any test reads it; otherwise it has the output of the last one
     # shellcheck disable=SC2086 # names of system calls (39-old-kernel.bats)
     "${ENV[@]}" ${WITHOUT:+"$ROOT/tests/without" $WITHOUT --} "$VM" run >"$T/out" 2>&1 3>&- &
     VM_PID=$!
     PIDS+=("$VM_PID")
+}
+
+# web_vm NAME=VALUE...: host_vm with the web server on WEB, and what its log has: the token TOKEN, the
+# server's URL, and the page's LINK. web_link: the same for a guest that was started otherwise.
+web_vm() {
+    WEB=$(free_port)
+    host_vm VM_WEB=1 VM_WEB_PORT="$WEB" "$@"
+    web_link
+}
+
+web_link() {
+    wait_until 30 grep -q 'web page: http' "$T/out"
+    LINK=$(sed -n 's/^vm: web page: //p' "$T/out")
+    TOKEN=$(sed -n 's/.*token=//p' "$T/out")
+    URL=${LINK%%/\?*}
+}
+
+# web_guest [NAME=VALUE...]: the built-in guest with the web server, which answers.
+web_guest() {
+    web_vm "$@"
+    wait_until 60 grep -qF 'ready: login prompt' "$T/out"
+    URL=http://127.0.0.1:$WEB
+    wait_until 20 curl -sf -m 5 -o "$T/first" "$URL/api/v1/health" -H "Authorization: Bearer $TOKEN"
 }
 
 # start_guest [NAME=VALUE...]: the built-in guest on the host with its console on PORT, up to its
@@ -191,7 +212,15 @@ host_vm_exit() {
     wait "$VM_PID" || STATUS=$?
 }
 
-# A port below those that the kernel gives to connections: until it is used, nobody else gets it.
+# An X11 display, in DISPLAY.
+x11() {
+    Xvfb -displayfd 5 -nolisten tcp -screen 0 1024x768x24 5>"$T/number" >"$T/xvfb" 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_until 20 test -s "$T/number"
+    DISPLAY=:$(cat "$T/number")
+}
+
+# A port below those that the kernel gives to connections, so that no other process gets it before its use.
 free_port() {
     python3 - <<'END'
 import random, socket

@@ -1,16 +1,16 @@
 #!/bin/sh
-# build.sh - the embedded guest: GNU Mach from Debian's packages with machsh as its only task.
+# build.sh - the built-in guest: GNU Mach from Debian's packages with machsh as its only task.
 #
 #   build.sh [--debs DIR] OUTDIR   build; DIR keeps the three packages for the next time
 #   build.sh --packages            print the Debian packages that this needs, one a line
 #
 # OUTDIR gets mach-mini.qcow2 (a disk: MBR, GRUB, one ext2 partition), mach-mini/gnumach.gz and
 # mach-mini/machsh (the same kernel and task, to be booted without the disk), LICENSES and licenses/.
-# Needs no root and no loop device. The same tools make the same bytes (README.md).
+# Needs no root and no loop device. The same versions of the tools give the same bytes (README.md).
 #
-# The kernel, its headers and MIG are Debian 13's, pinned by version and checksum and fetched with
-# apt-get, which verifies Debian's signatures: from the system's own sources if these have them,
-# else (Debian 12, Ubuntu, …) from trixie with lists of its own, which the system does not see.
+# The kernel, its headers and MIG are Debian 13's, pinned by version and checksum and downloaded with apt-get, which
+# verifies Debian's signatures: from the system's own sources if these have them, otherwise (Debian 12, Ubuntu, …)
+# from trixie, with separate package lists that do not affect the system.
 set -eu
 
 versions='gnumach-image-1.8-amd64-up 2:1.8+git20250702-1
@@ -19,8 +19,8 @@ mig-x86-64-gnu 1.8+git20231217-8'
 checksums='802ed4da67e3e3c9d6e42e8bd06fd2a66b8c35bd7454140bd4f306d36afe5057  gnumach-image-1.8-amd64-up.deb
 39de7a2d8598465eb142df3d312a71821fe0bd74a9c7f3a6ec8478163df1b988  gnumach-dev.deb
 b8ebde492856b4cd5cd1b71d6795a45d0c8e284fdfd8c1fe3d9c48828a098ff8  mig-x86-64-gnu.deb'
-# On arm64 with cross tools; MIG and GRUB's files for a PC are amd64's there too, the one run by
-# qemu-user, the other only read. BUILD_ARCHITECTURE tries that on another machine.
+# On arm64, cross tools are used. MIG and GRUB's files for a PC are those of amd64 there too: MIG is run by
+# qemu-user, GRUB's files are only read. BUILD_ARCHITECTURE tests this on another machine.
 architecture=${BUILD_ARCHITECTURE:-$(dpkg --print-architecture)}
 tools='debian-archive-keyring
 e2fsprogs
@@ -38,7 +38,7 @@ else
 binutils-x86-64-linux-gnu
 gcc-x86-64-linux-gnu
 qemu-user"
-    # amd64's own compiler, by its long name, asks for the assembler by the short one.
+    # amd64's own compiler, called by its long name, calls the assembler by its short one.
     [ "$(dpkg --print-architecture)" != amd64 ] || tools="$tools
 binutils"
 fi
@@ -69,7 +69,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 debs=$(cd "${debs:-$work}" && pwd)
 
-# What would otherwise come from the clock, the user's settings or the language.
+# Values that would otherwise depend on the clock, the user's settings or the language.
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1751414400 # 2025-07-02, the day of the kernel's snapshot
 export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
 umask 022
@@ -85,8 +85,9 @@ mirror() {
         sed -n 's|^Debian/Debian ||p' | sed q
 }
 
-# Points apt at trixie, with a state of its own. An old list is fine, what counts is pinned: so a
-# snapshot (DEBIAN_MIRROR=https://snapshot.debian.org/archive/debian/20251001T000000Z) works.
+# Configures apt for trixie, with a state of its own. An old package list is accepted, because versions and
+# checksums are pinned: so a snapshot (DEBIAN_MIRROR=https://snapshot.debian.org/archive/debian/20251001T000000Z)
+# works.
 private_apt() {
     [ -f "$keyring" ] || die "$keyring is missing; install: debian-archive-keyring"
     uri=${DEBIAN_MIRROR:-$(mirror)}
@@ -204,11 +205,11 @@ peek() { od -An -v -tx1 -j $(($1)) -N "$2" "$img" | tr -d ' \n'; }
 truncate -s $((sectors * 512)) "$img"
 dd if="$grub/boot.img" of="$img" bs=446 count=1 conv=notrunc status=none
 dd if="$work/core.img" of="$img" bs=512 seek=1 conv=notrunc status=none
-# What grub-bios-setup would write, which wants a block device: boot.img reads the core's first
-# sector from sector 1, and that one the rest from sector 2 on. Both are defaults; be sure.
+# What grub-bios-setup would write, which needs a block device: boot.img reads the core's first sector from sector
+# 1, and that sector reads the rest from sector 2. Both are defaults, which are checked here.
 [ "$(peek 0x5c 8)$(peek 0x3f4 8)" = 01000000000000000200000000000000 ] ||
     die "this GRUB's boot sector is not laid out as that of 2.06 to 2.12"
-# Two no-ops for a jump: on a hard disk the drive number that the BIOS gave is to be believed.
+# Two no-ops replace a jump: on a hard disk the drive number from the BIOS is correct.
 poke 0x66 '\220\220'
 poke 0x1b8 'HCAM\0\0'  # the disk's signature
 # One active partition of type 83 (Linux, the Hurd): first and last sector as cylinder, head and
@@ -216,7 +217,7 @@ poke 0x1b8 'HCAM\0\0'  # the disk's signature
 poke 0x1be '\200\040\041\0\203\376\377\377\0\010\0\0\0\070\0\0'
 poke 0x1fe '\125\252'
 
-# Made empty and filled by debugfs: mke2fs -d would take over the builder's user and times.
+# Created empty and filled by debugfs, because mke2fs -d would copy the builder's user and times.
 part="$img?offset=$((first * 512))"
 mkdir "$work/boot"
 gzip -dc "$work/out/mach-mini/gnumach.gz" >"$work/boot/gnumach"
@@ -253,7 +254,7 @@ sed "s|@GRUB@|$grub_source|" "$src/LICENSES" >"$work/out/LICENSES"
 cp "$work/pkg/usr/share/doc/gnumach-image-1.8-amd64-up/copyright" "$work/out/licenses/gnumach"
 cp /usr/share/common-licenses/GPL-2 /usr/share/common-licenses/GPL-3 "$work/out/licenses/"
 
-# A new file, not new bytes in the old one: somebody may be running it.
+# New files instead of new contents in the old ones, which a running guest may use.
 cp -R --remove-destination "$work/out/." "$out"
 cd "$out"
 sha256sum mach-mini/gnumach.gz mach-mini/machsh mach-mini.qcow2

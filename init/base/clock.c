@@ -104,8 +104,8 @@ void clock_source(uint64_t (*source)(void))
 	stood = due = 0;
 }
 
-/* Not gmtime_r(3) and strftime(3), which are 5 KiB. The days are counted from 1 March of year 0, so
- * that a leap day is a year's last; 146097 of them are 400 years. */
+/* gmtime_r(3) and strftime(3) would add 5 KiB. Days are counted from 1 March of year 0, so that a
+ * leap day is the last of a year; 400 years have 146097 days. */
 void clock_utc_of(const struct timespec *when, char out[CLOCK_UTC])
 {
 	unsigned long days = (unsigned long)(when->tv_sec / 86400) + 719468;
@@ -113,7 +113,7 @@ void clock_utc_of(const struct timespec *when, char out[CLOCK_UTC])
 	unsigned long in_era = days % 146097;
 	unsigned long year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
 	unsigned long in_year = in_era - (365 * year + year / 4 - year / 100);
-	unsigned long month = (5 * in_year + 2) / 153; /* 0: March */
+	unsigned long month = (5 * in_year + 2) / 153; /* 0 is March */
 	unsigned long day = in_year - (153 * month + 2) / 5 + 1;
 	char text[128];
 

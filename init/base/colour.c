@@ -14,7 +14,7 @@ enum { BAR = 24, COLUMNS = 80, COLUMNS_MAX = 250 };
 
 const char colour_end[] = "\033[0m";
 
-/* The variable NAME; "" if it is not set. */
+/* The environment variable NAME; "" if it is not set. */
 static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
@@ -67,7 +67,7 @@ void bar_draw(double part, unsigned long turn, const char *text)
 	bar[BAR] = '\0';
 	size_t n = (size_t)snprintf(line, sizeof line, "\r[%s] ", bar);
 
-	/* The last column stays free: some terminals go to the next line behind it. */
+	/* The last column stays empty: some terminals wrap after writing it. */
 	n += escape_text(text, strlen(text), "", line + n, columns - (BAR + 3));
 	n += (size_t)snprintf(line + n, sizeof line - n, "\033[K");
 	(void)write_all(STDERR_FILENO, line, n);

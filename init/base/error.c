@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-#undef error_set /* the analyzer's (error.h) */
+#undef error_set /* the macro for the analyzer (error.h) */
 #undef errors_add
 
 static void error_fill(struct error *err, enum exit_status status, const char *fix, const char *fmt,
@@ -60,6 +60,15 @@ void error_report(const struct error *err)
 	log_error("%s", err->message);
 	if (err->fix[0])
 		log_line(LOG_ERROR, "  fix: ", "%s", err->fix);
+}
+
+void warnings_report(const struct errors *list)
+{
+	for (size_t i = 0; i < list->count && i < ERRORS_MAX; i++) {
+		log_warning("%s", list->list[i].message);
+		if (list->list[i].fix[0])
+			log_line(LOG_WARNING, "  fix: ", "%s", list->list[i].fix);
+	}
 }
 
 void errors_report(const struct errors *list)

@@ -46,8 +46,8 @@ bool escape_needed(uint32_t c)
 	return false;
 }
 
-/* C, which is not printed as it is, into OUT; LEN is how many bytes it was, 0: a byte that is no
- * UTF-8. Never more than ESCAPE_MAX times what it was. */
+/* Write C, which is not printable, to OUT. LEN is the length of its UTF-8 sequence; 0: an invalid
+ * byte. The result is at most ESCAPE_MAX times as long. */
 static size_t escape_one(uint32_t c, size_t len, char out[16])
 {
 	static const char named[] = "\n\r\t";
@@ -92,7 +92,7 @@ void escape_print(FILE *to, const char *text)
 	while (left > 0) {
 		size_t n = left < sizeof part / ESCAPE_MAX ? left : sizeof part / ESCAPE_MAX - 1;
 
-		/* Not within a character: it would be taken for bytes. */
+		/* Do not cut within a character, whose parts would be escaped as invalid bytes. */
 		while (n < left && n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80)
 			n--;
 		size_t len = escape_text(text, n, "\n\t", part, sizeof part);

@@ -23,7 +23,7 @@ const char *path_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The data of FROM from AT to END, at the same places of TO. */
+/* Copy the data of FROM from AT to END, to the same offsets of TO. */
 static bool copy_range(int from, int to, off_t at, off_t end)
 {
 	static _Alignas(4096) char buf[256 * 1024];
@@ -37,7 +37,7 @@ static bool copy_range(int from, int to, off_t at, off_t end)
 			continue;
 		if (put < 0)
 			return false;
-		if (put == 0) { /* it was made shorter meanwhile */
+		if (put == 0) { /* the file was truncated meanwhile */
 			errno = EIO;
 			return false;
 		}
@@ -85,7 +85,7 @@ bool random_hex(char out[RANDOM_HEX])
 	return random;
 }
 
-/* Where the sysctl vm.memfd_noexec is 2 there are no others; kernels before 6.3 do not know it. */
+/* With the sysctl vm.memfd_noexec=2 this flag is required; kernels before 6.3 do not know it. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
@@ -97,7 +97,7 @@ int file_memory(const char *name)
 	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
 }
 
-/* Old kernels and file systems without O_TMPFILE say EISDIR or EINVAL (open(2)). */
+/* Old kernels and file systems without O_TMPFILE return EISDIR or EINVAL (open(2)). */
 int file_nameless(const char *dir, mode_t mode)
 {
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
@@ -149,7 +149,7 @@ int file_begin_new(const char *path, mode_t mode, char *part, size_t size)
 	return fd >= 0 || errno != EOPNOTSUPP ? fd : file_begin(path, mode, part, size);
 }
 
-/* Neither link(2) nor renameat2(2) replaces what is there; a file system may lack either. */
+/* link(2) and renameat2(2) do not replace a file; some file systems lack one of them. */
 static bool name_new(int fd, const char *part, const char *path)
 {
 	char self[32];
@@ -187,8 +187,8 @@ static bool right_kind(const struct stat *st, bool device)
 	return false;
 }
 
-/* The kind is looked at before, because opening a device or a pipe can have effects, and on the
- * descriptor, because that is what counts. */
+/* The type is checked before, because opening a device or a pipe can have effects, and again on
+ * the descriptor, because the name may have changed. */
 int open_regular(int dir, const char *path, int flags, bool device, struct stat *st)
 {
 	struct stat own = {0};

@@ -8,58 +8,58 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* What stands behind the last '/' of PATH, or all of it. */
+/* The part of PATH after the last '/', or all of it. */
 const char *path_base(const char *path);
 
-/* The directory that PATH is in: all up to its last '/', or "." without one. False with
- * ENAMETOOLONG when OUT (SIZE bytes) is too short. */
+/* The directory of PATH: the part up to its last '/', or ".". False with ENAMETOOLONG if OUT (SIZE
+ * bytes) is too short. */
 bool path_dir(const char *path, char *out, size_t size);
 
-/* 64 random bits as text, for a name that nobody can guess. False with errno, and zeros in OUT. */
+/* 64 random bits as text, for unpredictable names. False with errno, and zeros in OUT. */
 #define RANDOM_HEX 17
 bool random_hex(char out[RANDOM_HEX]);
 
-/* A file without a name in the directory DIR, for reading and writing. -1 with errno: EOPNOTSUPP
- * when its file system has none (or none for us). */
+/* Open an unnamed file in the directory DIR, for reading and writing. -1 with errno: EOPNOTSUPP if
+ * the file system has none (or not for this user). */
 int file_nameless(const char *dir, mode_t mode);
 
-/* A file without a name in memory, for reading and writing (memfd_create(2)); NAME is for people
- * who look. -1 with errno. */
+/* Open an unnamed file in memory, for reading and writing (memfd_create(2)); NAME only appears in
+ * /proc. -1 with errno. */
 int file_memory(const char *name);
 
-/* The data of FROM, from its first byte on, into the empty file TO, with the holes kept (lseek(2),
- * SEEK_DATA); either may be O_DIRECT. The offset of FROM is lost. False with errno set. */
+/* Copy all data of FROM into the empty file TO, with its holes (lseek(2), SEEK_DATA); both may be
+ * O_DIRECT. Changes the offset of FROM. False with errno. */
 bool file_copy(int from, int to);
 
-/* Begin the file that is to become PATH: a new one beside it with a random name, which is put into
- * PART (SIZE bytes); it is for file_commit(). In a directory that others can write to, a name that
- * can be guessed could be a link of theirs. Returns the descriptor, for reading and writing, or -1
+/* Create a new file beside PATH under a random name, which is written to PART (SIZE bytes), to be
+ * renamed to PATH by file_commit(). The name is random because others could prepare a link under a
+ * predictable one if the directory is shared. Returns a descriptor for reading and writing, or -1
  * with errno. */
 int file_begin(const char *path, mode_t mode, char *part, size_t size);
 
-/* The file PART, open as FD, is whole: it goes to the disk and then gets the name PATH. False with
- * errno set; PART is gone then. */
+/* Write the file PART, open as FD, to the disk and rename it to PATH. False with errno, and PART
+ * is removed. */
 bool file_commit(int fd, const char *part, const char *path);
 
-/* The same for a name that nothing has yet: where the file system can, the file has no name until
- * then, and nothing is left of it should we be killed; PART is "" then. file_commit_new() never
- * replaces a file: EEXIST. file_drop() instead: PART is not wanted. */
+/* The same for a PATH that must not exist yet: if the file system supports it, the file is unnamed
+ * until then, so that nothing is left if the process is killed; PART is "" then. file_commit_new()
+ * never replaces a file: EEXIST. file_drop() removes PART instead. */
 int file_begin_new(const char *path, mode_t mode, char *part, size_t size);
 bool file_commit_new(int fd, const char *part, const char *path);
 void file_drop(const char *part);
 
-/* errno for what is neither a regular file nor, where one will do, a block device. */
+/* errno for a file that is neither regular nor, where that is allowed, a block device. */
 #define ENOTREG EMEDIUMTYPE
 
-/* Open a file that belongs to others: PATH in the directory DIR (AT_FDCWD), with FLAGS (O_RDONLY,
- * O_RDWR, O_NOFOLLOW). A pipe, which would make us wait for somebody at its other end, or a device,
- * which might act on being opened, is refused; DEVICE lets a block device pass. The descriptor is
- * CLOEXEC and blocks. ST, if not NULL, gets its state. -1 with errno: ENOTREG, EISDIR, and those
- * of open(2). */
+/* Open a file that others control: PATH in the directory DIR (AT_FDCWD), with FLAGS (O_RDONLY,
+ * O_RDWR, O_NOFOLLOW). Refuses a pipe, whose open(2) would block until its other end is open, and
+ * a device, which might act on open(2); DEVICE permits a block device. The descriptor is CLOEXEC
+ * and blocking. ST, if not NULL, gets its fstat(2). -1 with errno: ENOTREG, EISDIR, and those of
+ * open(2). */
 int open_regular(int dir, const char *path, int flags, bool device, struct stat *st);
 
-/* Read a small regular file whole (a password, a cgroup limit, /proc). At most SIZE-1 bytes,
- * NUL-terminated; returns the length or -1 with errno set (that of open_regular()). */
+/* Read a small regular file (a password, a cgroup limit, /proc). At most SIZE-1 bytes,
+ * NUL-terminated; returns the length or -1 with errno, as open_regular(). */
 ssize_t read_small(const char *path, char *buf, size_t size);
 
 /* strerror(3) that knows ENOTREG. */

@@ -51,6 +51,26 @@ bool write_all(int fd, const void *buf, size_t n)
 	return true;
 }
 
+bool write_all_at(int fd, const void *buf, size_t n, off_t at)
+{
+	const char *p = buf;
+
+	while (n > 0) {
+		ssize_t done = pwrite(fd, p, n, at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done == 0)
+			errno = EIO;
+		if (done <= 0)
+			return false;
+		p += done;
+		at += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
 ssize_t read_full(int fd, void *buf, size_t size)
 {
 	char *p = buf;

@@ -15,23 +15,25 @@ void fd_cleanup(int *fd);
 #define _cleanup_buffer_ __attribute__((cleanup(buffer_cleanup)))
 void buffer_cleanup(uint8_t **p);
 
-/* Take a descriptor out of a _cleanup_fd_ variable. */
+/* Take the descriptor out of a _cleanup_fd_ variable, which becomes -1. */
 int fd_take(int *fd);
 
-/* Close FD if it is one, and leave -1. */
+/* Close FD unless it is -1, and set it to -1. */
 void fd_close(int *fd);
 
-/* Write all N bytes, through EINTR and short writes; on a non-blocking descriptor that is full it
- * gives up. Returns false with errno set. */
+/* Write all N bytes, despite EINTR and short writes; fails with EAGAIN on a full non-blocking
+ * descriptor. False with errno. */
 bool write_all(int fd, const void *buf, size_t n);
 
-/* Fill BUF from FD as far as there is something, through EINTR. Returns how much, less than SIZE
- * only at the end; -1 with errno set. */
+/* The same at offset AT of a file, whose own offset stays. */
+bool write_all_at(int fd, const void *buf, size_t n, off_t at);
+
+/* Read SIZE bytes, despite EINTR and short reads. Returns the number, less than SIZE only at the
+ * end; -1 with errno. */
 ssize_t read_full(int fd, void *buf, size_t size);
 
-/* What comes from FD, at most SIZE bytes, until END_NS (CLOCK_MONOTONIC; 0: as long as it takes).
- * STOP, if not -1, becomes readable when nothing is wanted any more. 0 at the end; -1 with errno:
- * ETIMEDOUT, or EINTR for the stop. */
+/* Read at most SIZE bytes until END_NS (CLOCK_MONOTONIC; 0: no limit). STOP, if not -1, becomes
+ * readable to cancel it. 0 at the end; -1 with errno: ETIMEDOUT, or EINTR if cancelled. */
 ssize_t read_until(int fd, int stop, uint64_t end_ns, void *buf, size_t size);
 
 /* Set or clear O_NONBLOCK. */

@@ -8,7 +8,7 @@
 
 #include "base/escape.h"
 
-/* \uXXXX of the 16 bits C. */
+/* Write \uXXXX for the 16 bits C. */
 static size_t quote_unit(uint32_t c, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -20,8 +20,8 @@ static size_t quote_unit(uint32_t c, char *out)
 	return 6;
 }
 
-/* The JSON text of the sequence of LEN bytes at P (0: no UTF-8) to OUT (at least 12 bytes). What
- * would steer a terminal that the JSON is shown on is escaped, too. */
+/* Write the sequence of LEN bytes at P (0: invalid UTF-8) as JSON to OUT (at least 12 bytes).
+ * Characters that control a terminal are escaped, too. */
 static size_t quote_one(const unsigned char *p, size_t len, char *out)
 {
 	uint32_t c = len ? utf8_get(p, len) : 0;
@@ -73,7 +73,7 @@ const char *json_quote(const char *text, char *buf, size_t size)
 	return buf;
 }
 
-/* Where the text goes, as far as it fits. */
+/* The output buffer; text that does not fit is dropped. */
 struct out {
 	char *buf;
 	size_t size, used;
@@ -96,7 +96,7 @@ static void put_text(struct out *o, const char *text, int length)
 	char piece[512];
 
 	put(o, "\"", 1);
-	/* In pieces that surely fit, none of which ends within a character. */
+	/* In pieces that fit into the buffer and end at a character boundary. */
 	while (n > 0) {
 		size_t take = 0;
 
@@ -186,7 +186,7 @@ void json_list_begin(struct json_list *l, char *buf, size_t size)
 	buf[0] = '[';
 }
 
-/* Room for an element behind those that are there, and for the end. */
+/* Where the next element goes; space for the closing bracket is kept. */
 static struct out element(const struct json_list *l)
 {
 	struct out o = {.buf = l->buf, .size = l->size - 1, .used = l->used, .full = l->full};

@@ -1,9 +1,9 @@
-/* json_write.h - the one writer of JSON: an object from a list of its members (RFC 8259).
+/* json_write.h - the only writer of JSON: an object from a list of its members (RFC 8259).
  *
- * Texts are escaped here: what is no UTF-8 in them becomes U+FFFD. A list is made with the macros
- * below and ends by itself:
+ * Texts are escaped here; invalid UTF-8 becomes U+FFFD. A list is made with the macros below,
+ * which terminate it:
  *
- *	json_write(buf, size, JSON_LIST(J_TEXT("name", name), J_INT("pid", pid)));
+ *   json_write(buf, size, JSON_LIST(J_TEXT("name", name), J_INT("pid", pid)));
  */
 #ifndef VM_BASE_JSON_WRITE_H
 #define VM_BASE_JSON_WRITE_H
@@ -21,9 +21,9 @@ struct json_member {
 		JSON_OUT_OBJECT,
 		JSON_OUT_RAW
 	} type;
-	int length; /* of the text, -1: to its NUL; of a number, its decimals (NaN is null) */
+	int length; /* of the text, -1: up to its NUL; of a number: its decimals */
 	union {
-		const char *text; /* NULL: null */
+		const char *text; /* NULL becomes null */
 		long long integer;
 		double number;
 		const struct json_member *members;
@@ -32,41 +32,41 @@ struct json_member {
 
 /* clang-format off */
 #define J_TEXT(k, t)        {.key = (k), .type = JSON_OUT_TEXT, .text = (t), .length = -1}
-#define J_TEXT_N(k, ...)    J_TEXT_LEN(k, __VA_ARGS__) /* length, text: may be one macro's */
+#define J_TEXT_N(k, ...)    J_TEXT_LEN(k, __VA_ARGS__) /* length, text; both may come from one macro */
 #define J_TEXT_LEN(k, n, t) {.key = (k), .type = JSON_OUT_TEXT, .text = (t), .length = (n)}
 #define J_INT(k, i)         {.key = (k), .type = JSON_OUT_INT, .integer = (long long)(i)}
 #define J_NUMBER(k, d, n)   {.key = (k), .type = JSON_OUT_NUMBER, .number = (n), .length = (d)}
 #define J_BOOL(k, b)        {.key = (k), .type = JSON_OUT_BOOL, .integer = (b)}
-/* TEXT is JSON already, from json_write() or a list; NULL: the member is left out. */
+/* TEXT is JSON, from json_write() or a list; with NULL the member is left out. */
 #define J_RAW(k, t)         {.key = (k), .type = JSON_OUT_RAW, .text = (t)}
 #define J_MEMBERS(k, m)     {.key = (k), .type = JSON_OUT_OBJECT, .members = (m)}
 #define J_OBJECT(k, ...)    {.key = (k), .type = JSON_OUT_OBJECT, .members = JSON_LIST(__VA_ARGS__)}
 #define JSON_LIST(...)      ((const struct json_member[]){__VA_ARGS__, {.key = NULL}})
 /* clang-format on */
 
-/* The object of MEMBERS into BUF. Returns its length; 0 when SIZE is too small for all of it, and
- * BUF is "" then. */
+/* Write the object of MEMBERS into BUF. Returns its length; 0 if it does not fit into SIZE, and
+ * BUF is "". */
 size_t json_write(char *buf, size_t size, const struct json_member *members);
 
-/* The same with a line end. */
+/* The same, followed by a newline. */
 size_t json_line(char *buf, size_t size, const struct json_member *members);
 
-/* A list in the caller's buffer, for J_RAW. */
+/* A list in a buffer of the caller's, for J_RAW. */
 struct json_list {
 	char *buf;
 	size_t size, used;
-	const char *between; /* elements; "," unless set */
-	bool full;	     /* what was added since is missing */
+	const char *between; /* separator; default "," */
+	bool full;	     /* an element did not fit; later ones are dropped */
 };
 void json_list_begin(struct json_list *l, char *buf, size_t size);
 void json_list_object(struct json_list *l, const struct json_member *members);
 /* N bytes of TEXT, -1: to its NUL. */
 void json_list_text(struct json_list *l, const char *text, int n);
-/* The whole list, which is valid even if it is full. */
+/* The list with its closing bracket; valid JSON even if elements were dropped. */
 const char *json_list_end(struct json_list *l);
 
-/* Write TEXT as a JSON string with its quotes into BUF; bytes that are no UTF-8 become U+FFFD.
- * Returns BUF; cut (still a valid string) when SIZE (at least 8) is too small. */
+/* Write TEXT as a JSON string with quotes into BUF; invalid UTF-8 becomes U+FFFD. Cut (but still a
+ * valid string) if SIZE (at least 8) is too small. Returns BUF. */
 const char *json_quote(const char *text, char *buf, size_t size);
 
 #endif

@@ -1,25 +1,25 @@
-/* lines.h - reading another program's output line by line, and keeping its last lines. */
+/* lines.h - splits another program's output into lines, and keeps its last lines. */
 #ifndef VM_BASE_LINES_H
 #define VM_BASE_LINES_H
 
 #include <stddef.h>
 
-/* A line under construction. Zeroed to begin with. */
+/* An incomplete line. Initially all zeros. */
 struct line {
 	size_t len;
-	char text[240]; /* a longer one is told in pieces */
+	char text[240]; /* a longer line is split */
 };
 
-/* TEXT is a whole line, not empty, without its end and without control characters. */
+/* TEXT is a complete, non-empty line without its end and without control characters. */
 typedef void line_done(void *arg, const char *text);
 
-/* N bytes at BUF came: DONE(ARG) gets each line that they end. */
+/* Add N bytes at BUF; DONE is called with ARG for each line that they complete. */
 void line_feed(struct line *l, const char *buf, size_t n, line_done *done, void *arg);
 
-/* Nothing more comes: what has no end yet is a line too. */
+/* End of the output: an incomplete line is passed to DONE, too. */
 void line_end(struct line *l, line_done *done, void *arg);
 
-/* The last bytes that came, NUL-terminated. Zeroed to begin with. */
+/* The last bytes of the output, NUL-terminated. Initially all zeros. */
 struct tail {
 	size_t len;
 	char text[1024 + 1];
@@ -27,7 +27,7 @@ struct tail {
 
 void tail_feed(struct tail *t, const char *buf, size_t n);
 
-/* The last line of T that is not empty, without its end: *LEN bytes, which may be none. */
+/* The last non-empty line of T, without its end; *LEN is its length, possibly 0. */
 const char *tail_line(const struct tail *t, size_t *len);
 
 #endif

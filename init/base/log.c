@@ -1,7 +1,7 @@
 /* log.c - see log.h.
  *
  * Each line is assembled in one buffer and written with one write(2), so that lines of several
- * processes (PID 1 and its children) never mix.
+ * processes (PID 1 and its children) do not mix.
  */
 #include "base/log.h"
 
@@ -42,13 +42,14 @@ unsigned long log_lost(void)
 	return lost;
 }
 
-/* How much of it the reader of log_through() gets: all, unless it has stopped reading. */
+/* Write to the reader of log_through(). Returns the number of bytes taken; fewer than N if it has
+ * stopped reading. */
 static size_t write_through(const char *text, size_t n)
 {
 	size_t done = 0;
 
 	while (through_fd >= 0 && done < n) {
-		size_t part = n - done < PIPE_BUF ? n - done : PIPE_BUF; /* whole or not at all */
+		size_t part = n - done < PIPE_BUF ? n - done : PIPE_BUF; /* atomic (pipe(7)) */
 
 		if (!write_all(through_fd, text + done, part))
 			break;
@@ -57,8 +58,8 @@ static size_t write_through(const char *text, size_t n)
 	return done;
 }
 
-/* To standard error. Where the serial console is shown there (pid1/console.h), the terminal is
- * raw, and lines need a beginning and ends of their own. */
+/* Write to standard error. If the serial console is shown there (pid1/console.h), the terminal is
+ * in raw mode, so lines need carriage returns. */
 static void write_stderr(const char *text, size_t n)
 {
 	struct termios t;
@@ -84,7 +85,7 @@ static void write_stderr(const char *text, size_t n)
 	(void)write_all(STDERR_FILENO, "\r\n", 2);
 }
 
-/* LINE (N bytes) to a terminal, with the word behind "vm: ", up to byte END, in colour. */
+/* Write LINE (N bytes) to a terminal, with the bytes from after "vm: " up to END in colour. */
 static void write_coloured(const char *line, size_t n, size_t end, enum colour colour)
 {
 	char out[PIPE_BUF + COLOUR_BYTES];
@@ -101,8 +102,8 @@ static void write_coloured(const char *line, size_t n, size_t end, enum colour c
 	write_stderr(out, (size_t)len);
 }
 
-/* HEAD and the line TEXT, escaped, to standard error, there with HEAD in COLOUR (-1: none), and
- * with a time to qemu.log. */
+/* Write HEAD and the line TEXT, escaped, to standard error (with HEAD in COLOUR; -1: none) and,
+ * with a time, to qemu.log. */
 static void write_line(const char *head, int colour, const char *text)
 {
 	char line[PIPE_BUF];
@@ -112,7 +113,7 @@ static void write_line(const char *head, int colour, const char *text)
 	memcpy(line + room, head, n - room);
 	n += escape_text(text, strlen(text), "", line + n, sizeof line - n);
 	line[n++] = '\n';
-	/* The reader of log_through() looks at the lines. */
+	/* The reader of log_through() parses the lines, so they are not coloured. */
 	if (colour >= 0 && through_fd < 0 && colour_wanted(STDERR_FILENO))
 		write_coloured(line + room, n - room, strlen(head), (enum colour)colour);
 	else
@@ -171,7 +172,8 @@ void event_write(const char *name, const struct json_member *members)
 		n++;
 	}
 	all[3 + n].key = NULL;
-	/* Half an object would break the reader's next line: the members are dropped. */
+	/* The object does not fit: write it without the event's members, because a cut object
+	 * would spoil the next line, too. */
 	n = json_write(line, sizeof line - 1, all);
 	if (n == 0) {
 		all[3].key = NULL;

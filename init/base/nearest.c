@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Edits between two names; of each at most MAX bytes count. */
+/* The edit distance of two names; at most MAX bytes of each count. */
 static unsigned distance(const char *a, const char *b)
 {
 	enum { MAX = 40 };
@@ -32,7 +32,7 @@ static unsigned distance(const char *a, const char *b)
 	return d[n][m];
 }
 
-void nearest_offer(struct nearest *n, const char *candidate)
+void nearest_compare(struct nearest *n, const char *candidate)
 {
 	unsigned edits = distance(n->to, candidate);
 

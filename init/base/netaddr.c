@@ -3,8 +3,9 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
 
-/* A port number at *P, which is moved behind it. */
+/* Parse a port number at *P, and advance *P. */
 static bool port_parse(const char **p, uint16_t *out)
 {
 	unsigned long n = 0;
@@ -19,8 +20,8 @@ static bool port_parse(const char **p, uint16_t *out)
 	return true;
 }
 
-/* A port or FIRST-LAST at *P, which is moved behind it; a `-` that no number follows is not its
- * own. */
+/* Parse a port or FIRST-LAST at *P, and advance *P; a `-` without a number after it is not
+ * consumed. */
 static bool range_parse(const char **p, uint16_t *first, uint16_t *last)
 {
 	if (!port_parse(p, first))
@@ -32,11 +33,11 @@ static bool range_parse(const char **p, uint16_t *first, uint16_t *last)
 	return port_parse(p, last) && *last >= *first;
 }
 
-/* The forwards of one item at *P up to the comma or the end: F is the first one, and *COUNT how
- * many there are. Returns NULL, or what is wrong. */
+/* Parse one item at *P up to the comma or the end: F is its first forward, *COUNT their number.
+ * Returns NULL, or what is wrong. */
 static const char *forward_parse(const char **p, struct forward *f, int *count)
 {
-	static const char twice[] = "its protocol is said twice, or is neither tcp nor udp";
+	static const char twice[] = "its protocol is given twice, or is neither tcp nor udp";
 	bool qemu_style = false;
 	bool said = strncmp(*p, "tcp:", 4) == 0 || strncmp(*p, "udp:", 4) == 0;
 	uint16_t last;
@@ -50,13 +51,13 @@ static const char *forward_parse(const char **p, struct forward *f, int *count)
 	}
 	if (!range_parse(p, &f->port, &last))
 		return "its first port is not a number from 1 to 65535";
-	f->guest = f->port;
+	f->guest_port = f->port;
 	guest_last = last;
 	if (qemu_style || **p != '/') {
 		if (qemu_style ? strncmp(*p, "-:", 2) != 0 : **p != ':')
 			return "a colon and the guest's port must follow its first port";
 		*p += qemu_style ? 2 : 1;
-		if (!range_parse(p, &f->guest, &guest_last))
+		if (!range_parse(p, &f->guest_port, &guest_last))
 			return "its guest port is not a number from 1 to 65535";
 	}
 	if (**p == '/') {
@@ -68,7 +69,8 @@ static const char *forward_parse(const char **p, struct forward *f, int *count)
 	if (**p && **p != ',')
 		return "its guest port is not a number from 1 to 65535";
 	*count = last - f->port + 1;
-	return guest_last - f->guest == last - f->port ? NULL : "its two ranges differ in length";
+	return guest_last - f->guest_port == last - f->port ? NULL
+							    : "its two ranges differ in length";
 }
 
 static bool is_there(const struct forward *list, int n, const struct forward *f)
@@ -92,7 +94,7 @@ int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const cha
 
 		*bad = p;
 		*why = forward_parse(&p, &f, &count);
-		for (; !*why && count > 0; count--, f.port++, f.guest++) {
+		for (; !*why && count > 0; count--, f.port++, f.guest_port++) {
 			if (is_there(out, n, &f))
 				*why = "its first port is forwarded twice";
 			else if (n == FORWARDS_MAX)
@@ -105,6 +107,18 @@ int forwards_parse(const char *text, struct forward out[FORWARDS_MAX], const cha
 		if (!*p)
 			return n;
 	}
+}
+
+unsigned address_parse(const char *text, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (void *)out;
+	struct sockaddr_in6 *v6 = (void *)out;
+
+	*out = (struct sockaddr_storage){.ss_family = strchr(text, ':') ? AF_INET6 : AF_INET};
+	v4->sin_port = htons(port); /* the port has the same offset in both structs */
+	if (out->ss_family == AF_INET)
+		return inet_pton(AF_INET, text, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
+	return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1 ? sizeof *v6 : 0;
 }
 
 bool ipv4_parse(const char *text, uint32_t *out)
@@ -145,7 +159,7 @@ bool cidr_parse(const char *text, uint32_t *network, uint32_t *mask)
 	return interface_address_parse(text, network, mask) && (*network & ~*mask) == 0;
 }
 
-/* HOST:PORT, or with LOCAL a path, of LEN bytes at TEXT. */
+/* Parse HOST:PORT, or with LOCAL a path, of LEN bytes at TEXT. */
 static bool end_parse(const char *text, size_t len, bool local, struct net_end *out)
 {
 	const char *colon = local ? NULL : memchr(text, ':', len);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-/* In front of a block: the length of the mapping. */
+/* Before a block: the length of its mapping. */
 struct head {
 	alignas(max_align_t) size_t size;
 };
@@ -17,7 +17,7 @@ static struct head *head_of(void *block)
 	return (struct head *)block - 1;
 }
 
-/* The block in a MAPPING of SIZE bytes. */
+/* The block within MAPPING, whose length is SIZE. */
 static void *block_in(void *mapping, size_t size)
 {
 	if (mapping == MAP_FAILED)

@@ -1,8 +1,8 @@
-/* page_alloc.h - malloc(3) and its family with a mapping of its own for each block.
+/* page_alloc.h - malloc(3) and its family with a mapping for each block.
  *
- * init allocates a dozen blocks, most of them large, and few of them for a short time. The linker
- * gives these to everything in it, the C library included (Makefile), which saves 8 KiB of code.
- * Blocks are zeroed, and pages of them that nobody writes to cost nothing.
+ * init allocates about a dozen blocks, most of them large, and frees few of them. The linker
+ * replaces the C library's functions by these in all of init (Makefile), which saves 8 KiB of
+ * code. Blocks are zeroed, and pages that are never written to cost no memory.
  */
 #ifndef VM_BASE_PAGE_ALLOC_H
 #define VM_BASE_PAGE_ALLOC_H

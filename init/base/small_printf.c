@@ -9,13 +9,13 @@
 
 struct out {
 	char *buf;
-	size_t size, n; /* n: of the whole text, of which size - 1 bytes fit */
+	size_t size, n; /* n: length of the whole text, of which size - 1 bytes are kept */
 };
 
 struct spec {
 	bool left, zeros, prefix, upper;
-	int width, precision; /* precision -1: not given */
-	unsigned bytes;	      /* of an integer */
+	int width, precision; /* precision -1: none given */
+	unsigned bytes;	      /* size of an integer */
 };
 
 static void put(struct out *o, const char *text, size_t n)
@@ -34,7 +34,8 @@ static void pad(struct out *o, char c, size_t have, int width)
 		put(o, &c, 1);
 }
 
-/* HEAD (a sign or 0x), zeros, and the N bytes of TEXT, at least DIGITS of them with the zeros. */
+/* Write HEAD (a sign or 0x), zeros up to DIGITS digits, and the N bytes of TEXT, padded to the
+ * width. */
 static void put_field(struct out *o, const struct spec *s, const char *head, const char *text,
 		      size_t n, int digits)
 {
@@ -52,7 +53,7 @@ static void put_field(struct out *o, const struct spec *s, const char *head, con
 		pad(o, ' ', head_len + body, s->width);
 }
 
-/* The digits of VALUE, the last before END. Returns the first. */
+/* Write the digits of VALUE before END. Returns the first. */
 static char *digits_of(uint64_t value, unsigned base, bool upper, char *end)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -100,7 +101,7 @@ static void put_double(struct out *o, struct spec *s, double value)
 	uint64_t part = (uint64_t)scaled;
 	double rest = scaled - (double)part;
 
-	/* To the nearest, and from the middle to the even one. */
+	/* Round to nearest, ties to even. */
 	if (rest > 0.5 || (rest == 0.5 && ((decimals ? part : whole) & 1)))
 		part++;
 	if (part == scale) {

@@ -1,9 +1,9 @@
-/* small_printf.h - vsnprintf(3) in 2 KiB of code; the C library's is 11 KiB, half of it for long
- * double. The linker gives these to everything in init, in place of the C library's (Makefile).
+/* small_printf.h - vsnprintf(3) in 2 KiB of code; the C library's has 11 KiB, half of it for long
+ * double. The linker replaces the C library's by this in all of init (Makefile).
  *
  * Conversions: %s %c %d %i %u %x %X %o %f %%, with the flags - 0 and #, a width and a precision
- * (also *), and the sizes hh h l ll z j t. %f has at most 9 decimals, and no more than 2^64.
- * Anything else ends the text there.
+ * (also *), and the sizes hh h l ll z j t. %f has at most 9 decimals, up to 2^64. Anything else
+ * ends the text.
  */
 #ifndef VM_BASE_SMALL_PRINTF_H
 #define VM_BASE_SMALL_PRINTF_H

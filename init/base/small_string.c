@@ -15,7 +15,7 @@ static int digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : INT_MAX;
 }
 
-/* The digits at TEXT, behind blanks and a sign. *END is TEXT when there are none. */
+/* Parse digits at TEXT, after blanks and a sign. *END is TEXT if there are none. */
 static uint64_t magnitude(const char *text, const char **end, int base, bool *negative,
 			  bool *overflow)
 {

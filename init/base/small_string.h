@@ -1,9 +1,9 @@
 /* small_string.h - functions of <string.h> and <stdlib.h> whose C library versions are large. The
- * linker gives these to everything in init (Makefile).
+ * linker replaces those by these in all of init (Makefile).
  *
- * Numbers are decimal or, with base 16, hexadecimal with or without 0x; no other base. What does
- * not fit becomes the largest value with ERANGE. Searches take time n times m: what is searched for
- * is short here.
+ * Numbers are decimal or, with base 16, hexadecimal with or without 0x; no other base. A number
+ * out of range becomes the largest value, with ERANGE. Searches take time n times m; the searched
+ * texts are short here.
  */
 #ifndef VM_BASE_SMALL_STRING_H
 #define VM_BASE_SMALL_STRING_H

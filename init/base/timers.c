@@ -16,7 +16,7 @@ bool timers_init(struct timers *t)
 	return t->fd >= 0;
 }
 
-/* The descriptor goes off at the first deadline, or a tick earlier than that: see clock.h. */
+/* Set the descriptor to the first deadline, or to the next tick if that is earlier (clock.h). */
 static void arm(struct timers *t)
 {
 	uint64_t first = 0;
@@ -32,7 +32,7 @@ static void arm(struct timers *t)
 	struct itimerspec when = {
 		.it_value = {.tv_sec = (time_t)(at / SECOND), .tv_nsec = (long)(at % SECOND)}};
 
-	/* All zeros disarm it. */
+	/* All zeros disarm the timer. */
 	if (timerfd_settime(t->fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
 		t->armed = at;
 }
@@ -49,8 +49,7 @@ int timers_wait(struct timers *t, int epoll, struct epoll_event *events, int mos
 	clock_sleeps(t->armed);
 	int n = epoll_wait(epoll, events, most, -1);
 
-	/* The deadline that was missed is counted once, also when its event comes in a later round.
-	 */
+	/* A missed deadline is counted once, even if its event comes in a later round. */
 	if ((*standstill_ns = clock_woke()) > 0)
 		t->armed = 0;
 	return n;

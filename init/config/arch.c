@@ -1,8 +1,8 @@
 /* arch.c - see arch.h.
  *
- * Processors: cortex-a72 and cortex-a15 are what `virt` boots with every kernel; `max` of aarch64
- * has pointer authentication, which TCG emulates slowly, and 52-bit addresses, which Linux before
- * 5.12 does not survive. Sources: QEMU's docs/system/arm/virt.rst and docs/system/riscv/virt.rst,
+ * Processors: `virt` boots every kernel with cortex-a72 and cortex-a15; `max` of aarch64 has
+ * pointer authentication, which TCG emulates slowly, and 52-bit addresses, with which Linux before
+ * 5.12 does not boot. Sources: QEMU's docs/system/arm/virt.rst and docs/system/riscv/virt.rst,
  * hw/arm/virt.c, hw/riscv/virt.c.
  */
 #include "config/arch.h"

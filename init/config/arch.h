@@ -1,5 +1,5 @@
-/* arch.h - the properties of each architecture of QEMU_ARCH, as one table: its machine, its
- * processor, and what its firmware and kernels are. */
+/* arch.h - the properties of each architecture of QEMU_ARCH as a table: its machine, its processor,
+ * and its firmware and kernels. */
 #ifndef VM_CONFIG_ARCH_H
 #define VM_CONFIG_ARCH_H
 
@@ -13,23 +13,24 @@
 
 struct arch_row {
 	const char *name; /* of qemu-system-NAME */
-	bool pc; /* a PC: ISA, HPET, ACPI registers, SeaBIOS, the guest profiles' defaults. Of what
-		    is none, the following say what `auto` is */
+	bool pc; /* a PC: ISA, HPET, ACPI registers, SeaBIOS, defaults from the presets. For others,
+		    the following members are the defaults */
 	bool button; /* its default machine has a power button that QEMU can press */
 	const char *machine;
-	const char *ram; /* of that machine (QEMU: MachineClass.default_ram_id) */
+	const char *ram; /* memory ID of that machine (QEMU: MachineClass.default_ram_id) */
 	const char *tcg_cpu;
-	uint16_t elf_machine; /* of its ELF files, of which WIDE_ELF are ELF64 */
+	uint16_t elf_machine; /* of its ELF files; WIDE_ELF: they are ELF64 */
 	bool wide_elf;
-	const char *firmware[ARCH_FIRMWARE_MAX]; /* that boots a disk, where packages have it */
+	const char *firmware[ARCH_FIRMWARE_MAX]; /* paths where packages install firmware that boots
+						    a disk */
 };
 
 const struct arch_row *arch_of(const struct settings *s);
 
-/* The architecture whose ELF files are of MACHINE and this width; NULL: none of ours. */
+/* The architecture of ELF files with MACHINE and this width; NULL: not supported. */
 const struct arch_row *arch_of_elf(uint16_t machine, bool wide);
 
-/* Is the machine type that of the architecture's row, or a version of it? */
+/* Is the machine type the one of the architecture's row, or a version of it? */
 bool arch_default_machine(const struct settings *s);
 
 /* Can this host's KVM run it? */

@@ -1,4 +1,4 @@
-/* run_path.c - where what belongs to a running guest lies: VM_RUN_DIR. */
+/* run_path.c - paths of a running guest's files in VM_RUN_DIR. */
 #include <stdio.h>
 
 #include "config/settings.h"

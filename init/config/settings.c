@@ -1,6 +1,6 @@
-/* settings.c - parsing of single values, and of names that are not in the table.
+/* settings.c - parses single values, and handles names that are not in the table.
  *
- * settings_resolve.c decides what values mean in combination.
+ * settings_resolve.c checks combinations of values.
  */
 #include "config/settings.h"
 
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/choices.h"
+#include "config/retired.h"
 #include "config/settings_internal.h"
 
 static void *member(const struct settings *s, const struct setting *row)
@@ -29,7 +31,7 @@ static bool parse_bool(const char *text, bool *out)
 	return false;
 }
 
-/* A decimal number, nothing before or after it; no sign. */
+/* Parse a decimal number without a sign and without surrounding characters. */
 static bool parse_number(const char *text, const char **end, long *out)
 {
 	char *stop;
@@ -42,7 +44,7 @@ static bool parse_number(const char *text, const char **end, long *out)
 	return errno == 0;
 }
 
-/* What stands behind the dot at *AT, in millionths; *AT becomes its end. */
+/* Parse the fraction after the dot at *AT, in millionths; *AT becomes its end. */
 static bool parse_millionths(const char **at, long *out)
 {
 	long place = 100000;
@@ -56,8 +58,8 @@ static bool parse_millionths(const char **at, long *out)
 	return true;
 }
 
-/* In MiB. K, KB, Ki and KiB are all 1024 bytes, as QEMU's own K is; 1.5G is 1536. What is no whole
- * number of MiB is refused. */
+/* Parse a size in MiB. K, KB, Ki and KiB are all 1024 bytes, like QEMU's K; 1.5G is 1536. The size
+ * must be a whole number of MiB. */
 static bool parse_mem(const char *text, long *out)
 {
 	const char *end;
@@ -99,21 +101,11 @@ static bool parse_mem(const char *text, long *out)
 
 static bool parse_choice(const char *choices, const char *text, int *out)
 {
-	size_t n = strlen(text);
-	int i = 0;
+	int i = choice_index(choices, text);
 
-	for (const char *c = choices; n; i++) {
-		size_t len = strcspn(c, "|");
-
-		if (len == n && memcmp(c, text, n) == 0) {
-			*out = i;
-			return true;
-		}
-		if (c[len] == '\0')
-			break;
-		c += len + 1;
-	}
-	return false;
+	if (i >= 0)
+		*out = i;
+	return i >= 0;
 }
 
 static bool has_control(const char *text)
@@ -124,7 +116,7 @@ static bool has_control(const char *text)
 	return false;
 }
 
-/* Say that TEXT is no value for ROW. ALLOWED is what would be. */
+/* Report that TEXT is invalid for ROW. ALLOWED describes valid values. */
 static bool bad_value(const struct setting *row, const char *text, const char *allowed,
 		      struct errors *errs)
 {
@@ -132,7 +124,7 @@ static bool bad_value(const struct setting *row, const char *text, const char *a
 	const char *hint = settings_hint(text);
 
 	if (hint)
-		(void)snprintf(fix, sizeof fix, "%s; %s is to be %.180s", hint, row->name, allowed);
+		(void)snprintf(fix, sizeof fix, "%s; set %s to %.180s", hint, row->name, allowed);
 	else if (row->dflt[0])
 		(void)snprintf(fix, sizeof fix, "set %s to %.180s, or leave it unset for %s",
 			       row->name, allowed, row->dflt);
@@ -182,7 +174,7 @@ static bool parse_text(const struct setting *row, const char *text, const char *
 	return true;
 }
 
-/* TEXT into ROW's member; the row's default counts as a value like any other. */
+/* Store TEXT in ROW's member. Defaults are parsed like other values. */
 static bool set_value(struct settings *s, const struct setting *row, const char *text,
 		      struct errors *errs)
 {
@@ -220,22 +212,44 @@ static void unknown_name(const char *name, size_t len, struct errors *errs)
 	char near[64];
 	char fix[192];
 
-	if (!settings_near(name, len, near))
-		return; /* a warning (settings_warn_values()) */
+	if (settings_nearest(name, len, near) != LIKE_SLIP)
+		return; /* reported as a warning (settings_warn_values()) */
 	(void)snprintf(fix, sizeof fix,
 		       "the nearest setting is %s; vm settings lists all; VM_FORCE=1 ignores it",
 		       near);
 	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%.*s is not a setting", (int)len, name);
 }
 
-/* One assignment NAME=VALUE of the environment. */
+static void removed_name(const struct retired *r, struct errors *errs)
+{
+	char fix[384];
+
+	(void)snprintf(fix, sizeof fix, "%s; vm settings lists all; VM_FORCE=1 ignores it",
+		       r->instead);
+	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s was removed in version %s", r->name,
+			 r->since);
+}
+
+/* A name that is not in the table. */
+static void other_name(const char *assignment, const char *value, struct errors *errs)
+{
+	size_t len = (size_t)(value - assignment) - 1;
+	const struct retired *gone = retired_removed(assignment, len);
+
+	if (gone)
+		removed_name(gone, errs);
+	else
+		unknown_name(assignment, len, errs);
+}
+
+/* Parse one assignment NAME=VALUE of the environment. */
 static void take(struct settings *out, const char *assignment, struct errors *errs)
 {
 	const char *eq = strchr(assignment, '=');
 	size_t len = eq ? (size_t)(eq - assignment) : 0;
 	const struct setting *row = eq ? setting_find(assignment, len) : NULL;
 
-	if (!row || settings_announcement(assignment, len, eq + 1))
+	if (!row || settings_is_service_variable(assignment, len, eq + 1))
 		return;
 	const char *text = settings_clean(out, row, eq + 1);
 
@@ -257,9 +271,9 @@ bool settings_parse(char *const envp[], struct settings *out, struct errors *err
 		const char *eq = strchr(*e, '=');
 		size_t len = eq ? (size_t)(eq - *e) : 0;
 
-		if (eq && eq[1] && settings_claimed(*e) && !setting_find(*e, len) &&
-		    !settings_announcement(*e, len, eq + 1))
-			unknown_name(*e, len, errs);
+		if (eq && eq[1] && !setting_find(*e, len) &&
+		    !settings_is_service_variable(*e, len, eq + 1))
+			other_name(*e, eq + 1, errs);
 	}
 	out->no_disk = out->drive && strcmp(out->drive, "none") == 0;
 	if (out->no_disk)

@@ -4,7 +4,7 @@
 
 #include "config/settings_internal.h"
 
-bool settings_only(const char *text, const char *also)
+bool settings_consists_of(const char *text, const char *also)
 {
 	for (; *text; text++)
 		if (!((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
@@ -13,8 +13,8 @@ bool settings_only(const char *text, const char *also)
 	return true;
 }
 
-void settings_bad(struct errors *errs, const char *name, const char *value, const char *what,
-		  const char *fix)
+void settings_error(struct errors *errs, const char *name, const char *value, const char *what,
+		    const char *fix)
 {
 	const char *hint = settings_hint(value);
 	char both[512];

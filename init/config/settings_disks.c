@@ -1,4 +1,4 @@
-/* settings_disks.c - settings of disks, CD-ROMs and floppies in combination. */
+/* settings_disks.c - checks settings of disks, CD-ROMs and floppies in combination. */
 #include <string.h>
 
 #include "config/settings_internal.h"
@@ -14,7 +14,7 @@ struct more_disk settings_more_disk(const struct settings *s, int n)
 	return all[n];
 }
 
-/* The firmware's table has three places (QEMU: hw/i386/pc.c, set_boot_dev()). */
+/* The firmware's table has three entries (QEMU: hw/i386/pc.c, set_boot_dev()). */
 static bool boot_order_valid(const char *order)
 {
 	size_t n = strlen(order);
@@ -30,19 +30,19 @@ static void check_boot_order(const struct settings *s, struct errors *errs)
 	if (!s->boot_order)
 		return;
 	if (!boot_order_valid(s->boot_order))
-		settings_bad(errs, "QEMU_BOOT_ORDER", s->boot_order,
-			     "is not one to three different letters of a, c, d and n",
-			     "set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …");
+		settings_error(errs, "QEMU_BOOT_ORDER", s->boot_order,
+			       "is not one to three different letters of a, c, d and n",
+			       "set QEMU_BOOT_ORDER to c (disk), d (CD-ROM), dc, …");
 	else if (strcmp(s->boot_order, "a") == 0 && !s->floppy && !s->extra_args)
-		settings_bad(errs, "QEMU_BOOT_ORDER", s->boot_order, "and there is no floppy",
-			     "name its image in QEMU_FLOPPY");
+		settings_error(errs, "QEMU_BOOT_ORDER", s->boot_order, "and there is no floppy",
+			       "name its image in QEMU_FLOPPY");
 }
 
-/* The controllers have no more places (qemu/args_drives.c). */
+/* The controllers have no further units (qemu/args_drives.c). */
 static void check_places(const struct settings *s, int disks, struct errors *errs)
 {
 	bool ide = s->disk_bus == BUS_IDE;
-	int drives = disks + (s->drive || s->embedded_guest) + !!s->cdrom + !!s->cdrom2 +
+	int drives = disks + (s->drive || s->builtin_guest) + !!s->cdrom + !!s->cdrom2 +
 		     (s->share == SHARE_DISK);
 
 	if (drives > (ide ? 4 : 6) && (ide || s->disk_bus == BUS_AHCI))

@@ -1,12 +1,14 @@
-/* settings_network.c - the settings of the group Network: syntax and combinations. */
+/* settings_network.c - checks the settings of the group Network: syntax and combinations. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/netaddr.h"
 #include "config/settings_internal.h"
 
-#define bad  settings_bad
-#define only settings_only
+#define bad  settings_error
+#define only settings_consists_of
 
 int settings_forwards(const struct settings *s, struct forward out[FORWARDS_MAX])
 {
@@ -18,11 +20,44 @@ int settings_forwards(const struct settings *s, struct forward out[FORWARDS_MAX]
 	return n > 0 ? n : 0;
 }
 
+const char *settings_forward_address(const struct settings *s)
+{
+	struct sockaddr_storage a;
+	const struct sockaddr_in6 *v6 = (const void *)&a;
+
+	if (!s->bind || address_parse(s->bind, 0, &a) == 0)
+		return NULL;
+	if (a.ss_family == AF_INET)
+		return s->bind;
+	if (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr))
+		return "127.0.0.1";
+	return IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) ? "0.0.0.0" : NULL;
+}
+
 bool settings_bind_is_loopback(const struct settings *s)
 {
+	const char *text = settings_forward_address(s);
 	uint32_t address;
 
-	return s->bind && ipv4_parse(s->bind, &address) && address >> 24 == 127;
+	return text && ipv4_parse(text, &address) && address >> 24 == 127;
+}
+
+static void check_bind(const struct settings *s, struct errors *errs)
+{
+	struct sockaddr_storage a;
+	const struct sockaddr_in6 *v6 = (const void *)&a;
+	struct forward forwards[FORWARDS_MAX];
+
+	if (!s->bind || address_parse(s->bind, 0, &a) == 0)
+		bad(errs, "VM_BIND", s->bind ? s->bind : "", "is not an IP address",
+		    "set VM_BIND to 127.0.0.1, to 0.0.0.0 or ::, or to an address of this machine");
+	else if (a.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		bad(errs, "VM_BIND", s->bind, "is an IPv4 address in IPv6's notation",
+		    "write it in dotted decimal");
+	else if (!settings_forward_address(s) && settings_forwards(s, forwards) > 0)
+		bad(errs, "VM_BIND", s->bind,
+		    "with QEMU_HOSTFWDS: QEMU cannot forward ports of an IPv6 address",
+		    "set VM_BIND to ::, or QEMU_HOSTFWDS=none");
 }
 
 static void check_forwards(const struct settings *s, struct errors *errs)
@@ -110,8 +145,8 @@ static void check_socket(const struct settings *s, struct errors *errs)
 
 	if (s->net == NET_SOCKET && !s->net_socket)
 		(void)errors_add(errs, EXIT_BAD_SETTING, fix,
-				 "QEMU_NET=socket without QEMU_NET_SOCKET, which says where the "
-				 "other machines are");
+				 "QEMU_NET=socket without QEMU_NET_SOCKET, the addresses of the "
+				 "other machines");
 	if (s->net_socket && s->net != NET_SOCKET)
 		bad(errs, "QEMU_NET_SOCKET", s->net_socket, "is for QEMU_NET=socket only",
 		    "set QEMU_NET=socket, or leave it unset");
@@ -122,6 +157,7 @@ static void check_socket(const struct settings *s, struct errors *errs)
 
 void settings_check_network(const struct settings *s, struct errors *errs)
 {
+	check_bind(s, errs);
 	check_forwards(s, errs);
 	check_slirp(s, errs);
 	check_tap(s, errs);

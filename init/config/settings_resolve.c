@@ -1,8 +1,8 @@
-/* settings_resolve.c - the meaning of settings in combination.
+/* settings_resolve.c - resolves and checks settings in combination.
  *
- * First the guest's profile replaces `auto`; then texts with their own syntax are checked; then
- * combinations that are known to fail are refused, each with the reason. VM_FORCE=1 turns only
- * the last into warnings, for users who know better.
+ * First the preset of the kind of guest replaces `auto`; then texts with their own syntax are
+ * checked; then combinations that are known to fail are rejected, each with the reason. VM_FORCE=1
+ * turns only the last kind of errors into warnings.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +10,16 @@
 
 #include "base/netaddr.h"
 #include "config/arch.h"
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 #include "config/settings_internal.h"
 
-#define bad	   settings_bad
-#define only	   settings_only
+#define bad	   settings_error
+#define only	   settings_consists_of
 #define machine_is settings_machine_is
 
-/* What QEMU needs beside the guest's memory, in MiB: its heap, page tables, the graphics card's
- * memory, and TCG's translated code, which grows with the code that the guest runs up to the 256
- * MiB that args.c allows. Small guests were seen with 60 to 120, a busy Linux of 1 GiB with 300. */
+/* QEMU's memory besides the guest's, in MiB: its heap, page tables, the graphics card's memory, and
+ * TCG's translated code, which grows with the code that the guest runs up to the 256 MiB that
+ * args.c allows. Small guests were seen with 60 to 120, a busy Linux of 1 GiB with 300. */
 static long overhead_mb(long ram_mb)
 {
 	long mb = 128 + ram_mb / 4;
@@ -27,7 +27,7 @@ static long overhead_mb(long ram_mb)
 	return mb < 512 ? mb : 512;
 }
 
-/* The most memory, in multiples of 64 MiB, that a guest can have under a limit. */
+/* The largest guest memory, in multiples of 64 MiB, under a limit. */
 static long fitting_mb(long limit_mb)
 {
 	long mb = limit_mb / 64 * 64;
@@ -39,8 +39,8 @@ static long fitting_mb(long limit_mb)
 
 #define SMP_MAX 255
 
-/* The number of processors that QEMU_SMP asks for, or 0: `N` or `[cpus=N,]sockets=S,cores=C,…`
- * with QEMU's meaning (docs: -smp); a bare N may stand first. */
+/* The number of processors that QEMU_SMP defines, or 0: `N` or `[cpus=N,]sockets=S,cores=C,…` with
+ * QEMU's meaning (docs: -smp); a bare N may come first. */
 static long smp_count(const char *text)
 {
 	static const char *const keys[] = {"cpus",  "sockets", "dies",
@@ -80,7 +80,6 @@ static long smp_count(const char *text)
 
 static void check_texts(struct settings *s, struct errors *errs)
 {
-	uint32_t address;
 
 	s->cpus = s->smp ? smp_count(s->smp) : 1;
 	if (s->cpus == 0 || s->cpus > SMP_MAX) {
@@ -116,14 +115,18 @@ static void check_texts(struct settings *s, struct errors *errs)
 		    "of a file of them");
 	if (!only(s->share_tag ? s->share_tag : "scripts", "-_."))
 		bad(errs, "QEMU_9P_TAG", s->share_tag,
-		    "has other characters than letters, digits, - _ .",
+		    "contains characters other than letters, digits, - _ .",
 		    "set QEMU_9P_TAG to a short name such as scripts");
-	if (!s->bind || !ipv4_parse(s->bind, &address))
-		bad(errs, "VM_BIND", s->bind ? s->bind : "", "is not an IPv4 address",
-		    "set VM_BIND to 127.0.0.1, to 0.0.0.0 or to an address of this machine");
+	if (s->web_prefix && (s->web_prefix[0] != '/' || !only(s->web_prefix, "/-_.") ||
+			      s->web_prefix[strlen(s->web_prefix) - 1] == '/'))
+		bad(errs, "VM_WEB_PREFIX", s->web_prefix, "is not a path",
+		    "set VM_WEB_PREFIX to a path such as /guest, without a slash at its end");
+	if (!only(s->web_hosts ? s->web_hosts : "", ",-."))
+		bad(errs, "VM_WEB_HOSTS", s->web_hosts, "is not a list of host names",
+		    "set VM_WEB_HOSTS to names such as vm.example.org,vm");
 }
 
-/* Refuse, or with VM_FORCE warn. */
+/* Reject, or with VM_FORCE warn. */
 static void known_to_fail(const struct settings *s, struct errors *errs, struct errors *warnings,
 			  const char *fix, const char *what)
 {
@@ -175,7 +178,7 @@ static void check_gl(const struct settings *s, struct errors *errs)
 	if (s->gl && !s->display)
 		(void)errors_add(errs, EXIT_BAD_SETTING,
 				 "set VM_DISPLAY=gtk or sdl, or QEMU_GL=off",
-				 "QEMU_GL=%s without a window: QEMU draws by OpenGL in one only",
+				 "QEMU_GL=%s without a window: OpenGL needs one",
 				 s->gl == GL_VENUS ? "venus" : "on");
 	if (s->vga == VGA_VIRTIO_GL && !s->gl)
 		(void)errors_add(errs, EXIT_BAD_SETTING, "set QEMU_GL=on, or QEMU_VGA=virtio",
@@ -186,7 +189,7 @@ static void check_gl(const struct settings *s, struct errors *errs)
 				 "QEMU_GL=venus: only the card virtio-gl has Vulkan");
 }
 
-/* A machine from before PCI. */
+/* A machine without PCI. */
 static void check_isapc(const struct settings *s, struct errors *errs)
 {
 	const struct {
@@ -215,7 +218,7 @@ static void check_isapc(const struct settings *s, struct errors *errs)
 	}
 }
 
-/* What no VM_FORCE can make work, because QEMU refuses it. */
+/* Errors that VM_FORCE does not affect, because QEMU rejects the settings. */
 static void check_qemu(const struct settings *s, struct errors *errs)
 {
 	bool direct = s->cache == CACHE_NONE || s->cache == CACHE_DIRECTSYNC;
@@ -237,7 +240,7 @@ static void check_qemu(const struct settings *s, struct errors *errs)
 				 "QEMU_DISK_BUS=ide with QEMU_MACHINE=%s: that machine has no IDE "
 				 "controller",
 				 s->machine);
-	if (s->embedded_guest && s->arch == ARCH_I386)
+	if (s->builtin_guest && s->arch == ARCH_I386)
 		(void)errors_add(errs, EXIT_BAD_SETTING,
 				 "leave QEMU_ARCH unset, or name a 32-bit guest in QEMU_DRIVE or "
 				 "QEMU_KERNEL",
@@ -253,7 +256,7 @@ struct port_use {
 	bool used;
 };
 
-/* One port, two purposes. */
+/* One port is used for two purposes. */
 static void check_ports(const struct settings *s, struct errors *errs)
 {
 	struct forward forwards[FORWARDS_MAX];
@@ -261,24 +264,25 @@ static void check_ports(const struct settings *s, struct errors *errs)
 				  {"SERIAL_RAW_PORT", s->serial_raw_port, s->serial_raw_port != 0},
 				  {"MONITOR_PORT", s->monitor_port, s->monitor_port != 0},
 				  {"VNC_PORT", s->vnc_port, s->vnc},
-				  {"GDB_PORT", s->gdb_port, s->gdb || s->gdb_wait}};
+				  {"GDB_PORT", s->gdb_port, s->gdb || s->gdb_wait},
+				  {"VM_WEB_PORT", s->web_port, s->web == WEB_ON}};
 	int n = settings_forwards(s, forwards);
 
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (uses[i].used && uses[j].used && uses[i].port == uses[j].port)
 				(void)errors_add(errs, EXIT_BAD_SETTING, "give each its own port",
-						 "%s=%ld is the port of %s too", uses[i].name,
+						 "%s=%ld is also the port of %s", uses[i].name,
 						 uses[i].port, uses[j].name);
 		for (int k = 0; k < n; k++)
 			if (uses[i].used && !forwards[k].udp && uses[i].port == forwards[k].port)
 				(void)errors_add(errs, EXIT_BAD_SETTING, "give each its own port",
-						 "%s=%ld is a forwarded port of QEMU_HOSTFWDS too",
+						 "%s=%ld is also a forwarded port of QEMU_HOSTFWDS",
 						 uses[i].name, uses[i].port);
 	}
 }
 
-/* What QEMU_ACCEL's long forms mean. TCG has a thread for each processor by itself. */
+/* Parse QEMU_ACCEL's long forms. TCG's default is one thread for each processor. */
 static void resolve_accel(struct settings *s)
 {
 	s->tcg_single = s->accel == ACCEL_TCG_SINGLE;
@@ -288,7 +292,7 @@ static void resolve_accel(struct settings *s)
 		s->accel = ACCEL_TCG;
 }
 
-static void resolve_memory(struct settings *s, const struct profile *p, bool hurd_i386,
+static void resolve_memory(struct settings *s, const struct guest_preset *p, bool hurd_i386,
 			   uint64_t memory_limit, struct errors *errs, struct errors *warnings)
 {
 	long limit_mb = (long)(memory_limit >> 20);
@@ -298,7 +302,7 @@ static void resolve_memory(struct settings *s, const struct profile *p, bool hur
 		s->ram_mb = hurd_i386 ? 2048 : p->ram_mb;
 	if (memory_limit == 0 || s->ram_mb + overhead_mb(s->ram_mb) <= limit_mb)
 		return;
-	/* Multiples of 64 MiB, and no less than a Hurd needs to boot at all. */
+	/* Round to multiples of 64 MiB, and to the minimum that a Hurd needs to boot. */
 	long fits = fitting_mb(limit_mb);
 	char text[512];
 
@@ -319,10 +323,11 @@ static void resolve_memory(struct settings *s, const struct profile *p, bool hur
 		      text);
 }
 
-/* Who is booted: a kernel says more than a disk, and on a disk GNU Mach has the Hurd. */
+/* The guest that is booted: a kernel takes precedence over a disk; GNU Mach on a disk means the
+ * Hurd. */
 static int guest_found(const struct settings *s)
 {
-	if (s->embedded_guest)
+	if (s->builtin_guest)
 		return GUEST_MACH;
 	if (s->drive && arch_of(s)->pc &&
 	    (s->kernel_guest == GUEST_AUTO || s->kernel_guest == GUEST_MACH))
@@ -330,9 +335,9 @@ static int guest_found(const struct settings *s)
 	return s->kernel_guest == GUEST_AUTO ? GUEST_GENERIC : s->kernel_guest;
 }
 
-/* In the table that a guest without ACPI reads, SeaBIOS enters one processor of each socket; a
- * plain count gives QEMU (since 6.2) the cores of one. */
-static void resolve_smp(struct settings *s, const struct profile *p)
+/* In the MultiProcessor table, which a guest without ACPI reads, SeaBIOS enters one processor of
+ * each socket; for a plain count QEMU (since 6.2) makes cores of one socket. */
+static void resolve_smp(struct settings *s, const struct guest_preset *p)
 {
 	static char text[96];
 
@@ -351,7 +356,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	resolve_accel(s);
 	if (s->guest == GUEST_AUTO)
 		s->guest = guest_found(s);
-	const struct profile *p = profile_of((enum guest)s->guest);
+	const struct guest_preset *p = preset_of((enum guest_kind)s->guest);
 	bool hurd_i386 = s->guest == GUEST_HURD && s->arch == ARCH_I386;
 
 	settings_resolve_arch(s);
@@ -360,7 +365,7 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 	if (s->disk_bus == BUS_AUTO)
 		s->disk_bus =
 			hurd_i386 || machine_is(s->machine, "isapc") ? BUS_IDE : (int)p->disk_bus;
-	/* A guest whose chip set was chosen gets that chip set's own disk bus. */
+	/* If the chip set was chosen, the guest gets that chip set's own disk bus. */
 	if (!s->given[SETTING_QEMU_DISK_BUS] && s->given[SETTING_QEMU_MACHINE] &&
 	    s->disk_bus != BUS_VIRTIO)
 		s->disk_bus = machine_is(s->machine, "q35") ? BUS_AHCI : BUS_IDE;
@@ -377,6 +382,8 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 			s->monitor_password_file || settings_bind_is_loopback(s) ? 9999 : 0;
 	if (s->console_stdout == CONSOLE_STDOUT_AUTO)
 		s->console_stdout = s->not_passed ? CONSOLE_STDOUT_ON : CONSOLE_STDOUT_OFF;
+	if (s->web == WEB_AUTO)
+		s->web = s->not_passed ? WEB_ON : WEB_OFF;
 	if (s->share == SHARE_AUTO)
 		s->share = s->share_9p ? SHARE_9P : SHARE_NONE;
 	else if (s->share_9p && s->share != SHARE_9P)
@@ -403,16 +410,17 @@ bool settings_resolve(struct settings *s, uint64_t memory_limit, struct errors *
 				 "saved state belongs to an older one",
 				 s->warm ? "VM_WARM=1" : "VM_STOP=suspend");
 	if (!s->stop_ladder) {
-		bool no_button = !settings_button(s) && strncmp(p->stop_ladder, "acpi,", 5) == 0;
+		bool no_button =
+			!settings_has_power_button(s) && strncmp(p->stop_ladder, "acpi,", 5) == 0;
 
 		s->stop_ladder = p->stop_ladder + (no_button ? 5 : 0);
 	}
 	if (s->vga == VGA_AUTO)
 		s->vga = s->gl ? VGA_VIRTIO_GL : s->vnc || s->display ? VGA_STD : (int)p->vga;
 	if (s->disk_mode == DISK_MODE_AUTO)
-		s->disk_mode = s->overlay		      ? DISK_MODE_OVERLAY
-			       : s->embedded_guest || s->warm ? DISK_MODE_THROWAWAY
-							      : DISK_MODE_PERSISTENT;
+		s->disk_mode = s->overlay		     ? DISK_MODE_OVERLAY
+			       : s->builtin_guest || s->warm ? DISK_MODE_THROWAWAY
+							     : DISK_MODE_PERSISTENT;
 	resolve_memory(s, p, hurd_i386, memory_limit, errs, warnings);
 	check_texts(s, errs);
 	resolve_smp(s, p);

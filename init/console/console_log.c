@@ -14,7 +14,7 @@
 
 #define CHUNK 4096
 
-/* "   12.345678 2026-01-31T23:59:59.999Z ": all lines of one call began at the same time. */
+/* "   12.345678 2026-01-31T23:59:59.999Z ": all lines of one call get the same time. */
 static size_t line_head(char head[64], uint64_t started_ns)
 {
 	uint64_t us = (clock_now() - started_ns) / 1000;
@@ -37,7 +37,7 @@ static void write_timed(struct console_log *l, const uint8_t *buf, size_t n, uin
 		size_t line = end ? (size_t)(end - buf) + 1 : n;
 		size_t lead = l->in_line ? 0 : head_len;
 
-		if (line > sizeof out - head_len) { /* a long one: in pieces */
+		if (line > sizeof out - head_len) { /* a long line is written in pieces */
 			line = sizeof out - head_len;
 			end = NULL;
 		}
@@ -55,8 +55,8 @@ static void write_timed(struct console_log *l, const uint8_t *buf, size_t n, uin
 	log_file_append(&l->timed, out, len);
 }
 
-/* The line TEXT, N bytes that were BYTES of the guest's, to standard output if that takes it. A
- * line of ours says where something is missing. */
+/* Print the line TEXT of N bytes, which stands for BYTES of the guest's output, if standard output
+ * takes it. After a loss, a line of our own says that something is missing. */
 static void print(struct console_log *l, const char *text, size_t n, size_t bytes)
 {
 	char note[96];
@@ -72,7 +72,7 @@ static void print(struct console_log *l, const char *text, size_t n, size_t byte
 	if (!l->out_gap)
 		done = write(l->out, text, n);
 	if (done < 0 && errno != EAGAIN && errno != EINTR) {
-		fd_close(&l->out); /* it has no reader any more */
+		fd_close(&l->out); /* the reader has closed it */
 		return;
 	}
 	if (done == (ssize_t)n)
@@ -94,8 +94,8 @@ static void print_line(struct console_log *l)
 	l->line_len = 0;
 }
 
-/* C of the guest's text. Control characters are left out, and of empty lines in a row all but one;
- * other bytes are escaped with the whole line. */
+/* Add C to the line. Control characters and repeated empty lines are left out; the line is escaped
+ * as a whole when it is printed. */
 static void take_out(struct console_log *l, uint8_t c)
 {
 	if ((c < ' ' || c == 0x7f) && c != '\n' && c != '\t')
@@ -107,7 +107,7 @@ static void take_out(struct console_log *l, uint8_t c)
 		print_line(l);
 		return;
 	}
-	/* Not within a character, which would be taken for bytes. */
+	/* Do not split a UTF-8 character, whose parts would be escaped as invalid bytes. */
 	if (l->line_len >= CONSOLE_LINE - 4 && ((c & 0xc0) != 0x80 || l->line_len == CONSOLE_LINE))
 		print_line(l);
 	l->line[l->line_len++] = (char)c;
@@ -137,9 +137,9 @@ void console_log_write(struct console_log *l, const uint8_t *buf, size_t n, uint
 		write_out(l, buf, n);
 }
 
-/* Standard output that does not block: an open file of our own, since others may share the one
- * there is; a plain file never blocks, and has to be shared for its offset; what cannot be opened
- * anew (a socket) is changed all the same. -1: there is none. */
+/* A non-blocking standard output: opened anew, since other processes may share the open file
+ * description. A plain file never blocks, and is shared for its offset. What cannot be opened anew
+ * (a socket) is changed in place. -1: none. */
 static int open_out(void)
 {
 	struct stat st;
@@ -177,7 +177,7 @@ void console_log_reopen(struct console_log *l)
 
 void console_log_close(struct console_log *l)
 {
-	if (l->in_line) /* the next run begins a line of its own */
+	if (l->in_line) /* the next run begins on a new line */
 		log_file_append(&l->timed, (const uint8_t *)"\n", 1);
 	if (l->out >= 0 && l->line_len > 0)
 		print_line(l);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-/* What a pipe holds at most (/proc/sys/fs/pipe-max-size), in pieces of our buffer. */
+/* The most a pipe holds (/proc/sys/fs/pipe-max-size), in reads of our buffer. */
 #define DRAIN_READS 16
 
 void debug_log_open(struct debug_log *l, const struct settings *s, int epoll, uint8_t ref_type)
@@ -39,12 +39,12 @@ void debug_log_attach(struct debug_log *l, int pipe)
 		(void)loop_add(l->epoll, pipe, EPOLLIN, (struct loop_ref){.type = l->ref_type});
 }
 
-/* One line, N bytes. The firmware's fault is none of the guest's, and does not take its place when
- * both have come before anybody looked. */
+/* Look for a fault in one line. A fault in the firmware does not replace one of the guest that has
+ * not been read yet. */
 static void look_for_fault(struct debug_log *l, const char *line, size_t n)
 {
 	const struct fault_text none = {0};
-	bool known = l->fault.where[0] != '\0'; /* another one's place is known already */
+	bool known = l->fault.where[0] != '\0'; /* the address of an earlier fault is known */
 
 	fault_line(&l->latest, line, n);
 	if (!l->latest.triple)
@@ -63,12 +63,12 @@ static void look_for_fault(struct debug_log *l, const char *line, size_t n)
 	l->latest = none;
 }
 
-/* The N bytes at the buffer's start, whole lines if there is any end of one. */
+/* Write the first N bytes of the buffer to the file: up to the last line end, if there is one. */
 static void keep(struct debug_log *l, size_t n)
 {
 	log_file_append(&l->file, l->buf, n);
-	if (l->file.dropped && !l->told) {
-		l->told = true;
+	if (l->file.dropped && !l->logged) {
+		l->logged = true;
 		log_info("%s has reached its bound: from now on the oldest is dropped "
 			 "(QEMU_DEBUG_LOG_SIZE=%ld, QEMU_DEBUG_LOG_KEEP=%ld)",
 			 l->file.name, l->file.limit_mb, l->file.keep);
@@ -93,7 +93,7 @@ static void end(struct debug_log *l)
 	fd_close(&l->pipe);
 }
 
-/* One piece; false when there is no more for now. */
+/* One read; false if nothing more can be read now. */
 static bool read_some(struct debug_log *l)
 {
 	ssize_t got = read(l->pipe, l->buf + l->held, sizeof l->buf - l->held);

@@ -1,9 +1,9 @@
-/* debug_log.h - what QEMU logs (QEMU_DEBUG, its -d) and traces (VM_TRACE): guest-errors.log.
+/* debug_log.h - QEMU's log (QEMU_DEBUG, its -d) and trace (VM_TRACE): guest-errors.log.
  *
- * `-d int,in_asm` writes hundreds of MB a minute, and QEMU's own log has no bound. So QEMU gets a
- * pipe as its log file (-D), and what comes is kept in files that are rotated by
- * QEMU_DEBUG_LOG_SIZE and QEMU_DEBUG_LOG_KEEP (console/log_file.h). A QEMU that logs faster than
- * the files take it waits: nothing is lost, and the guest is slower.
+ * `-d int,in_asm` writes hundreds of MB a minute, and QEMU does not limit its log. So QEMU gets a
+ * pipe as its log file (-D), and its content is written to files that are rotated by
+ * QEMU_DEBUG_LOG_SIZE and QEMU_DEBUG_LOG_KEEP (console/log_file.h). If QEMU logs faster than the
+ * files are written, it blocks: nothing is lost, and the guest is slower.
  */
 #ifndef VM_CONSOLE_DEBUG_LOG_H
 #define VM_CONSOLE_DEBUG_LOG_H
@@ -17,36 +17,37 @@
 
 struct debug_log {
 	struct log_file file;
-	uint8_t ref_type; /* loop_ref.type of its pipe */
-	int pipe;	  /* our end, not blocking; -1: none */
+	uint8_t ref_type; /* loop_ref.type of the pipe */
+	int pipe;	  /* our end, non-blocking; -1: none */
 	int epoll;
-	size_t held; /* bytes of BUF: a line that has no end yet */
-	bool told;   /* that the oldest is dropped */
+	size_t held; /* bytes of BUF in an incomplete line */
+	bool logged; /* the first drop of an old file was logged */
 	uint64_t bytes;
 	struct fault_text fault;  /* the guest's last triple fault */
-	struct fault_text latest; /* the one being read */
+	struct fault_text latest; /* the fault being parsed */
 	uint8_t buf[65536];
 };
 
-/* Begin: the file, when S wants one. S is kept. Its pipe is REF_TYPE in the loop of EPOLL. */
+/* Open the file, if S asks for one. S must stay valid. The pipe is registered as REF_TYPE in
+ * EPOLL. */
 void debug_log_open(struct debug_log *l, const struct settings *s, int epoll, uint8_t ref_type);
 
-/* A new QEMU writes to the other end of PIPE, which becomes L's. */
+/* A new QEMU has the other end of PIPE. L takes PIPE over. */
 void debug_log_attach(struct debug_log *l, int pipe);
 
-/* The pipe is readable: take some of it, so that others get their turn. */
+/* The pipe is readable: read a limited amount, so that other descriptors get their turn. */
 void debug_log_read(struct debug_log *l);
 
-/* Take all that QEMU has written until now, as far as a pipe can hold it. */
+/* Read everything that QEMU has written until now, up to the size of a pipe. */
 void debug_log_drain(struct debug_log *l);
 
-/* QEMU has ended: take the rest, and close the pipe. */
+/* QEMU has ended: read the rest, and close the pipe. */
 void debug_log_detach(struct debug_log *l);
 
-/* Forget the last triple fault: it has been reported. */
+/* The last triple fault has been reported: forget it. */
 void debug_log_forget_fault(struct debug_log *l);
 
-/* SIGHUP: open the file again. */
+/* SIGHUP: reopen the file. */
 void debug_log_reopen(struct debug_log *l);
 
 void debug_log_close(struct debug_log *l);

@@ -13,7 +13,10 @@
 #include "base/io.h"
 #include "base/log.h"
 
-/* The path of NAME in VM_LOG_DIR, with .NUMBER behind it if that is not 0. False with errno. */
+#define LOG_DIR_FIX "give PID 1's user write access to it, or set VM_LOG_DIR"
+#define LOG_DIR_OWN "set another VM_LOG_DIR for one of them"
+
+/* The path of NAME in VM_LOG_DIR, followed by .NUMBER unless that is 0. False with errno. */
 static bool log_path(const struct settings *s, const char *name, long number, char path[PATH_MAX])
 {
 	char suffix[24] = "";
@@ -26,8 +29,8 @@ static bool log_path(const struct settings *s, const char *name, long number, ch
 	return false;
 }
 
-/* NAME in VM_LOG_DIR, append-only, and ours: QEMU, which may be the guest's by now, must not be
- * able to change what was logged. -1 with errno. */
+/* Open NAME in VM_LOG_DIR for appending, as PID 1's user: QEMU, which a guest may have taken over,
+ * must not be able to change logs. -1 with errno. */
 static int open_log(const struct settings *s, const char *name)
 {
 	char path[PATH_MAX];
@@ -38,8 +41,8 @@ static int open_log(const struct settings *s, const char *name)
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		      0644);
 
-	/* One of a former version is QEMU's. Without the right to take it, it is written all the
-	 * same. */
+	/* A file of an earlier version belongs to QEMU's user. If it cannot be changed, it is used
+	 * as it is. */
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		if (st.st_uid != geteuid())
 			(void)fchown(fd, geteuid(), getegid());
@@ -53,10 +56,11 @@ static void say_lost(const struct settings *s, const char *name)
 {
 	log_warning("VM_LOG_DIR=%s: %s cannot be written (%s): the guest runs without it",
 		    s->log_dir, name, strerror(errno));
+	log_line(LOG_WARNING, "  fix: ", LOG_DIR_FIX);
 }
 
-/* The lock of DIR (flock(2)), held until we end; it is in a file of its own because logs are
- * renamed. 1: it is ours; 0: another guest's; -1: there are no locks, or no such directory. */
+/* Lock DIR (flock(2)) until this process ends, through a file of its own, because logs are
+ * renamed. 1: locked; 0: locked by another container; -1: no locks, or no such directory. */
 static int lock_dir(const char *dir)
 {
 	char path[PATH_MAX];
@@ -65,7 +69,7 @@ static int lock_dir(const char *dir)
 		return -1;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
-	if (fd < 0) /* another user's */
+	if (fd < 0) /* of another user */
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd < 0 ? -1 : 1;
@@ -82,8 +86,10 @@ void files_claim_log_dir(struct settings *s)
 	static char dir[PATH_MAX];
 	const char *top = s->log_dir;
 
-	if (mkdir(top, 0755) != 0 && errno != EEXIST)
+	if (mkdir(top, 0755) != 0 && errno != EEXIST) {
 		log_warning("VM_LOG_DIR=%s cannot be made: %s", top, strerror(errno));
+		log_line(LOG_WARNING, "  fix: ", LOG_DIR_FIX);
+	}
 	if (lock_dir(top) != 0)
 		return;
 	for (int i = 2; i < LOG_DIRS_MAX; i++) {
@@ -98,16 +104,18 @@ void files_claim_log_dir(struct settings *s)
 			break;
 		log_warning("VM_LOG_DIR=%s is in use by another guest: this one's logs are in %s",
 			    top, dir);
+		log_line(LOG_WARNING, "  fix: ", LOG_DIR_OWN);
 		s->log_dir = dir;
 		return;
 	}
 	log_warning("VM_LOG_DIR=%s is in use by another guest, and no directory can be made in it: "
 		    "both write to the same logs",
 		    top);
+	log_line(LOG_WARNING, "  fix: ", LOG_DIR_OWN);
 }
 
-/* The image's own directory is writable for any user that the container may run as. If that is
- * root, close it to others. A mounted one is not changed. */
+/* The image's own directory can be written to by any user, because the container may run as any.
+ * If that is root, close it to others. A mounted directory is not changed. */
 static void close_directory(const char *dir)
 {
 	struct stat st;
@@ -122,7 +130,7 @@ static void close_directory(const char *dir)
 
 void files_open_logs(const struct settings *s)
 {
-	(void)mkdir(s->log_dir, 0755); /* it may have gone since the last time */
+	(void)mkdir(s->log_dir, 0755); /* it may have been removed meanwhile */
 	close_directory(s->log_dir);
 	int log = open_log(s, "qemu.log");
 

@@ -1,8 +1,9 @@
-/* log_dir.h - the files that a run leaves in VM_LOG_DIR.
+/* log_dir.h - the files in VM_LOG_DIR.
  *
- * console.log (every byte of the serial line; console/console_log.h), qemu.log (QEMU's own output
- * and ours), events.jsonl and guest-errors.log (QEMU's -d and trace events; console/debug_log.h).
- * A directory that cannot be written costs the logs and a warning, never the guest.
+ * console.log (every byte of the serial line; console/console_log.h), qemu.log (output of QEMU and
+ * of this program), events.jsonl and guest-errors.log (QEMU's -d and trace events;
+ * console/debug_log.h). Without a writable directory there is a warning and no logs; the guest
+ * runs all the same.
  */
 #ifndef VM_CONSOLE_LOG_DIR_H
 #define VM_CONSOLE_LOG_DIR_H
@@ -12,26 +13,26 @@
 #include "base/error.h"
 #include "config/settings.h"
 
-/* VM_LOG_DIR, made when it is missing, is this guest's alone as long as it runs: when another guest
- * has it, S->log_dir becomes a directory in it that is free, with a warning. Once, before the
- * following. */
+/* Create VM_LOG_DIR if it is missing, and lock it for this container. If another container has it,
+ * S->log_dir becomes an unused directory in it, with a warning. Called once, before the other
+ * functions. */
 void files_claim_log_dir(struct settings *s);
 
-/* Open (append) qemu.log and events.jsonl for the log. Called again, it reopens them (rotation). */
+/* Open qemu.log and events.jsonl for appending. Called again, reopen them (rotation). */
 void files_open_logs(const struct settings *s);
 
-/* NAME in VM_LOG_DIR, made when it is missing, for appending, and ours. -1 with errno, and a
- * warning said. */
+/* Open NAME in VM_LOG_DIR for appending, owned by PID 1's user; create it if it is missing. -1
+ * with errno, and a warning. */
 int files_open(const struct settings *s, const char *name);
 
-/* NAME becomes NAME.1, NAME.1 becomes NAME.2, and so on to NAME.KEEP, whose former file is gone;
- * KEEP 0: NAME is removed. False with errno when NAME is there still. */
+/* Rename NAME to NAME.1, NAME.1 to NAME.2, and so on up to NAME.KEEP, whose former file is
+ * removed. KEEP 0: remove NAME. False with errno if NAME still exists. */
 bool files_rotate(const struct settings *s, const char *name, long keep);
 
-/* Would files_rotate() remove a file? */
+/* Whether files_rotate() would remove a file. */
 bool files_rotate_drops(const struct settings *s, const char *name, long keep);
 
-/* VM_RUN_DIR, made when it is missing. */
+/* Create VM_RUN_DIR if it is missing. */
 bool files_make_run_dir(const struct settings *s, struct error *err);
 
 #endif

@@ -21,7 +21,7 @@ void log_file_open(struct log_file *f)
 	f->failed = false;
 }
 
-/* Write what the disk takes of N bytes at BUF; what it did not is returned. */
+/* Write as much of N bytes at BUF as the disk takes. Returns the number of bytes that are left. */
 static size_t put(struct log_file *f, const uint8_t *buf, size_t n)
 {
 	while (n > 0 && f->fd >= 0) {
@@ -38,7 +38,7 @@ static size_t put(struct log_file *f, const uint8_t *buf, size_t n)
 	return n;
 }
 
-/* The new file's first line: what was before the oldest that is kept is gone. */
+/* Begin the new file with a line that says how many older files were removed. */
 static void mark_gap(struct log_file *f)
 {
 	char line[160];
@@ -61,11 +61,13 @@ static void rotate(struct log_file *f)
 			mark_gap(f);
 		return;
 	}
-	if (!f->failed)
-		log_warning("VM_LOG_DIR=%s: %s cannot be rotated (%s): it grows on", f->s->log_dir,
-			    f->name, strerror(errno));
+	if (!f->failed) {
+		log_warning("VM_LOG_DIR=%s: %s cannot be rotated (%s): it is not limited any more",
+			    f->s->log_dir, f->name, strerror(errno));
+		log_line(LOG_WARNING, "  fix: ", "give PID 1's user write access to VM_LOG_DIR");
+	}
 	f->failed = true;
-	f->size = 0; /* not to be tried before as much again has come */
+	f->size = 0; /* rename failed: do not try again before limit_mb more bytes */
 }
 
 void log_file_append(struct log_file *f, const uint8_t *buf, size_t n)
@@ -80,9 +82,10 @@ void log_file_append(struct log_file *f, const uint8_t *buf, size_t n)
 	if (n == 0)
 		return;
 	f->lost += n;
-	if (!f->failed)
-		log_warning("VM_LOG_DIR=%s: %s cannot be written (%s): what it misses is only "
-			    "counted until there is room again",
+	if (!f->failed) {
+		log_warning("VM_LOG_DIR=%s: %s cannot be written (%s): lost bytes are only counted",
 			    f->s->log_dir, f->name, strerror(errno));
+		log_line(LOG_WARNING, "  fix: ", "free space in VM_LOG_DIR");
+	}
 	f->failed = true;
 }

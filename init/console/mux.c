@@ -1,11 +1,12 @@
 /* mux.c - see mux.h: the device's side, and the set-up.
  *
- * QEMU writes what the guest prints byte by byte (hw/char/serial.c, serial_xmit), so that a guest
- * at full speed would wake PID 1 for each of them. After QUICK_READS reads in close succession the
- * relay therefore rests: it looks at the device when a timer says so, and hands on what has come
- * at longer intervals still. A keystroke's echo never waits, as it comes after a pause. How long a
- * rest may be depends on what the kernel holds meanwhile, because when that is full the guest
- * stalls: 64 KiB in a pipe, but no more than a few hundred single bytes in a unix socket.
+ * QEMU writes the guest's output byte by byte (hw/char/serial.c, serial_xmit), so a guest at full
+ * speed would wake PID 1 for each byte. So after QUICK_READS reads in close succession, the relay
+ * reads the device only when a timer expires, and passes output on at still longer intervals. Only
+ * after EMPTY_READS reads without output does each byte wake PID 1 again. The echo of a keystroke
+ * is not delayed, because it follows a longer pause. The interval is limited by
+ * what the kernel buffers, since the guest stalls when that is full: 64 KiB in a pipe, but only a
+ * few hundred single bytes in a unix socket.
  */
 #include "console/mux.h"
 
@@ -26,17 +27,20 @@
 #define READ_MAX    (64 * 1024)
 #define FLUSH_READS 64 /* of relay_flush(): more than a socket can hold */
 
-#define US		   UINT64_C(1000)
-#define QUICK_READS	   8
-#define QUICK_NS	   (500 * US)
-#define REST_SOCKET_NS	   (200 * US)
-#define REST_PIPE_NS	   (1000 * US)
-#define DELIVERY_NS	   (1000 * US)
-#define DELIVERY_CLIENT_NS (400 * US)
+#define US	       UINT64_C(1000)
+#define QUICK_READS    8
+#define QUICK_NS       (500 * US)
+#define REST_SOCKET_NS (200 * US)
+#define REST_PIPE_NS   (1000 * US)
+/* In a row; the guest also pauses between the lines that it prints at full speed. */
+#define EMPTY_READS	    8
+#define DELIVERY_NS	    (1000 * US)
+#define DELIVERY_CLIENTS_NS (3000 * US) /* more, if there are clients ... */
+#define DELIVERY_CLIENT_NS  (400 * US)	/* ... and for each of them */
 
 /* ---- output: what the guest prints ------------------------------------------------------- */
 
-/* Hand on what has come: to the observer first, then to people. */
+/* Pass new output on: to the observer first, then to the clients. */
 static void deliver(struct relay *r)
 {
 	while (r->delivered < r->head) {
@@ -66,7 +70,7 @@ static uint64_t rest_ns(const struct relay *r)
 static void rest(struct relay *r, bool on)
 {
 	r->resting = on;
-	r->quick_reads = 0;
+	r->quick_reads = r->empty_reads = 0;
 	arm_tick(r, on ? rest_ns(r) : 0);
 	watch_device(r);
 }
@@ -87,7 +91,7 @@ static void detach(struct relay *r)
 	clients_resume_input(r);
 }
 
-/* N bytes at BUF came: is the first line among them? */
+/* Remember the first line, if it is in the N bytes at BUF. */
 static void keep_banner(struct relay *r, const uint8_t *buf, size_t n)
 {
 	for (size_t i = 0; i < n && r->banner_len < sizeof r->banner; i++) {
@@ -97,13 +101,13 @@ static void keep_banner(struct relay *r, const uint8_t *buf, size_t n)
 	}
 }
 
-/* Read once. Returns how much came; 0 too when the device is gone (and then detached). */
+/* Read once. Returns the number of bytes; 0 also if the device has closed (it is detached then). */
 static size_t read_device(struct relay *r)
 {
 	size_t offset = (size_t)(r->head % r->capacity);
 	size_t room = r->capacity - offset;
 
-	/* One read must not push out what clients had no chance to see. */
+	/* One read must not overwrite what clients had no chance to read. */
 	if (room > READ_MAX)
 		room = READ_MAX;
 	if (room > r->capacity / 4)
@@ -125,7 +129,7 @@ static size_t read_device(struct relay *r)
 	return (size_t)n;
 }
 
-/* The device takes more: the queued input, then that of waiting clients. */
+/* The device accepts input: send the queue, then read from clients that were held back. */
 static void on_writable(struct relay *r)
 {
 	input_send(r);
@@ -151,19 +155,26 @@ static void on_device(struct relay *r, uint32_t events)
 		rest(r, true);
 }
 
+static uint64_t delivery_ns(const struct relay *r)
+{
+	return DELIVERY_NS +
+	       (r->stats.clients ? DELIVERY_CLIENTS_NS + r->stats.clients * DELIVERY_CLIENT_NS : 0);
+}
+
 static void on_tick(struct relay *r)
 {
 	if (!r->resting)
 		return;
-	if (read_device(r) == 0) {
-		if (r->resting)
-			rest(r, false);
-		deliver(r);
+	size_t n = read_device(r);
+
+	if (!r->resting) /* it was detached */
 		return;
-	}
-	arm_tick(r, rest_ns(r));
-	if (clock_now() - r->last_delivery_ns >=
-		    DELIVERY_NS + r->stats.clients * DELIVERY_CLIENT_NS ||
+	r->empty_reads = n > 0 ? 0 : r->empty_reads + 1;
+	if (r->empty_reads == EMPTY_READS)
+		rest(r, false);
+	else
+		arm_tick(r, rest_ns(r));
+	if (n == 0 || clock_now() - r->last_delivery_ns >= delivery_ns(r) ||
 	    r->head - r->delivered >= r->capacity / 4)
 		deliver(r);
 }
@@ -247,8 +258,8 @@ void relay_stats(const struct relay *r, struct relay_stats *out)
 	*out = r->stats;
 }
 
-/* Memory that is not used yet must not become resident. The clients come zeroed from the kernel:
- * they are more than the C library keeps in a heap of its own. */
+/* Unused memory must not become resident. The clients are mapped separately, zeroed, because they
+ * are larger than what malloc(3) keeps in its heap. */
 static bool allocate(struct relay *r)
 {
 	r->capacity = r->config.ring_size + r->config.ring_size / 2;
@@ -306,8 +317,8 @@ struct relay *relay_new(const struct relay_config *config, struct error *err)
 
 	if (r && set_up(r, config))
 		return r;
-	(void)error_set(err, EXIT_INTERNAL, "", "the %s cannot be set up: %s", config->name,
-			strerror(errno));
+	(void)error_set(err, EXIT_INTERNAL, "raise the container's limits on memory and open files",
+			"the %s cannot be set up: %s", config->name, strerror(errno));
 	relay_free(r);
 	return NULL;
 }

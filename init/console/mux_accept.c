@@ -1,4 +1,4 @@
-/* mux_accept.c - from a listener to a client, by way of the password where there is one. */
+/* mux_accept.c - from a listener to a client, through the password if there is one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 #include "console/mux_internal.h"
 #include "host/listen.h"
 
-#define ACCEPT_MAX 16 /* of one event */
+#define ACCEPT_MAX 16 /* per event */
 
 static void accepted(struct relay *r, int fd, unsigned slot)
 {
@@ -19,7 +19,7 @@ static void accepted(struct relay *r, int fd, unsigned slot)
 		return;
 	}
 	if (slot != SLOT_UNIX)
-		tcp_prepare(fd);
+		tcp_set_options(fd);
 	if (r->auth && slot != SLOT_UNIX && slot != SLOT_RFC2217)
 		auth_ask(r, fd, slot == SLOT_TELNET);
 	else
@@ -40,7 +40,8 @@ void clients_accept(struct relay *r, unsigned slot)
 		if (fd >= 0) {
 			accepted(r, fd, slot);
 		} else if (errno == EMFILE || errno == ENFILE) {
-			/* A connection that stays in the queue would wake us again and again. */
+			/* Accept and close: a connection left in the backlog would wake the loop
+			 * again and again. */
 			fd_close(&r->spare);
 			fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 			if (fd >= 0)

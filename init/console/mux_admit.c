@@ -1,6 +1,5 @@
-/* mux_admit.c - new clients: their places, and how they begin. Their output is in mux_output.c,
- * their input in mux_input.c.
- */
+/* mux_admit.c - new clients: their slots and first bytes. Output is in mux_output.c, input in
+ * mux_input.c. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +12,8 @@
 
 #define ACCEPT_MAX 16
 
-/* Describe C in C->who for log lines: when it has left, its address is not known any more. */
-static void describe(const struct relay *r, struct client *c)
+/* Describe C in C->peer for log lines: once it has disconnected, its address is unknown. */
+static void describe(const struct relay *r, struct console_client *c)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof peer;
@@ -35,60 +34,62 @@ static void describe(const struct relay *r, struct client *c)
 		port = ntohs(in->sin6_port);
 	}
 	if (c < r->clients + RELAY_ADOPTED)
-		(void)snprintf(c->who, sizeof c->who, "%s",
+		(void)snprintf(c->peer, sizeof c->peer, "%s",
 			       c->program ? "a vm command of the container" : "vm console");
 	else if (port)
-		(void)snprintf(c->who, sizeof c->who, "%s client %s port %u", kind, host, port);
+		(void)snprintf(c->peer, sizeof c->peer, "%s client %s port %u", kind, host, port);
 	else
-		(void)snprintf(c->who, sizeof c->who, "a client without an address");
+		(void)snprintf(c->peer, sizeof c->peer, "a client without an address");
 }
 
-/* The first and the last of the places for clients that are adopted with HOW. */
-static struct client *first_place(const struct relay *r, unsigned how)
+/* The first and the last slot for clients that are adopted with HOW. */
+static struct console_client *first_slot(const struct relay *r, unsigned how)
 {
 	return r->clients + (how & RELAY_TERMINAL ? RELAY_PROGRAMS : 0);
 }
 
-static struct client *last_place(const struct relay *r, unsigned how)
+static struct console_client *last_slot(const struct relay *r, unsigned how)
 {
 	return r->clients + (how & RELAY_TERMINAL ? RELAY_ADOPTED : RELAY_PROGRAMS) - 1;
 }
 
-static struct client *place_to_adopt(const struct relay *r, unsigned how)
+static struct console_client *slot_to_adopt(const struct relay *r, unsigned how)
 {
-	for (struct client *c = first_place(r, how); c <= last_place(r, how); c++)
+	for (struct console_client *c = first_slot(r, how); c <= last_slot(r, how); c++)
 		if (!c->used)
 			return c;
 	return NULL;
 }
 
-bool relay_has_place(const struct relay *r, unsigned how)
+bool relay_has_slot(const struct relay *r, unsigned how)
 {
-	return (how & RELAY_TERMINAL) || place_to_adopt(r, how) != NULL;
+	return (how & RELAY_TERMINAL) || slot_to_adopt(r, how) != NULL;
 }
 
-/* The terminal that was idle for the longest time is evicted. */
-static struct client *evict_terminal(struct relay *r)
+/* Evict the terminal that was idle for the longest time. */
+static struct console_client *evict_terminal(struct relay *r)
 {
-	struct client *idle = first_place(r, RELAY_TERMINAL);
+	struct console_client *idle = first_slot(r, RELAY_TERMINAL);
 
-	for (struct client *c = idle; c <= last_place(r, RELAY_TERMINAL); c++)
+	for (struct console_client *c = idle; c <= last_slot(r, RELAY_TERMINAL); c++)
 		if (c->typed_ns < idle->typed_ns)
 			idle = c;
-	log_info("%s: all %d places of vm console are taken: the one in which nothing was typed "
-		 "for %.0f s is given to another",
-		 r->config.name, RELAY_TERMINALS, (double)(clock_now() - idle->typed_ns) / 1e9);
+	log_info(
+		"%s: all %d slots for vm console are taken: disconnecting the client that has been "
+		"idle for %.0f s",
+		r->config.name, RELAY_TERMINALS, (double)(clock_now() - idle->typed_ns) / 1e9);
 	client_end(r, idle, RELAY_EVICTED);
 	r->stats.evicted++;
 	return idle;
 }
 
-/* A place for a new client; NULL if all are taken by clients that may still send. */
-static struct client *find_place(struct relay *r)
+/* A slot for a new client; NULL if all are taken by clients that may still send. */
+static struct console_client *find_slot(struct relay *r)
 {
-	struct client *half_closed = NULL;
+	struct console_client *half_closed = NULL;
 
-	for (struct client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots; c++) {
+	for (struct console_client *c = r->clients + RELAY_ADOPTED; c < r->clients + r->slots;
+	     c++) {
 		if (!c->used)
 			return c;
 		if (c->half_closed && (!half_closed || c->position < half_closed->position))
@@ -105,10 +106,10 @@ void client_refuse(struct relay *r, int fd)
 {
 	char text[128];
 	char drop[1024];
-	int n = snprintf(text, sizeof text, "[%s: all %zu places are taken]\r\n", r->config.name,
+	int n = snprintf(text, sizeof text, "[%s: all %zu slots are taken]\r\n", r->config.name,
 			 r->config.clients_max);
 
-	/* Input that is not read would make close(2) a reset, and the text would be lost. */
+	/* With unread input, close(2) resets the connection and the text is lost. */
 	(void)recv(fd, drop, sizeof drop, MSG_DONTWAIT);
 	(void)send(fd, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1,
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -116,8 +117,8 @@ void client_refuse(struct relay *r, int fd)
 	r->stats.refused++;
 }
 
-/* FD becomes client C, a raw one unless the caller changes that. */
-static void client_init(struct relay *r, struct client *c, int fd, unsigned how)
+/* FD becomes client C, a raw one; the caller may change that. */
+static void client_init(struct relay *r, struct console_client *c, int fd, unsigned how)
 {
 	c->used = true;
 	c->fd = fd;
@@ -132,21 +133,21 @@ static void client_init(struct relay *r, struct client *c, int fd, unsigned how)
 	c->registered = c->blocked = c->input_waits = false;
 	c->half_closed = c->half_sent = c->no_output = false;
 	replay_begin(r, c, how & RELAY_SCROLLBACK);
-	/* A raw connection is for programs: they get what the guest prints and nothing else. */
+	/* Raw connections, which programs use, get the guest's output and nothing else. */
 	c->greeting = r->greeting;
 	c->greeting_len = c->greeting_sent = 0;
 	c->reply_len = 0;
 }
 
-/* C gets its first bytes. False: it is gone already. */
-static bool begin(struct relay *r, struct client *c)
+/* Send C its first bytes. False: it has disconnected. */
+static bool begin(struct relay *r, struct console_client *c)
 {
 	r->stats.accepted++;
 	r->stats.clients++;
 	if (r->config.log_clients)
 		describe(r, c);
 	if (r->config.log_clients)
-		log_info("%s: %s has connected; %zu connected", r->config.name, c->who,
+		log_info("%s: %s has connected; %zu connected", r->config.name, c->peer,
 			 r->stats.clients);
 	if (!client_serve(r, c))
 		return false;
@@ -160,7 +161,7 @@ void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet 
 {
 	bool look_only = r->config.read_only && slot != SLOT_UNIX;
 	bool serial_port = slot == SLOT_RFC2217;
-	struct client *c = find_place(r);
+	struct console_client *c = find_slot(r);
 
 	if (!c) {
 		client_refuse(r, fd);
@@ -186,7 +187,7 @@ void client_welcome(struct relay *r, int fd, unsigned slot, const struct telnet 
 
 bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
 {
-	struct client *c = place_to_adopt(r, how);
+	struct console_client *c = slot_to_adopt(r, how);
 
 	if (!c && (how & RELAY_TERMINAL))
 		c = evict_terminal(r);
@@ -198,7 +199,7 @@ bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
 	c->program = !(how & RELAY_TERMINAL);
 	c->number = number;
 	c->greeted = how & RELAY_TERMINAL && r->terminal_greeting_len > 0;
-	if (c->greeted) { /* it has shown that by itself */
+	if (c->greeted) { /* a terminal has printed it itself */
 		c->greeting = r->terminal_greeting;
 		c->greeting_len = c->greeting_sent = r->terminal_greeting_len;
 	}
@@ -207,7 +208,7 @@ bool relay_adopt(struct relay *r, int fd, unsigned how, uint64_t number)
 
 void clients_close(struct relay *r)
 {
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
+	for (struct console_client *c = r->clients; c < r->clients + r->slots; c++)
 		if (c->used)
 			client_let_go(r, c);
 }

@@ -1,4 +1,4 @@
-/* mux_client.c - a client of the multiplexer: what it waits for, and how it leaves. */
+/* mux_client.c - a client of the multiplexer: registration in epoll, and its end. */
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -6,9 +6,7 @@
 #include "base/log.h"
 #include "console/mux_internal.h"
 
-/* of one event */
-
-static struct loop_ref ref_of(const struct relay *r, const struct client *c)
+static struct loop_ref ref_of(const struct relay *r, const struct console_client *c)
 {
 	unsigned place = (unsigned)(c - r->clients);
 
@@ -17,15 +15,15 @@ static struct loop_ref ref_of(const struct relay *r, const struct client *c)
 				 .slot = (uint16_t)(place | (unsigned)c->generation << 8)};
 }
 
-static void say_left(const struct relay *r, const struct client *c)
+static void say_left(const struct relay *r, const struct console_client *c)
 {
 	if (r->config.log_clients)
-		log_info("%s: %s has left after %.1f s, %llu bytes typed; %zu connected",
-			 r->config.name, c->who, (double)(clock_now() - c->since_ns) / 1e9,
+		log_info("%s: %s has disconnected after %.1f s, %llu bytes typed; %zu connected",
+			 r->config.name, c->peer, (double)(clock_now() - c->since_ns) / 1e9,
 			 (unsigned long long)c->typed, r->stats.clients);
 }
 
-void client_clear_line(struct relay *r, const struct client *c)
+void client_clear_line(struct relay *r, const struct console_client *c)
 {
 	static const char to_end[] = "\005\005"; /* the first may end an escape sequence */
 	char backspaces[INPUT_QUEUE - sizeof to_end];
@@ -39,7 +37,7 @@ void client_clear_line(struct relay *r, const struct client *c)
 	r->line_len = 0;
 }
 
-void client_let_go(struct relay *r, struct client *c)
+void client_let_go(struct relay *r, struct console_client *c)
 {
 	if (c->half_closed)
 		r->stats.half_closed--;
@@ -54,7 +52,7 @@ void client_let_go(struct relay *r, struct client *c)
 	c->used = false;
 }
 
-void client_end(struct relay *r, struct client *c, enum relay_end why)
+void client_end(struct relay *r, struct console_client *c, enum relay_end why)
 {
 	if (c->number) {
 		r->ends[r->ends_next].number = c->number;
@@ -72,11 +70,12 @@ enum relay_end relay_ended(const struct relay *r, uint64_t number)
 	return RELAY_UNKNOWN;
 }
 
-void client_watch(struct relay *r, struct client *c)
+void client_watch(struct relay *r, struct console_client *c)
 {
 	uint32_t want = c->blocked ? EPOLLOUT : 0;
 
-	/* A client that does not take replies is not read: REPLY holds those to one request. */
+	/* A client that does not read replies is not read: REPLY has room for those to one
+	 * request. */
 	if (!c->half_closed && !c->input_waits && c->reply_len == 0)
 		want |= EPOLLIN;
 	if (c->registered && want == c->watched)

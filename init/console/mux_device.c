@@ -1,4 +1,4 @@
-/* mux_device.c - what is typed, on its way to the guest's serial line. */
+/* mux_device.c - clients' input, from the queue to the guest's serial line. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -7,18 +7,18 @@
 
 #include "console/mux_internal.h"
 
-/* ---- input: what was typed, on its way to QEMU ------------------------------------------- */
+/* ---- input ----------------------------------------------------------------------------- */
 
 size_t input_room(const struct relay *r)
 {
 	return sizeof r->input - r->input_len;
 }
 
-/* Wait for what the device can be served with now. */
+/* Register the device for the events that matter now. */
 void watch_device(struct relay *r)
 {
 	uint32_t in = r->resting ? 0 : EPOLLIN;
-	/* A client that waits for room is served by this event, whatever made the room. */
+	/* Clients that wait for room in the queue are read on this event. */
 	uint32_t out = r->input_len || r->input_waited ? EPOLLOUT : 0;
 
 	if (r->from == r->to)
@@ -28,7 +28,8 @@ void watch_device(struct relay *r)
 		r->from_watched = in;
 	if (r->to < 0 || r->from == r->to || out == r->to_watched)
 		return;
-	/* Never without an event: a pipe without a reader would wake the loop again and again. */
+	/* Do not register without events: a pipe without a reader would wake the loop again and
+	 * again. */
 	if (out && !loop_add(r->config.epoll, r->to, out, slot_ref(r, SLOT_TO)))
 		return;
 	if (!out)
@@ -46,7 +47,7 @@ void input_send(struct relay *r)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
-			sent = r->input_len; /* QEMU is gone; its last words may still be there */
+			sent = r->input_len; /* QEMU has ended; output may be left */
 		if (n < 0)
 			break;
 		sent += (size_t)n;
@@ -75,8 +76,8 @@ size_t relay_input(struct relay *r, const void *buf, size_t n)
 	return n;
 }
 
-/* A pipe tells either end how much is in it (pipe(7), FIONREAD), a socket's sender how much memory
- * its peer has not read takes (unix(7), SIOCOUTQ, which is TIOCOUTQ). */
+/* FIONREAD on a pipe tells how much it holds (pipe(7)); TIOCOUTQ on a socket, how much memory the
+ * peer's unread data takes (unix(7), SIOCOUTQ). */
 bool relay_unread(const struct relay *r)
 {
 	int n = 0;

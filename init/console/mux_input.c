@@ -1,4 +1,4 @@
-/* mux_input.c - what the clients of a relay type, on its way to QEMU's queue. */
+/* mux_input.c - clients' input, from their sockets to the queue. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,7 +13,7 @@
 void clients_resume_input(struct relay *r)
 {
 	r->input_waited = false;
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {
+	for (struct console_client *c = r->clients; c < r->clients + r->slots; c++) {
 		if (!c->used || !c->input_waits)
 			continue;
 		c->input_waits = false;
@@ -21,7 +21,7 @@ void clients_resume_input(struct relay *r)
 	}
 }
 
-static void reply(struct client *c, const char *text, size_t n)
+static void reply(struct console_client *c, const char *text, size_t n)
 {
 	if (sizeof c->reply - c->reply_len < n)
 		return;
@@ -29,8 +29,8 @@ static void reply(struct client *c, const char *text, size_t n)
 	c->reply_len += n;
 }
 
-/* Leave out the LF of each CR LF among the N bytes at IN. */
-static size_t join_line_ends(struct client *c, uint8_t *in, size_t n)
+/* Remove the LF of each CR LF from the N bytes at IN. */
+static size_t join_line_ends(struct console_client *c, uint8_t *in, size_t n)
 {
 	size_t len = 0;
 
@@ -44,10 +44,11 @@ static size_t join_line_ends(struct client *c, uint8_t *in, size_t n)
 	return len;
 }
 
-/* Of several terminals one answers the guest's queries: the one that was typed in last, if it is
- * known to answer at all, else the first. The others' answers are left out of the N
- * bytes at IN. Returns what remains. */
-static size_t sift_answers(struct relay *r, struct client *c, uint8_t *in, size_t n)
+/* Of several terminals only one may answer the guest's queries: the one that was last typed in, if
+ * it is known to answer queries, else the first one. A program that answers one (vm exec does, for
+ * the line that it types) does so instead of them. Remove the answers of others from the N bytes at
+ * IN. Returns the remaining length. */
+static size_t sift_answers(struct relay *r, struct console_client *c, uint8_t *in, size_t n)
 {
 	size_t len = 0;
 	bool typed = false;
@@ -58,7 +59,7 @@ static size_t sift_answers(struct relay *r, struct client *c, uint8_t *in, size_
 
 		c->answers = c->answers || answer;
 		typed = typed || !answer;
-		if (answer && !r->answerer)
+		if (answer && (c->program || !r->answerer))
 			r->answerer = c->id;
 		if (!answer || r->answerer == c->id) {
 			memmove(in + len, in + i, part);
@@ -71,13 +72,14 @@ static size_t sift_answers(struct relay *r, struct client *c, uint8_t *in, size_
 	return len;
 }
 
-/* N bytes at IN are typed into QEMU's line: how much may stand there? */
-static void follow_line(struct relay *r, const struct client *c, const uint8_t *in, size_t n)
+/* N bytes at IN are sent to QEMU: update an upper bound for the length of the unfinished line. */
+static void follow_line(struct relay *r, const struct console_client *c, const uint8_t *in,
+			size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (in[i] == '\r' || in[i] == '\n')
 			r->line_len = 0;
-		else if (in[i] < ' ') /* completion, history, ...: any number of bytes */
+		else if (in[i] < ' ') /* completion, history, ...: any length */
 			r->line_len = INPUT_QUEUE;
 		else if (r->line_len < INPUT_QUEUE)
 			r->line_len++;
@@ -85,8 +87,8 @@ static void follow_line(struct relay *r, const struct client *c, const uint8_t *
 	}
 }
 
-/* N bytes of C's lie behind the input queue. */
-static void take(struct relay *r, struct client *c, size_t n)
+/* Queue N bytes of C that follow the input queue in memory. */
+static void take(struct relay *r, struct console_client *c, size_t n)
 {
 	uint8_t *in = r->input + r->input_len;
 	size_t room = sizeof c->reply - c->reply_len;
@@ -99,17 +101,17 @@ static void take(struct relay *r, struct client *c, size_t n)
 	}
 	if (c->one_line_end || c->after_cr)
 		n = join_line_ends(c, in, n);
-	if (!c->program)
-		n = sift_answers(r, c, in, n);
+	n = sift_answers(r, c, in, n);
 	c->typed += n;
 	c->typed_ns = n > 0 ? clock_now() : c->typed_ns;
-	if (r->to >= 0 && !c->read_only) { /* else it is not saved up for another guest */
+	if (r->to >= 0 &&
+	    !c->read_only) { /* without a device they are not kept for another guest */
 		input_add(r, n);
 		follow_line(r, c, in, n);
 	}
 	if (events & TELNET_PURGE)
 		c->position = r->delivered;
-	/* The break goes first: "break, then a key" is how people use it (SysRq). */
+	/* The break goes first: SysRq is a break followed by a key. */
 	if ((events & TELNET_BREAK) && r->config.on_break && !c->read_only)
 		r->config.on_break(r->config.arg);
 	if (events & TELNET_AYT)
@@ -119,14 +121,14 @@ static void take(struct relay *r, struct client *c, size_t n)
 	input_send(r);
 }
 
-/* The end of what C sends; whether it still reads cannot be seen on a TCP connection. */
-static void half_close(struct relay *r, struct client *c)
+/* C has shut down its sending side; whether it still reads cannot be seen on a TCP connection. */
+static void half_close(struct relay *r, struct console_client *c)
 {
 	c->half_closed = true;
 	r->stats.clients--;
 	r->stats.half_closed++;
 	client_clear_line(r, c);
-	if (c->telnet) { /* IAC NOP: ignored by a client, answered by a reset if it has gone */
+	if (c->telnet) { /* IAC NOP: ignored by a client, answered with a reset if it is gone */
 		reply(c, "\377\361", 2);
 		(void)client_serve(r, c);
 	} else {
@@ -134,7 +136,7 @@ static void half_close(struct relay *r, struct client *c)
 	}
 }
 
-static void read_from(struct relay *r, struct client *c, uint32_t events)
+static void read_from(struct relay *r, struct console_client *c, uint32_t events)
 {
 	if (c->half_closed) {
 		if (events & HANGUP)
@@ -143,7 +145,7 @@ static void read_from(struct relay *r, struct client *c, uint32_t events)
 	}
 	if (input_room(r) < INPUT_READ) {
 		c->input_waits = r->input_waited = true;
-		if (events & HANGUP) { /* reported again and again while it is registered */
+		if (events & HANGUP) { /* it would be reported again and again while registered */
 			loop_remove(r->config.epoll, c->fd);
 			c->registered = false;
 		} else {
@@ -168,7 +170,7 @@ static void read_from(struct relay *r, struct client *c, uint32_t events)
 void client_event(struct relay *r, struct loop_ref ref, uint32_t events)
 {
 	unsigned place = ref.slot & 0xff;
-	struct client *c = r->clients + place;
+	struct console_client *c = r->clients + place;
 
 	if (place >= r->slots || !c->used || c->fd != ref.fd || c->generation != ref.slot >> 8)
 		return;

@@ -1,12 +1,12 @@
-/* mux_output.c - what each client of a relay gets.
+/* mux_output.c - output to the clients of a relay.
  *
- * A client is a position in the ring and little else. What it gets is sent straight from there;
- * only telnet spans with an 0xFF in them are copied, to double it. Its socket being full is no
- * concern of the others: it goes on from its position when there is room, and is dropped when the
- * ring overtakes it.
+ * A client is mainly a position in the ring. Output is sent from the ring directly; only telnet
+ * output that contains 0xFF is copied, to double it. A full socket does not affect other clients:
+ * that client continues at its position when there is room, and is dropped when the ring overtakes
+ * it.
  *
- * What a new client is shown of the past goes through a filter first (format/replay.h), piece by
- * piece as its socket takes them: its terminal must not answer the questions of then.
+ * Old output for a new client is filtered piece by piece as its socket takes it (format/replay.h),
+ * because its terminal must not answer old queries.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,13 +16,12 @@
 #include "console/mux_internal.h"
 
 #define SEND_MAX    (64 * 1024)
-#define SEND_ROUNDS 4 /* sends to one client before it is the others' turn */
+#define SEND_ROUNDS 4 /* sends to one client before the others get their turn */
 #define ENCODE_MAX  8192
 
 /* ---- the replay -------------------------------------------------------------------------- */
 
-/* The position of the first byte at or behind FROM that begins a line; FROM itself where no line
- * begins. */
+/* The position of the first line start at or after FROM; FROM itself if there is none. */
 static uint64_t line_start(const struct relay *r, uint64_t from)
 {
 	uint64_t at = from;
@@ -39,7 +38,7 @@ static uint64_t line_start(const struct relay *r, uint64_t from)
 	return from;
 }
 
-/* Where the last line begins. */
+/* The position of the last line's start. */
 static uint64_t last_line(const struct relay *r)
 {
 	uint64_t held = r->delivered < r->capacity ? r->delivered : r->capacity;
@@ -59,8 +58,8 @@ static uint64_t replay_from(const struct relay *r)
 		       : line_start(r, r->delivered - r->config.replay_size);
 }
 
-/* N bytes that C gets next, at most half of what PENDING holds. */
-static void put_pending(struct client *c, const uint8_t *buf, size_t n)
+/* Put N bytes into C's buffer: at most half its size. */
+static void put_pending(struct console_client *c, const uint8_t *buf, size_t n)
 {
 	size_t taken = n;
 	uint8_t *out = c->pending + c->pending_len;
@@ -75,7 +74,7 @@ static void put_pending(struct client *c, const uint8_t *buf, size_t n)
 	}
 }
 
-void replay_begin(const struct relay *r, struct client *c, bool all)
+void replay_begin(const struct relay *r, struct console_client *c, bool all)
 {
 	c->replay = (struct replay){0};
 	c->replay_end = r->delivered;
@@ -87,7 +86,7 @@ void replay_begin(const struct relay *r, struct client *c, bool all)
 }
 
 /* Filter N bytes at C's position. */
-static void replay_piece(const struct relay *r, struct client *c, uint64_t end, size_t most)
+static void replay_piece(const struct relay *r, struct console_client *c, uint64_t end, size_t most)
 {
 	uint8_t out[REPLAY_CHUNK + REPLAY_HELD];
 	size_t n;
@@ -99,9 +98,9 @@ static void replay_piece(const struct relay *r, struct client *c, uint64_t end, 
 	c->position += n;
 }
 
-/* What was replayed has cleared the screen with the greeting on it: it is shown again, and behind
- * it what the last line has at the cursor (a prompt). */
-static void greet_again(const struct relay *r, struct client *c)
+/* The replay has cleared the greeting from the screen: repeat it, followed by the last line up to
+ * the cursor (a prompt). */
+static void greet_again(const struct relay *r, struct console_client *c)
 {
 	uint8_t line[LAST_LINE + REPLAY_HELD];
 	struct replay again = {.printed = true};
@@ -112,10 +111,10 @@ static void greet_again(const struct relay *r, struct client *c)
 	       r->ring[(at - 1) % r->capacity] != '\n')
 		at--;
 	if (c->position - at == LAST_LINE)
-		at = c->position; /* no prompt, but a line that goes on and on */
+		at = c->position; /* not a prompt but a very long line */
 	for (; at < c->position; at++) {
 		n += replay_filter(&again, r->ring + at % r->capacity, 1, line + n);
-		if (again.moved) /* before that the line was another one */
+		if (again.moved) /* what was before that was another line */
 			n = 0;
 		again.moved = false;
 	}
@@ -124,9 +123,9 @@ static void greet_again(const struct relay *r, struct client *c)
 	put_pending(c, line, n);
 }
 
-/* Fill C's empty buffer. Where the past ends in the middle of a sequence, that goes through the
- * filter to its end. */
-static void replay_more(const struct relay *r, struct client *c)
+/* Fill C's empty buffer. If the old output ends within a control sequence, filter up to the
+ * sequence's end. */
+static void replay_more(const struct relay *r, struct console_client *c)
 {
 	c->pending_len = c->pending_sent = 0;
 	while (c->replaying && c->pending_len == 0) {
@@ -146,7 +145,7 @@ static void replay_more(const struct relay *r, struct client *c)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-/* One send: what goes, and what it is made of. */
+/* The parts of one send. */
 struct batch {
 	struct iovec iov[4];
 	int count;
@@ -165,7 +164,7 @@ static size_t pack(struct batch *p, const void *buf, size_t n)
 	return n;
 }
 
-static void fill_live(struct batch *p, const struct relay *r, const struct client *c)
+static void fill_live(struct batch *p, const struct relay *r, const struct console_client *c)
 {
 	size_t n;
 
@@ -182,24 +181,24 @@ static void fill_live(struct batch *p, const struct relay *r, const struct clien
 	}
 }
 
-static void fill(struct batch *p, const struct relay *r, struct client *c)
+static void fill(struct batch *p, const struct relay *r, struct console_client *c)
 {
 	if (c->pending_sent == c->pending_len)
 		replay_more(r, c);
 	p->count = 0;
 	p->total = 0;
 	p->encoded = false;
-	/* Nothing may come between the two halves of an 0xFF. */
+	/* A reply must not come between the two halves of an escaped 0xFF. */
 	p->reply_len = pack(p, c->reply, c->half_sent || c->pending_sent > 0 ? 0 : c->reply_len);
 	p->greeting_len =
 		pack(p, c->greeting + c->greeting_sent, c->greeting_len - c->greeting_sent);
 	p->pending_len = pack(p, c->pending + c->pending_sent, c->pending_len - c->pending_sent);
-	/* A client of RFC 2217's may ask for a pause. */
+	/* An RFC 2217 client may suspend output. */
 	if (!c->replaying && !(c->telnet && c->telnet_state.com_port.suspended))
 		fill_live(p, r, c);
 }
 
-/* Take from *N what it has of a part of the batch that is LEN bytes long. */
+/* Subtract from *N the bytes of a part that is LEN bytes long. Returns that number. */
 static size_t part_of(size_t *n, size_t len)
 {
 	size_t part = *n < len ? *n : len;
@@ -208,8 +207,8 @@ static size_t part_of(size_t *n, size_t len)
 	return part;
 }
 
-/* N bytes of the batch are sent. */
-static void account(struct client *c, const struct batch *p, size_t n)
+/* N bytes of the batch were sent. */
+static void account(struct console_client *c, const struct batch *p, size_t n)
 {
 	size_t part = part_of(&n, p->reply_len);
 
@@ -225,7 +224,7 @@ static void account(struct client *c, const struct batch *p, size_t n)
 		c->position += telnet_encoded(p->data, n + c->half_sent, &c->half_sent);
 }
 
-void client_stop_output(struct client *c)
+void client_stop_output(struct console_client *c)
 {
 	c->no_output = true;
 	c->half_sent = c->replaying = false;
@@ -233,7 +232,7 @@ void client_stop_output(struct client *c)
 	c->greeting_sent = c->greeting_len;
 }
 
-bool client_serve(struct relay *r, struct client *c)
+bool client_serve(struct relay *r, struct console_client *c)
 {
 	struct batch p;
 
@@ -268,24 +267,24 @@ bool client_serve(struct relay *r, struct client *c)
 
 void clients_send(struct relay *r, bool blocked_too)
 {
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
+	for (struct console_client *c = r->clients; c < r->clients + r->slots; c++)
 		if (c->used && (blocked_too || !c->blocked))
 			(void)client_serve(r, c);
 }
 
 void clients_make_room(struct relay *r, size_t n)
 {
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++)
+	for (struct console_client *c = r->clients; c < r->clients + r->slots; c++)
 		if (c->used && r->head + n - c->position > r->capacity)
 			(void)client_serve(r, c);
 }
 
 void clients_drop_slow(struct relay *r)
 {
-	/* Reset, so that the kernel discards what is not read. */
+	/* Close with a reset, so that the kernel discards unread output. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-	for (struct client *c = r->clients; c < r->clients + r->slots; c++) {
+	for (struct console_client *c = r->clients; c < r->clients + r->slots; c++) {
 		if (!c->used || r->head - c->position <= r->capacity)
 			continue;
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -293,5 +292,6 @@ void clients_drop_slow(struct relay *r)
 		r->stats.dropped++;
 		log_warning("%s: dropped a client that fell more than %zu kB behind",
 			    r->config.name, r->capacity / 1024);
+		log_line(LOG_WARNING, "  fix: ", "read faster; SERIAL_SCROLLBACK sets this limit");
 	}
 }

@@ -1,12 +1,11 @@
-/* mux_password.c - a TCP connection is asked for the password before it becomes a client.
+/* mux_password.c - TCP connections are asked for the password before they become clients.
  *
- * Connections that are asked have AUTH_CLIENTS_MAX places of their own, so that they do not take
- * those of clients, each for ASK_S seconds, TRIES answers or BYTES_MAX bytes at most. When all are
- * taken, a new connection evicts one: of the address with the most places; of these one that has
- * typed nothing, if there is one; of these the oldest. So connections that only stay open keep
- * nobody out, nor does one address keep out the others. After a wrong answer no input is read from
- * any of them for PAUSE_NS: all connections together can try one password in that time. What
- * follows the password's line stays in the socket, for the guest.
+ * They have AUTH_CLIENTS_MAX slots of their own, and do not take those of clients. Each may stay
+ * for ASK_S seconds, TRIES answers and BYTES_MAX bytes. If all are taken, a new connection evicts
+ * one: of the address with the most slots; of these one without input, if any; of these the
+ * oldest. So neither idle connections nor one address can lock out others. After a wrong answer no
+ * connection is read for PAUSE_NS: all of them together can try one password in that time. Input
+ * after the password's line stays in the socket, for the guest.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,19 +31,19 @@
 struct auth_client {
 	int fd; /* -1: free */
 	bool telnet;
-	bool after_cr; /* the last line ended with CR: an LF belongs to it */
+	bool after_cr; /* the last line ended with CR: skip an LF */
 	unsigned tries;
-	size_t bytes; /* so far */
-	size_t len;   /* of the line; beyond its room it only counts */
+	size_t bytes; /* received so far */
+	size_t len;   /* of the line; beyond the buffer only counted */
 	uint64_t deadline;
-	struct in6_addr address; /* of IPv4 a mapped one */
+	struct in6_addr address; /* IPv4 as a mapped address */
 	struct telnet telnet_state;
 	char line[RELAY_PASSWORD + 1];
 };
 
 struct auth {
 	int timer;
-	uint64_t paused_until; /* 0: not */
+	uint64_t paused_until; /* 0: not paused */
 	struct auth_client clients[AUTH_CLIENTS_MAX];
 };
 
@@ -53,7 +52,7 @@ static struct loop_ref auth_ref(const struct relay *r, const struct auth_client 
 	return slot_ref(r, SLOT_AUTH_CLIENT + (unsigned)(c - r->auth->clients));
 }
 
-/* Set the timer to the next deadline: the end of the pause, or of a client's time. */
+/* Set the timer to the earliest deadline: end of the pause, or of a client's time. */
 static void arm(const struct auth *d)
 {
 	uint64_t at = d->paused_until;
@@ -75,7 +74,7 @@ static void let_go(const struct relay *r, struct auth_client *c)
 	explicit_bzero(c->line, sizeof c->line);
 }
 
-/* These few bytes fit into the socket of a client that reads at all. */
+/* A few bytes fit into the socket of any client that reads. */
 static bool tell(const struct auth_client *c, const void *text, size_t n)
 {
 	return send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n;
@@ -83,7 +82,7 @@ static bool tell(const struct auth_client *c, const void *text, size_t n)
 
 #define TELL(c, text) tell(c, text, sizeof(text) - 1)
 
-/* Read input from all of them, or from none. */
+/* Read input of all, or of none. */
 static void listen_to_clients(const struct relay *r, bool on)
 {
 	for (struct auth_client *c = r->auth->clients; c < r->auth->clients + AUTH_CLIENTS_MAX; c++)
@@ -91,7 +90,7 @@ static void listen_to_clients(const struct relay *r, bool on)
 			(void)loop_modify(r->config.epoll, c->fd, on ? EPOLLIN : 0, auth_ref(r, c));
 }
 
-/* Takes the same time for every line. */
+/* Compares in constant time. */
 static bool is_right(const struct relay *r, const struct auth_client *c)
 {
 	char password[sizeof c->line] = {0};
@@ -108,7 +107,7 @@ static void become_client(struct relay *r, struct auth_client *c)
 {
 	int fd = c->fd;
 
-	/* Where the codec takes CR LF for one, the LF does not come out of it. */
+	/* The telnet codec does not pass the LF of a CR LF on. */
 	if (c->telnet)
 		(void)TELL(c, "\r\n");
 	loop_remove(r->config.epoll, fd);
@@ -136,7 +135,7 @@ static void was_wrong(struct relay *r, struct auth_client *c)
 	arm(r->auth);
 }
 
-/* One byte of the line. Returns whether that was its end. */
+/* Add one byte to the line. Returns whether it has ended the line. */
 static bool type(struct auth_client *c, char byte)
 {
 	bool second_half = byte == '\n' && c->after_cr;
@@ -155,8 +154,8 @@ static bool type(struct auth_client *c, char byte)
 	return false;
 }
 
-/* Take N bytes of C's, or those up to the end of its line (*ENDED then). Returns how many. *OK
- * becomes false when C does not take our answers to its negotiation. */
+/* Take up to N bytes of C, or those up to the end of its line (*ENDED). Returns their number. *OK
+ * becomes false if C does not take our replies to its negotiation. */
 static size_t take_line(struct auth_client *c, const uint8_t *in, size_t n, bool *ended, bool *ok)
 {
 	size_t used = 0;
@@ -239,7 +238,7 @@ void auth_event(struct relay *r, struct loop_ref ref, uint32_t events)
 	}
 }
 
-/* The address FD comes from; all zeros when it is not one of IP's. */
+/* The address of FD's peer; zeros if it is not IP. */
 static struct in6_addr address_of(int fd)
 {
 	struct sockaddr_storage a = {0};
@@ -265,7 +264,7 @@ static unsigned places_of(const struct auth *d, const struct in6_addr *address)
 	return n;
 }
 
-/* All places are taken: is A evicted rather than B? */
+/* Whether A is evicted before B if all slots are taken. */
 static bool goes_before(const struct auth *d, const struct auth_client *a,
 			const struct auth_client *b)
 {
@@ -281,8 +280,8 @@ static bool goes_before(const struct auth *d, const struct auth_client *a,
 	return a->deadline < b->deadline;
 }
 
-/* A place for a new connection. */
-static struct auth_client *make_place(const struct relay *r)
+/* A slot for a new connection; evicts one if necessary. */
+static struct auth_client *make_slot(const struct relay *r)
 {
 	struct auth *d = r->auth;
 	struct auth_client *out = d->clients;
@@ -293,21 +292,21 @@ static struct auth_client *make_place(const struct relay *r)
 	for (struct auth_client *c = d->clients + 1; c < d->clients + AUTH_CLIENTS_MAX; c++)
 		if (goes_before(d, c, out))
 			out = c;
-	(void)TELL(out, "\r\n[the place is needed for another caller]\r\n");
+	(void)TELL(out, "\r\n[disconnected: another connection takes this slot]\r\n");
 	let_go(r, out);
 	return out;
 }
 
 void auth_ask(struct relay *r, int fd, bool telnet)
 {
-	struct auth_client *c = make_place(r);
+	struct auth_client *c = make_slot(r);
 	uint8_t start[TELNET_START];
 
 	*c = (struct auth_client){.fd = fd,
 				  .telnet = telnet,
 				  .deadline = clock_now() + ASK_S * SECOND,
 				  .address = address_of(fd)};
-	/* We say that we echo, and do not. */
+	/* Announce ECHO without echoing, so that the client does not echo the password. */
 	size_t n = telnet ? telnet_start(&c->telnet_state, start) : 0;
 
 	if (!loop_add(r->config.epoll, fd, r->auth->paused_until ? 0 : EPOLLIN, auth_ref(r, c)) ||
@@ -326,7 +325,7 @@ bool auth_open(struct relay *r)
 		d->clients[i].fd = -1;
 	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	r->auth = d;
-	/* Edge-triggered, because nobody reads it: setting it anew is enough. */
+	/* Edge-triggered: the timer is never read, and setting it re-arms it. */
 	return d->timer >= 0 &&
 	       loop_add(r->config.epoll, d->timer, EPOLLIN | EPOLLET, slot_ref(r, SLOT_AUTH_TIMER));
 }

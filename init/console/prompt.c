@@ -7,10 +7,10 @@
 enum { NO_ESCAPE, ESCAPE, CSI };
 
 static const char *const names[] = {
-	[PROMPT_NONE] = "busy", [PROMPT_MAYBE] = "maybe", [PROMPT_STANDS] = "prompt"};
+	[PROMPT_NONE] = "busy", [PROMPT_MAYBE] = "maybe", [PROMPT_SHOWN] = "prompt"};
 
-/* Keys that edit a line: ^A ^B ^E ^F ^H tab ^K ^L ^T ^U ^W ^Y. Every other control character may
- * have entered one. */
+/* Keys that edit a line: ^A ^B ^E ^F ^H tab ^K ^L ^T ^U ^W ^Y. Any other control character may
+ * have submitted it. */
 static const char editing[] = "\001\002\005\006\010\011\013\014\024\025\027\031";
 
 static bool ends_with(const char *text, const char *end)
@@ -25,9 +25,9 @@ bool prompt_looks(const char *line)
 {
 	size_t n = strlen(line);
 
-	if (ends_with(line, "activate this console. ")) /* BusyBox' init, askfirst */
+	if (ends_with(line, "activate this console. ")) /* BusyBox init, askfirst */
 		return true;
-	/* "db=# " is psql's, and "#### " a bar that grows. */
+	/* "db=# " is psql's prompt, "#### " a progress bar. */
 	return (ends_with(line, "# ") || ends_with(line, "$ ")) &&
 	       (n == 2 || !strchr("#$=-*(", line[n - 3]));
 }
@@ -50,18 +50,18 @@ static bool may_be_one(const struct prompt *p)
 	return prompt_looks(p->line) || is_known(p);
 }
 
-static void stand(struct prompt *p)
+static void show(struct prompt *p)
 {
-	p->stands = p->ever = true;
+	p->shown = p->ever = true;
 }
 
-/* The last line may be a prompt when it has been the last one until NOW. */
+/* The last line becomes a prompt if nothing has followed it until NOW. */
 static void update(struct prompt *p, uint64_t now_ns)
 {
-	if (p->stands || p->placed || now_ns < p->last_ns + PROMPT_QUIET_NS)
+	if (p->shown || p->placed || now_ns < p->last_ns + PROMPT_QUIET_NS)
 		return;
 	if (p->half ? p->early >= p->echo && p->early > 0 : may_be_one(p))
-		stand(p);
+		show(p);
 	p->early = 0;
 }
 
@@ -82,8 +82,7 @@ static void append(struct prompt *p, const uint8_t *text, size_t n)
 	p->line[p->len] = '\0';
 }
 
-/* A piece of text that came. With a kernel's lines right behind it, the login prompt that is known
- * by now is still one. */
+/* Printable output. Kernel messages directly after a known login prompt do not end it. */
 static void take(struct prompt *p, const uint8_t *text, size_t n)
 {
 	const uint8_t *end = text + n;
@@ -93,11 +92,11 @@ static void take(struct prompt *p, const uint8_t *text, size_t n)
 
 	while (end > text && end[-1] != '\n' && end[-1] != '\r')
 		end--;
-	if (!p->stands && len > 0 && !p->half)
+	if (!p->shown && len > 0 && !p->half)
 		for (; (login = memmem(line, (size_t)(text + n - line), p->login, len)) != NULL;
 		     line = login + 1)
 			if (login == text ? p->len == 0 : login[-1] == '\n' || login[-1] == '\r')
-				stand(p);
+				show(p);
 	p->echo += n;
 	if (end > text) {
 		p->early = 0;
@@ -108,8 +107,8 @@ static void take(struct prompt *p, const uint8_t *text, size_t n)
 	append(p, end, (size_t)(text + n - end));
 }
 
-/* The cursor was moved by the sequence that ends before END, of which N bytes are there. To the
- * screen's first place, or with what is behind it erased (`clear`), that is a line as others. */
+/* The N bytes before END are a sequence that moves the cursor. Moves to the screen's first column
+ * and row, or with everything after it erased (`clear`), begin an ordinary line. */
 static void move(struct prompt *p, const uint8_t *end, size_t n)
 {
 	bool clear = n > 0 && (end[-1] == 'J' || (n > 1 && end[-1] == 'H' && end[-2] == '['));
@@ -120,8 +119,8 @@ static void move(struct prompt *p, const uint8_t *end, size_t n)
 	p->line[0] = '\0';
 }
 
-/* N bytes at SEQUENCE print nothing. An editor that leaves the alternate screen (xterm's ?1049l) is
- * done, and the shell's prompt is right behind that. */
+/* N bytes at SEQUENCE print nothing. When a program leaves the alternate screen (xterm's ?1049l),
+ * the shell's prompt follows directly. */
 static void pass(struct prompt *p, const uint8_t *sequence, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -153,24 +152,24 @@ void prompt_output(struct prompt *p, const uint8_t *buf, size_t n, uint64_t now_
 	p->last_ns = now_ns;
 	if (p->half || p->placed || !is_login(p->line))
 		return;
-	stand(p);
+	show(p);
 	if (!p->login[0])
 		(void)snprintf(p->login, sizeof p->login, "%s", p->line);
 }
 
 static void enter(struct prompt *p)
 {
-	p->stands = p->half = false;
+	p->shown = p->half = false;
 	p->early = 0;
 	p->ever = true;
-	/* What is the last line until the next byte comes is none that was printed since. */
+	/* The last line was printed before this input, so it is not a new prompt. */
 	p->len = 0;
 	p->line[0] = '\0';
 }
 
 static void key(struct prompt *p, uint8_t c)
 {
-	/* A terminal's answers, and keys that move. */
+	/* Terminal replies, and cursor keys. */
 	if (c < ' ' && c != 033)
 		p->escape = NO_ESCAPE;
 	if (p->escape == ESCAPE) {
@@ -189,7 +188,7 @@ static void key(struct prompt *p, uint8_t c)
 void prompt_input(struct prompt *p, const uint8_t *buf, size_t n, uint64_t now_ns)
 {
 	update(p, now_ns);
-	bool early = p->early > 0 || (!p->stands && !p->half && !p->placed && may_be_one(p));
+	bool early = p->early > 0 || (!p->shown && !p->half && !p->placed && may_be_one(p));
 
 	if (p->early == 0)
 		p->echo = 0;
@@ -201,7 +200,7 @@ void prompt_input(struct prompt *p, const uint8_t *buf, size_t n, uint64_t now_n
 
 void prompt_reset(struct prompt *p)
 {
-	p->stands = p->ever = p->half = p->placed = false;
+	p->shown = p->ever = p->half = p->placed = false;
 	p->escape = NO_ESCAPE;
 	p->early = 0;
 	p->len = 0;
@@ -212,19 +211,19 @@ void prompt_reset(struct prompt *p)
 void prompt_login(struct prompt *p)
 {
 	p->half = false;
-	stand(p);
+	show(p);
 }
 
-void prompt_loaded(struct prompt *p, enum prompt_state state, uint64_t now_ns)
+void prompt_loaded(struct prompt *p, enum prompt_state state, const char *line, uint64_t now_ns)
 {
-	static const char any[] = "# ";
-
 	prompt_reset(p);
-	p->stands = state == PROMPT_STANDS;
+	p->shown = state == PROMPT_SHOWN;
 	p->ever = true;
 	p->last_ns = now_ns;
-	if (state == PROMPT_MAYBE)
-		append(p, (const uint8_t *)any, strlen(any));
+	if (state == PROMPT_MAYBE && !line[0])
+		line = "# ";
+	if (state != PROMPT_NONE || !prompt_looks(line))
+		append(p, (const uint8_t *)line, strlen(line));
 }
 
 void prompt_learn(struct prompt *p, const char *text)
@@ -236,19 +235,32 @@ void prompt_learn(struct prompt *p, const char *text)
 	p->known_next = (p->known_next + 1) % PROMPT_KNOWN;
 }
 
-bool prompt_stands(struct prompt *p, uint64_t now_ns)
+void prompt_seen(struct prompt *p, const char *text)
+{
+	if (p->len > 0 && !p->half && !p->placed && strcmp(p->line, text) == 0)
+		show(p);
+}
+
+bool prompt_shown(struct prompt *p, uint64_t now_ns)
 {
 	update(p, now_ns);
-	return p->stands;
+	return p->shown;
 }
 
 enum prompt_state prompt_state(struct prompt *p, uint64_t now_ns)
 {
-	if (prompt_stands(p, now_ns))
-		return PROMPT_STANDS;
+	if (prompt_shown(p, now_ns))
+		return PROMPT_SHOWN;
 	struct prompt later = *p;
 
-	return prompt_stands(&later, p->last_ns + PROMPT_QUIET_NS) ? PROMPT_MAYBE : PROMPT_NONE;
+	return prompt_shown(&later, p->last_ns + PROMPT_QUIET_NS) ? PROMPT_MAYBE : PROMPT_NONE;
+}
+
+const char *prompt_line(const struct prompt *p)
+{
+	bool known = p->shown ? is_login(p->line) || may_be_one(p) : !p->half;
+
+	return known && !p->placed ? p->line : "";
 }
 
 const char *prompt_state_name(enum prompt_state state)
@@ -258,7 +270,7 @@ const char *prompt_state_name(enum prompt_state state)
 
 enum prompt_state prompt_state_named(const char *name)
 {
-	for (int i = PROMPT_MAYBE; name && i <= PROMPT_STANDS; i++)
+	for (int i = PROMPT_MAYBE; name && i <= PROMPT_SHOWN; i++)
 		if (strcmp(name, names[i]) == 0)
 			return (enum prompt_state)i;
 	return PROMPT_NONE;

@@ -13,8 +13,8 @@ static bool begins(const uint8_t *in, size_t n, const char *with)
 	return n >= strlen(with) && memcmp(in, with, strlen(with)) == 0;
 }
 
-/* Is the sequence with these parameters (PN bytes, perhaps an intermediate one at their end) and
- * final byte an answer? */
+/* Is the sequence with these parameters (PN bytes, possibly ending in an intermediate byte) and
+ * this final byte an answer? */
 static bool csi_answers(const uint8_t *p, size_t pn, uint8_t final)
 {
 	bool dec = pn > 0 && p[0] == '?';
@@ -22,14 +22,14 @@ static bool csi_answers(const uint8_t *p, size_t pn, uint8_t final)
 	bool dollar = pn > 0 && p[pn - 1] == '$';
 
 	switch (final) {
-	case 'c': /* attributes; without parameters a key of rxvt's */
+	case 'c': /* attributes; without parameters a key of rxvt */
 	case 'n':
 	case 't':
 	case 'x': return pn > 0;
 	case 'R': return memchr(p, ';', pn) != NULL;
 	case 'y': return dollar;
 	case 'S':
-	case 'u': return dec; /* else a key, by kitty's protocol */
+	case 'u': return dec; /* otherwise a key of kitty's protocol */
 	case 'm': return other;
 	default: return false;
 	}
@@ -46,7 +46,7 @@ static size_t csi(const uint8_t *in, size_t n)
 	return csi_answers(in + 2, i - 2, in[i]) ? i + 1 : 0;
 }
 
-/* A control string up to its end. */
+/* The length of a control string including its end. */
 static size_t string(const uint8_t *in, size_t n)
 {
 	for (size_t i = 2; i < n && i < STRING_MAX; i++) {

@@ -1,7 +1,7 @@
-/* answers.h - what a terminal types by itself: its answers to the questions of a program.
+/* answers.h - recognises input that a terminal sends by itself: answers to a program's queries.
  *
- * Where several terminals show one console, each of them answers each question; all but one of the
- * answers are to be left out (console/mux_client.c).
+ * If several terminals show one console, each of them answers each query; all answers but one must
+ * be dropped (console/mux_client.c).
  */
 #ifndef VM_FORMAT_ANSWERS_H
 #define VM_FORMAT_ANSWERS_H
@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the answer that begins at IN, of which there are N; 0 when what is there is none, or is
- * not whole (terminals write an answer in one piece). Known: reports of device status, cursor
- * position, attributes, modes, parameters, window and keyboard (CSI), and of settings, version,
- * capabilities, colours and clipboard (DCS, OSC). Keys are none of them; but Shift-F3 of xterm's is
- * written like a cursor position in the first line, and counts as that. */
+/* The length of the answer at IN (N bytes); 0 if it is not an answer or incomplete (terminals write
+ * an answer in one piece). Known: reports of device status, cursor position, attributes, modes,
+ * parameters, window and keyboard (CSI), and of settings, version, capabilities, colours and
+ * clipboard (DCS, OSC). Keys do not count, except xterm's Shift-F3, which has the form of a cursor
+ * position in the first line. */
 size_t terminal_answer(const uint8_t *in, size_t n);
 
 #endif

@@ -10,12 +10,12 @@
 #include "format/inflate.h"
 #include "format/partition.h"
 
-/* Where GRUB's configuration is: on the root, or on a /boot of its own. */
+/* Directories of GRUB's configuration: on the root file system, or on a separate /boot. */
 static const char *const prefixes[] = {"/boot/grub", "/grub"};
 
-/* ---- GRUB's view of the disk ----------------------------------------------------------------- */
+/* ---- GRUB's names of devices --------------------------------------------------------------- */
 
-/* The file system that GRUB calls DEVICE: also "hd0,1" is the first partition. */
+/* The file system that GRUB calls DEVICE; "hd0,1" is the first partition, too. */
 static struct boot_system *system_of(struct boot_disk *b, const char *device)
 {
 	for (size_t i = 0; i < b->count; i++) {
@@ -69,7 +69,7 @@ static enum grub_kind look(void *ctx, const char *device, const char *path)
 	return S_ISDIR(file.mode) ? GRUB_DIRECTORY : file.size ? GRUB_FILE : GRUB_EMPTY_FILE;
 }
 
-/* The regular file PATH of at most MAX bytes, from malloc(); NULL with ERR. */
+/* Read the regular file PATH of at most MAX bytes, from malloc(); NULL with ERR. */
 static uint8_t *read_whole(struct boot_disk *b, const char *device, const char *path, size_t max,
 			   size_t *n, struct error *err)
 {
@@ -77,22 +77,22 @@ static uint8_t *read_whole(struct boot_disk *b, const char *device, const char *
 	struct ext2_file file;
 
 	if (!s) {
-		(void)error_set(err, EXIT_BAD_IMAGE, "",
-				"(%s)%s: no file system there that can be read", device, path);
+		(void)error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+				"(%s)%s: there is no readable file system", device, path);
 		return NULL;
 	}
 	if (!ext2_find(&s->fs, path, &file, err))
 		return NULL;
 	if (!S_ISREG(file.mode) || file.size > max) {
-		(void)error_set(err, EXIT_BAD_IMAGE, "", "%s is no file, or larger than %zu MiB",
-				path, max >> 20);
+		(void)error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+				"%s is not a file, or is larger than %zu MiB", path, max >> 20);
 		return NULL;
 	}
 	uint8_t *bytes = malloc((size_t)file.size + 1);
 
 	*n = (size_t)file.size;
 	if (!bytes)
-		(void)error_set(err, EXIT_INTERNAL, "", "no memory");
+		(void)error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
 	else if (ext2_read(&s->fs, &file, 0, bytes, *n, err))
 		return bytes;
 	free(bytes);
@@ -121,8 +121,8 @@ uint8_t *boot_disk_read(struct boot_disk *b, const struct grub_file *f, bool unp
 	if (ok)
 		return out;
 	free(out);
-	(void)error_set(err, EXIT_BAD_IMAGE, "", "%s is compressed, and damaged or too large",
-			f->path);
+	(void)error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+			"%s is compressed, and damaged or too large", f->path);
 	return NULL;
 }
 
@@ -146,9 +146,10 @@ static bool add_systems(const struct read_at *disk, struct boot_disk *out, struc
 			       part->gpt ? "gpt" : "msdos", part->number);
 		out->count++;
 	}
-	return out->count > 0 || error_set(err, EXIT_BAD_IMAGE, "",
-					   "none of its partitions has an ext2 to ext4 "
-					   "file system that can be read");
+	return out->count > 0 ||
+	       error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+			 "none of its partitions has an ext2 to ext4 "
+			 "file system that can be read");
 }
 
 bool boot_disk_open(const struct read_at *disk, struct boot_disk *out, struct error *err)
@@ -170,7 +171,8 @@ bool boot_disk_open(const struct read_at *disk, struct boot_disk *out, struct er
 			if (!is_there(s, path))
 				continue;
 			if (prefix)
-				return error_set(err, EXIT_BAD_IMAGE, "",
+				return error_set(err, EXIT_BAD_IMAGE,
+						 "set VM_BOOT=firmware, or auto to try both",
 						 "it has two GRUB configurations, on (%s) and (%s)",
 						 out->device, s->device);
 			prefix = prefixes[k];
@@ -178,7 +180,7 @@ bool boot_disk_open(const struct read_at *disk, struct boot_disk *out, struct er
 			(void)snprintf(out->device, sizeof out->device, "%s", s->device);
 		}
 	if (!prefix)
-		return error_set(err, EXIT_BAD_IMAGE, "",
+		return error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
 				 "none of its file systems has /boot/grub/grub.cfg or "
 				 "/grub/grub.cfg");
 	return grub_choose(&grub, out->device, prefix, &out->entry, err);

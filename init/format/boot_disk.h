@@ -1,7 +1,7 @@
 /* boot_disk.h - what a guest's disk boots: its file systems, GRUB's choice, kernel and modules.
  *
- * The file systems are found by their content, whatever the partition table calls them, as
- * guest-tools/prepare-image does. Pure but for reading the disk.
+ * File systems are detected by their content, independently of the partition table, as in
+ * guest-tools/prepare-image. Pure except for reading the disk.
  */
 #ifndef VM_FORMAT_BOOT_DISK_H
 #define VM_FORMAT_BOOT_DISK_H
@@ -11,7 +11,7 @@
 #include "format/read_at.h"
 
 #define BOOT_SYSTEMS_MAX 16
-#define BOOT_FILE_MAX	 ((size_t)256 << 20) /* bytes of a kernel, a module */
+#define BOOT_FILE_MAX	 ((size_t)256 << 20) /* maximum size of a kernel or a module */
 
 struct boot_system {
 	struct ext2 fs;
@@ -23,17 +23,17 @@ struct boot_disk {
 	struct boot_system systems[BOOT_SYSTEMS_MAX];
 	size_t count;
 	struct grub_entry entry;
-	char device[GRUB_DEVICE_MAX]; /* that has grub.cfg */
+	char device[GRUB_DEVICE_MAX]; /* the device that contains grub.cfg */
 	bool clean;		      /* its file system was unmounted cleanly */
 };
 
-/* Find the file systems of DISK and the entry that GRUB boots. OUT is to be closed in any case.
- * False with ERR: what was not found or not understood. */
+/* Find the file systems of DISK and the entry that GRUB boots. OUT must be closed in any case.
+ * False with ERR: something is missing or not understood. */
 bool boot_disk_open(const struct read_at *disk, struct boot_disk *out, struct error *err);
 void boot_disk_close(struct boot_disk *b);
 
-/* The file F, *N bytes from malloc(); with UNPACK, one that gzip compressed is unpacked, as GRUB
- * does. NULL with ERR. */
+/* Read the file F, *N bytes from malloc(); UNPACK: decompress a gzip file, as GRUB does. NULL with
+ * ERR. */
 uint8_t *boot_disk_read(struct boot_disk *b, const struct grub_file *f, bool unpack, size_t *n,
 			struct error *err);
 

@@ -9,7 +9,7 @@
 #include "format/elf_internal.h"
 
 #define PAGE 4096u
-/* Of the multiboot information: what is valid, and where it is (3.3). */
+/* Fields of the multiboot information: flags and offsets (3.3). */
 #define INFO_CMDLINE	4u
 #define INFO_MODULES	8u
 #define AT_CMDLINE	16u
@@ -19,7 +19,7 @@
 #define MODULE_SIZE 16u
 #define STUB_SIZE   64u
 
-/* What goes behind the kernel, at ADDRESS in memory. */
+/* The part of the image after the kernel, at ADDRESS in memory. */
 struct tail {
 	uint8_t *bytes;
 	size_t size;
@@ -31,7 +31,7 @@ static size_t to_page(size_t n)
 	return (n + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
-/* N bytes are taken from the tail, whose memory is there. Returns their offset. */
+/* Allocate N bytes of the tail, whose buffer is large enough. Returns their offset. */
 static size_t take(struct tail *t, size_t n)
 {
 	size_t at = t->size;
@@ -77,7 +77,8 @@ static size_t put_stub(struct tail *t, size_t line, size_t list, size_t count, u
 	return at;
 }
 
-/* Modules (each from a page on), their list, the lines, the code. Returns the new entry. */
+/* Lay out modules (page-aligned), their list, the command lines, the code. Returns the new entry.
+ */
 static uint64_t fill(struct tail *t, const char *line, const struct boot_module *modules,
 		     size_t count, uint64_t entry)
 {
@@ -137,8 +138,9 @@ uint8_t *boot_image(const uint8_t *kernel, size_t n, const char *name, const cha
 				last = list[i].physical + list[i].memory_size;
 	}
 	if (entry == ELF_FOUR_GIB) {
-		(void)error_set(err, EXIT_BAD_IMAGE, "",
-				"%s is no multiboot kernel in an ELF file, or has no entry", name);
+		(void)error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+				"%s is not a multiboot kernel in an ELF file, or has no entry",
+				name);
 		return NULL;
 	}
 	size_t room = room_for(line, modules, count);
@@ -146,14 +148,14 @@ uint8_t *boot_image(const uint8_t *kernel, size_t n, const char *name, const cha
 	struct tail t = {.address = (last + PAGE - 1) & ~(uint64_t)(PAGE - 1)};
 
 	if (t.address + room > ELF_FOUR_GIB || whole > UINT32_MAX / 2) {
-		(void)error_set(err, EXIT_BAD_IMAGE, "", "%s: there is no room for its modules",
-				name);
+		(void)error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+				"%s: there is no room for its modules", name);
 		return NULL;
 	}
 	uint8_t *file = calloc(1, whole);
 
 	if (!file) {
-		(void)error_set(err, EXIT_INTERNAL, "", "no memory");
+		(void)error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
 		return NULL;
 	}
 	memcpy(file, kernel, n);

@@ -59,7 +59,7 @@ void phases_feed(struct phases *p, const uint8_t *buf, size_t n, uint64_t now,
 	}
 }
 
-bool phases_have(const struct phases *p, const char *name)
+bool phases_seen(const struct phases *p, const char *name)
 {
 	size_t len = strlen(name);
 

@@ -1,5 +1,4 @@
-/* bytes.h - numbers in bytes, as the file formats have them: be for big-endian, le for
- * little-endian. */
+/* bytes.h - reading and writing numbers in file formats: be is big-endian, le little-endian. */
 #ifndef VM_FORMAT_BYTES_H
 #define VM_FORMAT_BYTES_H
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Codes of the client's; the server's answer is 100 more. */
+/* Command codes of the client; those of the server are 100 higher. */
 enum {
 	SIGNATURE,
 	SET_BAUDRATE,
@@ -47,7 +47,7 @@ enum {
 
 static const char signature[] = "vm serial console";
 
-/* A setting of one byte: 0 asks for it. */
+/* A setting of one byte; value 0 is a query. */
 static uint8_t setting(uint8_t *kept, uint8_t value, uint8_t dflt)
 {
 	if (value)
@@ -127,7 +127,7 @@ size_t com_port_command(struct com_port *p, const uint8_t *sb, size_t n,
 		if (sb[1] != 2)
 			*events |= COM_PORT_PURGE;
 		break;
-	default: break; /* the masks: nothing ever changes */
+	default: break; /* the masks: these states never change */
 	}
 	return 2;
 }

@@ -1,8 +1,8 @@
-/* com_port.h - telnet's COM-PORT-OPTION (RFC 2217), the server's side: what a client asks of a
- * serial port, and what it is told. No I/O; telnet.c takes the option's sub-negotiations apart.
+/* com_port.h - telnet's COM-PORT-OPTION (RFC 2217), server side: a client's requests to a serial
+ * port, and the answers. No I/O; telnet.c parses the sub-negotiations.
  *
- * The port is a virtual one: speed and format are taken as they come and acknowledged, since QEMU's
- * UART has no wire that they would matter on. A break is a break.
+ * The port is virtual: any speed and format is acknowledged, because it has no effect on QEMU's
+ * UART. A break is passed to the guest.
  */
 #ifndef VM_FORMAT_COM_PORT_H
 #define VM_FORMAT_COM_PORT_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #define COM_PORT_OPTION 44
-#define COM_PORT_REPLY	32 /* longest answer */
-#define COM_PORT_SB	8  /* longest command that matters: its code and 4 bytes, some more */
+#define COM_PORT_REPLY	32 /* maximum length of an answer */
+#define COM_PORT_SB	8 /* maximum length of a supported command: code, 4 bytes, and some spare */
 
 /* CTS, DSR and carrier are on; bits as in NOTIFY-MODEMSTATE. */
 #define COM_PORT_MODEM_STATE	    0xb0
@@ -24,14 +24,14 @@ struct com_port {
 	uint8_t data_size, parity, stop_size;
 	uint8_t flow, flow_in; /* values of SET-CONTROL */
 	bool brk, no_dtr, no_rts;
-	bool suspended; /* the client wants nothing for now */
+	bool suspended; /* the client has suspended output */
 };
 
 /* or-ed into *EVENTS */
 enum { COM_PORT_BREAK = 1, COM_PORT_PURGE = 2 };
 
-/* All 0 is a port of 115200 baud, 8N1. Command SB (N bytes: code, values) has come: the answer goes
- * to OUT (code, values). Returns its length, 0 for none. */
+/* All zero is a port at 115200 baud, 8N1. Handle command SB (N bytes: code, values) and write the
+ * answer (code, values) to OUT. Returns its length, 0 for none. */
 size_t com_port_command(struct com_port *p, const uint8_t *sb, size_t n,
 			uint8_t out[COM_PORT_REPLY], unsigned *events);
 

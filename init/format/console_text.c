@@ -1,8 +1,8 @@
 /* console_text.c - see console_text.h.
  *
- * What a guest cuts short must not swallow the panic that follows it: a control character ends a
- * sequence and is text again, in strings a line end does, and no sequence is longer than it can
- * reasonably be.
+ * A sequence that the guest leaves incomplete must not hide a panic message after it: a control
+ * character ends a sequence and is text again, a line end ends a string, and the length of
+ * sequences is limited.
  */
 #include "format/console_text.h"
 
@@ -13,25 +13,25 @@ enum { NUL = 0, BEL = 7, CAN = 0x18, SUB = 0x1a, ESC = 0x1b };
 
 enum { SEQUENCE_MAX = 64, STRING_MAX = 255 };
 
-/* memchr() looks so far ahead: the caller may stop at any byte and come again with the rest. */
+/* Limits how far memchr() searches: the caller may stop at any byte and continue from there. */
 enum { AHEAD = 512 };
 
 enum state {
 	TEXT,
-	ESCAPE,	   /* ESC has come, perhaps intermediate bytes */
-	CSI,	   /* ESC [, parameters */
-	STRING,	   /* ESC ] and its like */
-	STRING_ESC /* ESC in a string: ST if a \ follows */
+	ESCAPE,	   /* after ESC and possibly intermediate bytes */
+	CSI,	   /* after ESC [ and parameters */
+	STRING,	   /* after ESC ] or another string introducer */
+	STRING_ESC /* ESC in a string: the end (ST) if a \ follows */
 };
 
-/* The final bytes of CSI sequences that take the cursor to another line: CUU, CUD, CNL, CPL, CUP,
- * ED, VPA and HVP. */
+/* Final bytes of CSI sequences that move the cursor to another line: CUU, CUD, CNL, CPL, CUP, ED,
+ * VPA and HVP. */
 static bool moves(uint8_t final)
 {
 	return memchr("ABEFHJdf", final, 8) != NULL;
 }
 
-/* The state after ESC, perhaps intermediate bytes, and C. */
+/* The state after ESC, possible intermediate bytes, and C. */
 static enum state escaped(uint8_t c)
 {
 	if (c == '[')
@@ -41,8 +41,8 @@ static enum state escaped(uint8_t c)
 	return c >= ' ' && c <= '/' ? ESCAPE : TEXT;
 }
 
-/* Byte C of a sequence. *MOVED: it ended one that moves the cursor. False: C does not belong to it,
- * and text goes on with it. */
+/* Process byte C of a sequence. *MOVED: it ended a sequence that moves the cursor. False: C does
+ * not belong to the sequence and is text. */
 static bool take(struct console_text *t, uint8_t c, bool *moved)
 {
 	bool string = t->state == STRING || t->state == STRING_ESC;

@@ -1,7 +1,7 @@
 /* elf.c - see elf.h.
  *
- * Files are little-endian, as is everything that x86 boots, and are read byte by byte: nothing in
- * them needs to be aligned, and this runs on any host.
+ * Files are little-endian, like everything that x86 boots, and are read byte by byte: fields need
+ * not be aligned, and the code runs on any host.
  */
 #include "format/elf.h"
 
@@ -11,7 +11,7 @@
 #include "format/bytes.h"
 #include "format/elf_internal.h"
 
-/* Multiboot 0.6.96, 3.1.1. QEMU looks through the first 8 KiB but the size of a whole header. */
+/* Multiboot 0.6.96, 3.1.1. QEMU searches the first 8 KiB, minus the size of a whole header. */
 #define MB_MAGIC  0x1badb002u
 #define MB_SEARCH (8192u - 48)
 /* Multiboot 2.0, 3.1.1. */
@@ -21,11 +21,13 @@
 #define LINUX_AT	 0x202u
 #define LINUX_MAGIC	 0x53726448u /* "HdrS" */
 #define LINUX_MAGIC_SIZE 4u
-#define LINUX_VERSION	 0x20eu /* where its version's text is, 16 bits, counted from... */
+#define LINUX_VERSION	 0x20eu /* offset of the version's text, 16 bits, counted from... */
 #define LINUX_SETUP	 0x200u /* ... here */
 #define LINUX_SECTORS	 0x1f1u
 #define LINUX_PROTOCOL	 0x206u
-#define LINUX_PAYLOAD	 0x248u /* offset, and behind it length */
+#define LINUX_XLOADFLAGS 0x236u /* from protocol 2.12 on */
+#define XLF_KERNEL_64	 1u
+#define LINUX_PAYLOAD	 0x248u /* offset, followed by length */
 /* The Limine boot protocol, "Features". */
 #define LIMINE_MAGIC  0xc7b1dd30df4c8b88u
 #define LIMINE_MAGIC2 0x0a82e883a194f07bu
@@ -98,9 +100,9 @@ static bool within(uint64_t offset, uint64_t size, size_t n)
 	return offset <= n && size <= n - offset;
 }
 
-/* ---- what it is ---------------------------------------------------------------------------- */
+/* ---- identification ------------------------------------------------------------------------ */
 
-/* The offset of a multiboot header among the first bytes, with its FLAGS; N when there is none. */
+/* The offset of a multiboot header within the first bytes, with its FLAGS; N if there is none. */
 size_t elf_multiboot(const uint8_t *file, size_t n, uint32_t *flags)
 {
 	for (size_t at = 0; at < MB_SEARCH && at + 12 <= n; at += 4) {
@@ -130,7 +132,7 @@ static bool has_limine_request(const uint8_t *file, size_t n)
 	return false;
 }
 
-/* PE/COFF: "MZ", and at the offset that is at 0x3c the other signature. */
+/* PE/COFF: "MZ", and the PE signature at the offset stored at 0x3c. */
 static bool is_efi(const uint8_t *file, size_t n)
 {
 	if (n < PE_OFFSET + 4 || memcmp(file, "MZ", 2) != 0)
@@ -140,8 +142,8 @@ static bool is_efi(const uint8_t *file, size_t n)
 	return within(at, 4, n) && memcmp(file + at, "PE\0\0", 4) == 0;
 }
 
-/* Has the note segment of N bytes at P the entry that PVH wants? Names and contents are padded to
- * the segment's alignment (4, for what it is worth: QEMU takes p_align). */
+/* Does the note segment of N bytes at P contain PVH's entry? Names and contents are padded to the
+ * segment's alignment (normally 4; QEMU uses p_align). */
 static bool has_pvh_note(const uint8_t *p, uint64_t n, uint64_t align)
 {
 	uint64_t pad = align == 8 ? 7 : 3;
@@ -174,7 +176,7 @@ static bool is_pvh(const uint8_t *file, size_t n, const struct elf *e)
 	return false;
 }
 
-/* Where the segments of E end in memory. */
+/* The end of E's segments in memory. */
 static uint64_t end_of_memory(const uint8_t *file, const struct elf *e)
 {
 	uint64_t end = 0;
@@ -190,14 +192,20 @@ static uint64_t end_of_memory(const uint8_t *file, const struct elf *e)
 	return end;
 }
 
-/* Linux' text begins with its number, "6.12.9 (...)"; what else uses its header has its own name
- * there, or none. */
+/* Linux' text begins with its number, and who built it: "6.12.9 (...@...) #1 ..."
+ * (arch/x86/boot/version.c). What else uses its header has its own name there, a number alone, or
+ * nothing. */
 static bool names_linux(const uint8_t *file, size_t n)
 {
 	size_t at = n < LINUX_VERSION + 2 ? 0 : le16(file + LINUX_VERSION);
 
-	return at > 0 && LINUX_SETUP + at < n && file[LINUX_SETUP + at] >= '0' &&
-	       file[LINUX_SETUP + at] <= '9';
+	if (at == 0 || LINUX_SETUP + at >= n || file[LINUX_SETUP + at] < '0' ||
+	    file[LINUX_SETUP + at] > '9')
+		return false;
+	for (at += LINUX_SETUP; at + 2 < n && file[at]; at++)
+		if (file[at] == ' ' && file[at + 1] == '(')
+			return true;
+	return false;
 }
 
 /* The headers that QEMU looks for on Arm and RISC-V. */
@@ -258,6 +266,9 @@ struct kernel_file kernel_recognise(const uint8_t *file, size_t n)
 		    (k.kind == KERNEL_MULTIBOOT && !(flags & ELF_MB_ADDRESS))))
 		k.end = end_of_memory(file, &e);
 	k.other = k.kind == KERNEL_LINUX && !names_linux(file, n);
+	if (k.kind == KERNEL_LINUX && !k.other && n >= LINUX_XLOADFLAGS + 2)
+		k.long_mode = le16(file + LINUX_PROTOCOL) >= 0x20c &&
+			      (le16(file + LINUX_XLOADFLAGS) & XLF_KERNEL_64);
 	k.mach = (k.kind == KERNEL_MULTIBOOT || k.kind == KERNEL_MULTIBOOT_WIDE) &&
 		 memmem(file, n, mach, sizeof mach - 1) != NULL;
 	return k;
@@ -268,7 +279,7 @@ const char *kernel_payload(const uint8_t *file, size_t n, size_t *offset, size_t
 	static const struct {
 		const char *bytes, *program;
 		size_t len;
-		size_t behind; /* of the size in four bytes that Linux appends */
+		size_t behind; /* trailing size of four bytes, which Linux appends */
 	} formats[] = {{"\x1f\x8b\x08", "gzip", 3, 0},
 		       {"\xfd"
 			"7zXZ",
@@ -316,7 +327,7 @@ const char *kernel_kind_name(enum kernel_kind kind)
 
 /* ---- ELF64 to ELF32 ------------------------------------------------------------------------ */
 
-/* The segments of E that are loaded, into LIST. Returns how many; 0 with ERR. */
+/* Put the loadable segments of E into LIST. Returns their number; 0 with ERR. */
 size_t elf_loaded(const uint8_t *file, size_t n, const struct elf *e, const char *name,
 		  struct segment list[ELF_SEGMENTS_MAX], struct error *err)
 {
@@ -333,12 +344,12 @@ size_t elf_loaded(const uint8_t *file, size_t n, const struct elf *e, const char
 		if (count == ELF_SEGMENTS_MAX)
 			wrong = "is one of too many";
 		else if (!within(s.offset, s.file_size, n) || s.offset + s.file_size > UINT32_MAX)
-			wrong = "reaches beyond the file";
+			wrong = "extends beyond the file";
 		else if (s.file_size > s.memory_size)
 			wrong = "is larger in the file than in memory";
 		else if (s.physical >= ELF_FOUR_GIB || s.memory_size > ELF_FOUR_GIB - s.physical ||
 			 s.memory_size > UINT32_MAX)
-			wrong = "reaches beyond 4 GiB of physical memory";
+			wrong = "extends beyond 4 GiB of physical memory";
 		for (size_t k = 0; !wrong && k < count; k++)
 			if (s.physical < list[k].physical + list[k].memory_size &&
 			    list[k].physical < s.physical + s.memory_size)
@@ -355,8 +366,8 @@ size_t elf_loaded(const uint8_t *file, size_t n, const struct elf *e, const char
 	return count;
 }
 
-/* ENTRY as a physical address: the file may have it as a virtual one, as GRUB takes it, or as a
- * physical one already, as QEMU does. 4 GiB when it lies in no segment. */
+/* ENTRY as a physical address. The file may contain a virtual one, as GRUB expects, or a physical
+ * one, as QEMU expects. 4 GiB if it is outside of all segments. */
 uint64_t elf_entry(uint64_t entry, const struct segment *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -414,7 +425,8 @@ bool elf_narrow(uint8_t *file, size_t n, const char *name, struct error *err)
 
 	bool elf = elf_header(file, n, &e);
 
-	if (elf && file[EI_CLASS] == ELFCLASS32) { /* narrow but for its name (the x32 ABI) */
+	if (elf && file[EI_CLASS] ==
+			   ELFCLASS32) { /* ELFCLASS32 despite the machine's name (the x32 ABI) */
 		put_le16(AT(file, Elf32_Ehdr, e_machine), EM_386);
 		return true;
 	}

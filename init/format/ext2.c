@@ -10,16 +10,17 @@
 
 #include "format/bytes.h"
 
-#define ROOT_INODE	2u
-#define LINKS_MAX	16
-#define PATH_BYTES_MAX	4096u
-#define DIRECTORY_MAX	(64u << 20)
-#define FILE_EXTENTS	0x80000u
-#define FILE_NOT_BLOCKS 0x10000804u /* inline data, encrypted, compressed: not the bytes of it */
-#define EXTENT_MAGIC	0xf30au
-#define EXTENT_DEPTH	5u
-#define EXTENT_SIZE	12u
-#define DIRECT_BLOCKS	12u
+#define ROOT_INODE     2u
+#define LINKS_MAX      16
+#define PATH_BYTES_MAX 4096u
+#define DIRECTORY_MAX  (64u << 20)
+#define FILE_EXTENTS   0x80000u
+#define FILE_NOT_BLOCKS                                                                            \
+	0x10000804u /* inline data, encrypted, compressed: blocks do not contain the plain data */
+#define EXTENT_MAGIC  0xf30au
+#define EXTENT_DEPTH  5u
+#define EXTENT_SIZE   12u
+#define DIRECT_BLOCKS 12u
 
 #define KNOWN                                                                                      \
 	(EXT2_FILETYPE | EXT2_RECOVER | EXT2_EXTENTS | EXT2_64BIT | EXT2_MMP | EXT2_FLEX_BG |      \
@@ -36,7 +37,7 @@ static bool read_bytes(const struct ext2 *fs, uint64_t offset, void *buf, size_t
 	uint64_t size = fs->super.blocks * fs->super.block_size;
 
 	if (offset > size || n > size - offset)
-		return BAD("a block lies outside of the file system");
+		return BAD("a block is outside of the file system");
 	return fs->disk.read(fs->disk.ctx, fs->start + offset, buf, n, err);
 }
 
@@ -47,7 +48,7 @@ bool ext2_open(struct ext2 *fs, const struct read_at *disk, uint64_t start, uint
 
 	*fs = (struct ext2){.disk = *disk, .start = start};
 	if (length < EXT2_SUPER_AT + EXT2_SUPER_SIZE)
-		return BAD("there is no room for a file system");
+		return BAD("the partition is too small for a file system");
 	if (!disk->read(disk->ctx, start + EXT2_SUPER_AT, buf, sizeof buf, err))
 		return false;
 	if (!ext2_super_parse(buf, length, &fs->super))
@@ -55,15 +56,14 @@ bool ext2_open(struct ext2 *fs, const struct read_at *disk, uint64_t start, uint
 	uint32_t unknown = fs->super.incompatible & ~(uint32_t)KNOWN;
 
 	if (unknown)
-		return BAD("its file system has features that are not read here (%#x)",
-			   (unsigned)unknown);
+		return BAD("its file system has unsupported features (%#x)", (unsigned)unknown);
 	for (int i = 0; i < 3; i++)
 		fs->trees[i] = malloc(fs->super.block_size);
 	fs->block = malloc(fs->super.block_size);
 	if (fs->trees[0] && fs->trees[1] && fs->trees[2] && fs->block)
 		return true;
 	ext2_close(fs);
-	return error_set(err, EXIT_INTERNAL, "", "no memory");
+	return error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
 }
 
 void ext2_close(struct ext2 *fs)
@@ -97,7 +97,7 @@ static bool read_inode(struct ext2 *fs, uint32_t number, struct ext2_file *out, 
 	uint64_t table = le32(desc + 8) | (uint64_t)le32(desc + 40) << 32;
 
 	if (table >= s->blocks)
-		return BAD("the inodes of group %u lie outside of the file system",
+		return BAD("the inodes of group %u are outside of the file system",
 			   (unsigned)group);
 	if (!read_bytes(fs, table * s->block_size + (uint64_t)index * s->inode_size, inode,
 			sizeof inode, err))
@@ -114,13 +114,13 @@ static bool read_inode(struct ext2 *fs, uint32_t number, struct ext2_file *out, 
 
 /* ---- a file's blocks ------------------------------------------------------------------------- */
 
-/* Some blocks of a file that lie behind each other; block 0: a hole. */
+/* Consecutive blocks of a file; block 0: a hole. */
 struct run {
 	uint64_t block;
 	uint64_t count;
 };
 
-/* Block NUMBER, of depth DEPTH of a tree, to read from. */
+/* Read block NUMBER, of depth DEPTH of a tree. */
 static const uint8_t *tree_block(struct ext2 *fs, unsigned depth, uint64_t number,
 				 struct error *err)
 {
@@ -128,7 +128,7 @@ static const uint8_t *tree_block(struct ext2 *fs, unsigned depth, uint64_t numbe
 		return fs->trees[depth];
 	fs->tree_at[depth] = 0;
 	if (number >= fs->super.blocks)
-		(void)BAD("a block lies outside of the file system");
+		(void)BAD("a block is outside of the file system");
 	else if (read_bytes(fs, number * fs->super.block_size, fs->trees[depth],
 			    fs->super.block_size, err)) {
 		fs->tree_at[depth] = number;
@@ -187,7 +187,7 @@ static bool map_blocks(struct ext2 *fs, const struct ext2_file *file, uint64_t a
 	}
 }
 
-/* The entry among the N of 12 bytes each at LIST that begins at or before block AT; NULL: none. */
+/* The last of the N entries of 12 bytes at LIST that begins at or before block AT; NULL: none. */
 static const uint8_t *extent_for(const uint8_t *list, unsigned n, uint64_t at)
 {
 	const uint8_t *found = NULL;
@@ -219,7 +219,7 @@ static bool map_extents(struct ext2 *fs, const struct ext2_file *file, uint64_t 
 		bool last = next == first + (size_t)n * EXTENT_SIZE;
 
 		if (depth > 0 && e) {
-			node = tree_block(fs, depth > 1, /* two of them in turns */
+			node = tree_block(fs, depth > 1, /* two alternating buffers */
 					  le32(e + 4) | (uint64_t)le16(e + 8) << 32, err);
 			if (!node)
 				return false;
@@ -227,7 +227,7 @@ static bool map_extents(struct ext2 *fs, const struct ext2_file *file, uint64_t 
 			continue;
 		}
 		unsigned length = e ? le16(e + 4) : 0;
-		bool unwritten = length > 32768; /* allocated, and read as zeros */
+		bool unwritten = length > 32768; /* allocated but read as zeros */
 
 		length -= unwritten ? 32768 : 0;
 		if (e && at - le32(e) < length) {
@@ -235,7 +235,7 @@ static bool map_extents(struct ext2 *fs, const struct ext2_file *file, uint64_t 
 
 			*out = (struct run){.block = unwritten ? 0 : start + (at - le32(e)),
 					    .count = length - (at - le32(e))};
-		} else { /* a hole: one block, where it is not known how long it is */
+		} else { /* a hole; treated as one block, because its length is unknown */
 			*out = (struct run){.count = last ? 1 : le32(next) - at};
 		}
 		return true;
@@ -267,7 +267,7 @@ bool ext2_read(struct ext2 *fs, const struct ext2_file *file, uint64_t offset, v
 		if (run.block == 0)
 			memset(to, 0, piece);
 		else if (run.block >= fs->super.blocks)
-			return BAD("a block of inode %u lies outside of the file system",
+			return BAD("a block of inode %u is outside of the file system",
 				   (unsigned)file->number);
 		else if (!read_bytes(fs, run.block * size + offset % size, to, piece, err))
 			return false;
@@ -280,7 +280,7 @@ bool ext2_read(struct ext2 *fs, const struct ext2_file *file, uint64_t offset, v
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The inode that NAME of N bytes has in the directory DIR; 0: none. False with ERR: damaged. */
+/* The inode of NAME (N bytes) in the directory DIR; 0: none. False with ERR: damaged. */
 static bool look_up(struct ext2 *fs, const struct ext2_file *dir, const char *name, size_t n,
 		    uint32_t *inode, struct error *err)
 {
@@ -299,7 +299,8 @@ static bool look_up(struct ext2 *fs, const struct ext2_file *dir, const char *na
 			const uint8_t *e = fs->block + at;
 			size_t length = le16(e + 4);
 
-			/* In blocks of 64 KiB, 65535 (and 0, from the kernel) stand for the end. */
+			/* With blocks of 64 KiB, 65535 (and 0, written by the kernel) means up to
+			 * the end. */
 			if (size == 65536 && (length == 65535 || length == 0))
 				length = size - at;
 			if (length < 8 || length > here - at || (size_t)e[6] + 8 > length)
@@ -315,7 +316,7 @@ static bool look_up(struct ext2 *fs, const struct ext2_file *dir, const char *na
 	return true;
 }
 
-/* The text of the symbolic link FILE before REST, into TEXT. */
+/* The target of the symbolic link FILE followed by REST, into TEXT. */
 static bool follow(struct ext2 *fs, const struct ext2_file *file, const char *rest,
 		   char text[PATH_BYTES_MAX], struct error *err)
 {
@@ -325,7 +326,7 @@ static bool follow(struct ext2 *fs, const struct ext2_file *file, const char *re
 	(void)snprintf(more, sizeof more, "%s", rest);
 	if (n == 0 || file->size + strlen(more) + 2 > PATH_BYTES_MAX)
 		return BAD("a symbolic link is too long");
-	/* A short one is in the inode itself. */
+	/* A short target is stored in the inode itself. */
 	if (n < sizeof file->blocks)
 		memcpy(text, file->blocks, n);
 	else if (!ext2_read(fs, file, 0, text, n, err))
@@ -353,12 +354,16 @@ bool ext2_find(struct ext2 *fs, const char *path, struct ext2_file *out, struct 
 		if (n == 0)
 			return true;
 		if (!S_ISDIR(out->mode))
-			return error_set(err, EXIT_NO_IMAGE, "", "%s is not there", path);
+			return error_set(err, EXIT_NO_IMAGE,
+					 "set VM_BOOT=firmware, or auto to try both",
+					 "%s does not exist", path);
 		dir = *out;
 		if (!look_up(fs, &dir, p, n, &inode, err))
 			return false;
 		if (inode == 0)
-			return error_set(err, EXIT_NO_IMAGE, "", "%s is not there", path);
+			return error_set(err, EXIT_NO_IMAGE,
+					 "set VM_BOOT=firmware, or auto to try both",
+					 "%s does not exist", path);
 		if (!read_inode(fs, inode, out, err))
 			return false;
 		p += n;

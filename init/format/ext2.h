@@ -1,9 +1,9 @@
-/* ext2.h - files of an ext2, ext3 or ext4 file system, read only.
+/* ext2.h - read-only access to files of an ext2, ext3 or ext4 file system.
  *
- * Reads what a boot loader needs: directories, files by blocks or by extents, symbolic links. A
- * journal that was not replayed is not replayed here either (GRUB does not). Sources: Linux'
- * Documentation/filesystems/ext4, GRUB's fs/ext2.c. No path leads out of the file system: ".." of
- * its root is its root, and a link is followed within it.
+ * Supports what a boot loader needs: directories, files by blocks or by extents, symbolic links.
+ * Like GRUB, it does not replay the journal. Sources: Linux' Documentation/filesystems/ext4, GRUB's
+ * fs/ext2.c. No path leads out of the file system: ".." of its root is its root, and links are
+ * resolved within it.
  */
 #ifndef VM_FORMAT_EXT2_H
 #define VM_FORMAT_EXT2_H
@@ -15,7 +15,7 @@ struct ext2 {
 	struct read_at disk;
 	uint64_t start; /* of the file system on the disk, bytes */
 	struct ext2_super super;
-	/* The reader's own: the last block of each depth of a tree of blocks. */
+	/* Buffers of the reader: the last block read at each depth of a tree. */
 	uint8_t *trees[3];
 	uint64_t tree_at[3];
 	uint8_t *block;
@@ -29,16 +29,17 @@ struct ext2_file {
 	uint8_t blocks[60]; /* the inode's i_block */
 };
 
-/* The file system in the LENGTH bytes from START on of DISK. False with ERR: there is none, it has
- * a feature that cannot be read, no memory. */
+/* Open the file system in the LENGTH bytes from START on of DISK. False with ERR: there is none, it
+ * has an unsupported feature, no memory. */
 bool ext2_open(struct ext2 *fs, const struct read_at *disk, uint64_t start, uint64_t length,
 	       struct error *err);
 void ext2_close(struct ext2 *fs);
 
-/* The file or directory PATH ("/boot/vmlinuz"); symbolic links are followed, also the last one. */
+/* Find the file or directory PATH ("/boot/vmlinuz"); symbolic links are followed, including the
+ * last component. */
 bool ext2_find(struct ext2 *fs, const char *path, struct ext2_file *out, struct error *err);
 
-/* The N bytes at OFFSET of FILE, which has as many, into BUF. */
+/* Read N bytes at OFFSET of FILE into BUF. The range must be within the file. */
 bool ext2_read(struct ext2 *fs, const struct ext2_file *file, uint64_t offset, void *buf, size_t n,
 	       struct error *err);
 

@@ -30,7 +30,7 @@ static void parse_dynamic(const uint8_t *p, struct ext2_super *s)
 	s->blocks |= (uint64_t)le32(p + 336) << 32;
 }
 
-/* Do the numbers fit together? */
+/* Are the numbers consistent? */
 static bool consistent(struct ext2_super *s, uint64_t length)
 {
 	if (s->first_block != (s->block_size == 1024 ? 1 : 0) || s->blocks <= s->first_block ||

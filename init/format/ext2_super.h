@@ -10,24 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where it is in the file system, and how long. */
+/* Its offset in the file system, and its length. */
 #define EXT2_SUPER_AT	1024u
 #define EXT2_SUPER_SIZE 1024u
 
 enum ext2_state {
-	EXT2_STATE_CLEAN = 1 << 0,  /* unmounted cleanly; Linux and the Hurd take it away while the
-				     * file system is mounted for writing */
+	EXT2_STATE_CLEAN = 1 << 0,  /* unmounted cleanly; Linux and the Hurd clear it while the file
+				       system is mounted for writing */
 	EXT2_STATE_ERRORS = 1 << 1, /* its driver found it damaged */
 	EXT2_STATE_ORPHANS = 1 << 2,
 };
 
 enum ext2_creator { EXT2_CREATOR_LINUX = 0, EXT2_CREATOR_HURD = 1 };
 
-/* Of the incompatible features, those that a reader must know. */
+/* The incompatible features that a reader must support. */
 enum ext2_incompatible {
 	EXT2_COMPRESSION = 0x1,
 	EXT2_FILETYPE = 0x2,
-	EXT2_RECOVER = 0x4, /* the journal holds what the file system does not have yet */
+	EXT2_RECOVER =
+		0x4, /* the journal contains changes that the file system does not have yet */
 	EXT2_JOURNAL_DEVICE = 0x8,
 	EXT2_META_BG = 0x10,
 	EXT2_EXTENTS = 0x40,
@@ -56,19 +57,19 @@ struct ext2_super {
 	uint32_t group_desc_size; /* bytes, 32 to 1024 */
 	uint32_t first_meta_group;
 	uint16_t state;	  /* enum ext2_state */
-	uint16_t errors;  /* what to do about them: 1 go on, 2 mount read-only, 3 panic */
+	uint16_t errors;  /* action on errors: 1 continue, 2 mount read-only, 3 panic */
 	uint32_t creator; /* enum ext2_creator */
 	uint32_t compatible, incompatible, read_only;
 	uint8_t uuid[16];
-	char label[17];	     /* as it is there: to be escaped */
-	char last_mount[65]; /* the same */
+	char label[17];	     /* raw: must be escaped */
+	char last_mount[65]; /* raw, too */
 };
 
-/* The superblock at BUF (EXT2_SUPER_SIZE bytes) of a file system in a partition of LENGTH bytes.
- * False when there is none, or one whose numbers do not fit together or into the partition. */
+/* Parse the superblock at BUF (EXT2_SUPER_SIZE bytes) of a file system in a partition of LENGTH
+ * bytes. False if it is none, or if its numbers are inconsistent or exceed the partition. */
 bool ext2_super_parse(const uint8_t *buf, uint64_t length, struct ext2_super *out);
 
-/* Was it left as a clean unmount leaves it: nothing to be repaired, nothing in the journal? */
+/* Was it unmounted cleanly, with no errors and an empty journal? */
 bool ext2_super_clean(const struct ext2_super *s);
 
 /* UUID as text, as blkid(8) and GRUB's search print it. */

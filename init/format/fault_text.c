@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The instruction pointer behind a reset (Intel SDM 3A, 10.1.4, first instruction executed). */
+/* The instruction pointer after a reset (Intel SDM 3A, 10.1.4, first instruction executed). */
 #define RESET_VECTOR 0xfff0
 
 static bool begins(const char *line, size_t n, const char *with)

@@ -1,8 +1,8 @@
-/* firmware.h - what a firmware file is: UEFI's code, its variables, both, or neither.
+/* firmware.h - classifies a firmware file: UEFI's code, its variables, both, or neither.
  *
- * A build of UEFI for QEMU consists of firmware volumes. The code and the variables that it keeps
- * are two files for QEMU's flash memory, or one file for -bios, in which the variables come first.
- * Source: UEFI PI specification 1.7, volume 3, 3.2.1 (EFI_FIRMWARE_VOLUME_HEADER).
+ * A build of UEFI for QEMU consists of firmware volumes. Code and variables are two files for
+ * QEMU's flash memory, or one file for -bios, which begins with the variables. Source: UEFI PI
+ * specification 1.7, volume 3, 3.2.1 (EFI_FIRMWARE_VOLUME_HEADER).
  */
 #ifndef VM_FORMAT_FIRMWARE_H
 #define VM_FORMAT_FIRMWARE_H
@@ -11,16 +11,17 @@
 #include <stdint.h>
 
 enum firmware_kind {
-	FIRMWARE_OTHER, /* no firmware volume: SeaBIOS, U-Boot, … */
+	FIRMWARE_OTHER, /* not a firmware volume: SeaBIOS, U-Boot, … */
 	FIRMWARE_CODE,
 	FIRMWARE_VARS,
 	FIRMWARE_WHOLE, /* variables and code */
+	FIRMWARE_BLANK, /* zeros: variables of a UEFI for Arm before its first start */
 };
 
-/* As much of the file as is looked at. */
+/* Size of the part of the file that is examined. */
 #define FIRMWARE_HEAD 64
 
-/* The kind of a file of SIZE bytes that begins with the N bytes at HEAD. */
+/* Classify a file of SIZE bytes that begins with the N bytes at HEAD. */
 enum firmware_kind firmware_kind(const uint8_t *head, size_t n, uint64_t size);
 
 #endif

@@ -32,7 +32,7 @@ const char *foreign_driver(enum foreign_format format)
 	return names[i].driver;
 }
 
-/* A sparse extent whose capacity is 0 holds a descriptor that names the real ones. */
+/* A sparse extent with capacity 0 contains a descriptor that names the data files. */
 static enum foreign_state vmdk_state(const uint8_t *head)
 {
 	if (memcmp(head, "# Disk DescriptorFile", 21) == 0)
@@ -44,7 +44,7 @@ static enum foreign_state vmdk_state(const uint8_t *head)
 	return le64(head + 12) ? FOREIGN_WHOLE : FOREIGN_PARTS;
 }
 
-/* The footer is at the end; one that grows has a copy at its beginning. */
+/* The footer is at the end; a dynamic image has a copy at its beginning. */
 static enum foreign_state vpc_state(const uint8_t *head, const uint8_t *tail)
 {
 	const uint8_t *footer = memcmp(head, "conectix", 8) == 0 ? head : tail;

@@ -1,10 +1,10 @@
-/* foreign_image.h - disk images of other virtual machines, which `vm image convert` reads by
+/* foreign_image.h - disk images of other virtual machines, which `vm image convert` reads with
  * qemu-img.
  *
- * The format is named by the user and has to be what the file says. An image that consists of
- * further files, or is a difference from one, is told apart: their names in it are a stranger's.
- * Sources: VMware's Virtual Disk Format 5.0, Microsoft's Virtual Hard Disk Image Format 1.0, QEMU's
- * block/vdi.c and vhdx.c.
+ * The user names the format, and the file must have it. An image that refers to other files, as a
+ * differencing image does, is detected, because file names in it are untrusted. Sources: VMware's
+ * Virtual Disk Format 5.0, Microsoft's Virtual Hard Disk Image Format 1.0, QEMU's block/vdi.c and
+ * vhdx.c.
  */
 #ifndef VM_FORMAT_FOREIGN_IMAGE_H
 #define VM_FORMAT_FOREIGN_IMAGE_H
@@ -16,14 +16,14 @@ enum foreign_format { FOREIGN_NONE, FOREIGN_VMDK, FOREIGN_VDI, FOREIGN_VHDX, FOR
 
 enum foreign_state {
 	FOREIGN_WHOLE,
-	FOREIGN_PARTS, /* it names other files */
-	FOREIGN_OTHER, /* it is not of this format */
+	FOREIGN_PARTS, /* it refers to other files */
+	FOREIGN_OTHER, /* it has another format */
 };
 
 #define FOREIGN_HEAD 512
 #define FOREIGN_TAIL 512
 
-/* What NAME stands for: vmdk, vdi, vhdx, vpc or vhd. */
+/* The format called NAME: vmdk, vdi, vhdx, vpc or vhd. */
 enum foreign_format foreign_format(const char *name);
 
 /* QEMU's name of FORMAT. */

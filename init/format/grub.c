@@ -12,7 +12,7 @@
 
 /* ---- control flow ---------------------------------------------------------------------------- */
 
-/* Where a list of commands ends. */
+/* Terminators of a list of commands. */
 enum end {
 	END_TEXT,
 	END_CLOSE,
@@ -46,7 +46,7 @@ static enum end failed(struct grub *g, const char *what)
 	return END_FAILED;
 }
 
-/* Commands count, and so do functions in functions. */
+/* Limits the number of commands, and the nesting of functions. */
 static bool enter(struct grub *g)
 {
 	if (++g->depth <= DEPTH_MAX)
@@ -77,7 +77,7 @@ static bool run_if(struct grub *g, struct grub_cursor *c, bool live)
 	return end == END_FI || (end != END_FAILED && grub_refuse(g, "if without fi"));
 }
 
-/* C is behind a {: the text up to its }, behind which C is then. */
+/* C is after a {: return the text up to its }, and move C after that. */
 static bool take_block(struct grub *g, struct grub_cursor *c, struct grub_cursor *body)
 {
 	const char *text;
@@ -119,7 +119,7 @@ static bool add_function(struct grub *g, const struct grub_words *w, struct grub
 	return true;
 }
 
-/* Does the option TEXT of a menu entry have a value? */
+/* Does the menu entry option TEXT take a value? */
 static bool with_value(const char *text)
 {
 	static const char *const options[] = {"--class", "--users", "--hotkey", "--id", "--source"};
@@ -210,7 +210,7 @@ static bool run_one(struct grub *g, struct grub_cursor *c, const char *text, siz
 	}
 	if (t == GRUB_TOKEN_BAD)
 		return grub_refuse(g, "an open quote, or an operator");
-	if (t == GRUB_TOKEN_CLOSE) /* of the list around: it is read once more */
+	if (t == GRUB_TOKEN_CLOSE) /* it ends the surrounding list: leave it for the caller */
 		c->p = text;
 	return !live || run_words(g, w);
 }
@@ -275,8 +275,8 @@ static bool run_script(struct grub *g, struct grub_cursor script)
 
 /* ---- menus ----------------------------------------------------------------------------------- */
 
-/* The first name of the path TEXT ("a>b>c", a > in a name is doubled), into NAME. Returns what is
- * behind it, NULL for nothing. */
+/* Copy the first name of the path TEXT ("a>b>c"; a > in a name is doubled) to NAME. Returns the
+ * rest, NULL if there is none. */
 static const char *first_name(const char *text, char name[256])
 {
 	size_t n = 0;
@@ -290,8 +290,8 @@ static const char *first_name(const char *text, char name[256])
 	return *text == '>' ? text + 1 : NULL;
 }
 
-/* The entry that NAME is of: by its number, its id or its title; GRUB takes the first one where
- * there is none. NULL: there are no entries. */
+/* The entry selected by NAME, which is its number, its id or its title; the first one if none
+ * matches, as in GRUB. NULL: there are no entries. */
 static const struct grub_menu_entry *find_entry(const struct grub *g, const char *name)
 {
 	char *end;
@@ -369,7 +369,7 @@ bool grub_choose(const struct grub_disk *disk, const char *device, const char *p
 
 	*out = (struct grub_entry){0};
 	if (!g)
-		return error_set(err, EXIT_INTERNAL, "", "no memory");
+		return error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
 	g->disk = disk;
 	g->out = out;
 	g->err = err;

@@ -1,4 +1,4 @@
-/* grub_commands.c - GRUB's commands, as far as they bear on what is booted (grub.h). */
+/* grub_commands.c - the commands of GRUB that affect what is booted (grub.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static bool cmd_unset(struct grub *g, struct grub_words *w)
 	return w->argc < 2 || grub_put(g, w->argv[1], "");
 }
 
-/* One line of the environment block: NAME=VALUE, where a backslash quotes. */
+/* Parse one line of the environment block: NAME=VALUE, with backslash as quote. */
 static bool load_line(struct grub *g, const struct grub_words *w, int first, const char *line,
 		      size_t n)
 {
@@ -85,7 +85,8 @@ static bool cmd_load_env(struct grub *g, struct grub_words *w)
 	return true;
 }
 
-/* Before the menu: an entry was chosen for one boot, and GRUB must take note that this was it. */
+/* Before the menu: an entry was chosen for the next boot only, and GRUB must record that it was
+ * used. */
 static bool cmd_save_env(struct grub *g, struct grub_words *w)
 {
 	(void)w;
@@ -116,7 +117,7 @@ static bool cmd_search(struct grub *g, struct grub_words *w)
 			variable = a + 6;
 		else if (strcmp(a, "--set") == 0 || strcmp(a, "-s") == 0)
 			variable = "root";
-		else if (a[0] != '-') /* else a hint, or --no-floppy */
+		else if (a[0] != '-') /* others are hints, or --no-floppy */
 			value = a;
 		else if (strcmp(a, "--hint") == 0)
 			i++;
@@ -135,7 +136,7 @@ static bool cmd_source(struct grub *g, struct grub_words *w)
 
 	if (w->argc != 2)
 		return grub_refuse(g, "%.20s of nothing", w->argv[0]);
-	if (strcmp(w->argv[0], "configfile") == 0) /* it is a menu of its own */
+	if (strcmp(w->argv[0], "configfile") == 0) /* it has its own menu */
 		g->entries_count = 0;
 	return grub_place(g, w->argv[1], device, path) && grub_load(g, device, path, &script) &&
 	       g->run(g, script);
@@ -157,7 +158,7 @@ static bool cmd_test(struct grub *g, struct grub_words *w)
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-/* The file W->argv[I] into F; its command line is BEFORE and the words from FROM on. */
+/* Set F to the file W->argv[I]; its command line is BEFORE and the words from FROM on. */
 static bool take_file(struct grub *g, const struct grub_words *w, int i, int from,
 		      const char *before, struct grub_file *f)
 {
@@ -170,7 +171,7 @@ static bool take_file(struct grub *g, const struct grub_words *w, int i, int fro
 		grub_refuse(g, "a command line is longer than %d bytes", GRUB_LINE_MAX));
 }
 
-/* The first word of W that is no option. */
+/* The first word of W that is not an option. */
 static int first_operand(const struct grub_words *w)
 {
 	int i = 1;
@@ -251,7 +252,7 @@ static bool cmd_nothing(struct grub *g, struct grub_words *w)
 	return true;
 }
 
-/* Also of a configuration without a menu. */
+/* A configuration without a menu may contain boot, too. */
 static bool cmd_boot(struct grub *g, struct grub_words *w)
 {
 	(void)w;
@@ -259,7 +260,7 @@ static bool cmd_boot(struct grub *g, struct grub_words *w)
 	return g->has_kernel || grub_refuse(g, "boot without a kernel");
 }
 
-/* What would only be for a screen is not there. */
+/* Commands for a screen fail: there is none. */
 static bool cmd_fails(struct grub *g, struct grub_words *w)
 {
 	(void)w;

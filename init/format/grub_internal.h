@@ -1,6 +1,5 @@
-/* grub_internal.h - shared between grub.c (control flow, menus), grub_commands.c, grub_test.c
- * and, below them, grub_state.c.
- */
+/* grub_internal.h - shared by grub.c (control flow, menus), grub_commands.c, grub_test.c and, below
+ * them, grub_state.c. */
 #ifndef VM_FORMAT_GRUB_INTERNAL_H
 #define VM_FORMAT_GRUB_INTERNAL_H
 
@@ -32,20 +31,20 @@ struct grub {
 	size_t entries_count;
 	struct grub_function functions[GRUB_FUNCTIONS_MAX];
 	size_t functions_count;
-	char *texts[GRUB_TEXTS_MAX]; /* that were read: entries and functions point into them */
+	char *texts[GRUB_TEXTS_MAX]; /* texts of files; entries and functions point into them */
 	size_t texts_count;
 	unsigned steps, depth;
-	unsigned line; /* of the command */
-	bool in_entry; /* the chosen one is carried out */
+	unsigned line; /* line number of the command */
+	bool in_entry; /* the chosen entry is being executed */
 	bool has_kernel;
-	bool booted;			 /* `boot`: nothing that follows counts */
+	bool booted;			 /* `boot` was executed: ignore the rest */
 	int status;			 /* of the last command */
-	const struct grub_words *params; /* of the function */
+	const struct grub_words *params; /* arguments of the function */
 	/* Run a script in the present menu. */
 	bool (*run)(struct grub *g, struct grub_cursor script);
 };
 
-/* Not understood: MESSAGE with the line. Returns false. */
+/* Set the error MESSAGE with the line number. Returns false. */
 bool grub_refuse(struct grub *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *grub_value(const struct grub *g, const char *name);
@@ -55,13 +54,13 @@ bool grub_put(struct grub *g, const char *name, const char *value);
 bool grub_place(struct grub *g, const char *name, char device[GRUB_DEVICE_MAX],
 		char path[GRUB_PATH_MAX]);
 
-/* The file NAME as a script, which is kept. */
+/* Read the file NAME as a script and keep it. */
 bool grub_load(struct grub *g, const char *device, const char *path, struct grub_cursor *out);
 
-/* Carry out the command W; its status to G->status. False: it was not understood. */
+/* Execute the command W and store its status in G->status. False: it was not understood. */
 bool grub_command(struct grub *g, struct grub_words *w);
 
-/* `test` of the ARGC words at ARGV; *TRUE is the answer. */
+/* Evaluate `test` with the ARGC words at ARGV into *TRUE. */
 bool grub_test(struct grub *g, int argc, char *const *argv, bool *yes);
 
 #endif

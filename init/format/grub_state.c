@@ -1,4 +1,4 @@
-/* grub_state.c - what GRUB's commands work on: variables, files, errors (grub_internal.h). */
+/* grub_state.c - the state of GRUB's commands: variables, files, errors (grub_internal.h). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@ bool grub_refuse(struct grub *g, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	return error_set(g->err, EXIT_BAD_IMAGE, "", "line %u of its GRUB configuration: %s",
-			 g->line, text);
+	return error_set(g->err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+			 "line %u of its GRUB configuration: %s", g->line, text);
 }
 
 const char *grub_value(const struct grub *g, const char *name)

@@ -27,7 +27,7 @@ static bool test_file(struct grub *g, char which, const char *name, bool *yes)
 	return true;
 }
 
-/* The operators with two sides. */
+/* Binary operators. */
 static bool compare(const char *a, const char *op, const char *b, bool *yes)
 {
 	static const char *const texts[] = {"=", "==", "!=", "<", "<=", ">", ">="};
@@ -89,8 +89,8 @@ static bool test_one(struct expression *e, bool *yes)
 bool grub_test(struct grub *g, int argc, char *const *argv, bool *yes)
 {
 	struct expression e = {.g = g, .argc = argc, .argv = argv};
-	bool any = false; /* of the alternatives before */
-	bool all = true;  /* of the present one */
+	bool any = false; /* result of the previous alternatives */
+	bool all = true;  /* result of the present one */
 	bool one;
 
 	for (;;) {

@@ -29,7 +29,7 @@ static bool ends_word(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';';
 }
 
-/* Behind the closing quote of the text at P; NULL: there is none. */
+/* The position after the closing quote of the text at P; NULL: there is none. */
 static const char *behind_quote(struct grub_cursor *c, const char *p, char quote)
 {
 	for (; p < c->end; p++) {
@@ -120,7 +120,7 @@ struct expansion {
 	const struct grub_words *params;
 	struct grub_words *out;
 	bool open;   /* a word has begun */
-	bool failed; /* there was no room */
+	bool failed; /* out of space */
 };
 
 static void begin(struct expansion *e)
@@ -167,7 +167,7 @@ static bool is_name(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* The variable behind the dollar at P, before END. Returns what is behind it. */
+/* Expand the variable after the dollar at P, before END. Returns the position after it. */
 static const char *put_variable(struct expansion *e, const char *p, const char *end, bool quoted)
 {
 	bool braced = p < end && *p == '{';
@@ -184,7 +184,7 @@ static const char *put_variable(struct expansion *e, const char *p, const char *
 			q++;
 	size_t n = (size_t)(q - name);
 
-	if (n == 0 || (braced && q == end)) { /* a dollar alone */
+	if (n == 0 || (braced && q == end)) { /* a literal dollar */
 		put(e, '$');
 		return p;
 	}
@@ -199,7 +199,7 @@ static const char *put_variable(struct expansion *e, const char *p, const char *
 	return q + braced;
 }
 
-/* What is between double quotes, from P to END. */
+/* Expand the text in double quotes from P to END. */
 static void put_quoted(struct expansion *e, const char *p, const char *end)
 {
 	while (p < end) {
@@ -235,7 +235,7 @@ bool grub_expand(const struct grub_variables *v, const struct grub_words *params
 			else
 				while (from < p - 1)
 					put(&e, *from++);
-		} else if (*p == '$' && p + 1 < c.end && p[1] == '"') { /* a translated text */
+		} else if (*p == '$' && p + 1 < c.end && p[1] == '"') { /* a translatable text */
 			p++;
 		} else if (*p == '$') {
 			p = put_variable(&e, p + 1, c.end, false);
@@ -266,7 +266,7 @@ bool grub_command_line(int argc, char *const *argv, char *out, size_t size)
 	for (int i = 0; i < argc; i++) {
 		bool space = strchr(argv[i], ' ') != NULL;
 
-		/* Each byte may become two, and there are two quotes, a blank and the end. */
+		/* Each byte may become two; plus two quotes, a blank and the end. */
 		if (used + 2 * strlen(argv[i]) + 4 > size)
 			return false;
 		if (i > 0)

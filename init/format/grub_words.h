@@ -1,4 +1,5 @@
-/* grub_words.h - the words of GRUB's script language: quoting, variables, comments. grub.h's own.
+/* grub_words.h - lexical analysis of GRUB's script language: quoting, variables, comments. Internal
+ * to grub.h.
  *
  * Source: GRUB manual 2.06, chapter 6.1 and 17; its script/yylex.l and script/execute.c.
  */
@@ -10,7 +11,7 @@
 
 #include "base/error.h"
 
-/* A place in a script. */
+/* A position in a script. */
 struct grub_cursor {
 	const char *p, *end;
 	unsigned line;
@@ -18,14 +19,14 @@ struct grub_cursor {
 
 enum grub_token {
 	GRUB_TOKEN_END,
-	GRUB_TOKEN_LINE, /* a line or a command ends */
+	GRUB_TOKEN_LINE, /* end of a line or a command */
 	GRUB_TOKEN_WORD,
 	GRUB_TOKEN_OPEN, /* { */
 	GRUB_TOKEN_CLOSE,
-	GRUB_TOKEN_BAD /* an open quote, or an operator that GRUB has no use for */
+	GRUB_TOKEN_BAD /* an unclosed quote, or an operator that GRUB does not support */
 };
 
-/* The next token at C, which moves on. Of a word *TEXT and *N are its text as it stands there. */
+/* The next token at C, which is advanced. For a word, *TEXT and *N are its unexpanded text. */
 enum grub_token grub_token(struct grub_cursor *c, const char **text, size_t *n);
 
 #define GRUB_VARIABLES 128
@@ -42,10 +43,10 @@ struct grub_variables {
 	size_t count;
 };
 
-/* The value of NAME, of N bytes; "" when it is not set. */
+/* The value of NAME (N bytes); "" if it is unset. */
 const char *grub_variable(const struct grub_variables *v, const char *name, size_t n);
 
-/* Set NAME, of N bytes. False: too many variables, a name or a value that is too long. */
+/* Set NAME (N bytes). False: too many variables, or a name or a value that is too long. */
 bool grub_set(struct grub_variables *v, const char *name, size_t n, const char *value);
 
 /* A command's words. */
@@ -56,14 +57,14 @@ struct grub_words {
 	size_t used;
 };
 
-/* Add what the word TEXT of N bytes is: without its quotes, its variables replaced by V's values
- * and the function's arguments PARAMS (NULL: none); outside of double quotes a value may become
- * several words, or none. False: there is no room. */
+/* Add the expansion of the word TEXT of N bytes: without quotes, with variables replaced by V's
+ * values and the function's arguments PARAMS (NULL: none). Outside of double quotes a value may
+ * expand to several words, or none. False: out of space. */
 bool grub_expand(const struct grub_variables *v, const struct grub_words *params, const char *text,
 		 size_t n, struct grub_words *out);
 
-/* The ARGC words at ARGV as GRUB hands them to a kernel (lib/cmdline.c), into OUT. False: they do
- * not fit into SIZE. */
+/* The ARGC words at ARGV in the form in which GRUB passes them to a kernel (lib/cmdline.c), into
+ * OUT. False: they do not fit into SIZE. */
 bool grub_command_line(int argc, char *const *argv, char *out, size_t size);
 
 #endif

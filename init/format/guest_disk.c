@@ -11,22 +11,30 @@
 #define L2_COMPRESSED (UINT64_C(1) << 62)
 #define L2_ZERO	      UINT64_C(1) /* version 3 only; bit 0 is reserved, 0, in version 2 */
 #define SECTOR	      512u
+/* Extended L2 entries have a second word with bits for 32 subclusters: allocated, and reads as
+ * zeros. */
+#define PARTS_BITS 5u
 
-#define BAD(...) error_set(err, EXIT_BAD_IMAGE, "qemu-img check FILE tells more", __VA_ARGS__)
+#define BAD(...) error_set(err, EXIT_BAD_IMAGE, "qemu-img check FILE shows details", __VA_ARGS__)
 
 static uint64_t size_of(const struct guest_disk_layer *l)
 {
 	return l->is_qcow2 ? l->header.virtual_size : l->file.size;
 }
 
-/* What a cluster of a layer is. */
+static bool is_extended(const struct guest_disk_layer *l)
+{
+	return l->header.incompatible & QCOW2_EXTENDED_L2;
+}
+
+/* The kind of a cluster of a layer, or of a part of it. */
 struct place {
 	enum { PLACE_BELOW, PLACE_ZEROS, PLACE_FILE, PLACE_PACKED } kind;
 	uint64_t offset; /* in the file */
-	size_t packed;	 /* bytes at most, of PLACE_PACKED */
+	size_t packed;	 /* maximum compressed size, for PLACE_PACKED */
 };
 
-/* N bytes of the file of L at OFFSET; behind its end are zeros, as for QEMU. */
+/* Read N bytes of the file of L at OFFSET; as in QEMU, bytes after its end are zeros. */
 static bool read_file(const struct guest_disk_layer *l, uint64_t offset, uint8_t *buf, size_t n,
 		      struct error *err)
 {
@@ -37,12 +45,14 @@ static bool read_file(const struct guest_disk_layer *l, uint64_t offset, uint8_t
 	return have == 0 || l->file.read(l->file.ctx, offset, buf, have, err);
 }
 
-/* Where cluster number CLUSTER of L is. */
-static bool find(struct guest_disk_layer *l, uint64_t cluster, struct place *out, struct error *err)
+/* Find the byte OFFSET of L. */
+static bool find(struct guest_disk_layer *l, uint64_t offset, struct place *out, struct error *err)
 {
 	const struct qcow2 *q = &l->header;
 	unsigned bits = q->cluster_bits;
-	unsigned l2_bits = bits - 3;
+	bool extended = is_extended(l);
+	unsigned l2_bits = bits - (extended ? 4 : 3);
+	uint64_t cluster = offset >> bits;
 	uint64_t index = cluster >> l2_bits;
 	uint8_t entry[8];
 
@@ -61,51 +71,68 @@ static bool find(struct guest_disk_layer *l, uint64_t cluster, struct place *out
 			return false;
 		l->l2_at = table;
 	}
-	uint64_t e = be64(l->l2 + 8 * (cluster & ((UINT64_C(1) << l2_bits) - 1)));
+	const uint8_t *at =
+		l->l2 + ((cluster & ((UINT64_C(1) << l2_bits) - 1)) << (bits - l2_bits));
+	uint64_t e = be64(at);
+	uint64_t parts = extended ? be64(at + 8) : ~UINT64_C(0);
+	unsigned part = extended ? offset >> (bits - PARTS_BITS) & 31 : 0;
 
 	if (e & L2_COMPRESSED) {
 		unsigned at_bits = 62 - (bits - 8);
-		uint64_t at = e & ((UINT64_C(1) << at_bits) - 1);
+		uint64_t first = e & ((UINT64_C(1) << at_bits) - 1);
 		uint64_t sectors = e >> at_bits & ((UINT64_C(1) << (bits - 8)) - 1);
 
 		*out = (struct place){.kind = PLACE_PACKED,
-				      .offset = at,
-				      .packed = (size_t)((sectors + 1) * SECTOR - at % SECTOR)};
-	} else if (q->version >= 3 && (e & L2_ZERO)) {
+				      .offset = first,
+				      .packed = (size_t)((sectors + 1) * SECTOR - first % SECTOR)};
+	} else if (extended ? parts >> (32 + part) & 1 : q->version >= 3 && (e & L2_ZERO)) {
 		out->kind = PLACE_ZEROS;
-	} else if (e & L1_OFFSET) {
+	} else if ((e & L1_OFFSET) && (parts >> part & 1)) {
 		*out = (struct place){.kind = PLACE_FILE, .offset = e & L1_OFFSET};
 	}
 	return true;
 }
 
-/* The compressed cluster at P into L->data. */
-static bool unpack(struct guest_disk_layer *l, const struct place *p, struct error *err)
+/* A partition table or a superblock needs only the beginning of a compressed cluster: at most
+ * starts nothing more is read, so the rest is decompressed on demand. */
+#define FIRST_PART 4096u
+
+/* Decompress the first WANT bytes of the cluster at P into L->data. */
+static bool unpack(struct guest_disk_layer *l, const struct place *p, size_t want,
+		   struct error *err)
 {
 	size_t size = (size_t)1 << l->header.cluster_bits;
+	bool whole = want > FIRST_PART;
 
-	if (p->offset == l->data_at)
+	if (p->offset == l->data_at && want <= l->data_have)
 		return true;
 	l->data_at = 0;
 	if (!l->data)
 		l->data = malloc(size);
-	if (!l->packed) /* the number of sectors has cluster_bits - 8 bits: two clusters at most */
+	if (!l->packed) /* the number of sectors has cluster_bits - 8 bits: at most two clusters */
 		l->packed = malloc(2 * size + SECTOR);
 	if (!l->data || !l->packed)
-		return error_set(err, EXIT_INTERNAL, "", "no memory");
-	if (p->packed > 2 * size + SECTOR || !read_file(l, p->offset, l->packed, p->packed, err) ||
-	    !inflate_raw(l->packed, p->packed, l->data, size))
-		return BAD("the compressed cluster at byte %llu is damaged",
-			   (unsigned long long)p->offset);
-	l->data_at = p->offset;
-	return true;
+		return error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
+	if (p->packed <= 2 * size + SECTOR && read_file(l, p->offset, l->packed, p->packed, err)) {
+		if (whole)
+			l->data_have = inflate_raw(l->packed, p->packed, l->data, size) ? size : 0;
+		else
+			l->data_have =
+				inflate_start(l->packed, p->packed, l->data, size, FIRST_PART);
+		if (want <= l->data_have) {
+			l->data_at = p->offset;
+			return true;
+		}
+	}
+	return BAD("the compressed cluster at byte %llu is damaged", (unsigned long long)p->offset);
 }
 
-/* N bytes at OFFSET, all in one cluster of layer I when that is qcow2, into BUF. */
+/* Read N bytes at OFFSET, all in one cluster (or subcluster) of layer I if that is qcow2, into BUF.
+ */
 static bool read_piece(struct guest_disk *d, int i, uint64_t offset, uint8_t *buf, size_t n,
 		       struct error *err);
 
-/* From layer I on: the disk may be shorter there than above; what it does not have is zeros. */
+/* Read from layer I on. The disk may be shorter in lower layers; the rest is zeros. */
 static bool read_layer(struct guest_disk *d, int i, uint64_t offset, uint8_t *buf, size_t n,
 		       struct error *err)
 {
@@ -122,10 +149,10 @@ static bool read_layer(struct guest_disk *d, int i, uint64_t offset, uint8_t *bu
 	}
 	if (!l->is_qcow2)
 		return read_file(l, offset, buf, n, err);
-	uint64_t cluster = UINT64_C(1) << l->header.cluster_bits;
+	uint64_t unit = UINT64_C(1) << (l->header.cluster_bits - (is_extended(l) ? PARTS_BITS : 0));
 
 	while (n > 0) {
-		uint64_t room = cluster - (offset & (cluster - 1));
+		uint64_t room = unit - (offset & (unit - 1));
 		size_t piece = room < n ? (size_t)room : n;
 
 		if (!read_piece(d, i, offset, buf, piece, err))
@@ -145,7 +172,7 @@ static bool read_piece(struct guest_disk *d, int i, uint64_t offset, uint8_t *bu
 	size_t within = (size_t)(offset & ((UINT64_C(1) << bits) - 1));
 	struct place p;
 
-	if (!find(l, offset >> bits, &p, err))
+	if (!find(l, offset, &p, err))
 		return false;
 	switch (p.kind) {
 	case PLACE_BELOW: return read_layer(d, i + 1, offset, buf, n, err);
@@ -153,7 +180,7 @@ static bool read_piece(struct guest_disk *d, int i, uint64_t offset, uint8_t *bu
 	case PLACE_FILE: return read_file(l, p.offset + within, buf, n, err);
 	case PLACE_PACKED: break;
 	}
-	if (!unpack(l, &p, err))
+	if (!unpack(l, &p, within + n, err))
 		return false;
 	memcpy(buf, l->data + within, n);
 	return true;
@@ -165,11 +192,11 @@ static bool read_disk(void *ctx, uint64_t offset, void *buf, size_t n, struct er
 	uint64_t size = size_of(&d->layers[0]);
 
 	if (offset > size || n > size - offset)
-		return BAD("byte %llu is behind the end of the disk", (unsigned long long)offset);
+		return BAD("byte %llu is beyond the end of the disk", (unsigned long long)offset);
 	return read_layer(d, 0, offset, buf, n, err);
 }
 
-/* It is in the first cluster, whose size stands in byte 23 (docs/interop/qcow2.rst). */
+/* It is in the first cluster, whose size is given by byte 23 (docs/interop/qcow2.rst). */
 static bool read_header(struct guest_disk_layer *l, struct error *err)
 {
 	size_t most = l->file.size < QCOW2_HEAD_MAX ? (size_t)l->file.size : QCOW2_HEAD_MAX;
@@ -198,11 +225,10 @@ bool guest_disk_open(struct guest_disk *d, struct read_at *out, struct error *er
 			return false;
 		if (l->header.incompatible & QCOW2_COMPRESSION)
 			return BAD("its clusters are compressed with zstd");
-		if (l->header.incompatible & QCOW2_EXTENDED_L2)
-			return BAD("it has extended L2 entries");
 		l->l2 = malloc((size_t)1 << l->header.cluster_bits);
 		if (!l->l2)
-			return error_set(err, EXIT_INTERNAL, "", "no memory");
+			return error_set(err, EXIT_INTERNAL, "give the container more memory",
+					 "no memory");
 	}
 	*out = (struct read_at){.read = read_disk, .ctx = d, .size = size_of(&d->layers[0])};
 	return true;

@@ -1,8 +1,8 @@
-/* guest_disk.h - the bytes of a guest's disk as the guest sees them, from the layers of an image:
- * qcow2 (also with clusters compressed by deflate) over qcow2 or raw.
+/* guest_disk.h - reads a disk as the guest sees it, from the layers of an image: qcow2 (including
+ * clusters compressed with deflate) over qcow2 or raw.
  *
- * The layers are those that QEMU gets (host/disk.h); a backing file that an image names is not
- * looked at. Source: QEMU, docs/interop/qcow2.rst.
+ * The layers are those that QEMU gets (host/disk.h); backing file names in an image are ignored.
+ * Source: QEMU, docs/interop/qcow2.rst.
  */
 #ifndef VM_FORMAT_GUEST_DISK_H
 #define VM_FORMAT_GUEST_DISK_H
@@ -15,13 +15,14 @@
 struct guest_disk_layer {
 	struct read_at file;
 	bool is_qcow2;
-	/* The reader's own. */
-	struct qcow2 header; /* where it is qcow2 */
+	/* Buffers of the reader. */
+	struct qcow2 header; /* if it is qcow2 */
 	uint8_t *l2;	     /* one table */
-	uint64_t l2_at;	     /* its offset, 0: none is there */
-	uint8_t *data;	     /* the last compressed cluster that was unpacked */
-	uint8_t *packed;     /* and as it was */
-	uint64_t data_at;
+	uint64_t l2_at;	     /* its offset, 0: none is cached */
+	uint8_t *data;	     /* the last compressed cluster, decompressed */
+	uint8_t *packed;     /* and compressed */
+	uint64_t data_at;    /* its offset, 0: none is cached */
+	size_t data_have;    /* number of bytes that were decompressed */
 };
 
 struct guest_disk {
@@ -29,8 +30,8 @@ struct guest_disk {
 	int count;
 };
 
-/* D's layers have file and is_qcow2; D as a disk into OUT, which reads from D from then on.
- * False with ERR: no qcow2 image, a feature that this does not read, no memory. */
+/* Make a disk OUT from D, whose layers have file and is_qcow2 set; OUT then reads from D. False
+ * with ERR: not a qcow2 image, an unsupported feature, no memory. */
 bool guest_disk_open(struct guest_disk *d, struct read_at *out, struct error *err);
 
 void guest_disk_close(struct guest_disk *d);

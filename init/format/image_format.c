@@ -1,6 +1,5 @@
 /* image_format.c - see image_format.h. The formats of disk images are those that QEMU probes for
- * (block/\*.c, the functions *_probe), and what people download by mistake.
- */
+ * (block/\*.c, the functions *_probe), plus files that users download by mistake. */
 #include "format/image_format.h"
 
 #include <stdbool.h>
@@ -56,7 +55,7 @@ static const struct magic magics[] = {
 	MAGIC("\x55\xaa", 510, IMAGE_BOOT_DISK, "a raw disk (it has a boot sector)"),
 };
 
-/* White space, then what web pages (and error messages of servers) begin with. */
+/* White space, then the beginnings of web pages and of servers' error messages. */
 static bool is_web_page(const uint8_t *buf, size_t len)
 {
 	static const char *const tags[] = {"<!doctype", "<html", "<head", "<?xml", "<error"};

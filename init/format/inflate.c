@@ -1,6 +1,5 @@
-/* inflate.c - see inflate.h. Codes of up to FAST_BITS bits are looked up, longer ones are followed
- * bit by bit: they are the rare ones.
- */
+/* inflate.c - see inflate.h. Codes of up to FAST_BITS bits are looked up in a table; longer ones,
+ * which are rare, are decoded bit by bit. */
 #include "format/inflate.h"
 
 #include <string.h>
@@ -13,23 +12,24 @@
 #define CODE_BITS_MAX 15
 #define END_OF_BLOCK  256
 
-/* A canonical Huffman code. A fast entry is a symbol, and in its upper bits the code's length;
- * 0: longer, or none. */
+/* A canonical Huffman code. A fast entry has the symbol and, in its upper bits, the code's length;
+ * 0: longer, or invalid. */
 struct code {
 	uint16_t fast[1 << FAST_BITS];
 	uint16_t count[CODE_BITS_MAX + 1]; /* of the codes of each length */
-	uint16_t symbol[LITERALS];	   /* in the order of their codes */
+	uint16_t symbol[LITERALS];	   /* sorted by code */
 };
 
 #define FAST(symbol, length) ((uint16_t)((symbol) | (length) << 9))
 
 struct stream {
 	const uint8_t *in, *end;
-	uint64_t bits; /* not used yet, the next one lowest */
+	uint64_t bits; /* unused bits, the next one lowest */
 	unsigned held;
-	unsigned missing; /* bytes behind the end that were taken for zeros */
+	unsigned missing; /* bytes after the end that were read as zeros */
 	uint8_t *out;
 	size_t at, room;
+	size_t want; /* bytes of output that are enough */
 };
 
 static void refill(struct stream *s)
@@ -43,7 +43,7 @@ static void refill(struct stream *s)
 	}
 }
 
-/* Were bits used that are not there? */
+/* Were bits used that the input does not have? */
 static bool overrun(const struct stream *s)
 {
 	return s->missing * 8 > s->held;
@@ -69,8 +69,8 @@ static unsigned reversed(unsigned code, unsigned length)
 	return out;
 }
 
-/* The code with LENGTHS of N symbols. False: more codes than there can be, or too few of them (but
- * one distance code alone may have any length, RFC 1951, 3.2.7). */
+/* Build the code from the LENGTHS of N symbols. False: over-subscribed or incomplete (a single
+ * distance code may have any length, RFC 1951, 3.2.7). */
 static bool make_code(struct code *c, const uint8_t *lengths, unsigned n)
 {
 	unsigned first[CODE_BITS_MAX + 2] = {0};
@@ -106,7 +106,7 @@ static bool make_code(struct code *c, const uint8_t *lengths, unsigned n)
 	return true;
 }
 
-/* The next symbol, -1 for a code that there is not. */
+/* The next symbol, -1 for an invalid code. */
 static int decode(struct stream *s, const struct code *c)
 {
 	if (s->held < CODE_BITS_MAX)
@@ -167,7 +167,7 @@ static bool read_block(struct stream *s, const struct code *literals, const stru
 						4, 4, 5,  5,  6,  6,  7,  7,  8,  8,
 						9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
 
-	for (;;) {
+	while (s->at < s->want) {
 		int symbol = decode(s, literals);
 
 		if (symbol < 0 || overrun(s))
@@ -192,6 +192,7 @@ static bool read_block(struct stream *s, const struct code *literals, const stru
 		if (!copy(s, distance_base[d] + (size_t)take(s, distance_bits[d]), length))
 			return false;
 	}
+	return true;
 }
 
 static bool read_stored(struct stream *s)
@@ -211,7 +212,7 @@ static bool read_stored(struct stream *s)
 	return true;
 }
 
-/* The lengths of a block's codes, themselves coded (RFC 1951, 3.2.7). */
+/* The code lengths of a block are themselves coded (RFC 1951, 3.2.7). */
 static bool read_lengths(struct stream *s, uint8_t *lengths, unsigned n)
 {
 	static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
@@ -250,7 +251,7 @@ static bool read_dynamic(struct stream *s)
 {
 	static struct code literals;
 	static struct code distances;
-	uint8_t lengths[LITERALS + DISTANCES];
+	uint8_t lengths[LITERALS + DISTANCES] = {0};
 	unsigned n = take(s, 5) + 257;
 	unsigned d = take(s, 5) + 1;
 
@@ -275,23 +276,37 @@ static bool read_fixed(struct stream *s)
 	return read_block(s, &literals, &distances);
 }
 
-bool inflate_raw(const uint8_t *in, size_t n, uint8_t *out, size_t room)
+/* Blocks up to the last one, or until there is enough. */
+static bool read_blocks(struct stream *s)
 {
-	struct stream s = {.in = in, .end = in + n, .out = out, .room = room};
 	bool last = false;
 
-	while (!last) {
-		last = take(&s, 1);
-		unsigned type = take(&s, 2);
-		bool ok = type == 0   ? read_stored(&s)
-			  : type == 1 ? read_fixed(&s)
-			  : type == 2 ? read_dynamic(&s)
+	while (!last && s->at < s->want) {
+		last = take(s, 1);
+		unsigned type = take(s, 2);
+		bool ok = type == 0   ? read_stored(s)
+			  : type == 1 ? read_fixed(s)
+			  : type == 2 ? read_dynamic(s)
 				      : false;
 
-		if (!ok || overrun(&s))
+		if (!ok || overrun(s))
 			return false;
 	}
-	return s.at == s.room;
+	return true;
+}
+
+bool inflate_raw(const uint8_t *in, size_t n, uint8_t *out, size_t room)
+{
+	struct stream s = {.in = in, .end = in + n, .out = out, .room = room, .want = SIZE_MAX};
+
+	return read_blocks(&s) && s.at == room;
+}
+
+size_t inflate_start(const uint8_t *in, size_t n, uint8_t *out, size_t room, size_t want)
+{
+	struct stream s = {.in = in, .end = in + n, .out = out, .room = room, .want = want};
+
+	return read_blocks(&s) ? s.at : 0;
 }
 
 size_t gzip_size(const uint8_t *in, size_t n)

@@ -1,7 +1,6 @@
-/* inflate.h - what deflate has compressed (RFC 1951), alone and in a gzip file (RFC 1952).
+/* inflate.h - decompresses deflate data (RFC 1951), raw and in a gzip file (RFC 1952).
  *
- * For compressed clusters of a qcow2 image, and for kernels. All of the input and all of the output
- * are in memory.
+ * For compressed clusters of a qcow2 image, and for kernels. All input and output is in memory.
  */
 #ifndef VM_FORMAT_INFLATE_H
 #define VM_FORMAT_INFLATE_H
@@ -10,15 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The deflate stream at the beginning of the N bytes at IN, which must give exactly ROOM bytes,
- * into OUT. False when it does not, or is damaged; what is in OUT then is not defined. */
+/* Decompress the deflate stream at the beginning of the N bytes at IN, which must produce exactly
+ * ROOM bytes, into OUT. False if it does not or is damaged; the contents of OUT are then undefined.
+ */
 bool inflate_raw(const uint8_t *in, size_t n, uint8_t *out, size_t room);
 
-/* How many bytes the gzip file of N bytes at IN says it holds (modulo 4 GiB); 0 when it is none. */
+/* Like inflate_raw(), but decompression may end early, once WANT bytes or more are in OUT. Returns
+ * the number of bytes; 0 if the data is damaged before that. */
+size_t inflate_start(const uint8_t *in, size_t n, uint8_t *out, size_t room, size_t want);
+
+/* The size (modulo 4 GiB) that the gzip file of N bytes at IN declares; 0 if it is none. */
 size_t gzip_size(const uint8_t *in, size_t n);
 
-/* The one member that the gzip file of N bytes at IN holds, of gzip_size() = ROOM bytes, into OUT.
- * The checksum is not compared. */
+/* Decompress the only member of the gzip file of N bytes at IN, of gzip_size() = ROOM bytes, into
+ * OUT. The checksum is not verified. */
 bool gzip_unpack(const uint8_t *in, size_t n, uint8_t *out, size_t room);
 
 #endif

@@ -1,9 +1,9 @@
-/* json.c - a strict reader of JSON (RFC 8259), and the quoting that a writer needs.
+/* json.c - a strict reader of JSON (RFC 8259), and string quoting for writers.
  *
  * The parser is a loop over tokens with an explicit stack of open containers, so that no input can
- * exhaust PID 1's stack. Texts are unescaped where they stand: an escape is never shorter than the
- * bytes it stands for, so writing never overtakes reading. The NUL behind a text or a number goes
- * where its closing quote or its delimiter was, once that has been read.
+ * exhaust PID 1's stack. Strings are unescaped in place: an escape is never shorter than its
+ * result, so writing never overtakes reading. The NUL after a string or a number replaces its
+ * closing quote or its delimiter after that has been read.
  */
 #include "format/json.h"
 
@@ -12,13 +12,13 @@
 
 #include "base/escape.h"
 
-/* The parser's state: where it reads, and the containers that are open. */
+/* Parser state: the read position, and the open containers. */
 struct reader {
 	struct json *doc;
 	char *buf;
 	size_t at, n;
-	int32_t open[JSON_DEPTH]; /* the containers around, outermost first */
-	int32_t last[JSON_DEPTH]; /* the last entry so far of each, -1 for none */
+	int32_t open[JSON_DEPTH]; /* the open containers, outermost first */
+	int32_t last[JSON_DEPTH]; /* the last entry of each so far, -1 for none */
 	int depth;
 };
 
@@ -29,7 +29,7 @@ static bool fail(struct reader *r, size_t at, const char *why)
 	return false;
 }
 
-/* The next byte, -1 at the end. A NUL in the document is a byte like others (and never valid). */
+/* The next byte, -1 at the end. A NUL in the document is an ordinary (invalid) byte. */
 static int peek(const struct reader *r)
 {
 	return r->at < r->n ? (unsigned char)r->buf[r->at] : -1;
@@ -48,7 +48,7 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-/* Write code point C (no surrogate) as UTF-8. Returns how many bytes. */
+/* Write code point C (not a surrogate) as UTF-8. Returns the number of bytes. */
 static size_t utf8_put(uint32_t c, char *out)
 {
 	if (c < 0x80) {
@@ -73,7 +73,7 @@ static size_t utf8_put(uint32_t c, char *out)
 	return 4;
 }
 
-/* Four hexadecimal digits; -1 when they are none. */
+/* Parse four hexadecimal digits; -1 if they are invalid. */
 static int32_t hex4(struct reader *r)
 {
 	int32_t value = 0;
@@ -91,7 +91,7 @@ static int32_t hex4(struct reader *r)
 	return value;
 }
 
-/* The rest of \uXXXX behind the u, a surrogate pair taken whole, to OUT. */
+/* Parse the rest of \uXXXX after the u, including a whole surrogate pair, to OUT. */
 static bool parse_unicode(struct reader *r, char **out)
 {
 	size_t start = r->at - 2;
@@ -135,7 +135,7 @@ static bool parse_escape(struct reader *r, char **out)
 	return true;
 }
 
-/* The string whose opening quote is next; *TEXT is its NUL-terminated value. */
+/* Parse the string whose opening quote is next; *TEXT is its NUL-terminated value. */
 static bool parse_string(struct reader *r, const char **text)
 {
 	size_t start = r->at++;
@@ -178,9 +178,9 @@ static bool digits(struct reader *r)
 	return true;
 }
 
-/* A number by RFC 8259's grammar. Its NUL needs a byte: the number moves back by one, onto the
- * bracket, colon, comma or space that stands before it in any container. A number that is the whole
- * document has its NUL behind it, where there can only be space, or BUF[N]. */
+/* Parse a number by RFC 8259's grammar. Its NUL needs a byte: in a container the number is moved
+ * back by one, onto the preceding bracket, colon, comma or space. A number that is the whole
+ * document has its NUL after it, where only space or BUF[N] can be. */
 static bool parse_number(struct reader *r, const char **text)
 {
 	size_t start = r->at;
@@ -238,8 +238,8 @@ static bool parse_word(struct reader *r, struct json_value *v)
 	return fail(r, r->at, "a value is missing");
 }
 
-/* A new value named NAME, linked behind the previous one in the innermost container; NULL when
- * full. */
+/* Add a value named NAME, linked after the previous one in the innermost container; NULL if full.
+ */
 static struct json_value *add_value(struct reader *r, const char *name)
 {
 	struct json *doc = r->doc;
@@ -264,7 +264,7 @@ static struct json_value *add_value(struct reader *r, const char *name)
 	return v;
 }
 
-/* One value; a container is only opened. */
+/* Parse one value; a container is only opened. */
 static bool parse_value(struct reader *r, const char *name)
 {
 	struct json_value *v = add_value(r, name);
@@ -291,7 +291,7 @@ static bool parse_value(struct reader *r, const char *name)
 	return true;
 }
 
-/* The member's name and its colon. */
+/* Parse a member's name and its colon. */
 static bool parse_name(struct reader *r, const char **name)
 {
 	size_t start = r->at;
@@ -310,7 +310,7 @@ static bool parse_name(struct reader *r, const char **name)
 	return true;
 }
 
-/* What follows in the innermost open container: an entry, or its end. */
+/* Parse what follows in the innermost open container: an entry, or its end. */
 static bool parse_entry(struct reader *r)
 {
 	bool object = r->doc->values[r->open[r->depth - 1]].type == JSON_OBJECT;

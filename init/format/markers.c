@@ -21,14 +21,14 @@ const char *marker_kind_name(enum marker_kind kind)
 	return kinds[kind];
 }
 
-/* ---- the file -------------------------------------------------------------------------- */
+/* ---- parsing the file --------------------------------------------------------------------- */
 
 static bool blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-/* Cut the next line, without its end and blanks before that, off *TEXT. */
+/* Cut the next line off *TEXT, without its end and trailing blanks. */
 static const char *next_line(const char **text, const char *end, size_t *len)
 {
 	const char *line = *text;
@@ -76,7 +76,7 @@ static bool is_name(const char *word, size_t len)
 	return len > 0 && len <= MARKER_NAME_MAX;
 }
 
-/* For %.*s of a word that may be anything. */
+/* Precision for %.*s of an untrusted word. */
 static int shown(size_t len)
 {
 	return len < 40 ? (int)len : 40;
@@ -95,7 +95,7 @@ static bool parse_marker(const char *line, size_t len, struct marker *m, struct 
 		return error_set(err, EXIT_BAD_SETTING,
 				 "a marker is KIND NAME REGEX, and KIND one of progress, ready, "
 				 "failure, panic, down and hint",
-				 "line %u: %.*s is no kind of marker", m->line, shown(kind_len),
+				 "line %u: %.*s is not a kind of marker", m->line, shown(kind_len),
 				 kind);
 	if (m->regex_len == 0)
 		return error_set(err, EXIT_BAD_SETTING, "write KIND NAME REGEX on one line",
@@ -103,12 +103,12 @@ static bool parse_marker(const char *line, size_t len, struct marker *m, struct 
 				 m->name_len ? "regular expression" : "name");
 	if (!is_name(m->name, m->name_len))
 		return error_set(err, EXIT_BAD_SETTING, "use 1 to 31 of a-z, 0-9 and -",
-				 "line %u: %.*s is no name of a marker", m->line,
+				 "line %u: %.*s is not a valid marker name", m->line,
 				 shown(m->name_len), m->name);
 	return true;
 }
 
-/* The indented line LINE is advice for the marker before it. */
+/* The indented line LINE is advice for the preceding marker. */
 static bool parse_advice(const char *line, size_t len, unsigned number, struct markers *out,
 			 struct error *err)
 {
@@ -147,7 +147,7 @@ static bool no_memory(struct error *err)
 			 "no memory for the markers");
 }
 
-/* All expressions of M, in a set. */
+/* Compile all expressions of M. */
 static struct pattern_set *make_patterns(const struct markers *m, struct error *err)
 {
 	struct pattern_set *set = pattern_set_new();
@@ -216,7 +216,7 @@ bool markers_compile(const char *text, size_t n, struct markers *out,
 
 /* ---- the stream ------------------------------------------------------------------------ */
 
-/* A matcher that owns PATTERNS, which may be NULL when ERR is set. */
+/* Make a matcher that takes over PATTERNS, which may be NULL if ERR is set. */
 static struct marker_matcher *matcher_with(struct pattern_set *patterns, struct error *err)
 {
 	struct marker_matcher *matcher = patterns ? calloc(1, sizeof *matcher) : NULL;
@@ -266,8 +266,7 @@ size_t matcher_feed(struct marker_matcher *m, const uint8_t *buf, size_t n,
 		size_t used = console_text_next(&m->text, buf + at, n - at, &text, &len);
 		size_t taken = pattern_feed(m->patterns, text, len, fired);
 
-		/* Text that stands in BUF may be taken in part, a line end of console_text's not.
-		 */
+		/* Text inside BUF may be consumed partially; a line end of console_text may not. */
 		at += text == buf + at ? used - (len - taken) : used;
 	}
 	return at;

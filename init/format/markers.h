@@ -1,8 +1,8 @@
-/* markers.h - marker files (docs/markers.md): which text on a guest's console means what; and the
- * matcher that finds it in the stream.
+/* markers.h - marker files (docs/markers.md), which assign meanings to texts on a guest's console,
+ * and the matcher that finds them in the stream.
  *
- * A file has one marker a line, KIND NAME REGEX, REGEX to the end of the line; an indented line
- * below is advice for people. Lines of # and empty lines are skipped.
+ * A file has one marker per line, KIND NAME REGEX, with REGEX to the end of the line; an indented
+ * line below it is advice for the user. Lines that begin with # and empty lines are skipped.
  */
 #ifndef VM_FORMAT_MARKERS_H
 #define VM_FORMAT_MARKERS_H
@@ -16,22 +16,22 @@
 
 #define MARKERS_MAX	PATTERNS_MAX
 #define MARKER_NAME_MAX 31
-/* The largest file that it makes sense to read. */
+/* Maximum size of a marker file. */
 #define MARKERS_TEXT_MAX (64 << 10)
 
 enum marker_kind {
 	MARKER_PROGRESS, /* a phase begins */
-	MARKER_READY,	 /* somebody can use the guest */
+	MARKER_READY,	 /* the guest can be used */
 	MARKER_FAILURE,	 /* the boot failed; counts only before ready */
-	MARKER_PANIC,	 /* the kernel says that it died */
-	MARKER_DOWN,	 /* the guest has shut down, and only QEMU is left */
-	MARKER_HINT,	 /* trouble that costs people hours */
+	MARKER_PANIC,	 /* the kernel reports a fatal error */
+	MARKER_DOWN,	 /* the guest has shut down; only QEMU still runs */
+	MARKER_HINT,	 /* a known problem, with advice */
 };
 
-/* The texts are parts of the file's and have no NUL at their ends. */
+/* The texts are parts of the file and not NUL-terminated. */
 struct marker {
 	enum marker_kind kind;
-	unsigned line; /* of the file, from 1 */
+	unsigned line; /* line number in the file, from 1 */
 	const char *name, *regex, *say;
 	size_t name_len, regex_len, say_len; /* say_len 0: no advice */
 };
@@ -44,28 +44,30 @@ struct markers {
 /* "progress", "ready", … */
 const char *marker_kind_name(enum marker_kind kind);
 
-/* Read the N bytes at TEXT, which must stay as long as OUT is used. The expressions are checked as
- * well. False: ERR (EXIT_BAD_SETTING) names the line, what is wrong with it, and the fix. */
+/* Parse the N bytes at TEXT, which must stay valid while OUT is used. The expressions are checked
+ * as well. False: ERR (EXIT_BAD_SETTING) names the line, the error, and the fix. */
 bool markers_parse(const char *text, size_t n, struct markers *out, struct error *err);
 
-/* The same, with the expressions in the form that matcher_of() takes. */
+/* Like markers_read(); PROGRAM receives the expressions compiled for matcher_of(). */
 bool markers_compile(const char *text, size_t n, struct markers *out,
 		     struct pattern_program *program, struct error *err);
 
 struct marker_matcher;
 
-/* A matcher of M, which it does not keep. NULL: ERR says why (EXIT_INTERNAL when there is no
- * memory, EXIT_BAD_SETTING with the line of a bad expression). */
+/* Make a matcher for M, which it does not reference afterwards. NULL: ERR has the reason
+ * (EXIT_INTERNAL if there is no memory, EXIT_BAD_SETTING with the line of an invalid expression).
+ */
 struct marker_matcher *matcher_new(const struct markers *m, struct error *err);
-/* The same of expressions that were compiled; PROGRAM is not kept. NULL: ERR (EXIT_INTERNAL). */
+/* The same from compiled expressions; PROGRAM is not referenced afterwards. NULL: ERR
+ * (EXIT_INTERNAL). */
 struct marker_matcher *matcher_of(const struct pattern_program *program, struct error *err);
 void matcher_free(struct marker_matcher *m);
 
-/* Back to the start of a stream. */
+/* Reset to the start of a stream. */
 void matcher_reset(struct marker_matcher *m);
 
-/* Like pattern_feed(), over the bytes of a console: take up to and with the first at which markers
- * fire. Their bits in FIRED are their indices in struct markers. */
+/* Like pattern_feed(), for the raw bytes of a console: consume up to and including the first byte
+ * at which markers match. Bits in FIRED are indices in struct markers. */
 size_t matcher_feed(struct marker_matcher *m, const uint8_t *buf, size_t n,
 		    struct pattern_bits *fired);
 

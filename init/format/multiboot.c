@@ -8,18 +8,18 @@
 
 /* Up to entry_addr. */
 #define HEADER_SIZE 32u
-/* Between them a PC has the memory of the screen and the firmware. */
+/* A PC has screen memory and firmware between them. */
 #define LOW_END 0xa0000u
 #define HIGH_AT 0x100000u
 #define EM_486	6u
 
 struct header {
-	size_t at; /* in the file, as START */
+	size_t at; /* offset in the file that corresponds to START */
 	size_t start;
 	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
 };
 
-/* Where the file's bytes are that go to load_addr. */
+/* Find the bytes of the file that are loaded at load_addr. */
 static bool check_start(struct header *h, const char *name, struct error *err)
 {
 	uint32_t before = h->header_addr - h->load_addr;
@@ -41,7 +41,7 @@ static bool check_start(struct header *h, const char *name, struct error *err)
 	return true;
 }
 
-/* Where what is loaded from the N bytes ends, and the memory behind it that is zeroed. */
+/* The ends of the loaded part of the N bytes, and of the zeroed memory after it. */
 static bool check_end(const struct header *h, size_t n, const char *name, uint64_t *end,
 		      struct error *err)
 {
@@ -56,20 +56,21 @@ static bool check_end(const struct header *h, size_t n, const char *name, uint64
 			h->load_end_addr, h->load_addr);
 	if (last > UINT32_MAX)
 		return error_set(err, EXIT_BAD_IMAGE, "link it for lower addresses",
-				 "%s: its multiboot header has load_addr %#x, and what is loaded "
-				 "there reaches beyond 4 GiB",
+				 "%s: its multiboot header has load_addr %#x, and the part loaded "
+				 "there extends beyond 4 GiB",
 				 name, h->load_addr);
 	if (h->bss_end_addr && h->bss_end_addr < last)
-		return error_set(
-			err, EXIT_BAD_IMAGE, "set it to where the zeroed memory ends, or to 0",
-			"%s: its multiboot header has bss_end_addr %#x, and what is loaded ends at "
-			"%#llx",
-			name, h->bss_end_addr, (unsigned long long)last);
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "set it to where the zeroed memory ends, or to 0",
+				 "%s: its multiboot header has bss_end_addr %#x, and the loaded "
+				 "part ends at "
+				 "%#llx",
+				 name, h->bss_end_addr, (unsigned long long)last);
 	if (h->load_end_addr > file_end)
 		return error_set(
 			err, EXIT_BAD_IMAGE,
-			"get a whole copy of the file, or put what is not in the file before "
-			"bss_end_addr",
+			"get a whole copy of the file, or cover the part that is not in the file "
+			"by bss_end_addr",
 			"%s: its multiboot header has load_end_addr %#x, and the file ends at "
 			"%#llx",
 			name, h->load_end_addr, (unsigned long long)file_end);
@@ -84,7 +85,7 @@ static bool check_addresses(const uint8_t *file, size_t n, size_t at, const char
 
 	if (n - at < HEADER_SIZE)
 		return error_set(err, EXIT_BAD_IMAGE, "get a whole copy of the file",
-				 "%s is cut off in its multiboot header", name);
+				 "%s is truncated in its multiboot header", name);
 	struct header h = {.at = at,
 			   .header_addr = le32(file + at + 12),
 			   .load_addr = le32(file + at + 16),
@@ -97,13 +98,13 @@ static bool check_addresses(const uint8_t *file, size_t n, size_t at, const char
 	if (h.entry_addr < h.load_addr || h.entry_addr >= end)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "set entry_addr to the first instruction, by its physical address",
-				 "%s: its multiboot header has entry_addr %#x outside of what is "
-				 "loaded, %#x to %#llx",
+				 "%s: its multiboot header has entry_addr %#x outside of the "
+				 "loaded part, %#x to %#llx",
 				 name, h.entry_addr, h.load_addr, (unsigned long long)end);
 	if (h.load_addr < HIGH_AT && end > LOW_END)
 		return error_set(err, EXIT_BAD_IMAGE, "link it for 0x100000 and above",
-				 "%s: its multiboot header has load_addr %#x, and what is loaded "
-				 "there reaches into the screen's memory at %#x",
+				 "%s: its multiboot header has load_addr %#x, and the part loaded "
+				 "there extends into the screen's memory at %#x",
 				 name, h.load_addr, LOW_END);
 	*memory = end;
 	return true;

@@ -19,7 +19,7 @@ struct reader {
 	struct error *err;
 };
 
-/* Sector NUMBER into BUF; a sector beyond the disk is zeros. */
+/* Read sector NUMBER into BUF; a sector beyond the disk is zeros. */
 static bool read_sector(const struct reader *r, uint64_t number, uint8_t buf[SECTOR])
 {
 	memset(buf, 0, SECTOR);
@@ -28,7 +28,8 @@ static bool read_sector(const struct reader *r, uint64_t number, uint8_t buf[SEC
 	return r->disk->read(r->disk->ctx, number * SECTOR, buf, SECTOR, r->err);
 }
 
-/* A partition of SECTORS sectors from START on: cut at the disk's end, left out behind it. */
+/* Add a partition of SECTORS sectors from START on, cut at the disk's end; ignore it if it is
+ * beyond. */
 static void add(const struct reader *r, unsigned number, unsigned type, uint64_t start,
 		uint64_t sectors)
 {
@@ -68,8 +69,8 @@ static struct mbr_entry entry_at(const uint8_t *sector, unsigned i)
 	return (struct mbr_entry){.type = p[4], .start = le32(p + 8), .sectors = le32(p + 12)};
 }
 
-/* The chain of tables in the extended partition that begins at sector FIRST: each has a partition,
- * relative to itself, and a link, relative to FIRST. */
+/* Follow the chain of tables in the extended partition that begins at sector FIRST. Each table has
+ * a partition, relative to the table, and a link, relative to FIRST. */
 static bool read_logical(const struct reader *r, uint64_t first)
 {
 	uint8_t sector[SECTOR];
@@ -85,7 +86,8 @@ static bool read_logical(const struct reader *r, uint64_t first)
 
 		if (e.type)
 			add(r, number, e.type, at + e.start, e.sectors);
-		/* libfdisk writes links that go on only; one that goes back makes a circle. */
+		/* libfdisk writes links in increasing order only; one that goes back would form a
+		 * cycle. */
 		if (!is_extended(next.type) || first + next.start <= at)
 			return true;
 		at = first + next.start;
@@ -108,8 +110,8 @@ static bool read_mbr(const struct reader *r, const uint8_t *sector)
 	return true;
 }
 
-/* GUIDs as they lie on the disk: the first three fields are little-endian (UEFI, appendix A).
- * Linux' are listed in the Discoverable Partitions Specification. */
+/* GUIDs as stored on the disk: the first three fields are little-endian (UEFI, appendix A). Linux'
+ * are listed in the Discoverable Partitions Specification. */
 static unsigned type_of(const uint8_t guid[16])
 {
 	static const struct {
@@ -154,7 +156,8 @@ static unsigned type_of(const uint8_t guid[16])
 	return memcmp(guid, none, sizeof none) == 0 ? PARTITION_NONE : PARTITION_OTHER;
 }
 
-/* HEADER is sector 1. Checksums are not compared: the firmware does not either, for a BIOS boot. */
+/* HEADER is sector 1. Checksums are not verified, as the firmware does not either for a BIOS boot.
+ */
 static bool read_gpt(const struct reader *r, const uint8_t *header)
 {
 	uint64_t table = le64(header + 72);
@@ -169,7 +172,7 @@ static bool read_gpt(const struct reader *r, const uint8_t *header)
 		uint64_t at = (uint64_t)i * size;
 		const uint8_t *e = sector + at % SECTOR;
 
-		/* An entry's first 128 bytes never cross a sector. */
+		/* The first 128 bytes of an entry never cross a sector boundary. */
 		if (!read_sector(r, table + at / SECTOR, sector))
 			return false;
 		unsigned type = type_of(e);

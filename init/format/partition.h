@@ -12,26 +12,26 @@
 
 #include "format/read_at.h"
 
-/* As many as a GPT has by default; more are left out. */
+/* The default size of a GPT; further partitions are ignored. */
 #define PARTITIONS_MAX 128
 
-/* Of the type bytes of an MBR, those that are of interest here. */
+/* MBR partition types that are relevant here. */
 enum partition_type {
-	PARTITION_NONE = 0, /* not used; of the disk itself: no partition table */
+	PARTITION_NONE = 0, /* unused; for the disk itself: no partition table */
 	PARTITION_HURD = 0x63,
 	PARTITION_SWAP = 0x82,
 	PARTITION_LINUX = 0x83,
 	PARTITION_LVM = 0x8e,
 	PARTITION_ESP = 0xef,
-	PARTITION_OTHER = 0x100, /* of a GPT: a GUID that is none of these */
+	PARTITION_OTHER = 0x100, /* GPT: any other GUID */
 };
 
 struct partition {
 	uint64_t start;	 /* bytes */
 	uint64_t length; /* bytes, at least 512, within the disk */
-	unsigned number; /* as Linux, the Hurd and GRUB count: logical ones from 5 on; 0: the whole
-			  * disk, without a table */
-	unsigned type;	 /* a byte of an MBR, or enum partition_type for a GPT */
+	unsigned number; /* as Linux, the Hurd and GRUB count: logical partitions from 5 on; 0: the
+			    whole disk, without a partition table */
+	unsigned type;	 /* type byte of an MBR, or enum partition_type for a GPT */
 	bool gpt;
 };
 
@@ -40,12 +40,13 @@ struct partitions {
 	size_t count;
 };
 
-/* The partitions of DISK. A disk without a table (no signature) is one partition with number 0.
- * What does not lie on the disk, and a chain of logical partitions that comes back, are left out.
- * False with ERR only when the disk cannot be read. */
+/* Read the partitions of DISK. A disk without a table (no signature) is one partition with number
+ * 0. Partitions beyond the disk, and the rest of a cyclic chain of logical partitions, are ignored.
+ * False with ERR only if the disk cannot be read. */
 bool partitions_read(const struct read_at *disk, struct partitions *out, struct error *err);
 
-/* Is it of a type that Linux' and the Hurd's file systems have: Linux, Hurd, or the whole disk? */
+/* May a partition of this type contain a file system of Linux or the Hurd: Linux, Hurd, or the
+ * whole disk? */
 bool partition_holds_files(const struct partition *p);
 
 #endif

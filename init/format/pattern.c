@@ -1,8 +1,8 @@
-/* pattern.c - see pattern.h: the DFA, built as the stream asks for it, and the stream.
+/* pattern.c - see pattern.h: the DFA, built on demand, and the stream.
  *
- * Bytes that no pattern tells apart form a class; a state of the DFA has one cell for each class. A
- * cell that is not known yet costs one step of the NFA: a few operations on bit sets, because
- * nearly all nodes are links of a chain (the characters of a word), for which a step is a shift.
+ * Bytes that no pattern distinguishes form a class; a state of the DFA has one cell for each class.
+ * Computing an unknown cell costs one step of the NFA: a few operations on bit sets, because nearly
+ * all nodes are links of a chain (the characters of a word), for which a step is a shift.
  */
 #include "format/pattern.h"
 
@@ -24,7 +24,7 @@ struct pattern_set *pattern_set_of(const struct pattern_program *program)
 
 	if (!s)
 		return NULL;
-	/* Not all of it: pages that stay zero cost nothing. */
+	/* Copy the used parts only: untouched pages of the allocation cost nothing. */
 	memcpy(s->nfa.nodes, program->nodes, program->node_count * sizeof *program->nodes);
 	memcpy(s->nfa.byte_sets, program->byte_sets,
 	       program->byte_set_count * sizeof *program->byte_sets);
@@ -55,7 +55,7 @@ static void set_bit(uint64_t *set, size_t i)
 	set[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-/* Take the lowest bit out of *WORD, word W of a set. Returns its index in the set. */
+/* Clear the lowest bit of *WORD, word W of a set. Returns its index in the set. */
 static size_t take_bit(uint64_t *word, size_t w)
 {
 	size_t i = w * 64 + (size_t)__builtin_ctzll(*word);
@@ -92,14 +92,14 @@ void pattern_reach(struct pattern_set *s, size_t from, unsigned anchors, uint64_
 	}
 }
 
-/* Leave in SET only what is kept in sets. */
+/* Leave in SET only nodes that are stored in sets. */
 static void trim(const struct pattern_set *s, uint64_t *set)
 {
 	for (size_t w = 0; w < s->words; w++)
 		set[w] &= s->mask.kept[w];
 }
 
-/* s->next becomes what a byte of class C makes of FROM. */
+/* s->next becomes the result of a byte of class C in FROM. */
 static void step(struct pattern_set *s, const uint64_t *from, size_t c)
 {
 	const uint64_t *takes = s->takes + c * s->words;
@@ -179,7 +179,7 @@ static void empty_cache(struct pattern_set *s)
 	add_state(s, hash_place(s, s->mask.line_start), s->mask.line_start);
 }
 
-/* The state of the set s->next. */
+/* The state for the set s->next. */
 static size_t state_of_next(struct pattern_set *s)
 {
 	uint16_t *place = hash_place(s, s->next);
@@ -197,8 +197,8 @@ static size_t state_of_next(struct pattern_set *s)
 	return *place;
 }
 
-/* Find out the cell of class C in the present state's row. Emptying the cache may make that row
- * another state's. */
+/* Compute the cell of class C in the present state's row. If the cache is emptied, that row may
+ * belong to another state afterwards. */
 static int32_t learn(struct pattern_set *s, size_t c)
 {
 	size_t from = s->at / s->classes, to = FIRST_STATE;
@@ -221,21 +221,22 @@ static int32_t learn(struct pattern_set *s, size_t c)
 	return cell;
 }
 
-/* ---- a set made ready ------------------------------------------------------------------ */
+/* ---- preparing a set ------------------------------------------------------------------- */
 
 static bool in_set(const struct pattern_bytes *set, size_t b)
 {
 	return set->bits[b / 64] >> b % 64 & 1;
 }
 
-/* Tell bytes apart by every byte set. Class 0 is the line ends', which no set has. */
+/* Split the bytes into classes by every byte set. Class 0 is that of line ends, which no set
+ * contains. */
 static void make_classes(struct pattern_set *s)
 {
 	s->classes = 2;
 	for (size_t b = 0; b < 256; b++)
 		s->class_of[b] = b != '\n' && b != '\r';
 	for (size_t i = 0; i < s->nfa.byte_set_count; i++) {
-		uint8_t inside[256] = {0}; /* the class of those that are in the set; 0: none yet */
+		uint8_t inside[256] = {0}; /* class of the bytes that are in the set; 0: none yet */
 		bool outside[256] = {false};
 
 		for (size_t b = 0; b < 256; b++)
@@ -315,7 +316,7 @@ void pattern_set_reset(struct pattern_set *s)
 	s->done = (struct pattern_bits){{0}};
 }
 
-/* Take bytes as long as the cells are known and nothing fires. Returns how many. */
+/* Consume bytes while the cells are known and nothing matches. Returns how many. */
 static size_t run(struct pattern_set *s, const uint8_t *buf, size_t n)
 {
 	const uint8_t *p = buf, *end = buf + n;
@@ -332,7 +333,7 @@ static size_t run(struct pattern_set *s, const uint8_t *buf, size_t n)
 	return (size_t)(p - buf);
 }
 
-/* Take one byte of class C, whatever it brings. */
+/* Consume one byte of class C. */
 static struct pattern_bits take(struct pattern_set *s, size_t c)
 {
 	struct pattern_bits fired = {{0}};
@@ -361,7 +362,7 @@ size_t pattern_feed(struct pattern_set *s, const uint8_t *buf, size_t n, struct 
 	if (!s->ready)
 		make_ready(s);
 	while (i < n && !any(fired)) {
-		/* What has fired must not do so again before the line's end. */
+		/* A pattern that has matched must not match again before the line's end. */
 		if (!any(&s->done))
 			i += run(s, buf + i, n - i);
 		if (i < n)

@@ -1,10 +1,9 @@
-/* pattern_internal.h - what pattern_parse.c (expressions to NFA) and pattern.c (NFA to DFA, and the
- * stream) share. See pattern.h.
+/* pattern_internal.h - shared by pattern_parse.c (expressions to NFA) and pattern.c (NFA to DFA,
+ * and the stream). See pattern.h.
  *
- * The NFA is a program in the manner of Thompson's and Pike's: every node leads to the next one,
- * and a split or jump to its target as well or instead. A set of nodes is a bit set over the
- * program; only nodes that wait for something (a byte, the line's end) or say "matched" are kept in
- * one.
+ * The NFA is a program as described by Thompson and Pike: every node leads to the next one, and a
+ * split or jump to its target, too or instead. A set of nodes is a bit set over the program; only
+ * nodes that wait for something (a byte, the line's end) or signal a match are stored in sets.
  */
 #ifndef VM_FORMAT_PATTERN_INTERNAL_H
 #define VM_FORMAT_PATTERN_INTERNAL_H
@@ -17,9 +16,9 @@
 enum {
 	NODES = PATTERN_POSITIONS_MAX,
 	WORDS = NODES / 64,
-	STATES = 1023,	      /* of the DFA, in the cache at once; fewer when they are large: */
-	ROW_CELLS = 96 << 10, /* transitions in all */
-	SET_WORDS = 16 << 10, /* words of node sets in all */
+	STATES = 1023,	      /* of the DFA, in the cache at once; fewer if they are large: */
+	ROW_CELLS = 96 << 10, /* transitions in total */
+	SET_WORDS = 16 << 10, /* words of node sets in total */
 	HASH = 2048,
 };
 
@@ -34,25 +33,26 @@ enum op {
 
 /* What a state of the DFA says about patterns. */
 struct state_info {
-	struct pattern_bits accept; /* those whose match its last byte completed */
-	struct pattern_bits eol;    /* those that match if the line ends here */
+	struct pattern_bits accept; /* patterns whose match its last byte completed */
+	struct pattern_bits eol;    /* patterns that match if the line ends here */
 };
 
 struct pattern_set {
 	struct pattern_program nfa;
-	bool ready; /* all below belongs to the NFA as it is */
+	bool ready; /* everything below is up to date with the NFA */
 
 	/* bit-parallel steps; `words` words of each set are in use */
 	size_t words, classes;
 	uint8_t class_of[256];
 	uint64_t takes[256 * WORDS]; /* for each class of bytes, the nodes that wait for it */
 	struct {
-		uint64_t chain[WORDS]; /* byte nodes that lead only to the next node, a kept one */
-		uint64_t kept[WORDS];  /* nodes that are kept in sets */
-		uint64_t match[WORDS]; /* match nodes */
-		uint64_t eol[WORDS];   /* $ nodes */
-		uint64_t line_start[WORDS]; /* where a match may start at the start of a line */
-		uint64_t anywhere[WORDS];   /* and later in it */
+		uint64_t chain[WORDS];	    /* byte nodes that lead only to the next node, which is
+					       stored in sets */
+		uint64_t kept[WORDS];	    /* nodes that are stored in sets */
+		uint64_t match[WORDS];	    /* match nodes */
+		uint64_t eol[WORDS];	    /* $ nodes */
+		uint64_t line_start[WORDS]; /* where a match may begin at the start of a line */
+		uint64_t anywhere[WORDS];   /* and later in a line */
 	} mask;
 	uint64_t next[WORDS]; /* the set being built */
 	uint16_t stack[NODES];
@@ -61,21 +61,21 @@ struct pattern_set {
 	 * 0 not known yet, the next state's place in rows, or minus that if patterns fire. State 0
 	 * is not used, state 1 is the start of a line. */
 	size_t states, capacity;
-	uint32_t emptied; /* how often the cache was */
+	uint32_t emptied; /* number of times the cache was emptied */
 	int32_t rows[ROW_CELLS];
 	uint64_t sets[SET_WORDS];
 	struct state_info info[STATES + 1];
 	uint16_t hash[HASH]; /* states by their sets; 0: free */
 
 	/* the stream so far */
-	uint32_t at;		  /* the state's place in rows */
-	struct pattern_bits done; /* fired in this line */
+	uint32_t at;		  /* offset of the present state in rows */
+	struct pattern_bits done; /* reported in this line */
 };
 
 enum { AT_BOL = 1, AT_EOL = 2 };
 
-/* Add to OUT the nodes that node FROM leads to without a byte, itself included; ANCHORS says which
- * of AT_BOL and AT_EOL may be passed. Nodes that are in OUT already are not followed. */
+/* Add to OUT the nodes reachable from node FROM without a byte, including itself; ANCHORS says
+ * which of AT_BOL and AT_EOL may be passed. Nodes that are in OUT already are not followed. */
 void pattern_reach(struct pattern_set *s, size_t from, unsigned anchors, uint64_t *out);
 
 #endif

@@ -1,7 +1,9 @@
-/* pattern_parse.c - extended regular expressions to nodes of the NFA (pattern.h has the syntax).
+/* pattern_parse.c - converts extended regular expressions to nodes of the NFA (pattern.h describes
+ * the syntax).
  *
- * A recursive descent that writes nodes as it reads. Whatever comes behind a part already written
- * (a repetition, a |) shifts that part by one node to put a split before it, or copies it.
+ * A recursive descent parser that writes nodes as it reads. An operator after a part that is
+ * already written (a repetition, a |) shifts that part by one node to insert a split before it, or
+ * copies it.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ struct parser {
 	struct pattern_set *s;
 	const char *begin, *end, *at;
 	unsigned depth;
-	const char *why, *where; /* what is wrong */
+	const char *why, *where; /* the error and its position */
 };
 
 static bool parse_alternatives(struct parser *p);
@@ -48,7 +50,8 @@ static bool has_target(const struct pattern_node *n)
 	return n->op == OP_SPLIT || n->op == OP_JUMP;
 }
 
-/* Put a split before the nodes from AT on, the last part of the program. Its target comes later. */
+/* Insert a split before the nodes from AT on, the last part of the program. Its target is set
+ * later. */
 static bool split_before(struct parser *p, size_t at)
 {
 	struct pattern_node *prog = p->s->nfa.nodes;
@@ -63,7 +66,8 @@ static bool split_before(struct parser *p, size_t at)
 	return true;
 }
 
-/* Append a copy of the LEN nodes from FROM on, whose targets lie among them or just behind. */
+/* Append a copy of the LEN nodes from FROM on, whose targets are among them or directly after them.
+ */
 static bool copy_nodes(struct parser *p, size_t from, size_t len)
 {
 	size_t by = p->s->nfa.node_count - from;
@@ -77,8 +81,8 @@ static bool copy_nodes(struct parser *p, size_t from, size_t len)
 	return true;
 }
 
-/* Make the nodes from START on come MIN to MAX times: MIN copies, then optional ones, each behind a
- * split to the end; or, UNBOUNDED, a split back to the start of the last copy. */
+/* Repeat the nodes from START on MIN to MAX times: MIN copies, then optional ones, each after a
+ * split to the end; or, if UNBOUNDED, a split back to the start of the last copy. */
 static bool repeat(struct parser *p, size_t start, int min, int max)
 {
 	struct pattern_set *s = p->s;
@@ -106,7 +110,15 @@ static void set_add(struct pattern_bytes *set, unsigned lo, unsigned hi)
 		set->bits[b / 64] |= UINT64_C(1) << b % 64;
 }
 
-/* A node that waits for one of SET, line ends left out. */
+/* By words: musl's memcmp() compares byte by byte, and the markers' expressions need 20,000
+ * comparisons. */
+static bool same_bytes(const struct pattern_bytes *a, const struct pattern_bytes *b)
+{
+	return a->bits[0] == b->bits[0] && a->bits[1] == b->bits[1] && a->bits[2] == b->bits[2] &&
+	       a->bits[3] == b->bits[3];
+}
+
+/* A node that waits for one of SET, without line ends. */
 static bool emit_set(struct parser *p, struct pattern_bytes set, const char *where)
 {
 	struct pattern_set *s = p->s;
@@ -115,7 +127,7 @@ static bool emit_set(struct parser *p, struct pattern_bytes set, const char *whe
 	set.bits[0] &= ~(UINT64_C(1) << '\n' | UINT64_C(1) << '\r');
 	if (!(set.bits[0] | set.bits[1] | set.bits[2] | set.bits[3]))
 		return fail(p, where, "no byte of a line matches this");
-	while (i < s->nfa.byte_set_count && memcmp(&s->nfa.byte_sets[i], &set, sizeof set) != 0)
+	while (i < s->nfa.byte_set_count && !same_bytes(&s->nfa.byte_sets[i], &set))
 		i++;
 	if (i == PATTERN_BYTE_SETS_MAX)
 		return fail(p, where, "too many different bracket expressions");
@@ -124,7 +136,7 @@ static bool emit_set(struct parser *p, struct pattern_bytes set, const char *whe
 	return emit(p, OP_BYTE, i);
 }
 
-/* [:NAME:], of which "[:" has been read, into SET. */
+/* Add [:NAME:], whose "[:" has been read, to SET. */
 static bool parse_class(struct parser *p, struct pattern_bytes *set)
 {
 	static const struct {
@@ -152,7 +164,7 @@ static bool parse_class(struct parser *p, struct pattern_bytes *set)
 	return fail(p, p->at - 2, "there is no such character class");
 }
 
-/* One character of a bracket expression, or a range, into SET. */
+/* Add one character of a bracket expression, or a range, to SET. */
 static bool parse_range(struct parser *p, struct pattern_bytes *set)
 {
 	const char *where = p->at;
@@ -261,7 +273,7 @@ static bool parse_atom(struct parser *p)
 	return emit_set(p, set, p->at - 1);
 }
 
-/* A number of at most REPEAT_MAX; -1 when there is none. */
+/* A number of at most REPEAT_MAX; -1 if there is none. */
 static int parse_number(struct parser *p)
 {
 	int n = -1;
@@ -325,7 +337,7 @@ static bool parse_sequence(struct parser *p)
 static bool parse_alternatives(struct parser *p)
 {
 	struct pattern_set *s = p->s;
-	size_t jumps = NO_NODE; /* to the end, each naming the one before */
+	size_t jumps = NO_NODE; /* to the end, each containing the previous one */
 
 	for (;;) {
 		size_t start = s->nfa.node_count;

@@ -29,17 +29,17 @@ enum extension {
 };
 
 static const char broken[] =
-	"get the image again, or make a new one; qemu-img check FILE tells more";
+	"get the image again, or make a new one; qemu-img check FILE shows details";
 static const char convert[] =
 	"convert it, if you trust where it comes from: qemu-img convert -O qcow2 FILE NEW.qcow2";
 
-/* A field with a value that QEMU refuses. */
+/* Report a field with a value that QEMU rejects. */
 #define BAD(...) error_set(err, EXIT_BAD_IMAGE, broken, __VA_ARGS__)
-/* A feature that this program refuses. */
+/* Report a feature that this program rejects. */
 #define REFUSED(fix, ...) error_set(err, EXIT_BAD_IMAGE, fix, __VA_ARGS__)
 
-/* Does [OFFSET, OFFSET + SIZE) lie in the file, at a multiple of the cluster size? QEMU looks at
- * the offset of a table without entries, too. */
+/* Is [OFFSET, OFFSET + SIZE) inside the file, at a multiple of the cluster size? QEMU checks the
+ * offset of a table without entries, too. */
 static bool check_area(const struct qcow2 *q, uint64_t offset, uint64_t size, uint64_t file_size,
 		       const char *what, const char *name, struct error *err)
 {
@@ -55,7 +55,8 @@ static bool check_area(const struct qcow2 *q, uint64_t offset, uint64_t size, ui
 		return BAD("%s: %s at offset %" PRIu64 ", %" PRIu64 " bytes, ends beyond 2^63",
 			   name, what, offset, size);
 	if (size && offset + size > file_size)
-		return BAD("%s is cut off: %s ends at byte %" PRIu64 ", and the file has %" PRIu64,
+		return BAD("%s is truncated: %s ends at byte %" PRIu64
+			   ", and the file has %" PRIu64,
 			   name, what, offset + size, file_size);
 	return true;
 }
@@ -79,7 +80,7 @@ static bool check_version(struct qcow2 *q, const uint8_t *buf, size_t len, const
 	if (q->version == 2)
 		return true;
 	if (len < V3_HEADER)
-		return BAD("%s is cut off in the header: %zu bytes of %u", name, len, V3_HEADER);
+		return BAD("%s is truncated in the header: %zu bytes of %u", name, len, V3_HEADER);
 	q->incompatible = be64(buf + 72);
 	q->autoclear = be64(buf + 88);
 	q->refcount_order = be32(buf + 96);
@@ -100,7 +101,7 @@ static bool check_features(const struct qcow2 *q, const uint8_t *buf, size_t len
 {
 	const uint64_t known = QCOW2_DIRTY | QCOW2_CORRUPT | QCOW2_DATA_FILE | QCOW2_COMPRESSION |
 			       QCOW2_EXTENDED_L2;
-	/* The compression type lies behind the 104 bytes that every v3 header has. */
+	/* The compression type follows the 104 bytes that every v3 header has. */
 	uint8_t compression =
 		q->version == 3 && q->header_length > V3_HEADER && len > V3_HEADER ? buf[104] : 0;
 
@@ -187,7 +188,7 @@ static bool check_refcounts(struct qcow2 *q, const uint8_t *buf, uint64_t file_s
 			  file_size, "the snapshot table (at byte 64)", name, err);
 }
 
-/* Bitmaps that are marked as out of date are none: QEMU does not look at them. */
+/* QEMU ignores bitmaps that are marked as out of date. */
 static bool read_bitmaps(struct qcow2 *q, const uint8_t *data, uint32_t size, uint64_t file_size,
 			 const char *name, struct error *err)
 {
@@ -210,7 +211,7 @@ static bool read_bitmaps(struct qcow2 *q, const uint8_t *data, uint32_t size, ui
 			  name, err);
 }
 
-/* An extension that is a text: WHAT, into OUT. */
+/* Copy the extension WHAT, which is a text, to OUT. */
 static bool read_text(const uint8_t *data, uint32_t size, char *out, size_t room, const char *what,
 		      const char *name, struct error *err)
 {
@@ -239,11 +240,11 @@ static bool read_extension(struct qcow2 *q, uint32_t type, const uint8_t *data, 
 				 err);
 	case EXTENSION_ENCRYPTION: return REFUSED(convert, "%s: it is encrypted", name);
 	case EXTENSION_BITMAPS: return read_bitmaps(q, data, size, file_size, name, err);
-	default: return true; /* QEMU keeps what it does not know */
+	default: return true; /* QEMU keeps unknown extensions */
 	}
 }
 
-/* Header extensions lie between the header and the backing name, or the end of the cluster. */
+/* Header extensions are between the header and the backing file name, or the end of the cluster. */
 static bool check_extensions(struct qcow2 *q, const uint8_t *buf, uint64_t end, uint64_t file_size,
 			     const char *name, struct error *err)
 {
@@ -288,7 +289,7 @@ static bool read_backing(struct qcow2 *q, const uint8_t *buf, size_t len, uint64
 				   ", must be at most %u and end in the first cluster",
 				   name, size, BACKING_NAME_MAX);
 		if (offset + size > len)
-			return BAD("%s is cut off in the backing file's name", name);
+			return BAD("%s is truncated in the backing file's name", name);
 		memcpy(q->backing, buf + offset, size);
 		q->backing[size] = '\0';
 		if (strlen(q->backing) != size)
@@ -308,9 +309,9 @@ bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char 
 
 	memset(out, 0, sizeof *out);
 	if (len < 4 || memcmp(buf, magic, 4) != 0)
-		return BAD("%s is no qcow2 image: it does not begin with QFI\\xfb", name);
+		return BAD("%s is not a qcow2 image: it does not begin with QFI\\xfb", name);
 	if (len < V2_HEADER)
-		return BAD("%s is cut off in the header: %zu bytes of %u", name, len, V2_HEADER);
+		return BAD("%s is truncated in the header: %zu bytes of %u", name, len, V2_HEADER);
 	return check_version(out, buf, len, name, err) &&
 	       check_features(out, buf, len, name, err) &&
 	       check_l1(out, buf, file_size, name, err) &&

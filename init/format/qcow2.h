@@ -1,8 +1,8 @@
-/* qcow2.h - the header of a qcow2 image (QEMU: docs/interop/qcow2.rst), read and written.
+/* qcow2.h - reads and writes the header of a qcow2 image (QEMU: docs/interop/qcow2.rst).
  *
- * The reader refuses what QEMU refuses when it opens an image (block/qcow2.c) and what must not be
- * opened at all, each with the field, its value and what is allowed.
- * Pure: bytes in, a struct or an error out.
+ * The reader rejects what QEMU rejects when it opens an image (block/qcow2.c) and features that
+ * must not be used, each with the field, its value and the permitted values. Pure: bytes in, a
+ * struct or an error out.
  */
 #ifndef VM_FORMAT_QCOW2_H
 #define VM_FORMAT_QCOW2_H
@@ -13,8 +13,8 @@
 
 #include "base/error.h"
 
-/* What qcow2_parse() wants to see at most: the first cluster holds header, extensions and backing
- * name, and a cluster has at most 2 MiB. */
+/* Maximum size of qcow2_parse()'s input: the first cluster contains header, extensions and backing
+ * file name, and a cluster has at most 2 MiB. */
 #define QCOW2_HEAD_MAX (2u << 20)
 
 enum qcow2_incompatible {
@@ -39,46 +39,45 @@ struct qcow2 {
 	uint32_t refcount_table_clusters;
 	uint64_t snapshots_offset;
 	uint32_t snapshots;
-	uint32_t bitmaps;	 /* that QEMU will look at */
+	uint32_t bitmaps;	 /* number of bitmaps that QEMU will read */
 	uint64_t bitmaps_offset; /* of their directory */
 	uint64_t bitmaps_size;
 	char backing[1024];	 /* "" for none */
-	char backing_format[16]; /* "" when the image does not say; as long as QEMU's */
+	char backing_format[16]; /* "" if the image does not specify it; as long as in QEMU */
 	char mark[64];		 /* struct qcow2_base; "" for none */
 };
 
-/* Parse the LEN bytes at BUF, which are the beginning of a file of FILE_SIZE bytes (LEN is
- * FILE_SIZE, or at least its first cluster, which QCOW2_HEAD_MAX always has). NAME is what errors
- * call the file. Errors are EXIT_BAD_IMAGE. */
+/* Parse the LEN bytes at BUF, the beginning of a file of FILE_SIZE bytes (LEN is FILE_SIZE, or at
+ * least its first cluster, which QCOW2_HEAD_MAX always contains). NAME is used in errors. Errors
+ * are EXIT_BAD_IMAGE. */
 bool qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_size, const char *name,
 		 struct qcow2 *out, struct error *err);
 
-/* Does every one of the N entries (as they lie in the file) of an L1 or refcount table, from entry
- * FIRST on, point into a file of FILE_SIZE bytes, at a multiple of the cluster size? TABLE names it
- * ("L1 table"). */
+/* Does every one of the N entries (in file format) of an L1 or refcount table, from entry FIRST on,
+ * point into a file of FILE_SIZE bytes, at a multiple of the cluster size? TABLE is its name ("L1
+ * table"). */
 bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, uint64_t first,
 		       uint64_t file_size, const char *table, const char *name, struct error *err);
 
 /* The offset in entry I of an L1 or refcount table, 0 for none. */
 uint64_t qcow2_entry(const uint8_t *entries, size_t i);
 
-/* How many clusters one refcount block counts, and how many of them, up to the last with a count
- * that is not 0, BLOCK (one cluster) says are there. */
+/* The number of clusters that one refcount block counts, and the number up to the last one with a
+ * non-zero count in BLOCK (one cluster). */
 uint64_t qcow2_refcounts(const struct qcow2 *q);
 uint64_t qcow2_refcounts_used(const struct qcow2 *q, const uint8_t *block);
 
-/* Does L2 table number INDEX (one cluster) use only clusters that begin inside the file? */
+/* Does L2 table number INDEX (one cluster) refer only to clusters that begin inside the file? */
 bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index, uint64_t file_size,
 		    const char *name, struct error *err);
 
-/* Entry INDEX of the snapshot table or of the bitmap directory, by its fixed part at ENTRY. *SIZE
- * is the entry's whole size; the next one follows at the next multiple of 8. */
+/* Check entry INDEX of the snapshot table or of the bitmap directory, by its fixed part at ENTRY.
+ * *SIZE is the size of the whole entry; the next one follows at the next multiple of 8. */
 #define QCOW2_SNAPSHOT_ENTRY	 40u
 #define QCOW2_SNAPSHOT_TABLE_MAX (64u << 20) /* block/qcow2.h, QCOW_MAX_SNAPSHOTS_SIZE */
 bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, const char *name,
 			  struct error *err);
-/* The same entry, whole, as people see it: N = *SIZE bytes are at ENTRY. Texts are cut where they
- * are longer. */
+/* Decode the whole entry, N = *SIZE bytes at ENTRY. Longer texts are cut. */
 struct qcow2_snapshot {
 	char id[32];
 	char name[128];
@@ -89,11 +88,11 @@ struct qcow2_snapshot {
 void qcow2_read_snapshot(const uint8_t *entry, size_t n, struct qcow2_snapshot *out);
 #define QCOW2_BITMAP_ENTRY 24u
 struct qcow2_bitmap {
-	const char *name; /* left alone here: it stands behind the fixed part */
+	const char *name; /* unused here: it follows the fixed part */
 	size_t name_size; /* bytes */
 	uint64_t size;	  /* of its entry */
 	uint64_t table;	  /* offset */
-	uint32_t entries; /* of the table; 0 when the bitmap is in use and QEMU does not load it */
+	uint32_t entries; /* of the table; 0 if the bitmap is in use and QEMU does not load it */
 };
 bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t index,
 			struct qcow2_bitmap *out, const char *name, struct error *err);
@@ -101,9 +100,9 @@ bool qcow2_check_bitmap(const struct qcow2 *q, const uint8_t *entry, uint32_t in
 bool qcow2_check_bitmap_table(const struct qcow2 *q, const uint8_t *entry, const char *name,
 			      struct error *err);
 
-/* What a kept overlay says of the image below it. MARK, in a header extension of our own, which
- * QEMU keeps as it is (block/qcow2.c, unknown_header_ext), tells the state of the base for which
- * the overlay was made. */
+/* Reference of a kept overlay to its base image. MARK, in our own header extension, which QEMU
+ * preserves (block/qcow2.c, unknown_header_ext), identifies the state of the base for which the
+ * overlay was made. */
 struct qcow2_base {
 	const char *name;   /* at most 1023 bytes */
 	const char *format; /* "raw" or "qcow2" */
@@ -111,10 +110,10 @@ struct qcow2_base {
 };
 #define QCOW2_EXTENSION_MARK 0x564d4241 /* "VMBA" */
 
-/* The beginning of a fresh, empty image of VIRTUAL_SIZE bytes, cluster size 64 KiB: header,
- * refcount table and its first block; what follows (the L1 table) is zeros. BASE, for its backing
- * file, may be NULL. *FILE_SIZE is how long the file must be made. Returns the bytes in OUT, 0 when
- * the size is beyond what this layout holds (32 TiB), or BASE's name too long. */
+/* Create the beginning of an empty image of VIRTUAL_SIZE bytes with cluster size 64 KiB: header,
+ * refcount table and its first block; the rest (the L1 table) is zeros. BASE, for its backing file,
+ * may be NULL. *FILE_SIZE is the required file size. Returns the number of bytes in OUT, 0 if the
+ * size exceeds this layout's maximum (32 TiB) or BASE's name is too long. */
 #define QCOW2_OVERLAY_HEAD (3u << 16)
 size_t qcow2_overlay(uint64_t virtual_size, const struct qcow2_base *base, uint8_t *out,
 		     uint64_t *file_size);

@@ -1,7 +1,7 @@
-/* qcow2_tables.c - what hangs on a qcow2 header: L1, L2 and refcount tables, snapshots, bitmaps.
+/* qcow2_tables.c - the tables of a qcow2 image: L1, L2 and refcount tables, snapshots, bitmaps.
  *
- * QEMU reads behind the end of a file as zeros, so it opens a file that was cut off and loses what
- * is missing. The tables tell: one that points behind the end was written for a longer file.
+ * QEMU reads zeros beyond the end of a file, so it opens a truncated file, and the missing data is
+ * lost. Truncation is detected by tables that point beyond the end.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "format/bytes.h"
 #include "format/qcow2.h"
 
-/* Bits 9 to 55 of an entry of any table are an offset. L2: bit 62 says that the cluster is
- * compressed, and then the offset has other bits (qcow2.rst, Compressed Clusters Descriptor). */
+/* In every table, bits 9 to 55 of an entry are an offset. L2: bit 62 marks a compressed cluster,
+ * whose offset has other bits (qcow2.rst, Compressed Clusters Descriptor). */
 #define OFFSET_MASK   UINT64_C(0x00fffffffffffe00)
 #define L2_COMPRESSED (UINT64_C(1) << 62)
 
@@ -21,10 +21,10 @@
 #define BITMAP_BYTES_MAX   0x20000000u /* of one bitmap, in memory */
 #define BITMAP_IN_USE	   1u
 #define BITMAP_FLAGS	   3u
-#define BITMAP_DIRTY	   1u /* the only type there is */
+#define BITMAP_DIRTY	   1u /* the only defined type */
 
 static const char broken[] =
-	"get the image again, or make a new one; qemu-img check FILE tells more";
+	"get the image again, or make a new one; qemu-img check FILE shows details";
 static const char cut_off[] = "get the image again, and compare its size and checksum";
 
 #define BAD(...) error_set(err, EXIT_BAD_IMAGE, broken, __VA_ARGS__)
@@ -49,7 +49,7 @@ bool qcow2_check_table(const struct qcow2 *q, const uint8_t *entries, size_t n, 
 		/* The last table of a file may be shorter than its cluster. */
 		if (offset && offset >= file_size)
 			return error_set(err, EXIT_BAD_IMAGE, cut_off,
-					 "%s is cut off: entry %" PRIu64
+					 "%s is truncated: entry %" PRIu64
 					 " of the %s points to byte %" PRIu64
 					 ", and the file has %" PRIu64,
 					 name, first + i, table, offset, file_size);
@@ -73,7 +73,7 @@ uint64_t qcow2_refcounts_used(const struct qcow2 *q, const uint8_t *block)
 		return 0;
 	if (bits >= 8)
 		return (n - 1) / (bits / 8) + 1;
-	/* Several in a byte, the first one in its lowest bits. */
+	/* Several counts share a byte, the first one in its lowest bits. */
 	unsigned used = 8 / bits;
 
 	while (block[n - 1] >> (used - 1) * bits == 0)
@@ -95,7 +95,7 @@ bool qcow2_check_l2(const struct qcow2 *q, const uint8_t *table, uint64_t index,
 			return error_set(err, EXIT_BAD_IMAGE,
 					 "get the image again, and compare its size and checksum; "
 					 "after a crash of the host: VM_FORCE=1",
-					 "%s is cut off: entry %zu of L2 table %" PRIu64
+					 "%s is truncated: entry %zu of L2 table %" PRIu64
 					 " points to byte %" PRIu64 ", and the file has %" PRIu64,
 					 name, at / step, index, offset, file_size);
 	}
@@ -117,7 +117,7 @@ bool qcow2_check_snapshot(const uint8_t *entry, uint32_t index, uint64_t *size, 
 	return true;
 }
 
-/* N bytes at TEXT into OUT. */
+/* Copy N bytes at TEXT to OUT. */
 static void take_text(char *out, size_t size, const uint8_t *text, size_t n)
 {
 	(void)snprintf(out, size, "%.*s", n < size ? (int)n : (int)size - 1, (const char *)text);
@@ -137,7 +137,8 @@ void qcow2_read_snapshot(const uint8_t *entry, size_t n, struct qcow2_snapshot *
 	take_text(out->name, sizeof out->name, entry + n - title, title);
 }
 
-/* Clusters of a bitmap with a bit for each 2^GRANULARITY bytes of the disk, in words of 64. */
+/* Number of clusters of a bitmap with a bit for each 2^GRANULARITY bytes of the disk, in words of
+ * 64. */
 static uint64_t bitmap_clusters(const struct qcow2 *q, unsigned granularity)
 {
 	uint64_t bits = (q->virtual_size >> granularity) +

@@ -1,7 +1,7 @@
-/* qcow2_write.c - a fresh, empty qcow2 image, for overlays.
+/* qcow2_write.c - creates an empty qcow2 image, for overlays.
  *
  * Layout in clusters of 64 KiB: header, refcount table, one refcount block (it covers 32768
- * clusters, 2 GiB of file: more than the L1 table of any size we take), then the L1 table, all
+ * clusters, 2 GiB of file: more than the L1 table of any supported size), then the L1 table, all
  * zeros. Refcounts are 16 bits (refcount_order 4).
  */
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define CLUSTER_BITS 16u
 #define CLUSTER	     (UINT64_C(1) << CLUSTER_BITS)
-/* What one L2 table (8192 entries) maps: 512 MiB. */
+/* Size that one L2 table (8192 entries) maps: 512 MiB. */
 #define L2_COVERS (CLUSTER << 13)
 /* 65536 L1 entries. */
 #define VIRTUAL_MAX (UINT64_C(32) << 40)
@@ -21,7 +21,7 @@
 #define BACKING_NAME	1023u
 #define EXTENSION_BYTES 64u
 
-/* A header extension at AT; returns where the next one is. */
+/* Write a header extension at AT; returns the position of the next one. */
 static uint8_t *put_extension(uint8_t *at, uint32_t type, const char *text)
 {
 	size_t n = strlen(text);

@@ -1,6 +1,5 @@
-/* read_at.h - bytes at an offset, for parsers whose input is too large to be in memory: a disk, a
- * file system. The parser does no I/O of its own; who calls it says how the bytes are read.
- */
+/* read_at.h - reads bytes at an offset, for parsers whose input does not fit into memory: a disk, a
+ * file system. Parsers do no I/O; the caller supplies the read function. */
 #ifndef VM_FORMAT_READ_AT_H
 #define VM_FORMAT_READ_AT_H
 
@@ -11,10 +10,10 @@
 #include "base/error.h"
 
 struct read_at {
-	/* N bytes at OFFSET into BUF. False with ERR: they cannot be read, or are not all there. */
+	/* Read N bytes at OFFSET into BUF. False with ERR: a read error, or fewer bytes. */
 	bool (*read)(void *ctx, uint64_t offset, void *buf, size_t n, struct error *err);
 	void *ctx;
-	uint64_t size; /* bytes that there are */
+	uint64_t size; /* total number of bytes */
 };
 
 #endif

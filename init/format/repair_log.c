@@ -50,7 +50,7 @@ bool repair_log_next(const uint8_t *log, size_t n, size_t *at, struct repair_pie
 	return true;
 }
 
-bool repair_log_whole(const uint8_t *log, size_t n, uint64_t disk_size)
+bool repair_log_is_complete(const uint8_t *log, size_t n, uint64_t disk_size)
 {
 	uint8_t tail[REPAIR_LOG_TAIL];
 	struct repair_piece piece;

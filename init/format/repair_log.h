@@ -1,9 +1,9 @@
-/* repair_log.h - what a repair is about to change on a disk, so that one that was cut off can be
- * finished.
+/* repair_log.h - the changes that a repair is about to make to a disk, so that an interrupted
+ * repair can be completed.
  *
- *   magic "VM repair 1\n", 4 zero bytes; size of the disk (64 bits); count of pieces (64 bits)
- *   each piece: offset (64 bits), length N (64 bits), N bytes as they were, N bytes as they are to
- * be SHA-256 of all this as text, 64 bytes
+ *    magic "VM repair 1\n", 4 zero bytes; size of the disk (64 bits); number of pieces (64 bits)
+ *    each piece: offset (64 bits), length N (64 bits), N old bytes, N new bytes
+ *    SHA-256 of all this as text, 64 bytes
  *
  * Numbers are big-endian. Pure: bytes in, bytes out.
  */
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define REPAIR_LOG_HEAD	 32u
-#define REPAIR_LOG_PIECE 16u /* in front of a piece's bytes */
+#define REPAIR_LOG_PIECE 16u /* header of a piece */
 #define REPAIR_LOG_TAIL	 64u
 #define REPAIR_PIECE_MAX 4096u
 
@@ -27,13 +27,13 @@ struct repair_piece {
 
 void repair_log_head(uint8_t out[REPAIR_LOG_HEAD], uint64_t disk_size, uint64_t count);
 void repair_log_piece(uint8_t out[REPAIR_LOG_PIECE], uint64_t offset, size_t n);
-/* Of the N bytes before it. */
+/* Checksum of the N bytes before it. */
 void repair_log_tail(uint8_t out[REPAIR_LOG_TAIL], const uint8_t *log, size_t n);
 
-/* Are the N bytes at LOG a whole log for a disk of DISK_SIZE bytes? */
-bool repair_log_whole(const uint8_t *log, size_t n, uint64_t disk_size);
+/* Are the N bytes at LOG a complete log for a disk of DISK_SIZE bytes? */
+bool repair_log_is_complete(const uint8_t *log, size_t n, uint64_t disk_size);
 
-/* The next piece of a whole log of N bytes; *AT is 0 to begin with. False: there are no more. */
+/* The next piece of a complete log of N bytes; *AT is initially 0. False: there are no more. */
 bool repair_log_next(const uint8_t *log, size_t n, size_t *at, struct repair_piece *out);
 
 #endif

@@ -9,22 +9,23 @@
 
 enum { ENQ = 5, BEL = 7, CAN = 0x18, SUB = 0x1a, ESC = 0x1b, DEL = 0x7f };
 
-/* C1 controls, which are ESC and (code - 0x40) in 7 bits. */
+/* C1 controls; their 7-bit form is ESC and (code - 0x40). */
 enum { C1_DCS = 0x90, C1_SOS = 0x98, C1_DECID = 0x9a, C1_CSI = 0x9b, C1_ST, C1_OSC, C1_PM, C1_APC };
 
 enum state {
 	TEXT,
-	LEAD,	    /* 0xC2 is held: a C1 control in UTF-8, or a character */
-	ESCAPE,	    /* ESC, perhaps intermediate bytes */
+	LEAD,	    /* 0xC2 is held: the beginning of a C1 control in UTF-8, or of a character */
+	ESCAPE,	    /* after ESC and possibly intermediate bytes */
 	CSI,	    /* parameters and intermediate bytes */
-	STRING,	    /* a control string, which is dropped */
-	STRING_OSC, /* its first byte decides: the Linux console's palette has no end of its own */
+	STRING,	    /* in a control string, which is dropped */
+	STRING_OSC, /* first byte of a string: the Linux console's palette sequence has no
+		       terminator */
 	STRING_ESC, /* ESC in a string */
-	PALETTE	    /* digits that are dropped */
+	PALETTE	    /* palette digits, which are dropped */
 };
 
-/* Sequences that ask nothing, by their final byte. Behind a private marker or intermediate bytes
- * other rules hold (below). */
+/* Final bytes of sequences that query nothing. After a private marker or intermediate bytes other
+ * rules apply (below). */
 static const char plain_finals[] = "@ABCDEFGHIJKLMPSTXZ`abdefghlmrsu";
 static const char dec_finals[] = "hlJKrs"; /* CSI ? */
 /* CSI > (keyboard and pointer modes, kitty's stack of keyboard modes), CSI = and CSI <. */
@@ -32,15 +33,15 @@ static const char other_finals[] = "mnptTu";
 /* Pairs of intermediate and final bytes. */
 static const char pairs[] = " @ A q!p\"p\"q$r$t$v$x${*x'}'~#{#}#p#q";
 
-/* Modes that make a terminal speak, now or whenever something changes: Tektronix and VT52 modes
- * (other languages, whose questions are not known here), focus, colour scheme and size reports.
- * Setting or clearing them is dropped. */
+/* Modes in which a terminal sends reports, at once or on changes: Tektronix and VT52 modes (with
+ * other, unknown queries), focus, colour scheme and size reports. Setting or clearing them is
+ * dropped. */
 static const unsigned talking_modes[] = {2, 38, 1004, 2031, 2048};
 
-/* 132 columns and the alternate screen: what was on the screen is not there any more. */
+/* 132 columns and the alternate screen: both replace the screen's contents. */
 static const unsigned screen_modes[] = {3, 47, 1047, 1049};
 
-/* Is one of the N bytes' parameters among the COUNT modes at MODES? */
+/* Is one of the parameters in the N bytes among the COUNT modes at MODES? */
 static bool names_mode(const char *parameters, size_t n, const unsigned *modes, size_t count)
 {
 	unsigned mode = 0;
@@ -65,7 +66,7 @@ static bool is_in(const char *set, char c)
 	return strchr(set, c) != NULL;
 }
 
-/* May the control sequence of N bytes at TEXT (what stands behind CSI) be shown again? */
+/* May the control sequence of N bytes at TEXT (after CSI) be replayed? */
 static bool sequence_passes(const char *text, size_t n)
 {
 	char final = text[n - 1];
@@ -79,24 +80,24 @@ static bool sequence_passes(const char *text, size_t n)
 		for (size_t i = 0; i + 1 < sizeof pairs - 1; i += 2)
 			if (pairs[i] == text[end] && pairs[i + 1] == final)
 				return true;
-	if (end != n - 1) /* parameters in a wrong place, or more intermediate bytes than known */
+	if (end != n - 1) /* misplaced parameters, or unknown intermediate bytes */
 		return false;
 	if (!marker)
 		return is_in(plain_finals, final);
 	if (marker == '?')
 		return is_in(dec_finals, final) &&
 		       !(is_in("hlr", final) && NAMES_MODE(text + 1, end - 1, talking_modes));
-	/* CSI = n and CSI < n do not exist; CSI > n is for what CSI > m has set. */
+	/* CSI = n and CSI < n do not exist; CSI > n resets what CSI > m has set */
 	return is_in(other_finals, final) && (marker == '>' || final == 'u');
 }
 
-/* Does it leave what is on the screen where it is? */
+/* Does it leave the screen's contents in place? */
 static bool sequence_stays(char final)
 {
 	return is_in("mhlqpbsu@Xg", final);
 }
 
-/* Does it show another screen? */
+/* Does it switch to another screen? */
 static bool sequence_switches(const char *text, size_t n)
 {
 	return text[0] == '?' && is_in("hl", text[n - 1]) &&
@@ -129,7 +130,7 @@ static void hold(struct replay *f, uint8_t c, enum state next)
 	f->state = (uint8_t)next;
 }
 
-/* The held sequence is complete and asks nothing. STAYS: it moves nothing on the screen. */
+/* The held sequence is complete and queries nothing. STAYS: it moves nothing on the screen. */
 static size_t pass(struct replay *f, bool stays, uint8_t *out)
 {
 	if (!stays && !f->printed) {
@@ -140,7 +141,7 @@ static size_t pass(struct replay *f, bool stays, uint8_t *out)
 	return emit(f, out);
 }
 
-/* A C1 control, of which the bytes so far are held (with C itself). */
+/* A C1 control; the held bytes, including C, encode it. */
 static size_t control(struct replay *f, uint8_t c, uint8_t *out)
 {
 	switch (c) {
@@ -158,7 +159,7 @@ static size_t control(struct replay *f, uint8_t c, uint8_t *out)
 	}
 }
 
-/* The first byte of a UTF-8 character that is longer than one (RFC 3629): which may follow. */
+/* First byte of a multi-byte UTF-8 character (RFC 3629): which bytes may follow. */
 static void begin_character(struct replay *f, uint8_t c)
 {
 	f->utf8_left = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
@@ -191,7 +192,8 @@ static size_t text_byte(struct replay *f, uint8_t c, uint8_t *out)
 	return 1;
 }
 
-/* A byte of ESC and what follows. Returns whether it belonged to it; *LEN: what came out. */
+/* Process a byte of ESC and its continuation. Returns whether it belonged to it; *LEN: output
+ * length. */
 static bool escape_byte(struct replay *f, uint8_t c, uint8_t *out, size_t *len)
 {
 	bool first = f->held_len == 1;
@@ -204,7 +206,7 @@ static bool escape_byte(struct replay *f, uint8_t c, uint8_t *out, size_t *len)
 		hold(f, c, ESCAPE);
 		return true;
 	}
-	/* DECID; and what takes a terminal from UTF-8 to another coding and back. */
+	/* DECID, and switching between UTF-8 and other character encodings. */
 	if (first ? c == 'Z' : f->held[1] == '%') {
 		drop(f);
 		return true;
@@ -214,7 +216,7 @@ static bool escape_byte(struct replay *f, uint8_t c, uint8_t *out, size_t *len)
 		return true;
 	if (first && c >= '@' && c <= '_')
 		*len = control(f, (uint8_t)(c + 0x40), out);
-	else /* RIS clears; ESC # fills or changes lines; ESC 8 goes where nobody knows */
+	else /* RIS clears; ESC # fills or changes lines; ESC 8 moves to an unknown place */
 		*len = pass(f, !(first ? c == 'c' || c == '8' : f->held[1] == '#'), out);
 	return true;
 }
@@ -248,8 +250,8 @@ static bool is_hex(uint8_t c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* A byte of a control string. Its end is BEL or ST; a control character ends it as well, as it
- * may have been none: its beginning is gone, and what remains of it is text. */
+/* Process a byte of a control string. It ends at BEL or ST; another control character ends it as
+ * well, because it may not have been a string: its beginning is dropped, the rest is text. */
 static bool string_byte(struct replay *f, uint8_t c)
 {
 	bool palette = f->state == STRING_OSC && (c == 'P' || c == 'R');
@@ -278,7 +280,7 @@ static bool string_byte(struct replay *f, uint8_t c)
 	return true;
 }
 
-/* One byte, perhaps again after what was held turned out to be something else. */
+/* Process one byte; repeated if held bytes turned out to be something else. */
 static size_t filter_byte(struct replay *f, uint8_t c, uint8_t *out)
 {
 	size_t total = 0;

@@ -1,9 +1,11 @@
 /* sha256.c - see sha256.h; the names are those of FIPS 180-4, 6.2. */
 #include "format/sha256.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BLOCK 64
 
@@ -52,24 +54,65 @@ static void add_block(uint32_t h[8], const uint8_t *p)
 		h[i] += v[i];
 }
 
-void sha256_text(const void *buf, size_t n, char out[SHA256_TEXT])
-{
-	const uint8_t *p = buf;
-	size_t whole = n / BLOCK * BLOCK;
-	uint8_t last[2 * BLOCK] = {0};
-	size_t size = n - whole + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
-	uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-			 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+				  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-	for (size_t at = 0; at < whole; at += BLOCK)
-		add_block(h, p + at);
-	if (n > whole)
-		memcpy(last, p + whole, n - whole);
-	last[n - whole] = 0x80;
+/* Process the last N bytes at P, less than a block, of TOTAL; then return the sum. */
+static void finish(uint32_t h[8], const uint8_t *p, size_t n, uint64_t total, char out[SHA256_TEXT])
+{
+	uint8_t last[2 * BLOCK] = {0};
+	size_t size = n + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
+
+	if (n)
+		memcpy(last, p, n);
+	last[n] = 0x80;
 	for (size_t i = 0; i < 8; i++)
-		last[size - 1 - i] = (uint8_t)((uint64_t)n * 8 >> 8 * i);
+		last[size - 1 - i] = (uint8_t)(total * 8 >> 8 * i);
 	for (size_t at = 0; at < size; at += BLOCK)
 		add_block(h, last + at);
 	for (size_t i = 0; i < 8; i++)
 		(void)snprintf(out + 8 * i, 9, "%08x", (unsigned)h[i]);
+}
+
+void sha256_text(const void *buf, size_t n, char out[SHA256_TEXT])
+{
+	const uint8_t *p = buf;
+	size_t whole = n / BLOCK * BLOCK;
+	uint32_t h[8];
+
+	memcpy(h, first, sizeof h);
+	for (size_t at = 0; at < whole; at += BLOCK)
+		add_block(h, p + at);
+	finish(h, p + whole, n - whole, n, out);
+}
+
+bool sha256_file(int fd, char out[SHA256_TEXT])
+{
+	static uint8_t buf[1024 * BLOCK];
+	uint64_t total = 0;
+	size_t have = 0;
+	uint32_t h[8];
+
+	memcpy(h, first, sizeof h);
+	for (;;) {
+		ssize_t n = pread(fd, buf + have, sizeof buf - have, (off_t)total);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		total += (uint64_t)n;
+		have += (size_t)n;
+		if (n > 0 && have < sizeof buf)
+			continue;
+		size_t at = 0;
+
+		for (; at + BLOCK <= have; at += BLOCK)
+			add_block(h, buf + at);
+		if (n == 0) {
+			finish(h, buf + at, have - at, total, out);
+			return true;
+		}
+		have = 0;
+	}
 }

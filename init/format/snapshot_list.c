@@ -19,17 +19,17 @@ bool snapshot_name_check(const char *name, struct error *err)
 	for (size_t i = 0; good && i < len; i++)
 		good = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
 	if (!good)
-		return error_set(err, EXIT_BAD_USAGE, "",
+		return error_set(err, EXIT_BAD_USAGE, "choose another name",
 				 "a snapshot's name begins with a letter and has at most %d "
 				 "letters, digits and ._-",
 				 SNAPSHOT_NAME_MAX);
 	if (strcmp(name, "vm-boot") == 0)
-		return error_set(err, EXIT_BAD_USAGE, "",
+		return error_set(err, EXIT_BAD_USAGE, "choose another name",
 				 "the name vm-boot is that of VM_BOOT_RETRIES");
 	return true;
 }
 
-/* What the tag TAG says behind the name, "" for nothing. */
+/* The meaning of the tag TAG's suffix after the name, "" for none. */
 static const char *more_of(const char *tag)
 {
 	static const char *const more[] = {SNAPSHOT_BOOTING, SNAPSHOT_BUSY, SNAPSHOT_MAYBE};
@@ -76,12 +76,13 @@ bool snapshots_free(const struct snapshots *s, const char *name, bool force, str
 	return true;
 }
 
-bool snapshot_ready(const struct qcow2_snapshot *one)
+/* Was the guest ready when it was saved? */
+static bool was_ready(const struct qcow2_snapshot *one)
 {
 	return strcmp(more_of(one->name), SNAPSHOT_BOOTING) != 0;
 }
 
-/* NAME without what the tag says more. */
+/* NAME without the suffix of its tag. */
 static int name_length(const struct qcow2_snapshot *one)
 {
 	return (int)(strlen(one->name) - strlen(more_of(one->name)));
@@ -98,9 +99,9 @@ static size_t one_json(const struct qcow2_snapshot *one, char *buf, size_t size)
 				    J_TEXT("id", one->id), J_RAW("memory", memory),
 				    J_INT("saved", one->date),
 				    J_NUMBER("guest_clock_s", 3, (double)one->clock_ns / 1e9),
-				    J_RAW("ready", !one->memory		 ? "null"
-						   : snapshot_ready(one) ? "true"
-									 : "false")));
+				    J_RAW("ready", !one->memory	    ? "null"
+						   : was_ready(one) ? "true"
+								    : "false")));
 }
 
 static int one_line(const struct qcow2_snapshot *one, char *buf, size_t size)
@@ -120,7 +121,7 @@ static int one_line(const struct qcow2_snapshot *one, char *buf, size_t size)
 		buf, size,
 		"%-24s %s  %11s  %4" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64 "%s\n", name,
 		date, memory, s / 3600, s / 60 % 60, s % 60, one->clock_ns / 1000000u % 1000,
-		one->memory && !snapshot_ready(one) ? "  booting" : "");
+		one->memory && !was_ready(one) ? "  booting" : "");
 }
 
 size_t snapshots_text(const struct snapshots *s, bool json, char buf[SNAPSHOTS_TEXT])

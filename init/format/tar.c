@@ -1,8 +1,8 @@
 /* tar.c - see tar.h.
  *
  * A state machine over blocks of 512 bytes. Extended headers (pax x, GNU L and K) are collected in
- * memory of a bounded size and change the header that follows them; a sparse file's map becomes a
- * list of pieces, through which its data is dealt out.
+ * memory of bounded size and modify the header that follows them; a sparse file's map becomes a
+ * list of pieces, to which its data is distributed.
  */
 #include "format/tar_internal.h"
 
@@ -26,7 +26,8 @@ enum {
 	MAP_EXTENDED = 504
 };
 
-/* The sum of the header's bytes with blanks for the sum itself; old tars added signed ones. */
+/* The sum of the header's bytes with blanks in place of the sum itself; old tars summed signed
+ * bytes. */
 static bool checksum_fits(const uint8_t *h)
 {
 	int64_t told;
@@ -67,7 +68,7 @@ static bool is(const char *key, size_t key_len, const char *name)
 	return strlen(name) == key_len && memcmp(key, name, key_len) == 0;
 }
 
-/* One record of a pax header. Keys that are not known change nothing. */
+/* One record of a pax header. Unknown keys are ignored. */
 static bool take_record(struct tar *t, const char *key, size_t key_len, const char *value, size_t n)
 {
 	uint64_t v;
@@ -104,7 +105,7 @@ static bool take_record(struct tar *t, const char *key, size_t key_len, const ch
 	return true;
 }
 
-/* `LENGTH KEY=VALUE\n`, one after the other. */
+/* `LENGTH KEY=VALUE\n`, repeated. */
 static bool take_pax(struct tar *t)
 {
 	const char *p = t->meta;
@@ -157,7 +158,7 @@ static enum tar_type type_of(char type, const char *path)
 	switch (type) {
 	case '0':
 	case '7': return TAR_FILE;
-	case '\0': /* the old format: a slash makes it a directory */
+	case '\0': /* the old format: a trailing slash marks a directory */
 		return n > 0 && path[n - 1] == '/' ? TAR_DIRECTORY : TAR_FILE;
 	case 'S': return TAR_FILE;
 	case '1': return TAR_HARD_LINK;
@@ -171,10 +172,11 @@ static enum tar_type type_of(char type, const char *path)
 	}
 }
 
-/* The names of the header H, where no extended header has said them. */
+/* The names of the header H, unless an extended header has given them. */
 static void take_names(struct tar *t, const uint8_t *h)
 {
-	bool posix = memcmp(h + MAGIC, "ustar", 6) == 0; /* GNU's has other things in PREFIX */
+	bool posix =
+		memcmp(h + MAGIC, "ustar", 6) == 0; /* GNU's format uses PREFIX for other fields */
 
 	if (!t->has_path) {
 		size_t n = 0;
@@ -202,7 +204,7 @@ static bool begin_data(struct tar *t, const struct tar_calls *calls, void *arg)
 	return !file || !t->sparse || tar_check_pieces(t);
 }
 
-/* The header of a file with data, or of any other entry. */
+/* Process the header of a file with data, or of any other entry. */
 static bool take_entry(struct tar *t, const uint8_t *h, const struct tar_calls *calls, void *arg)
 {
 	char type = (char)h[TYPE];
@@ -219,7 +221,8 @@ static bool take_entry(struct tar *t, const uint8_t *h, const struct tar_calls *
 				      .mtime = t->has_mtime ? t->mtime : mtime};
 	if (t->entry.type == TAR_SYMLINK || t->entry.type == TAR_HARD_LINK)
 		t->entry.link = t->link;
-	/* Links, directories and the like have no data, whatever their size says (pax(1)). */
+	/* Links, directories and similar entries have no data, regardless of their size field
+	 * (pax(1)). */
 	if (t->entry.type != TAR_FILE && t->entry.type != TAR_OTHER && type != 'D')
 		t->left = 0;
 	t->padding = (uint32_t)(-t->left & (TAR_BLOCK - 1));
@@ -244,7 +247,7 @@ static bool take_entry(struct tar *t, const uint8_t *h, const struct tar_calls *
 	return begin_data(t, calls, arg);
 }
 
-/* BLOCK is a whole header. */
+/* BLOCK is a complete header. */
 static bool take_header(struct tar *t, const struct tar_calls *calls, void *arg)
 {
 	const uint8_t *h = t->block;
@@ -270,7 +273,7 @@ static bool take_header(struct tar *t, const struct tar_calls *calls, void *arg)
 	if (t->left > INT64_MAX - TAR_BLOCK)
 		return tar_bad(t, "a size is too large");
 	if (!meta) {
-		if (!t->sparse) /* of a pax header; its map is still to come */
+		if (!t->sparse) /* from a pax header; the map follows */
 			t->real_size = 0;
 		t->piece_count = 0;
 		return take_entry(t, h, calls, arg);
@@ -289,7 +292,7 @@ static bool take_header(struct tar *t, const struct tar_calls *calls, void *arg)
 
 /* ---- maps of sparse files in blocks of their own -------------------------------------------- */
 
-/* BLOCK belongs to the map. */
+/* BLOCK is part of the map. */
 static bool take_map(struct tar *t, const struct tar_calls *calls, void *arg)
 {
 	bool whole;
@@ -307,7 +310,7 @@ static bool take_map(struct tar *t, const struct tar_calls *calls, void *arg)
 
 /* ---- the stream ----------------------------------------------------------------------------- */
 
-/* Some of the N bytes at BUF of a file; *USED says how many. */
+/* Pass on some of the N bytes at BUF of a file; *USED says how many. */
 static bool take_data(struct tar *t, const uint8_t *buf, size_t n, size_t *used,
 		      const struct tar_calls *calls, void *arg)
 {
@@ -333,7 +336,7 @@ static bool take_data(struct tar *t, const uint8_t *buf, size_t n, size_t *used,
 	return calls->data(arg, at, buf, part);
 }
 
-/* What STATE reads has LEFT == 0. */
+/* The part that STATE reads is complete (LEFT == 0). */
 static bool ended(struct tar *t, const struct tar_calls *calls, void *arg)
 {
 	if (t->state == TAR_META && !take_meta(t))
@@ -390,7 +393,7 @@ bool tar_feed(struct tar *t, const uint8_t *buf, size_t n, const struct tar_call
 
 bool tar_end(struct tar *t)
 {
-	/* Some tars leave out the second block of zeros, or both. */
+	/* Some tars omit the second block of zeros, or both. */
 	if (t->state == TAR_ENDED || (t->state == TAR_HEADER && t->filled == 0))
 		return true;
 	return tar_bad(t, "the archive ends too early");

@@ -10,7 +10,7 @@ bool tar_bad(struct tar *t, const char *why)
 	return false;
 }
 
-/* A number of LEN bytes: octal with blanks around it, or GNU's base 256 (top bit set). Only times
+/* A number of LEN bytes: octal with surrounding blanks, or GNU's base 256 (top bit set). Only times
  * may be negative. */
 bool tar_number(const uint8_t *p, size_t len, int64_t *out)
 {
@@ -24,7 +24,7 @@ bool tar_number(const uint8_t *p, size_t len, int64_t *out)
 		for (i = 1; i < len; i++) {
 			uint8_t sign = negative ? 0xff : 0;
 
-			/* What does not fit into 64 bits is a sign only. */
+			/* Bytes that do not fit into 64 bits may only be sign extension. */
 			if (i + 8 < len && p[i] != sign)
 				return false;
 			value = value << 8 | p[i];
@@ -71,7 +71,8 @@ static bool add_piece(struct tar *t, uint64_t at, uint64_t size)
 		return tar_bad(t, "a sparse file has too many pieces");
 	if (size > INT64_MAX || at > INT64_MAX - size || (last && at < last->at + last->size))
 		return tar_bad(t, "a sparse file's map is wrong");
-	if (!t->pieces || (t->piece_count & (t->piece_count - 1)) == 0) { /* 0, 1, 2, 4 ...: full */
+	if (!t->pieces ||
+	    (t->piece_count & (t->piece_count - 1)) == 0) { /* 0, 1, 2, 4 ...: the array is full */
 		size_t room = t->piece_count ? 2 * t->piece_count : 1;
 		struct tar_piece *more = realloc(t->pieces, room * sizeof *more);
 
@@ -83,7 +84,7 @@ static bool add_piece(struct tar *t, uint64_t at, uint64_t size)
 	return true;
 }
 
-/* COUNT entries of GNU's map; an empty one is the last. */
+/* COUNT entries of GNU's map; an empty one ends it. */
 bool tar_add_gnu_pieces(struct tar *t, const uint8_t *p, size_t count)
 {
 	for (size_t i = 0; i < count && p[24 * i]; i++) {
@@ -98,7 +99,7 @@ bool tar_add_gnu_pieces(struct tar *t, const uint8_t *p, size_t count)
 	return true;
 }
 
-/* The map is whole: it must be what the archive holds, within the file. */
+/* The map is complete: it must match the data in the archive and lie within the file. */
 bool tar_check_pieces(struct tar *t)
 {
 	uint64_t sum = 0;
@@ -117,8 +118,8 @@ bool tar_check_pieces(struct tar *t)
 	return true;
 }
 
-/* pax's format 1.0: decimal numbers, each ended by a line end: how many pieces, then place and size
- * of each; then zeros to the block's end. META collects it. */
+/* pax's format 1.0: decimal numbers, each followed by a line end: the number of pieces, then offset
+ * and size of each; then zeros to the block's end. META collects it. */
 bool tar_take_text_map(struct tar *t, bool *whole)
 {
 	char *more = realloc(t->meta, t->meta_len + TAR_BLOCK + 1);
@@ -134,7 +135,7 @@ bool tar_take_text_map(struct tar *t, bool *whole)
 	if (t->meta_len > TAR_PAX_MAX || t->left < TAR_BLOCK)
 		return tar_bad(t, "a sparse file's map is too large");
 	t->left -= TAR_BLOCK;
-	/* Is there the last line's end? */
+	/* Has the last line end arrived? */
 	const char *p = t->meta;
 	const char *end = t->meta + t->meta_len;
 

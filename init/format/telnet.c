@@ -1,25 +1,25 @@
 /* telnet.c - see telnet.h.
  *
- * A state machine over bytes. Of RFC 1143's six states an option needs three here: nobody ever
- * asks us to switch an option off again, so there is no WANTNO and no queue.
+ * A state machine over bytes. Of RFC 1143's six states an option needs only three here: we never
+ * switch an option off again, so there is no WANTNO and no queue.
  */
 #include "format/telnet.h"
 
 #include <arpa/telnet.h>
 #include <string.h>
 
-/* A sub-negotiation (of COM-PORT-OPTION, or one that nobody asked for) may be this long. A
- * longer one never ends: the peer is not speaking telnet, and its bytes are data again. */
+/* Maximum length of a sub-negotiation (of COM-PORT-OPTION, or an unsolicited one). If one is
+ * longer, the peer does not speak telnet, and its bytes are treated as data again. */
 #define SB_MAX 1024
 
 enum parser_state { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUBNEGOTIATION_IAC };
 
-/* Where COM-PORT-OPTION is kept among the options that are known. */
+/* Index of COM-PORT-OPTION among the known options. */
 #define COM_PORT_PLACE 2
 
 enum option_state { NO, YES, WANTYES };
 
-/* Where answers go. */
+/* Buffer for answers. */
 struct reply {
 	uint8_t *buf;
 	size_t len, room;
@@ -50,7 +50,7 @@ static bool answer(struct reply *r, uint8_t verb, uint8_t option)
 	return true;
 }
 
-/* The peer asks for an option (WANTED) or against it; YES_VERB and NO_VERB are our answers. */
+/* The peer requests an option (WANTED) or rejects it; YES_VERB and NO_VERB are our answers. */
 static void negotiate_known(uint8_t *state, bool wanted, uint8_t yes_verb, uint8_t no_verb,
 			    uint8_t option, struct reply *reply)
 {
@@ -68,7 +68,7 @@ static void refuse_once(uint8_t refused[32], uint8_t verb, uint8_t option, struc
 		refused[option >> 3] |= bit;
 }
 
-/* IAC SB COM-PORT-OPTION, the N bytes at BODY, IAC SE; whole or not at all. */
+/* Send IAC SB COM-PORT-OPTION, the N bytes at BODY, IAC SE; completely or not at all. */
 static void answer_com_port(struct reply *r, const uint8_t *body, size_t n)
 {
 	uint8_t encoded[2 * COM_PORT_REPLY];
@@ -86,8 +86,7 @@ static void answer_com_port(struct reply *r, const uint8_t *body, size_t n)
 	r->buf[r->len++] = SE;
 }
 
-/* The client says that it will use COM-PORT-OPTION: it is told the modem's state, which some wait
- * for. */
+/* The client announces COM-PORT-OPTION: send it the modem state, which some clients wait for. */
 static void negotiate_com_port(struct telnet *t, bool ours, bool wanted, struct reply *reply)
 {
 	static const uint8_t state[] = {COM_PORT_NOTIFY_MODEM_STATE, COM_PORT_MODEM_STATE};
@@ -120,7 +119,7 @@ static void negotiate(struct telnet *t, uint8_t option, struct reply *reply)
 		t->cr = false;
 }
 
-/* A data byte; false for the second half of a line end, which is left out. */
+/* Output a data byte; false for the second half of a line end, which is dropped. */
 static bool is_data(struct telnet *t, uint8_t byte)
 {
 	bool after_cr = t->cr;
@@ -129,7 +128,7 @@ static bool is_data(struct telnet *t, uint8_t byte)
 	return !(after_cr && (byte == '\n' || byte == '\0'));
 }
 
-/* The byte after IAC. Returns whether it stands for the data byte in *DATA_BYTE. */
+/* Process the byte after IAC. Returns whether it represents the data byte in *DATA_BYTE. */
 static bool command(struct telnet *t, uint8_t byte, uint8_t *data_byte, unsigned *events)
 {
 	t->state = DATA;
@@ -149,11 +148,11 @@ static bool command(struct telnet *t, uint8_t byte, uint8_t *data_byte, unsigned
 		return false;
 	case BREAK: *events |= TELNET_BREAK; return false;
 	case AYT: *events |= TELNET_AYT; return false;
-	default: return false; /* NOP, DM, GA, AO, EC, EL and what nobody has defined */
+	default: return false; /* NOP, DM, GA, AO, EC, EL and undefined commands */
 	}
 }
 
-/* One more byte of a sub-negotiation. Returns the parser's next state. */
+/* Process a byte of a sub-negotiation. Returns the parser's next state. */
 static enum parser_state sub_negotiated(struct telnet *t, uint8_t byte)
 {
 	if (t->sb_len < sizeof t->sb)
@@ -200,7 +199,7 @@ size_t telnet_decode(struct telnet *t, const uint8_t *in, size_t n, uint8_t *out
 				t->state = byte == SE ? DATA : sub_negotiated(t, byte);
 				break;
 			}
-			/* An end that was left out: this is the next command already. */
+			/* The end is missing: this is the next command. */
 			/* fall through */
 		case COMMAND:
 			if (command(t, byte, &byte, events))

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for N more bytes and a NUL. */
+/* Make room for N more bytes and a NUL. */
 static bool make_room(struct text *t, size_t n)
 {
 	size_t room = t->room ? t->room : 1024;
@@ -48,6 +48,18 @@ void text_add_json(struct text *t, const struct json_member *members)
 	for (size_t room = 1024; !t->failed && n == 0 && make_room(t, room); room *= 2)
 		n = json_write(t->bytes + t->len, t->room - t->len, members);
 	t->len += n;
+}
+
+void text_list_add(struct text *t, const struct json_member *members)
+{
+	text_add(t, t->len > 0 ? "," : "[");
+	text_add_json(t, members);
+}
+
+const char *text_list_end(struct text *t)
+{
+	text_add(t, t->len > 0 ? "]" : "[]");
+	return t->failed ? "[]" : t->bytes;
 }
 
 void text_add_xml(struct text *t, const char *s)

@@ -1,7 +1,7 @@
 /* child.c - see child.h.
  *
- * The child reports a step that failed through a pipe that exec closes: nothing read means that
- * the program runs.
+ * The child reports a failed step through a pipe that exec closes: end of file means that the
+ * program runs.
  */
 #include "host/child.h"
 
@@ -24,9 +24,9 @@
 #include "host/landlock.h"
 #include "host/seccomp.h"
 
-/* What the child reports when it fails. */
+/* The child's report of a failure. */
 struct failure {
-	const char *step; /* a literal, at the same address on both sides of fork(2) */
+	const char *step; /* a literal, whose address is the same on both sides of fork(2) */
 	int error;
 };
 
@@ -62,9 +62,9 @@ void close_from(int first)
 	close_by_proc(first);
 }
 
-/* Every signal's default action, nothing blocked: what a program expects to start with. These are
- * the kernel's calls (rt_sigaction(2), all zeros is SIG_DFL), because libc refuses to touch the
- * real-time signals that it keeps for itself, and our parent may have ignored those. */
+/* Reset every signal to its default action, and the mask to empty, as programs expect. This uses
+ * the system call (rt_sigaction(2); all zeros is SIG_DFL), because libc refuses to change the
+ * real-time signals that it reserves, which our parent may have ignored. */
 static void reset_signals(void)
 {
 	const struct {
@@ -81,8 +81,8 @@ static void reset_signals(void)
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
-/* Put the descriptors in their places. First all are moved above every place (and above REPORT,
- * which stays open until exec), so that no dup2 closes one that is still needed. */
+/* Move the descriptors to their numbers. First all are moved above every target number (and above
+ * REPORT, which stays open until exec), so that no dup2 closes one that is still needed. */
 static bool place_fds(const struct child *c, int *report)
 {
 	int high = 3;
@@ -103,19 +103,19 @@ static bool place_fds(const struct child *c, int *report)
 		if (moved[i] < 0)
 			return false;
 	}
-	/* Without CLOEXEC: it may be 0, 1 or 2 itself, where dup2 leaves it as it is. */
+	/* Clear CLOEXEC: it may already be 0, 1 or 2, which dup2 leaves unchanged. */
 	int null = open("/dev/null", O_RDWR);
 
 	for (int fd = 0; fd < 3; fd++)
 		if (!std[fd] && (null < 0 || dup2(null, fd) < 0))
 			return false;
-	/* What is between the places is not the program's. */
+	/* Close all other descriptors between the targets. */
 	for (int fd = 3; fd < high; fd++)
 		(void)close(fd);
 	for (size_t i = 0; i < c->fd_count; i++)
 		if (dup2(moved[i], c->fds[i].to) < 0)
 			return false;
-	/* REPORT goes to `high`, all above it goes away; it closes itself at exec. */
+	/* Move REPORT to `high` and close everything above; REPORT itself closes at exec. */
 	if (*report != high && dup3(*report, high, O_CLOEXEC) < 0)
 		return false;
 	*report = high;
@@ -133,7 +133,7 @@ static void raise_oom_score(int adj)
 		(void)write_all(fd, text, (size_t)n);
 }
 
-/* What a program that only computes has no use for. */
+/* Resources that a program that only computes does not need. */
 static void confine(unsigned cpu_s)
 {
 	static const uint32_t denied[] = {SYS_socket,
@@ -148,7 +148,7 @@ static void confine(unsigned cpu_s)
 					  SYS_unshare,
 					  SYS_process_vm_readv,
 					  SYS_process_vm_writev};
-	/* Where both are one, SIGKILL comes first, which does not say why. */
+	/* If both limits were equal, SIGKILL, which does not show the reason, would come first. */
 	const struct rlimit cpu = {cpu_s, cpu_s + 1};
 	const struct rlimit files = {64, 64};
 
@@ -163,16 +163,16 @@ static void join_group(void)
 	sigset_t old;
 
 	(void)setpgid(0, 0);
-	/* The new group is in the background until this, so SIGTTOU would stop us. */
+	/* The new group is in the background until this call, so SIGTTOU would stop us. */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTTOU);
 	(void)sigprocmask(SIG_BLOCK, &set, &old);
-	(void)tcsetpgrp(STDIN_FILENO, getpgrp()); /* ENOTTY: no terminal, nothing to do */
+	(void)tcsetpgrp(STDIN_FILENO, getpgrp()); /* ENOTTY: not a terminal, nothing to do */
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-/* Everything between fork and exec. Returns the step that failed, with errno. */
-static const char *become(const struct child *c, int *report, pid_t parent)
+/* Everything between fork and exec. Returns the failed step, with errno. */
+static const char *prepare(const struct child *c, int *report, pid_t parent)
 {
 	const struct rlimit no_core = {0, 0};
 	const struct rlimit output = {c->file_max, c->file_max};
@@ -190,18 +190,19 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 		raise_oom_score(c->oom_score_adj);
 	if (c->identity && !identity_assume(c->identity))
 		return "giving up privileges";
-	/* After the change of user, which clears it (prctl(2)); the parent may be gone already. */
+	/* After the change of user, which clears it (prctl(2)). The parent may have ended already.
+	 */
 	if (c->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		return "following the parent";
 	if (c->die_with_parent && getppid() != parent)
-		_exit(127); /* nobody is there to be told */
+		_exit(127); /* the parent, which would read an error, has ended */
 	if (c->file_max && prlimit(0, RLIMIT_FSIZE, &output, NULL) != 0)
 		return "limiting its output";
 	if (c->memory && prlimit(0, RLIMIT_AS, &memory, NULL) != 0)
 		return "limiting its memory";
 	if (c->confined)
 		confine(c->cpu_s ? c->cpu_s : 60);
-	if (c->landlock_abi && !landlock_enter(c->landlock_fd, c->landlock_abi))
+	if (c->landlock_abi && !landlock_enforce(c->landlock_fd, c->landlock_abi))
 		return "Landlock";
 	if (c->landlock_fd)
 		(void)close(c->landlock_fd);
@@ -216,15 +217,15 @@ static const char *become(const struct child *c, int *report, pid_t parent)
 
 static _Noreturn void run_child(const struct child *c, int report, pid_t parent)
 {
-	const char *step = become(c, &report, parent);
+	const char *step = prepare(c, &report, parent);
 	struct failure failed = {.step = step, .error = errno};
 
-	/* write(2) may be watched by now, and nobody answers. */
+	/* Not write(2), which may already be watched, without a supervisor to answer. */
 	(void)writev(report, &(struct iovec){&failed, sizeof failed}, 1);
 	_exit(127);
 }
 
-/* The fix, if it is known. */
+/* The fix, if one is known. */
 static const char *fix_for(const struct failure *f)
 {
 	switch (f->error) {
@@ -244,7 +245,7 @@ void child_landlock(struct child *c, int ruleset, int to, int abi, bool *off)
 	c->landlock_off = off;
 }
 
-/* What the child reports into FAILED. 0: it runs. */
+/* Read the child's report into FAILED. 0: it runs. */
 static ssize_t read_report(int report, struct failure *failed)
 {
 	ssize_t got;
@@ -290,9 +291,9 @@ static pid_t start(const struct child *c, int *exec_errno, struct error *err)
 	return -1;
 }
 
-/* The program is a script, whose shell no rule allows (Debian 12's qemu-system-i386), or has a
- * loader of its own. Or its file system (9p without a cache) makes a new inode for each look-up,
- * and a rule holds for an inode. */
+/* The program is a script whose shell no rule allows (Debian 12's qemu-system-i386), or has its own
+ * dynamic loader. Or its file system (9p without a cache) creates a new inode for each look-up;
+ * rules apply to inodes. */
 pid_t child_start(const struct child *c, int *exec_errno, struct error *err)
 {
 	struct child without = *c;

@@ -1,4 +1,4 @@
-/* child_output.c - see child.h: what a short-lived program prints. */
+/* child_output.c - see child.h: collects the output of a short-lived program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "host/child.h"
 
-/* What comes from FD until its end, N bytes of it into BUF. False with errno. */
+/* Read FD to its end; up to N bytes go to BUF. False with errno. */
 static bool collect(int fd, char *buf, size_t size, uint64_t end_ns, size_t *n)
 {
 	char more[4096];
@@ -53,6 +53,6 @@ bool child_output(struct child *c, char *buf, size_t size, unsigned bound_ms, st
 	buf[n] = '\0';
 	if (ok && n > 0 && WIFEXITED(status))
 		return true;
-	return error_set(err, EXIT_QEMU_FAILED, "", "%s: %s", c->path,
-			 ok ? "it printed nothing" : strerror(why));
+	return error_set(err, EXIT_QEMU_FAILED, "run it by hand to see its messages", "%s: %s",
+			 c->path, ok ? "it printed nothing" : strerror(why));
 }

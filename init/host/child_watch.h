@@ -1,7 +1,7 @@
-/* child_watch.h - start a child whose system calls are watched (host/seccomp.h): struct
+/* child_watch.h - starts a child whose system calls are watched (host/seccomp.h): struct
  * child.watch.
  *
- * A part of its own, so that a program that watches nobody does not have it.
+ * In its own file, so that programs that watch no child are linked without it.
  */
 #ifndef VM_HOST_CHILD_WATCH_H
 #define VM_HOST_CHILD_WATCH_H
@@ -11,12 +11,12 @@
 #include <sys/types.h>
 
 struct child_watch {
-	/* What the child reports through, which a descriptor can be handed over by. */
+	/* Create the report channel, which can pass a descriptor. */
 	bool (*open)(int fds[2]);
-	/* In the child: from here on its calls wait for whoever has the descriptor that goes
+	/* In the child: from here on its calls wait for the process that receives the descriptor
 	 * through REPORT. */
 	void (*enter)(int report);
-	/* What the child reports, SIZE bytes to TEXT, and the descriptor to *WATCH. 0: it runs. */
+	/* Read the child's report, SIZE bytes to TEXT, and the descriptor to *WATCH. 0: it runs. */
 	ssize_t (*read)(int report, int *watch, void *text, size_t size);
 };
 

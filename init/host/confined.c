@@ -20,10 +20,10 @@
 #include "host/seccomp.h"
 
 #define ANSWER_FD 1
-/* What the program itself takes, its zeros included, and malloc's own. */
+/* The program's own memory, including .bss, and malloc's. */
 #define OWN_MEMORY ((size_t)64 << 20)
 
-/* What begins every answer. */
+/* Header of every answer. */
 struct verdict {
 	bool ok;
 	struct error err;
@@ -46,7 +46,7 @@ bool confined_stopped(void)
 
 /* ---- the child -------------------------------------------------------------------------- */
 
-/* Reading, memory, and the end. */
+/* Permitted calls: reading, memory, and exit. */
 static const uint32_t calls[] = {
 	SYS_read,	  SYS_pread64,	      SYS_write,  SYS_lseek,	 SYS_fstat,
 	SYS_close,	  SYS_mmap,	      SYS_munmap, SYS_mremap,	 SYS_brk,
@@ -61,8 +61,8 @@ static void limit(int which, rlim_t most)
 	(void)prlimit(0, which, &l, NULL);
 }
 
-/* SIGXCPU at the soft limit says why the child died. At the hard limit it would be SIGKILL, which
- * the out-of-memory killer sends as well, and which comes first where both limits are one. */
+/* SIGXCPU at the soft limit shows why the child died. The hard limit sends SIGKILL, like the
+ * out-of-memory killer, and would come first if both limits were equal. */
 static void limit_cpu(void)
 {
 	const struct rlimit most = {CONFINED_CPU_S, CONFINED_CPU_S + 1};
@@ -75,7 +75,7 @@ static void limit_cpu(void)
 	(void)prlimit(0, RLIMIT_CPU, &most, NULL);
 }
 
-/* The descriptors in their places, first out of each other's way. */
+/* Move the descriptors to their numbers, first out of each other's way. */
 static bool place(const struct confined *c, int answer)
 {
 	const int free = CONFINED_MORE + CONFINED_MORE_MAX;
@@ -103,7 +103,7 @@ static bool place(const struct confined *c, int answer)
 	return true;
 }
 
-/* Everything that has to succeed; what an old kernel lacks (filters) is left out. */
+/* Steps that must succeed; features that an old kernel lacks (filters) are skipped. */
 static bool confine(const struct confined *c, int answer, pid_t parent)
 {
 	const struct identity self = {.uid = geteuid(), .gid = getegid()};
@@ -137,7 +137,7 @@ static _Noreturn void run_child(const struct confined *c, int answer, pid_t pare
 
 /* ---- the parent ------------------------------------------------------------------------- */
 
-/* Fill BUF from FD. False with errno: ENODATA when the child ended before. */
+/* Fill BUF from FD. False with errno: ENODATA if the child ended before. */
 static bool fill(int fd, int stop, uint64_t end, void *buf, size_t n)
 {
 	for (char *p = buf; n > 0;) {
@@ -188,16 +188,18 @@ static long cpu_ms(const struct rusage *used)
 	       (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
 }
 
-/* Why there is no answer: WHY is fill()'s errno, STATUS of wait(2), MS the processor time. */
+/* The error for a missing answer: WHY is fill()'s errno, STATUS that of wait(2), MS the processor
+ * time. */
 static bool no_answer(const struct confined *c, int why, int status, long ms, struct error *err)
 {
-	static const char fix[] = "get the file again; if it was whole, please report this with it";
+	static const char fix[] =
+		"get the file again; if it was complete, please report this and attach it";
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
 	if (why == EINTR)
 		return stopped(c, err);
 	if (why == ETIMEDOUT)
-		return error_set(err, EXIT_BAD_IMAGE, "see whether the host's storage answers",
+		return error_set(err, EXIT_BAD_IMAGE, "check that the host's storage responds",
 				 "%s: checking it takes longer than %u s", c->name,
 				 CONFINED_MS / 1000);
 	if (sig == SIGXCPU || (sig == SIGKILL && ms >= CONFINED_CPU_S * 900))
@@ -208,13 +210,15 @@ static bool no_answer(const struct confined *c, int why, int status, long ms, st
 				 "damaged, or was made to stall its readers",
 				 c->name, CONFINED_CPU_S);
 	if (sig)
-		return error_set(err, EXIT_BAD_IMAGE, fix, "%s: the check of it crashed (%s)",
-				 c->name, strsignal(sig));
-	return error_set(err, EXIT_INTERNAL, "", "%s: no process could be confined to check it",
-			 c->name);
+		return error_set(err, EXIT_BAD_IMAGE, fix,
+				 "%s: the process that checks it crashed (%s)", c->name,
+				 strsignal(sig));
+	return error_set(err, EXIT_INTERNAL,
+			 "raise the limit on processes (docker run --pids-limit)",
+			 "%s: no process could be confined to check it", c->name);
 }
 
-/* The child's answer on FD, and its end. */
+/* Read the child's answer on FD, and wait for its end. */
 static bool take(const struct confined *c, pid_t pid, int fd, int stop, struct error *err)
 {
 	uint64_t end = clock_now() + CONFINED_MS * UINT64_C(1000000);
@@ -226,7 +230,7 @@ static bool take(const struct confined *c, pid_t pid, int fd, int stop, struct e
 
 	bool whole = reply && fill(fd, stop, end, &v, sizeof v) &&
 		     fill(fd, stop, end, reply, v.ok ? c->size : 0);
-	/* Its end of the pipe closes with it: then wait(2) does not wait. */
+	/* The child's end closes the pipe; therefore wait(2) does not block. */
 	bool ended = (whole || errno == ENODATA) && (read_until(fd, stop, end, &more, 1) == 0);
 	int why = ended ? ENODATA : errno;
 
@@ -268,6 +272,22 @@ bool confined_run(const struct confined *c, struct error *err)
 		return take(c, pid, ours, stop, err);
 	return error_set(err, EXIT_INTERNAL,
 			 why == EAGAIN ? "raise the limit on processes (docker run --pids-limit)"
-				       : "",
+				       : "give the container more memory",
 			 "%s: no process to check it: %s", c->name, strerror(why));
+}
+
+bool confined_query(const char *name, int fd,
+		    bool (*run)(const void *arg, void *answer, struct error *err), const void *arg,
+		    void *answer, size_t size, struct error *err)
+{
+	const struct confined c = {.name = name,
+				   .run = run,
+				   .arg = arg,
+				   .answer = answer,
+				   .size = size,
+				   .in = fd,
+				   .out = -1,
+				   .memory = (size_t)1 << 20};
+
+	return confined_run(&c, err);
 }

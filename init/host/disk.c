@@ -1,7 +1,6 @@
-/* disk.c - see disk.h: open the image and check what was opened.
+/* disk.c - see disk.h: opens the image and checks the opened file.
  *
- * Which image is disk_find.c's business, what an open one must be like image.c's, what is put on
- * top of it overlay.c's.
+ * disk_find.c chooses the image, image.c checks it, overlay.c adds overlays.
  */
 #include "host/disk.h"
 
@@ -21,7 +20,7 @@
 #include "host/disk_internal.h"
 #include "host/image_read.h"
 
-/* A guest that cannot grow its image stops at its first write. */
+/* If its image cannot grow, the guest stops at its first write. */
 static bool check_space(const struct image *image, const struct stat *st, const struct settings *s,
 			struct error *err)
 {
@@ -40,10 +39,11 @@ static bool check_space(const struct image *image, const struct stat *st, const 
 
 /* ---- backing files --------------------------------------------------------------------- */
 
-static const char backing_fix[] = "qemu-img rebase or convert the image; a backing file must lie "
-				  "beside it, be named with its format, and need no link";
+static const char backing_fix[] =
+	"qemu-img rebase or convert the image; a backing file must be in the same directory, have "
+	"an explicit format, and not be reached through a link";
 
-/* The name of BACKING in the directory DIR, when it is there: no protocol (json:, nbd:, ...), no
+/* The name of BACKING within the directory DIR, if it is there: no protocol (json:, nbd:, ...), no
  * other directory. NULL otherwise. */
 static const char *backing_in(int dir, const char *backing)
 {
@@ -66,17 +66,17 @@ static const char *backing_in(int dir, const char *backing)
 struct chain {
 	const struct settings *s;
 	struct disk *disk;
-	int dir; /* that every image must lie in */
+	int dir; /* directory that must contain all images */
 	bool writable;
 };
 
-/* The image itself is the first layer; the next ones are backing files, never written to. */
+/* The image itself is the first layer; the others are backing files, which are never written to. */
 static bool is_top(const struct chain *c)
 {
 	return c->disk->count == 0;
 }
 
-/* QEMU would wait for its own lock. */
+/* QEMU would conflict with its own lock */
 static bool known(const struct chain *c, const struct stat *st)
 {
 	struct stat other;
@@ -88,7 +88,7 @@ static bool known(const struct chain *c, const struct stat *st)
 	return false;
 }
 
-/* Open and check PATH and make it the next layer. IMAGE has its name for errors. */
+/* Open and check PATH as the next layer. IMAGE has the name for errors. */
 static bool add_layer(struct chain *c, const char *path, enum drive_format format,
 		      struct image *image, struct error *err)
 {
@@ -103,7 +103,7 @@ static bool add_layer(struct chain *c, const char *path, enum drive_format forma
 
 	if (known(c, &st))
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 "%s: the chain of backing files comes back to it", image->name);
+				 "%s: the chain of backing files is circular", image->name);
 	if ((!c->s->guest_runs && !image_check_lock(image, writable, err)) ||
 	    (writable && !check_space(image, &st, c->s, err)) ||
 	    !image_check(image, format, c->s->force, err))
@@ -118,7 +118,7 @@ static bool add_layer(struct chain *c, const char *path, enum drive_format forma
 	return true;
 }
 
-/* May the file that IMAGE names be its backing file? *BASE is its name in the directory. */
+/* May the image named by IMAGE be its backing file? *BASE is its name in the directory. */
 static bool check_backing(const struct chain *c, const struct image *image, const char **base,
 			  struct error *err)
 {
@@ -126,7 +126,7 @@ static bool check_backing(const struct chain *c, const struct image *image, cons
 
 	if (c->s->backing != BACKING_ALLOW)
 		return error_set(err, EXIT_BAD_IMAGE,
-				 "set QEMU_BACKING=allow if it is yours and lies in the same "
+				 "set QEMU_BACKING=allow if it is yours and is in the same "
 				 "directory, or: qemu-img convert -O qcow2 FILE NEW.qcow2",
 				 "%s: it needs a backing file, %s", image->name, image->backing);
 	if (c->disk->count == DISK_LAYERS_MAX)
@@ -136,7 +136,7 @@ static bool check_backing(const struct chain *c, const struct image *image, cons
 	*base = backing_in(c->dir, image->backing);
 	if (!*base)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
-				 "%s: its backing file %s does not lie in the same directory",
+				 "%s: its backing file %s is not in the same directory",
 				 image->name, image->backing);
 	if (strcmp(format, "raw") != 0 && strcmp(format, "qcow2") != 0)
 		return error_set(err, EXIT_BAD_IMAGE, backing_fix,
@@ -147,7 +147,7 @@ static bool check_backing(const struct chain *c, const struct image *image, cons
 	return true;
 }
 
-/* Open everything below IMAGE. */
+/* Open all backing files of IMAGE. */
 static bool open_below(struct chain *c, struct image image, struct error *err)
 {
 	struct image above;
@@ -168,7 +168,7 @@ static bool open_below(struct chain *c, struct image image, struct error *err)
 	return true;
 }
 
-/* Open PATH and everything below it. */
+/* Open PATH and all its backing files. */
 static bool open_chain(struct chain *c, const char *path, enum drive_format format,
 		       struct error *err)
 {
@@ -177,14 +177,14 @@ static bool open_chain(struct chain *c, const char *path, enum drive_format form
 	return add_layer(c, path, format, &image, err) && open_below(c, image, err);
 }
 
-/* QEMU opens a CD-ROM as a file: a drive of the host's is none. */
+/* QEMU opens a CD-ROM image as a file: host drives are not supported. */
 static bool is_file(const struct image *image, const struct stat *st, struct error *err)
 {
 	return S_ISREG(st->st_mode) || error_set(err, EXIT_NO_IMAGE, "name an ISO image",
-						 "%s is no regular file", image->name);
+						 "%s is not a regular file", image->name);
 }
 
-/* The directory that PATH is in. */
+/* The parent directory of PATH. */
 static int open_directory(const char *path)
 {
 	char dir[4096];

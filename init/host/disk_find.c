@@ -1,4 +1,4 @@
-/* disk_find.c - which image a start uses (disk.h). */
+/* disk_find.c - chooses the image of a start (disk.h). */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "host/disk.h"
 
-/* The name of the papers, and of the image that Debian's becomes. */
+/* The name of the image in the documentation, to which Debian's image is renamed. */
 #define USUAL_NAME "debian-hurd-amd64.qcow2"
 
 static bool ends_with(const char *name, const char *end)
@@ -20,10 +20,10 @@ static bool ends_with(const char *name, const char *end)
 	return n > m && strcasecmp(name + n - m, end) == 0;
 }
 
-/* Files that are no image to start from as they are, by the end of their name. */
+/* Files that cannot be used as they are, by the end of their name. */
 static const struct overlooked {
 	const char *ends[10];
-	const char *what, *fix, *end; /* the file's path stands between FIX and END */
+	const char *what, *fix, *end; /* FIX and END surround the file's path */
 } kinds[] = {
 	{{".part", ".partial", ".crdownload", ".download"},
 	 "a download that is not finished",
@@ -41,15 +41,15 @@ static const struct overlooked {
 };
 
 struct found {
-	int qcow2;	 /* how many */
-	char first[256]; /* a qcow2's name */
+	int qcow2;	 /* number of qcow2 images */
+	char first[256]; /* name of a qcow2 image */
 	char second[256];
-	char raw[256];	 /* a raw image's name, "" for none */
-	char other[256]; /* and one of KIND */
+	char raw[256];	 /* name of a raw image, "" for none */
+	char other[256]; /* name of a file of KIND */
 	const struct overlooked *kind;
 };
 
-/* Does another setting name the file NAME? It is meant for something else then. */
+/* Does another setting name the file NAME? Then it has another purpose. */
 static bool is_named(const struct settings *s, const char *name)
 {
 	const char *const texts[] = {s->extra_args, s->initrd, s->kernel, s->bios, s->cdrom2};
@@ -90,7 +90,7 @@ static void sort_in(struct found *f, const char *name)
 	}
 }
 
-/* What lies in VM_IMAGE_DIR. A directory that is not there holds nothing. */
+/* Scan VM_IMAGE_DIR. A missing directory counts as empty. */
 static bool look(const struct settings *s, struct found *f, struct errors *errs)
 {
 	DIR *dir = opendir(s->image_dir);
@@ -108,12 +108,12 @@ static bool look(const struct settings *s, struct found *f, struct errors *errs)
 	return true;
 }
 
-void disk_overlooked(const struct settings *s, struct errors *errs, struct errors *warnings)
+void disk_check_unused(const struct settings *s, struct errors *errs, struct errors *warnings)
 {
 	struct found f = {0};
 	char fix[512];
 	char guest[16];
-	static struct errors ignored; /* disk_find() has told them */
+	static struct errors ignored; /* reported by disk_find() */
 	bool other_guest = s->guest != GUEST_AUTO && s->guest != GUEST_MACH;
 
 	(void)setting_choice(SETTING_VM_GUEST, s->guest, guest, sizeof guest);
@@ -126,7 +126,7 @@ void disk_overlooked(const struct settings *s, struct errors *errs, struct error
 					 guest, s->image_dir);
 		return;
 	}
-	/* An ISO image may wait for another start. */
+	/* An ISO image may be kept for another start. */
 	bool fatal = !s->force && (other_guest || strcmp(f.kind->ends[0], ".iso") != 0);
 
 	(void)snprintf(fix, sizeof fix, "%s%.200s/%s%s", f.kind->fix, s->image_dir, f.other,
@@ -137,8 +137,8 @@ void disk_overlooked(const struct settings *s, struct errors *errs, struct error
 			 fatal ? "" : "; the built-in guest boots. To use it: ", fatal ? "" : fix);
 }
 
-static bool embedded_guest(const struct settings *s, char path[4096], bool *embedded,
-			   struct errors *errs)
+static bool builtin_guest(const struct settings *s, char path[4096], bool *embedded,
+			  struct errors *errs)
 {
 	if (access(s->embedded, F_OK) != 0)
 		return errors_add(errs, EXIT_NO_IMAGE,
@@ -169,7 +169,7 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 	if (stat(path, &st) == 0)
 		return true;
 	path[0] = '\0';
-	/* A kernel, a CD or a floppy is booted with the disk that is named, or none. */
+	/* With a kernel, a CD-ROM or a floppy, only an explicitly named disk is used. */
 	if (s->kernel || s->cdrom || s->floppy)
 		return true;
 	if (!look(s, &f, errs))
@@ -189,5 +189,5 @@ bool disk_find(const struct settings *s, char path[4096], bool *embedded, struct
 				  "VM_IMAGE_DIR=%s holds a raw image, %s, and a raw image is "
 				  "used only if QEMU_DRIVE names it",
 				  s->image_dir, f.raw);
-	return embedded_guest(s, path, embedded, errs);
+	return builtin_guest(s, path, embedded, errs);
 }

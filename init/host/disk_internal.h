@@ -1,4 +1,4 @@
-/* disk_internal.h - shared between disk.c and overlay.c. */
+/* disk_internal.h - shared by disk.c and overlay.c. */
 #ifndef VM_HOST_DISK_INTERNAL_H
 #define VM_HOST_DISK_INTERNAL_H
 
@@ -7,7 +7,7 @@
 #include "host/disk.h"
 #include "host/image.h"
 
-/* Put QEMU_DISK_MODE's overlay in front of the layers. */
+/* Insert QEMU_DISK_MODE's overlay above the layers. */
 bool overlay_add(const struct settings *s, struct disk *disk, struct error *err);
 
 #endif

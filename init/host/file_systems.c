@@ -119,7 +119,7 @@ bool file_systems_find(const struct disk *disk, const char *name, struct file_sy
 	}
 	if (disk->count == 0 || !confined_run(&c, err))
 		return disk->count == 0;
-	/* The file may have taken the child over. */
+	/* The file may have compromised the child. */
 	uint64_t size = disk->layers[0].virtual_size;
 
 	if (out->count > FILE_SYSTEMS_MAX)
@@ -128,8 +128,9 @@ bool file_systems_find(const struct disk *disk, const char *name, struct file_sy
 		struct file_system *f = &out->list[i];
 
 		if (f->start > size || f->length > size - f->start || f->length < 2048)
-			return error_set(err, EXIT_BAD_IMAGE, "", "%s: a partition is not on it",
-					 name);
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "get the image again, and compare its size and checksum",
+					 "%s: a partition is not on it", name);
 	}
 	return true;
 }

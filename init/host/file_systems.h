@@ -1,4 +1,4 @@
-/* file_systems.h - the ext2, ext3 and ext4 file systems on a disk, and how they were left. */
+/* file_systems.h - the ext2, ext3 and ext4 file systems on a disk, and their state. */
 #ifndef VM_HOST_FILE_SYSTEMS_H
 #define VM_HOST_FILE_SYSTEMS_H
 
@@ -14,11 +14,11 @@
 struct file_system {
 	uint64_t start, length; /* of its partition, bytes */
 	unsigned number;	/* of its partition; 0: the whole disk */
-	unsigned version;	/* 2, 3 or 4: what it must be mounted as */
-	bool hurd;		/* made by or for the Hurd */
+	unsigned version;	/* 2, 3 or 4: the type to mount it as */
+	bool hurd;		/* created by or for the Hurd */
 	bool unclean; /* it was mounted when the machine ended, and has no journal in use */
 	bool damaged; /* its driver found errors in it */
-	bool journal; /* its journal holds what the guest replays when it mounts it */
+	bool journal; /* its journal must be replayed when it is mounted */
 };
 
 struct file_systems {
@@ -26,17 +26,17 @@ struct file_systems {
 	size_t count;
 };
 
-/* Those in DISK's partitions of Linux' and the Hurd's types, or on all of it if it has no partition
- * table; more than FILE_SYSTEMS_MAX are left out. DISK is read in a confined child, whose errors
- * may come; NAME is what they call it. */
+/* Find those in DISK's partitions of Linux' and the Hurd's types, or on the whole disk if it has no
+ * partition table; at most FILE_SYSTEMS_MAX. DISK is read in a confined child, whose errors are
+ * possible; NAME is used in them. */
 bool file_systems_find(const struct disk *disk, const char *name, struct file_systems *out,
 		       struct error *err);
 
-/* Is it to be repaired? A journal alone is no reason: replaying it is the guest's own business, and
- * its kernel does so before anything else. */
+/* Does it need a repair? A journal alone does not: the guest's kernel replays it before anything
+ * else. */
 bool file_system_dirty(const struct file_system *f);
 
-/* "partition 2 (ext2, GNU/Hurd)", into BUF. Returns BUF. */
+/* Format "partition 2 (ext2, GNU/Hurd)" into BUF. Returns BUF. */
 #define FILE_SYSTEM_NAME 48
 const char *file_system_name(const struct file_system *f, char buf[FILE_SYSTEM_NAME]);
 

@@ -11,7 +11,7 @@ int guest_ram_create(uint64_t bytes)
 {
 	_cleanup_fd_ int fd = file_memory("guest-ram");
 
-	/* QEMU opens it anew, as its own user: the descriptor that it inherits is not enough. */
+	/* QEMU opens it again, as its own user: the inherited descriptor is not sufficient. */
 	return fd >= 0 && fchmod(fd, 0666) == 0 && ftruncate(fd, (off_t)bytes) == 0 ? fd_take(&fd)
 										    : -1;
 }

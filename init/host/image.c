@@ -1,6 +1,5 @@
-/* image.c - see image.h. The formats' rules are in format/; here are the reads, and the child that
- * does them. What a qcow2 header leads to is image_tables.c's.
- */
+/* image.c - see image.h. The parsers are in format/; this file has the reads, and the child that
+ * performs them. image_tables.c checks the tables of a qcow2 image. */
 #include "host/image.h"
 
 #include <errno.h>
@@ -10,18 +9,19 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/zeros.h"
 #include "format/image_format.h"
 #include "host/confined.h"
 #include "host/image_internal.h"
 #include "host/image_read.h"
 
 #define SECTOR 512u
-/* What a check needs at most: image_tables.c's bitmap directory, or its set of L2 tables. */
+/* Memory needed by a check: image_tables.c's bitmap directory, or its set of L2 tables. */
 #define MEMORY_MAX ((size_t)256 << 20)
 
 static const char get_again[] = IMAGE_GET_AGAIN;
 
-/* The file's beginning into BUF (*LEN bytes) and its format. */
+/* Read the file's beginning into BUF (*LEN bytes) and detect its format. */
 static bool read_format(const struct image *image, uint8_t *buf, size_t *len,
 			struct image_format *format, struct error *err)
 {
@@ -38,12 +38,7 @@ static bool read_format(const struct image *image, uint8_t *buf, size_t *len,
 	return true;
 }
 
-static bool all_zeros(const uint8_t *buf, size_t len)
-{
-	return buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0;
-}
-
-/* A file without qcow2's first bytes, where such an image should be. */
+/* Report a file without qcow2's magic number where such an image should be. */
 static bool refuse_other(const struct image *image, struct image_format format, const uint8_t *buf,
 			 size_t len, struct error *err)
 {
@@ -58,11 +53,11 @@ static bool refuse_other(const struct image *image, struct image_format format, 
 				    "qemu-img convert -O qcow2 FILE NEW.qcow2",
 	};
 
-	if (format.kind == IMAGE_UNKNOWN && all_zeros(buf, len))
+	if (format.kind == IMAGE_UNKNOWN && is_zeros(buf, len))
 		return error_set(err, EXIT_BAD_IMAGE, get_again,
-				 "%s is no qcow2 image: its first %zu bytes are zeros", image->name,
-				 len);
-	return error_set(err, EXIT_BAD_IMAGE, fixes[format.kind], "%s is no qcow2 image, but %s",
+				 "%s is not a qcow2 image: its first %zu bytes are zeros",
+				 image->name, len);
+	return error_set(err, EXIT_BAD_IMAGE, fixes[format.kind], "%s is not a qcow2 image, but %s",
 			 image->name, format.name);
 }
 
@@ -71,7 +66,7 @@ static bool check_qcow2(struct image *image, uint8_t *buf, size_t len, bool forc
 {
 	struct qcow2 q;
 
-	/* A little was read; the header may fill a cluster, whose size stands in byte 23. */
+	/* Read the rest of the header, which may fill a cluster, whose size byte 23 specifies. */
 	if (image->size > len && buf[23] <= 21 && (size_t)1 << buf[23] > len) {
 		len = image->size < (UINT64_C(1) << buf[23]) ? (size_t)image->size
 							     : (size_t)1 << buf[23];
@@ -103,11 +98,11 @@ static bool check_raw(struct image *image, struct image_format format, bool forc
 					   "a raw disk all the same"
 					 : "unpack or convert it; VM_FORCE=1 takes it as a raw "
 					   "disk all the same",
-				 "%s is no raw disk, but %s", image->name, format.name);
+				 "%s is not a raw disk, but %s", image->name, format.name);
 	if (image->size % SECTOR)
 		return error_set(
 			err, EXIT_BAD_IMAGE,
-			"get it again if it was cut off; if it is whole, fill its last sector "
+			"get it again if it was truncated; if it is whole, fill its last sector "
 			"with zeros: truncate -s %512 FILE",
 			"%s has %" PRIu64 " bytes, and a raw disk has a multiple of 512",
 			image->name, image->size);
@@ -145,18 +140,18 @@ static bool check_cdrom(const struct image *image, bool force, struct error *err
 		return error_set(err, EXIT_BAD_IMAGE,
 				 format.kind == IMAGE_ARCHIVE ? "unpack it first"
 							      : "set QEMU_CDROM to an ISO image",
-				 "%s is no CD-ROM, but %s", image->name, format.name);
+				 "%s is not a CD-ROM image, but %s", image->name, format.name);
 	if (format.kind != IMAGE_ISO && !force)
-		return error_set(err, EXIT_BAD_IMAGE,
-				 "set QEMU_CDROM to an ISO image; a disk goes to QEMU_DRIVE, a "
-				 "floppy to QEMU_FLOPPY; VM_FORCE=1 takes it all the same",
-				 "%s is no CD-ROM: there is no ISO 9660, UDF or El Torito in it%s",
-				 image->name,
-				 format.kind == IMAGE_BOOT_DISK ? ", but a boot sector" : "");
+		return error_set(
+			err, EXIT_BAD_IMAGE,
+			"set QEMU_CDROM to an ISO image; a disk goes to QEMU_DRIVE, a "
+			"floppy to QEMU_FLOPPY; VM_FORCE=1 takes it all the same",
+			"%s is not a CD-ROM image: it contains no ISO 9660, UDF or El Torito%s",
+			image->name, format.kind == IMAGE_BOOT_DISK ? ", but a boot sector" : "");
 	return true;
 }
 
-/* ---- in a child ------------------------------------------------------------------------- */
+/* ---- running it in a child ----------------------------------------------------------------- */
 
 struct task {
 	const struct image *image;

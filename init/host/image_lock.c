@@ -1,11 +1,11 @@
 /* image_lock.c - is an image in use by another QEMU? (image.h)
  *
- * QEMU announces what it does with a file by read locks on single bytes of it (open file
- * description locks, fcntl(2)): byte 100 + N is locked when it uses permission N, byte 200 + N when
- * no other process may have that permission; before, it tests the opposite byte
- * (block/file-posix.c, raw_check_lock_bytes(); the permissions: include/block/block-common.h).
- * Testing needs no write access and takes no lock. QEMU takes its own on the very description that
- * is tested here, and locks of one description never conflict with each other.
+ * QEMU announces its use of a file by read locks on single bytes (open file description locks,
+ * fcntl(2)): byte 100 + N is locked while it uses permission N, byte 200 + N while no other process
+ * may have that permission; before that, it tests the opposite byte (block/file-posix.c,
+ * raw_check_lock_bytes(); the permissions: include/block/block-common.h). Testing needs no write
+ * access and takes no lock. QEMU's own locks are on the same open file description that is tested
+ * here, and locks of one description never conflict with each other.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -26,13 +26,14 @@
 
 enum permission { CONSISTENT_READ = 0, WRITE = 1, RESIZE = 3 };
 
-/* Is a lock on byte AT of FD held through another description? *PID is set for the old kind of
- * locks, which know their process. */
+/* Is byte AT of FD locked through another description? *PID is set for traditional locks, which
+ * have an owning process. */
 static bool locked(int fd, off_t at, pid_t *pid)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
 
-	/* A file system without locks, or a kernel before 3.15: QEMU does not lock there either. */
+	/* The file system or the kernel (before 3.15) has no such locks: QEMU does not lock there
+	 * either. */
 	if (fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
 		return false;
 	*pid = lock.l_pid > 0 ? lock.l_pid : 0;
@@ -52,7 +53,7 @@ static bool conflict(int fd, bool writable, pid_t *pid)
 	return false;
 }
 
-/* Does process PID hold a lock through a descriptor that is open on ST's file? */
+/* Does process PID hold a lock through a descriptor of ST's file? */
 static bool holds(const char *pid, const struct stat *st)
 {
 	char path[64];
@@ -76,8 +77,8 @@ static bool holds(const char *pid, const struct stat *st)
 	return found;
 }
 
-/* The kernel does not name the owner of a lock on a description: look which process has the file
- * open with locks on it (proc(5), fdinfo). Processes of other containers cannot be seen. */
+/* The kernel does not report the owner of a lock on a description: look for a process that has the
+ * file open with locks on it (proc(5), fdinfo). Processes of other containers are not visible. */
 static pid_t find_holder(int fd)
 {
 	struct stat st;

@@ -41,7 +41,9 @@ bool image_read(const struct image *image, uint64_t at, uint8_t *buf, size_t n, 
 bool image_allocate(uint8_t **buf, size_t n, struct error *err)
 {
 	*buf = malloc(n);
-	return *buf ? true : error_set(err, EXIT_INTERNAL, "", "no memory to read an image");
+	return *buf ? true
+		    : error_set(err, EXIT_INTERNAL, "give the container more memory",
+				"no memory to read an image");
 }
 
 /* ---- opening --------------------------------------------------------------------------- */
@@ -55,7 +57,7 @@ static bool open_failed(const char *name, bool writable, int why, struct error *
 			err, EXIT_NO_IMAGE,
 			"put the image there, or correct the setting; paths are the container's: "
 			"images/NAME is /opt/hurd-image/NAME",
-			"%s: there is no such file", name);
+			"%s: the file does not exist", name);
 	case ELOOP:
 		return error_set(err, EXIT_BAD_IMAGE, "put the file itself there",
 				 "%s is a symbolic link", name);
@@ -63,7 +65,7 @@ static bool open_failed(const char *name, bool writable, int why, struct error *
 		return error_set(
 			err, EXIT_NO_IMAGE,
 			"name the image itself; docker makes a directory where a file that "
-			"is to be mounted is not there",
+			"is to be mounted does not exist",
 			"%s is a directory", name);
 	case EROFS:
 		return error_set(
@@ -83,8 +85,9 @@ static bool open_failed(const char *name, bool writable, int why, struct error *
 		return error_set(err, EXIT_NO_IMAGE, "name a disk image",
 				 "%s is neither a file nor a block device", name);
 	default:
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s cannot be opened: %s", name,
-				 strerror(why));
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "read it on the host with dd: its storage may be damaged",
+				 "%s cannot be opened: %s", name, strerror(why));
 	}
 }
 

@@ -1,12 +1,12 @@
-/* image_tables.c - what a qcow2 header leads to (image_internal.h).
+/* image_tables.c - checks the tables of a qcow2 image (image_internal.h).
  *
- * A file that was cut off (a download that stopped) is found in three steps, each by the tables of
- * the one before: the header's tables must lie in the file; what L1 and refcount table point to
- * must, too; and when the last refcount block counts clusters behind the end, the L2 tables are
- * read: if they use such a cluster, data are missing. If they do not, these clusters were only
- * reserved when a QEMU was killed, and nothing is lost.
+ * A truncated file (an interrupted download) is detected in three steps, each by the tables of the
+ * previous one: the header's tables must be inside the file; the targets of the L1 and refcount
+ * tables must be, too; and if the last refcount block counts clusters beyond the end, the L2 tables
+ * are read: if they use such a cluster, data are missing. If not, these clusters were only reserved
+ * when a QEMU was killed, and nothing is lost.
  *
- * Whatever the file says, each table is read once and all of them have bounds.
+ * Regardless of the file's contents, each table is read once and all sizes are bounded.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,18 +16,18 @@
 #include "host/image_internal.h"
 #include "host/image_read.h"
 
-/* END is where an entry of TABLE ends. */
+/* Report that an entry of TABLE ends at END, beyond the file. */
 static bool inside(const struct image *image, const char *table, uint64_t end, struct error *err)
 {
 	return end <= image->size ||
 	       error_set(err, EXIT_BAD_IMAGE, IMAGE_GET_AGAIN,
-			 "%s is cut off: an entry of the %s ends at byte %" PRIu64
+			 "%s is truncated: an entry of the %s ends at byte %" PRIu64
 			 ", and the file has %" PRIu64,
 			 image->name, table, end, image->size);
 }
 
-/* A table of ENTRIES offsets at AT; *LAST is the number of the last one that is not 0 and *OFFSET
- * what it is. */
+/* Read a table of ENTRIES offsets at AT. *LAST is the index of the last non-zero entry, *OFFSET its
+ * value. */
 static bool check_table(const struct image *image, const struct qcow2 *q, const char *table,
 			uint64_t at, uint64_t entries, uint8_t *buf, uint64_t *last,
 			uint64_t *offset, struct error *err)
@@ -50,14 +50,14 @@ static bool check_table(const struct image *image, const struct qcow2 *q, const 
 	return true;
 }
 
-/* L2 tables that were read, by their offsets: a hash table with open addressing. Entries of an L1
- * table may all name the same one. */
+/* L2 tables already read, by their offsets: a hash table with open addressing. All entries of an L1
+ * table may name the same table. */
 struct seen {
 	uint64_t *slots; /* 0: free; no L2 table is at 0 */
 	size_t mask;
 };
 
-/* Put OFFSET in; false when it was there. */
+/* Add OFFSET; false if it was present. */
 static bool seen_add(struct seen *seen, uint64_t offset)
 {
 	size_t i = (size_t)(offset * UINT64_C(0x9e3779b97f4a7c15) >> 20) & seen->mask;
@@ -70,7 +70,7 @@ static bool seen_add(struct seen *seen, uint64_t offset)
 	return true;
 }
 
-/* Read the L2 tables that the N entries at L1, from number FIRST on, name. */
+/* Read the L2 tables named by the N entries at L1, from number FIRST on. */
 static bool check_l2_piece(const struct image *image, const struct qcow2 *q, const uint8_t *l1,
 			   size_t n, uint64_t first, struct seen *seen, uint8_t *table,
 			   struct error *err)
@@ -136,7 +136,7 @@ static bool check_tables(const struct image *image, const struct qcow2 *q, uint8
 	return used <= clusters || check_l2_tables(image, q, err);
 }
 
-/* Each entry says how long it is; the next one is at the next multiple of 8. */
+/* Each entry contains its size; the next one begins at the next multiple of 8. */
 static bool check_snapshots(const struct image *image, const struct qcow2 *q, struct error *err)
 {
 	uint8_t entry[QCOW2_SNAPSHOT_ENTRY];
@@ -155,8 +155,8 @@ static bool check_snapshots(const struct image *image, const struct qcow2 *q, st
 			 image->name, at - q->snapshots_offset, QCOW2_SNAPSHOT_TABLE_MAX);
 }
 
-/* All bitmaps' tables together; QEMU has no such bound. The largest table of one bitmap has 8 MiB,
- * that of a bitmap of a terabyte 16 bytes. */
+/* Limit for the tables of all bitmaps together, which QEMU does not have. The largest table of one
+ * bitmap has 8 MiB, that of a bitmap of a terabyte 16 bytes. */
 #define BITMAP_TABLES_MAX (UINT64_C(64) << 20)
 
 static bool check_bitmap_table(const struct image *image, const struct qcow2 *q,
@@ -195,7 +195,7 @@ static int by_name(const void *a, const void *b)
 	return strncmp(x->name, y->name, x->name_size > y->name_size ? x->name_size : y->name_size);
 }
 
-/* QEMU keeps bitmaps by their names, up to a zero byte. LIST is sorted here. */
+/* QEMU compares bitmap names up to a zero byte. LIST is sorted here. */
 static bool check_names(const struct image *image, struct qcow2_bitmap *list, uint32_t n,
 			struct error *err)
 {
@@ -208,7 +208,7 @@ static bool check_names(const struct image *image, struct qcow2_bitmap *list, ui
 	return true;
 }
 
-/* The directory must be as long as its entries are. */
+/* The directory's size must be the sum of its entries. */
 static bool check_directory(const struct image *image, const struct qcow2 *q, const uint8_t *dir,
 			    struct qcow2_bitmap *list, uint8_t *buf, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* kvm.c - see kvm.h: the device node, the child that tries it, and the time it is given. */
+/* kvm.c - see kvm.h: the device node, the child that runs the test, and its time limit. */
 #include "host/kvm.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@
 #include "host/child.h"
 #include "host/kvm_internal.h"
 
-/* The wait in all, in bounds. */
+/* Limits of the total waiting time. */
 #define PATIENCE 5
 
-/* Make sure that DEVICE is KVM's device node. QEMU is handed a descriptor, so that no other user
- * needs a node we make; one that is there may be the host's and stays as it is. Opening is left to
- * the child, but of something else not even that is tried: to open a watchdog starts it. */
+/* Make sure that DEVICE is KVM's device node. QEMU receives a descriptor, so no other user needs a
+ * node that we create; an existing one may be the host's and is left as it is. Opening is left to
+ * the child, but anything else is not even opened: opening a watchdog starts it. */
 static bool find_node(const char *device, struct kvm_result *r)
 {
 	const dev_t kvm = makedev(KVM_DEVICE_MAJOR, KVM_DEVICE_MINOR);
@@ -48,8 +48,8 @@ static bool find_node(const char *device, struct kvm_result *r)
 	return true;
 }
 
-/* Processor time that PID has used, in nanoseconds; WALL if the kernel does not tell. A guest's
- * time is its processor's thread's. */
+/* Processor time used by PID, in nanoseconds; WALL if the kernel does not report it. A guest's time
+ * is that of its processor's thread. */
 static uint64_t time_used(pid_t pid, uint64_t wall)
 {
 	struct timespec t;
@@ -60,7 +60,7 @@ static uint64_t time_used(pid_t pid, uint64_t wall)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Until the child says something or ends (true), or its time is over (false). */
+/* Wait until the child answers or ends (true), or its time limit is reached (false). */
 static bool await(pid_t pid, int pipe_fd, unsigned bound_ms)
 {
 	const uint64_t bound = bound_ms * UINT64_C(1000000);
@@ -86,8 +86,8 @@ static bool await(pid_t pid, int pipe_fd, unsigned bound_ms)
 	}
 }
 
-/* The child. The descriptors of ours that it holds would outlive our closing them. */
-static _Noreturn void try_it(const char *device, struct kvm_proof *p, int answer, pid_t parent)
+/* Run the test in the child. Descriptors that it inherited would outlive ours. */
+static _Noreturn void run_proof(const char *device, struct kvm_proof *p, int answer, pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || dup2(answer, 0) < 0)
 		_exit(1);
@@ -110,7 +110,9 @@ static void take_answer(struct kvm_result *r, const struct kvm_proof *p, pid_t p
 	r->exit_reason = p->exit_reason;
 	r->loop_ns = p->loop_ns;
 	r->quick_ns = p->quick_ns;
-	/* One that ended without an answer was killed. Only then is its end awaited: it has come.
+	/* A child that ended without an answer was killed. Only then is it waited for, because it
+	 * has
+	 *  already ended.
 	 */
 	bool died = ended && !p->done;
 
@@ -120,7 +122,7 @@ static void take_answer(struct kvm_result *r, const struct kvm_proof *p, pid_t p
 		r->signal = WTERMSIG(status);
 }
 
-static void prove_in_child(const char *device, unsigned bound_ms, struct kvm_result *r)
+static void test_in_child(const char *device, unsigned bound_ms, struct kvm_result *r)
 {
 	int fds[2] = {-1, -1};
 	pid_t parent = getpid();
@@ -137,7 +139,7 @@ static void prove_in_child(const char *device, unsigned bound_ms, struct kvm_res
 	if (pid < 0)
 		r->error = errno;
 	if (pid == 0)
-		try_it(device, p, fds[1], parent);
+		run_proof(device, p, fds[1], parent);
 	fd_close(&fds[1]);
 	if (pid > 0)
 		take_answer(r, p, pid, await(pid, fds[0], bound_ms));
@@ -146,13 +148,13 @@ static void prove_in_child(const char *device, unsigned bound_ms, struct kvm_res
 		(void)munmap(p, sizeof *p);
 }
 
-bool kvm_prove(const char *device, unsigned bound_ms, struct kvm_result *out)
+bool kvm_test(const char *device, unsigned bound_ms, struct kvm_result *out)
 {
 	*out = (struct kvm_result){.verdict = KVM_WRONG_HOST, .step = "host", .exit_reason = -1};
 	if (KVM_HOST_FITS && find_node(device, out))
-		prove_in_child(device, bound_ms, out);
-	kvm_explain(device, bound_ms, out);
-	/* For a node of ours that does not open there is no use. */
+		test_in_child(device, bound_ms, out);
+	kvm_describe(device, bound_ms, out);
+	/* Remove a node that we created and that cannot be opened. */
 	if (out->made_node && (out->verdict == KVM_ABSENT || out->verdict == KVM_DENIED))
 		(void)unlink(device);
 	return out->verdict == KVM_WORKS;

@@ -1,6 +1,5 @@
-/* landlock.c - see landlock.h. The numbers are those of linux/landlock.h, which is younger than
- * some of the hosts that this is built on.
- */
+/* landlock.c - see landlock.h. The constants are copied from linux/landlock.h, which is newer than
+ * some of the hosts that this is built on. */
 #include "host/landlock.h"
 
 #include <errno.h>
@@ -45,7 +44,7 @@ struct path_attr {
 	int32_t parent;
 } __attribute__((packed));
 
-/* All that ABI knows about files: 1 ends with MAKE_SYM, 2 has REFER, 3 TRUNCATE, 5 IOCTL_DEV. */
+/* All file access rights of ABI: 1 ends with MAKE_SYM, 2 has REFER, 3 TRUNCATE, 5 IOCTL_DEV. */
 static uint64_t handled(int abi)
 {
 	unsigned bits = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
@@ -106,14 +105,14 @@ bool landlock_allow(int ruleset, int abi, const char *path, enum landlock_access
 	return add(ruleset, abi, fd, rights(access));
 }
 
-bool landlock_suits(const char *program)
+bool landlock_covers(const char *program)
 {
 	_cleanup_fd_ int fd = open(program, O_PATH | O_CLOEXEC);
 	char link[40];
 	char target[PATH_MAX];
 	ssize_t n;
 
-	/* Not realpath(3), which is 2 KiB. */
+	/* Not realpath(3), which adds 2 KiB of code. */
 	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	n = readlink(link, target, sizeof target);
 	return strncmp(fd >= 0 && n >= 5 ? target : program, "/usr/", 5) == 0;
@@ -137,7 +136,7 @@ bool landlock_allow_fd(int ruleset, int abi, int fd, enum landlock_access access
 	return add(ruleset, abi, fd, rights(access));
 }
 
-bool landlock_enter(int ruleset, int abi)
+bool landlock_enforce(int ruleset, int abi)
 {
 	return landlock_allow(ruleset, abi, "/proc/self", LANDLOCK_READ) &&
 	       syscall(RESTRICT_SELF, ruleset, 0) == 0;

@@ -8,32 +8,34 @@ enum landlock_access {
 	LANDLOCK_READ,	 /* read files and directories */
 	LANDLOCK_RUN,	 /* the same, and execute */
 	LANDLOCK_DEVICE, /* read, write and ioctl(2) */
-	LANDLOCK_FILES,	 /* make, read, write, cut and remove regular files and sockets */
+	LANDLOCK_FILES,	 /* create, read, write, truncate and remove regular files and sockets */
 	LANDLOCK_ALL	 /* everything */
 };
 
-/* The version of Landlock's ABI that the kernel offers; -1 with errno: ENOSYS (none, or a container
- * engine's seccomp profile does not know it), EOPNOTSUPP (switched off at boot), EPERM. */
+/* The Landlock ABI version of the kernel; -1 with errno: ENOSYS (not supported, or blocked by the
+ * container engine's seccomp profile), EOPNOTSUPP (disabled at boot), EPERM. */
 int landlock_abi(void);
 
-/* A ruleset for ABI that allows nothing yet; signals go to processes under it only. A descriptor,
- * CLOEXEC, or -1 with errno. */
+/* A ruleset for ABI that allows nothing yet; signals may be sent only to processes under it.
+ * Returns a descriptor, CLOEXEC, or -1 with errno. */
 int landlock_new(int abi);
 
-/* Allow ACCESS to PATH and all below it; what is not there is left out. False with errno. */
+/* Allow ACCESS to PATH and everything below; a missing path is ignored. False with errno. */
 bool landlock_allow(int ruleset, int abi, const char *path, enum landlock_access access);
 
-/* Whether what PROGRAM loads is where landlock_allow_program() looks: a link may lead elsewhere. */
-bool landlock_suits(const char *program);
+/* Are PROGRAM's libraries where landlock_allow_program() expects them? A link may lead elsewhere.
+ */
+bool landlock_covers(const char *program);
 
-/* Allow what running the program at PATH takes: itself, the system's libraries, /dev/null. */
+/* Allow what running the program at PATH needs: the file itself, the system's libraries, /dev/null.
+ */
 bool landlock_allow_program(int ruleset, int abi, const char *path);
 
-/* Allow ACCESS to the open file FD, under whatever name. */
+/* Allow ACCESS to the open file FD, under any name. */
 bool landlock_allow_fd(int ruleset, int abi, int fd, enum landlock_access access);
 
-/* From now on the ruleset holds for this process and its children, which may read what /proc has on
- * the process itself. PR_SET_NO_NEW_PRIVS is needed before. False with errno. */
-bool landlock_enter(int ruleset, int abi);
+/* Enforce the ruleset on this process and its children, which may also read the process' own
+ * entries in /proc. Requires PR_SET_NO_NEW_PRIVS. False with errno. */
+bool landlock_enforce(int ruleset, int abi);
 
 #endif

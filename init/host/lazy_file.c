@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/zeros.h"
 #include "host/disk.h"
 
 /* ---- the file ------------------------------------------------------------------------------- */
@@ -27,8 +28,9 @@ bool lazy_begin(struct lazy_file *f, struct nbd *disk, uint64_t start, uint64_t 
 	*f = (struct lazy_file){.disk = disk, .start = start, .size = size, .fd = -1};
 	f->have = calloc(1, (size_t)(chunks(f) / 8 + 1));
 	if (!f->have)
-		return error_set(err, EXIT_INTERNAL, "", "%s: no memory", disk->name);
-	f->fd = disk_open_nameless(dir, 0600);
+		return error_set(err, EXIT_INTERNAL, "give the container more memory",
+				 "%s: no memory", disk->name);
+	f->fd = disk_open_anonymous(dir, 0600);
 	if (f->fd >= 0 && ftruncate(f->fd, (off_t)size) == 0)
 		return true;
 	return error_set(err, EXIT_NO_PERMISSION,
@@ -57,22 +59,6 @@ static bool is_there(const struct lazy_file *f, uint64_t chunk)
 	return f->have[chunk / 8] >> chunk % 8 & 1;
 }
 
-static bool pwrite_all(int fd, const uint8_t *buf, size_t n, uint64_t at)
-{
-	while (n > 0) {
-		ssize_t done = pwrite(fd, buf, n, (off_t)at);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		buf += done;
-		at += (size_t)done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 static bool fetch(struct lazy_file *f, uint64_t chunk, struct error *err)
 {
 	static uint8_t buf[LAZY_CHUNK];
@@ -82,9 +68,8 @@ static bool fetch(struct lazy_file *f, uint64_t chunk, struct error *err)
 		return true;
 	if (!nbd_read(f->disk, f->start + chunk * LAZY_CHUNK, buf, n, err))
 		return false;
-	/* A hole stays one. */
-	if ((buf[0] != 0 || memcmp(buf, buf + 1, n - 1) != 0) &&
-	    !pwrite_all(f->fd, buf, n, chunk * LAZY_CHUNK))
+	/* Holes are preserved. */
+	if (!is_zeros(buf, n) && !write_all_at(f->fd, buf, n, (off_t)(chunk * LAZY_CHUNK)))
 		return error_set(err, EXIT_NO_PERMISSION, "make room in VM_TMP_DIR",
 				 "%s: the file for its repair cannot be written: %s", f->disk->name,
 				 strerror(errno));
@@ -92,7 +77,7 @@ static bool fetch(struct lazy_file *f, uint64_t chunk, struct error *err)
 	return true;
 }
 
-/* The N bytes at AT, as far as they are in the part. */
+/* Fetch the N bytes at AT, limited to the part. */
 static bool fetch_range(struct lazy_file *f, uint64_t at, uint64_t n, struct error *err)
 {
 	if (n == 0 || at >= f->size)
@@ -109,14 +94,15 @@ bool lazy_fill(struct lazy_file *f, struct error *err)
 {
 	memset(f->have, 0, (size_t)(chunks(f) / 8 + 1));
 	if (ftruncate(f->fd, 0) != 0 || ftruncate(f->fd, (off_t)f->size) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", f->disk->name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "give the container more memory", "%s: %s",
+				 f->disk->name, strerror(errno));
 	return fetch_range(f, 0, f->size, err);
 }
 
-/* ---- the program's calls -------------------------------------------------------------------- */
+/* ---- system calls of the program ----------------------------------------------------------- */
 
-/* We cannot see which file its descriptor is (that takes CAP_SYS_PTRACE): each is taken for ours,
- * and what is fetched for another one does no harm. */
+/* We cannot see which file its descriptor refers to (that takes CAP_SYS_PTRACE): each is assumed to
+ * be ours, and unnecessary fetches do no harm. */
 static bool before_call(struct lazy_file *f, const struct seccomp_data *call, struct error *err)
 {
 	uint64_t none = 0;
@@ -137,7 +123,7 @@ static bool before_call(struct lazy_file *f, const struct seccomp_data *call, st
 	}
 }
 
-bool lazy_watched(int watch, void *arg)
+bool lazy_handle_call(int watch, void *arg)
 {
 	struct lazy_file *f = arg;
 	struct seccomp_notif ask = {0};
@@ -152,9 +138,9 @@ bool lazy_watched(int watch, void *arg)
 	       errno == EINTR;
 }
 
-/* ---- what it has changed -------------------------------------------------------------------- */
+/* ---- changes of the program ----------------------------------------------------------------- */
 
-/* From FIRST bytes of the chunk on. */
+/* Compare from byte FIRST of the chunk on. */
 static bool chunk_changes(struct lazy_file *f, uint64_t chunk, size_t first, size_t end,
 			  bool (*take)(void *arg, uint64_t offset, const uint8_t *was,
 				       const uint8_t *is, size_t n, struct error *err),
@@ -168,8 +154,9 @@ static bool chunk_changes(struct lazy_file *f, uint64_t chunk, size_t first, siz
 	if (!nbd_read(f->disk, f->start + at, was, n, err))
 		return false;
 	if (pread(f->fd, is, n, (off_t)at) != (ssize_t)n)
-		return error_set(err, EXIT_INTERNAL, "", "%s: its repaired form cannot be read: %s",
-				 f->disk->name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "look for errors of the host's disk (dmesg)",
+				 "%s: its repaired form cannot be read: %s", f->disk->name,
+				 strerror(errno));
 	if (memcmp(was, is, n) == 0)
 		return true;
 	for (size_t i = first; i < end && i < n; i += LAZY_CHANGE) {

@@ -32,7 +32,7 @@ static void lower(uint64_t *limit, const char *path)
 		*limit = n;
 }
 
-/* The limits of PATH below BASE and of everything above it, in files called NAME. */
+/* The limits in files called NAME of the directory PATH below BASE and of its parents. */
 static void walk(uint64_t *limit, const char *base, char *path, const char *name)
 {
 	char file[PATH_MAX];
@@ -48,7 +48,7 @@ static void walk(uint64_t *limit, const char *base, char *path, const char *name
 	}
 }
 
-/* Is WORD one of the names in LIST, which are separated by commas? */
+/* Is WORD in LIST, whose entries are separated by commas? */
 static bool listed(const char *list, size_t len, const char *word)
 {
 	size_t n = strlen(word);

@@ -32,8 +32,8 @@ enum nbd_command { READ = 0, WRITE = 1, DISCONNECT = 2, FLUSH = 3 };
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-/* A listening socket with a name that the kernel chooses, and a client of it, which waits there
- * before the server runs: that one takes no second client, and ends with the first. */
+/* A listening socket with a kernel-chosen name, and a client that connects before the server runs:
+ * the server accepts no second client, and ends with the first. */
 static bool open_sockets(int *server, int *client)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -80,7 +80,7 @@ static bool start(struct nbd *n, const struct disk *disk, bool writable, const s
 	return n->pid > 0;
 }
 
-/* What it has printed, when it fails. */
+/* Its output, if it fails. */
 static bool failed(struct nbd *n, struct error *err)
 {
 	char said[300] = "it ends the connection";
@@ -89,10 +89,10 @@ static bool failed(struct nbd *n, struct error *err)
 	if (why == EINTR)
 		return error_set(err, EXIT_CLEAN, "", "%s: stopped", n->name);
 	if (why == ETIMEDOUT)
-		return error_set(err, EXIT_BAD_IMAGE, "see whether the host's storage answers",
+		return error_set(err, EXIT_BAD_IMAGE, "check that the host's storage responds",
 				 "%s: qemu-nbd does not answer in time", n->name);
 	(void)fd_nonblock(n->errors, true);
-	/* Its end of the socket was closed, so it ends, or has. */
+	/* The socket was closed, so it ends or has ended. */
 	ssize_t got = read_until(n->errors, -1, clock_now() + UINT64_C(1000000000), said,
 				 sizeof said - 1);
 
@@ -100,7 +100,9 @@ static bool failed(struct nbd *n, struct error *err)
 		said[got] = '\0';
 		said[strcspn(said, "\n")] = '\0';
 	}
-	return error_set(err, EXIT_BAD_IMAGE, "", "%s: %s", n->name, said);
+	return error_set(err, EXIT_BAD_IMAGE,
+			 "end what else uses it; qemu-img check FILE shows details", "%s: %s",
+			 n->name, said);
 }
 
 /* ---- the protocol --------------------------------------------------------------------------- */
@@ -122,7 +124,7 @@ static bool get(struct nbd *n, void *buf, size_t len)
 	return true;
 }
 
-/* The server reads a request before it writes anything, so this does not wait for long. */
+/* The server reads a request before it writes anything, so this does not block for long. */
 static bool put(struct nbd *n, const void *buf, size_t len)
 {
 	for (const char *p = buf; len > 0;) {
@@ -174,7 +176,7 @@ static bool ask(struct nbd *n, enum nbd_command command, uint64_t offset, const 
 	return put(n, head, sizeof head) && (!data || put(n, data, len));
 }
 
-/* The reply to the one request that is under way. */
+/* Read the reply to the only outstanding request. */
 static bool answered(struct nbd *n, const char *what, uint64_t offset, struct error *err)
 {
 	uint8_t reply[16];
@@ -209,7 +211,7 @@ bool nbd_flush(struct nbd *n, struct error *err)
 	return answered(n, "flushed", 0, err);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- public functions ----------------------------------------------------------------------- */
 
 bool nbd_start(struct nbd *n, const struct disk *disk, const char *name, bool writable,
 	       const struct settings *s, const struct identity *id, unsigned seconds,

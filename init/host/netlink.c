@@ -21,7 +21,7 @@
 #define REPLY_MAX  32768
 #define TCP_LISTEN 10
 
-/* A request of which the payload is the longest of all, with room for one attribute. */
+/* A request with the longest payload and room for one attribute. */
 struct request {
 	struct nlmsghdr head;
 	union {
@@ -32,7 +32,7 @@ struct request {
 	};
 };
 
-/* A socket of PROTOCOL on which R has been sent; -1 when that is impossible. */
+/* Open a socket of PROTOCOL and send R; -1 on failure. */
 static int ask(int protocol, struct request *r, size_t payload)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -46,7 +46,7 @@ static int ask(int protocol, struct request *r, size_t payload)
 	return fd_take(&fd);
 }
 
-/* The one message that answers R, in BUF. NULL with *ERROR, the kernel's errno or EPROTO. */
+/* Receive the answer to R, one message, in BUF. NULL with *ERROR, the kernel's errno or EPROTO. */
 static const struct nlmsghdr *answer(int protocol, struct request *r, size_t payload, void *buf,
 				     int *error)
 {
@@ -64,7 +64,7 @@ static const struct nlmsghdr *answer(int protocol, struct request *r, size_t pay
 	return NULL;
 }
 
-/* An address's bytes, and how many; the port in network order. */
+/* An address' bytes, and their number; the port is in network order. */
 static const void *address_of(const struct sockaddr_storage *a, size_t *n, uint16_t *port)
 {
 	const struct sockaddr_in *v4 = (const void *)a;
@@ -116,7 +116,7 @@ static const struct rtattr *attribute(const struct rtattr *a, size_t n, unsigned
 	return NULL;
 }
 
-/* An attribute TYPE of N bytes behind a payload of *LENGTH bytes in R. */
+/* Add an attribute TYPE of N bytes after a payload of *LENGTH bytes in R. */
 static void add_attribute(struct request *r, size_t *length, unsigned short type, const void *data,
 			  size_t n)
 {
@@ -142,9 +142,15 @@ enum answer netlink_is_local(const struct sockaddr_storage *address, unsigned *i
 	r.route.rtm_family = (unsigned char)address->ss_family;
 	r.route.rtm_dst_len = (unsigned char)(8 * n);
 	add_attribute(&r, &length, RTA_DST, bytes, n);
+	/* A link-local address is specific to an interface: fe80::1 may be another machine on each.
+	 */
+	const struct sockaddr_in6 *v6 = (const void *)address;
+
+	if (address->ss_family == AF_INET6 && v6->sin6_scope_id)
+		add_attribute(&r, &length, RTA_OIF, &v6->sin6_scope_id, sizeof v6->sin6_scope_id);
 	const struct nlmsghdr *m = answer(NETLINK_ROUTE, &r, length, buf, &error);
 
-	if (!m) /* no route leads there: it is not here in any case */
+	if (!m) /* no route leads there, so it is not local */
 		return error == ENETUNREACH || error == EHOSTUNREACH ? ANSWER_NO : ANSWER_UNKNOWN;
 	if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg)))
 		return ANSWER_UNKNOWN;
@@ -195,7 +201,7 @@ bool netlink_link_kind(const char *name, char kind[LINK_KIND_MAX])
 	return true;
 }
 
-/* Is the interface that M describes one that a container's network does not have? */
+/* Does M describe an interface that a container's network never has? */
 static bool is_host_interface(const struct nlmsghdr *m, char name[IF_NAMESIZE])
 {
 	const struct ifinfomsg *link = NLMSG_DATA(m);

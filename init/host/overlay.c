@@ -1,9 +1,9 @@
-/* overlay.c - what the guest writes when its image is to stay as it is (disk.h).
+/* overlay.c - overlays, for images that must not change (disk.h).
  *
- * A throwaway overlay is a file without a name. One that is kept begins the same way, beside its
- * final place, and gets its name when it is whole and its start is decided; it names its base for
- * qemu-img and for people, and carries the mark of the base's state: an overlay over another state
- * is a broken disk, so it is refused.
+ * A throwaway overlay is an anonymous file. A kept one begins in the same way, beside its final
+ * path, and is named when it is complete and the start is decided. It names its base image for
+ * qemu-img and for users, and contains the mark of the base's state: over another state an overlay
+ * is a broken disk, so it is rejected.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,8 @@ bool disk_mark(int fd, char out[64], struct error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "fstat: %s", strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "look for errors of the host's disk (dmesg)",
+				 "fstat: %s", strerror(errno));
 	off_t size = S_ISBLK(st.st_mode) ? lseek(fd, 0, SEEK_END) : st.st_size;
 
 	(void)snprintf(out, 64, "%lld %lld.%09ld", (long long)size,
@@ -50,7 +51,17 @@ bool disk_mark(int fd, char out[64], struct error *err)
 	return true;
 }
 
-int disk_open_nameless(const char *dir, mode_t mode)
+bool disk_marks_match(const char *was, const char *is)
+{
+	const char *fraction = strchr(is, '.');
+
+	if (strcmp(was, is) == 0)
+		return true;
+	return fraction && strcmp(fraction, ".000000000") == 0 &&
+	       strncmp(was, is, (size_t)(fraction - is) + 1) == 0;
+}
+
+int disk_open_anonymous(const char *dir, mode_t mode)
 {
 	char path[4200];
 	int fd = file_nameless(dir, mode);
@@ -64,7 +75,7 @@ int disk_open_nameless(const char *dir, mode_t mode)
 	return fd;
 }
 
-/* The layer FD, in front of the others. */
+/* Insert the layer FD above the others. */
 static void push(struct disk *disk, int fd, uint64_t virtual_size)
 {
 	memmove(disk->layers + 1, disk->layers, (size_t)disk->count * sizeof disk->layers[0]);
@@ -78,26 +89,31 @@ static bool no_room(int why)
 	return why == ENOSPC || why == EDQUOT;
 }
 
-/* An empty image without a name in DIR, in front of the others. For the error, WHERE names the
- * setting and the directory, ROOM and FIX say what to do when room is what is missing, or not. */
+/* Create an empty anonymous image in DIR and insert it above the others. In errors, WHERE names the
+ * setting and the directory; ROOM is the fix if space is missing, FIX the fix otherwise. */
 static bool add_empty(struct disk *disk, const char *dir, const struct qcow2_base *base,
-		      const char *where, const char *room, const char *fix, struct error *err)
+		      const char *room, const char *fix, const char *where, struct error *err)
 {
 	uint64_t size;
 	uint64_t virtual_size = disk->layers[0].virtual_size;
 	_cleanup_buffer_ uint8_t *head = malloc(QCOW2_OVERLAY_HEAD);
 	size_t n = head ? qcow2_overlay(virtual_size, base, head, &size) : 0;
-	_cleanup_fd_ int fd = disk_open_nameless(dir, base ? 0644 : 0600);
+	_cleanup_fd_ int fd = disk_open_anonymous(dir, base ? 0644 : 0600);
 
 	if (!head)
-		return error_set(err, EXIT_INTERNAL, "", "no memory for an overlay");
+		return error_set(err, EXIT_INTERNAL, "give the container more memory",
+				 "no memory for an overlay");
 	if (n == 0)
 		return error_set(err, EXIT_BAD_IMAGE, "set QEMU_DISK_MODE=persistent",
 				 "%s: a disk of %" PRIu64 " bytes is too large for an overlay",
 				 disk->path, virtual_size);
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 || !write_all(fd, head, n))
-		return error_set(err, EXIT_NO_PERMISSION, no_room(errno) ? room : fix,
-				 "%s: no overlay can be made there: %s", where, strerror(errno));
+		return no_room(errno) ? error_set(err, EXIT_NO_PERMISSION, room,
+						  "%s: no overlay can be created there: %s", where,
+						  strerror(errno))
+				      : error_set(err, EXIT_NO_PERMISSION, fix,
+						  "%s: no overlay can be created there: %s", where,
+						  strerror(errno));
 	push(disk, fd_take(&fd), virtual_size);
 	return true;
 }
@@ -115,17 +131,17 @@ static bool add_new(struct disk *disk, const char *mark, struct error *err)
 		       slash ? disk->overlay : ".");
 	(void)snprintf(where, sizeof where, "QEMU_DISK_MODE=overlay in %s", dir);
 	disk->overlay_new = true;
-	return add_empty(disk, dir, &base, where,
+	return add_empty(disk, dir, &base,
 			 "make room there, or name an overlay elsewhere: QEMU_OVERLAY=/path",
 			 "make it writable for this user, or name an overlay in a writable "
 			 "directory: QEMU_OVERLAY=/path",
-			 err);
+			 where, err);
 }
 
 static bool check_mark(const struct settings *s, const struct disk *disk, const struct image *image,
 		       const char *mark, struct error *err)
 {
-	if (strcmp(image->mark, mark) == 0 || s->force)
+	if (disk_marks_match(image->mark, mark) || s->force)
 		return true;
 	return error_set(err, EXIT_BAD_IMAGE,
 			 "put the image back as it was, or give up what is in the overlay: vm "
@@ -177,11 +193,11 @@ bool overlay_add(const struct settings *s, struct disk *disk, struct error *err)
 		       add_kept(s, disk, err);
 	disk->overlays = 1;
 	(void)snprintf(where, sizeof where, "VM_TMP_DIR=%s", s->tmp_dir);
-	return add_empty(disk, s->tmp_dir, NULL, where, fix, fix, err);
+	return add_empty(disk, s->tmp_dir, NULL, fix, fix, where, err);
 }
 
-/* FD's bytes in a file PATH that is named after them: for a file system on which a file cannot get
- * its name later. -1 with errno. */
+/* Copy FD to a file named PATH, for file systems on which an anonymous file cannot be linked. -1
+ * with errno. */
 static int copy_beside(int fd, const char *path, const struct identity *id)
 {
 	char part[4200];
@@ -190,7 +206,7 @@ static int copy_beside(int fd, const char *path, const struct identity *id)
 
 	if (copy < 0)
 		return -1;
-	(void)identity_own(id, copy);
+	(void)identity_chown(id, copy);
 	if (file_copy(fd, copy) && fcntl(copy, F_SETFL, fcntl(fd, F_GETFL)) == 0)
 		return file_commit(copy, part, path) ? fd_take(&copy) : -1;
 	int why = errno;
@@ -200,12 +216,12 @@ static int copy_beside(int fd, const char *path, const struct identity *id)
 	return -1;
 }
 
-/* Give the file without a name its name. False with errno. */
+/* Link the anonymous file to its name. False with errno. */
 static bool name_file(int *fd, const char *path, const struct identity *id)
 {
 	char self[64];
 
-	(void)identity_own(id, *fd); /* else QEMU still has the descriptor */
+	(void)identity_chown(id, *fd); /* a QEMU that still runs has the descriptor */
 	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", *fd);
 	if (fsync(*fd) == 0 && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
 		return true;
@@ -232,8 +248,8 @@ bool disk_keep_overlay(struct disk *disk, const struct identity *id, struct erro
 					    "QEMU_OVERLAY=/path"
 					  : "make its directory writable for this user, or name "
 					    "another one: QEMU_OVERLAY=/path",
-			 "%s cannot be made: %s", disk->overlay,
-			 errno == EEXIST ? "another start has just made it" : strerror(errno));
+			 "%s cannot be created: %s", disk->overlay,
+			 errno == EEXIST ? "another start has just created it" : strerror(errno));
 }
 
 bool overlay_reset(const struct settings *s, const char *path, bool embedded, char overlay[4096],

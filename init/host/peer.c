@@ -24,7 +24,7 @@ static void close_dir(DIR **d)
 		(void)closedir(*d);
 }
 
-/* ::ffff:1.2.3.4 is 1.2.3.4. */
+/* Treat ::ffff:1.2.3.4 as 1.2.3.4. */
 static void unmap(struct sockaddr_storage *a)
 {
 	const struct sockaddr_in6 mapped = *(const struct sockaddr_in6 *)(const void *)a;
@@ -38,7 +38,7 @@ static void unmap(struct sockaddr_storage *a)
 	memcpy(&v4->sin_addr, mapped.sin6_addr.s6_addr + 12, sizeof v4->sin_addr);
 }
 
-/* The port of A, which is at the same place in both families; its address, of IPv4 and of IPv6. */
+/* The port of A, whose offset is the same in both families; the IPv4 or IPv6 address. */
 static uint16_t port_of(const struct sockaddr_storage *a)
 {
 	uint16_t port;
@@ -76,14 +76,15 @@ static void describe(const struct sockaddr_storage *a, char text[PEER_TEXT])
 	(void)snprintf(text, PEER_TEXT, is_v6 ? "[%s]:%u" : "%s:%u", address, (unsigned)port_of(a));
 }
 
-/* A file of the kernel's tables that is being read. */
+/* Reader of a kernel table in /proc. */
 struct proc_file {
 	int fd;
 	size_t at, len;
 	char buf[1024];
 };
 
-/* The next line of F, without its end, into LINE, cut to SIZE - 1 bytes. False: there is none. */
+/* Read the next line of F, without its end, into LINE, cut to SIZE - 1 bytes. False: there is none.
+ */
 static bool next_line(struct proc_file *f, char *line, size_t size)
 {
 	size_t n = 0;
@@ -108,7 +109,7 @@ static bool next_line(struct proc_file *f, char *line, size_t size)
 	return true;
 }
 
-/* The words of LINE, which is cut into them, into OUT. Returns how many there are, at most MAX. */
+/* Split LINE into words, in place. Returns their number, at most MAX. */
 static size_t split(char *line, char *out[], size_t max)
 {
 	char *rest = NULL;
@@ -120,9 +121,9 @@ static size_t split(char *line, char *out[], size_t max)
 	return n;
 }
 
-/* ---- where it is -------------------------------------------------------------------------- */
+/* ---- location of the peer ------------------------------------------------------------------- */
 
-/* Without netlink: the loopback addresses, and what the connection came to. */
+/* Without netlink: is it a loopback address, or the address that the connection was made to? */
 static bool looks_local(const struct sockaddr_storage *peer, const struct sockaddr_storage *own)
 {
 	const struct in6_addr from = ipv6_of(peer);
@@ -134,29 +135,40 @@ static bool looks_local(const struct sockaddr_storage *peer, const struct sockad
 	       ipv4_of(peer).s_addr == ipv4_of(own).s_addr;
 }
 
-/* Is PEER the gateway of a default route that goes through one end of a veth(4) pair? On such a
- * network the gateway is the container engine's host; elsewhere it is a router. */
+/* Is PEER the gateway of a default route through one end of a veth(4) pair? On such a network the
+ * gateway is the container engine's host; elsewhere it is a router. */
 static bool is_gateway(const struct sockaddr_storage *peer)
 {
-	const struct in_addr address = ipv4_of(peer);
-	_cleanup_fd_ int fd = open("/proc/net/route", O_RDONLY | O_CLOEXEC);
+	bool v6 = peer->ss_family == AF_INET6;
+	const struct in6_addr address = ipv6_of(peer);
+	_cleanup_fd_ int fd =
+		open(v6 ? "/proc/net/ipv6_route" : "/proc/net/route", O_RDONLY | O_CLOEXEC);
 	struct proc_file f = {.fd = fd};
 	char line[256];
-	char *word[8]; /* interface, destination, gateway, flags, three more, mask */
+	/* Interface, destination, gateway, flags, three more, mask; with IPv6 destination and its
+	 * length, source and its length, gateway, three more, flags, interface. */
+	char *word[10];
 	char kind[LINK_KIND_MAX];
+	char want[INET6_ADDRSTRLEN];
 
-	while (fd >= 0 && peer->ss_family == AF_INET && next_line(&f, line, sizeof line))
-		if (split(line, word, 8) == 8 && strtoul(word[1], NULL, 16) == 0 &&
-		    strtoul(word[7], NULL, 16) == 0 && (strtoul(word[3], NULL, 16) & RTF_GATEWAY) &&
-		    strtoul(word[2], NULL, 16) == address.s_addr &&
-		    netlink_link_kind(word[0], kind) && strcmp(kind, "veth") == 0)
+	if (v6)
+		for (int i = 0; i < 16; i++)
+			(void)snprintf(want + 2 * i, 3, "%02x", address.s6_addr[i]);
+	else
+		(void)snprintf(want, sizeof want, "%08X", ipv4_of(peer).s_addr);
+	while (fd >= 0 && next_line(&f, line, sizeof line))
+		if (split(line, word, 10) >= 8 &&
+		    strtoul(word[1], NULL, 16) + strtoul(word[v6 ? 3 : 7], NULL, 16) == 0 &&
+		    (strtoul(word[v6 ? 8 : 3], NULL, 16) & RTF_GATEWAY) &&
+		    strcmp(word[v6 ? 4 : 2], want) == 0 &&
+		    netlink_link_kind(word[v6 ? 9 : 0], kind) && strcmp(kind, "veth") == 0)
 			return true;
 	return false;
 }
 
-/* ---- whose it is -------------------------------------------------------------------------- */
+/* ---- owner of the peer's socket ------------------------------------------------------------- */
 
-/* An address as /proc/net/tcp and tcp6 print it: words in our byte order. */
+/* Format an address as in /proc/net/tcp and tcp6: words in host byte order. */
 static void proc_address(const struct sockaddr_storage *a, bool as_v6, char *buf, size_t size)
 {
 	const struct in6_addr v6 = ipv6_of(a);
@@ -206,7 +218,7 @@ static enum answer owner_of(const struct sockaddr_storage *local,
 	found = local->ss_family == AF_INET
 			? proc_owner_in("/proc/net/tcp", false, local, remote, out)
 			: ANSWER_NO;
-	/* A socket of IPv6 that is connected to a mapped address stands there. */
+	/* IPv6 sockets connected to a mapped address are listed there. */
 	return found == ANSWER_YES ? found
 				   : proc_owner_in("/proc/net/tcp6", true, local, remote, out);
 }
@@ -239,7 +251,7 @@ static enum answer holds(const char *pid, uint32_t inode)
 	return ANSWER_NO;
 }
 
-/* Is INODE a socket of a process that is none of the emulator's? */
+/* Does the socket INODE belong to a process other than the emulator? */
 static bool held_by_another(const struct emulator_peers *e, uint32_t inode)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
@@ -255,9 +267,9 @@ static bool held_by_another(const struct emulator_peers *e, uint32_t inode)
 	return false;
 }
 
-/* The emulator's user has others' processes too: is the socket of OWNER one of these? */
-static bool proved_another(const struct emulator_peers *e, const struct sockaddr_storage *peer,
-			   const struct sockaddr_storage *own, const struct tcp_owner *owner)
+/* The emulator's user may have other processes: does the socket of OWNER belong to one of them? */
+static bool is_other_process(const struct emulator_peers *e, const struct sockaddr_storage *peer,
+			     const struct sockaddr_storage *own, const struct tcp_owner *owner)
 {
 	bool sure = true;
 	struct tcp_owner again;
@@ -274,10 +286,10 @@ static bool proved_another(const struct emulator_peers *e, const struct sockaddr
 			return false;
 		sure &= held == ANSWER_NO;
 	}
-	/* passt hides its descriptors (PR_SET_DUMPABLE). */
+	/* passt hides its descriptors (PR_SET_DUMPABLE) */
 	if (!sure)
 		return held_by_another(e, owner->inode);
-	/* Not closed while we looked. */
+	/* Not closed meanwhile. */
 	return owner_of(peer, own, &again) == ANSWER_YES && again.inode == owner->inode;
 }
 
@@ -288,13 +300,13 @@ static enum peer_kind local_kind(const struct emulator_peers *e,
 {
 	struct tcp_owner owner = {0};
 
-	/* Closed at the other end. Since Linux 6.17 such a socket still has its user. */
+	/* Closed at the other end; since Linux 6.17 such a socket still has its user. */
 	if (owner_of(peer, own, &owner) != ANSWER_YES || owner.inode == 0) {
 		if (owner.uid != 0)
 			return owner.uid == e->uid ? PEER_EMULATOR : PEER_LOCAL;
 		return e->nat ? PEER_EMULATOR : PEER_LOCAL;
 	}
-	if (owner.uid != e->uid || proved_another(e, peer, own, &owner))
+	if (owner.uid != e->uid || is_other_process(e, peer, own, &owner))
 		return PEER_LOCAL;
 	return PEER_EMULATOR;
 }
@@ -308,7 +320,7 @@ enum peer_kind peer_kind(int fd, const struct emulator_peers *e, char text[PEER_
 	unsigned interface = 0;
 
 	(void)snprintf(text, PEER_TEXT, "?");
-	/* ENOTCONN: it was reset before it could be looked at. */
+	/* ENOTCONN: it was reset before it could be examined */
 	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&own, &own_len) != 0)
 		return PEER_EMULATOR;

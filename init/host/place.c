@@ -1,4 +1,4 @@
-/* place.c - see untar.h: a tree that is whole gets its name, and trees that are not wanted go. */
+/* place.c - see untar.h: moves a complete tree to its destination, and removes unwanted trees. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* The names in the directory DIR are read anew with each. NULL at the end. */
+/* The names in the directory DIR, re-read on each call. NULL at the end. */
 static DIR *open_list(int dir)
 {
 	int fd = openat(dir, ".", DIR_FLAGS);
@@ -23,7 +23,7 @@ static DIR *open_list(int dir)
 	return list;
 }
 
-/* The next name, not . or ..; NULL at the end. */
+/* The next name other than . and ..; NULL at the end. */
 static const char *next_name(DIR *list)
 {
 	const struct dirent *d;
@@ -63,7 +63,7 @@ static bool say(struct error *err, const char *name)
 	return error_set(err, EXIT_NOT_READY, "", "%s: %s", name, strerror(errno));
 }
 
-/* Everything in the directory NAME of FROM goes to the directory TO_NAME of TO. */
+/* Move everything in the directory NAME of FROM to the directory TO_NAME of TO. */
 static bool merge(int from, const char *name, int to, const char *to_name, struct error *err)
 {
 	struct stat st;
@@ -72,7 +72,7 @@ static bool merge(int from, const char *name, int to, const char *to_name, struc
 
 	if (source < 0 || target < 0 || fstat(source, &st) != 0)
 		return say(err, to_name);
-	/* Ours, but perhaps without the permission to take things out of it. */
+	/* We own it, but permission to remove entries may be missing. */
 	(void)fchmod(source, 0700);
 	DIR *list = open_list(source);
 	const char *one;
@@ -85,7 +85,7 @@ static bool merge(int from, const char *name, int to, const char *to_name, struc
 	if (ok) {
 		const struct timespec times[] = {st.st_mtim, st.st_mtim};
 
-		(void)fchmod(target, st.st_mode & 01777); /* if it is ours */
+		(void)fchmod(target, st.st_mode & 01777); /* if we own it */
 		(void)futimens(target, times);
 	}
 	return ok;
@@ -98,19 +98,23 @@ bool place_tree(int from, const char *name, int to, const char *to_name, struct 
 	struct stat st;
 
 	if (!there)
-		return error_set(err, EXIT_NOT_READY, "", "nothing was received that may be kept");
+		return error_set(
+			err, EXIT_NOT_READY,
+			"see the warnings above; devices, FIFOs and sockets are not pulled",
+			"nothing was received that may be kept");
 	bool in_place = is_directory(to, to_name, &there);
 
 	if (in_place && !directory)
-		return error_set(err, EXIT_NOT_READY, "", "%s is a directory there", to_name);
+		return error_set(err, EXIT_NOT_READY, "remove the directory, or name another file",
+				 "%s is a directory there", to_name);
 	if (in_place)
 		return merge(from, name, to, to_name, err);
-	/* rename(2) replaces a link, and does not follow it; but no file by a directory. */
+	/* rename(2) replaces a link without following it, but not a directory by a file. */
 	if (directory && there && unlinkat(to, to_name, 0) != 0)
 		return say(err, to_name);
 	if (directory && fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !(st.st_mode & S_IWUSR)) {
-		/* Its .. changes: it must be writable for that moment. */
+		/* Its .. entry changes, which requires write permission for a moment. */
 		(void)fchmodat(from, name, st.st_mode | S_IWUSR, 0);
 		bool ok = renameat(from, name, to, to_name) == 0 || say(err, to_name);
 

@@ -14,8 +14,7 @@
 #include "base/file.h"
 #include "base/io.h"
 
-/* The kernel's own for ids that are not mapped (/proc/sys/kernel/overflowuid), with a name on
- * every system. */
+/* The kernel's ID for unmapped IDs (/proc/sys/kernel/overflowuid), which every system names. */
 #define NOBODY 65534
 
 struct caps {
@@ -59,7 +58,7 @@ bool privileges_have(int cap)
 	return caps_get(&caps) && has(&caps, cap);
 }
 
-/* The user `qemu` of /etc/passwd: name:password:uid:gid:... (passwd(5)). */
+/* Find the user `qemu` in /etc/passwd: name:password:uid:gid:... (passwd(5)). */
 static bool find_qemu_user(struct identity *out)
 {
 	static const char name[] = "qemu:";
@@ -85,8 +84,8 @@ static bool find_qemu_user(struct identity *out)
 	return end != line && *end == ':' && out->uid != 0;
 }
 
-/* Does ID exist in our user namespace? MAP is /proc/self/uid_map or gid_map, whose lines say: first
- * id inside, first id outside, how many (user_namespaces(7)). */
+/* Does ID exist in our user namespace? MAP is /proc/self/uid_map or gid_map, whose lines contain:
+ * first ID inside, first ID outside, count (user_namespaces(7)). */
 static bool mapped(const char *map, unsigned long id)
 {
 	char text[4096];
@@ -108,7 +107,7 @@ static bool mapped(const char *map, unsigned long id)
 	}
 }
 
-/* Can we, as root, become ID? */
+/* Can this process, as root, become ID? */
 static bool can_become(const struct identity *id, struct error *err)
 {
 	struct caps caps = {0};
@@ -130,7 +129,7 @@ static bool can_become(const struct identity *id, struct error *err)
 	return true;
 }
 
-/* Without a user qemu, OTHER, if that is not 0. */
+/* Without a user qemu use OTHER, unless it is 0. */
 static bool choose(const struct settings *s, uid_t other, struct identity *out, struct error *err)
 {
 	*out = (struct identity){.uid = geteuid(), .gid = getegid()};
@@ -174,8 +173,8 @@ bool identity_choose_any(const struct settings *s, struct identity *out, struct 
 	return choose(s, NOBODY, out, err);
 }
 
-/* The bounding set too, as far as it may be (CAP_SETPCAP): with no_new_privs it could not be used
- * any more in any case. */
+/* Clear the bounding set too, if permitted (CAP_SETPCAP): with no_new_privs it could not be used
+ * any more anyway. */
 static void empty_bounding_set(void)
 {
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
@@ -190,7 +189,7 @@ static bool verified(const struct identity *id)
 
 	if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || !caps_get(&c))
 		return false;
-	/* What the kernel says now, not what the calls returned. */
+	/* Verify the kernel's state instead of trusting the calls' results. */
 	if ((!id->change || getgroups(0, NULL) == 0) && r == id->uid && e == id->uid &&
 	    s == id->uid && rg == id->gid && eg == id->gid && sg == id->gid && !c.effective &&
 	    !c.permitted && !c.inheritable && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
@@ -202,8 +201,10 @@ static bool verified(const struct identity *id)
 bool identity_assume(const struct identity *id)
 {
 	empty_bounding_set();
-	/* The system calls themselves: the C library's functions make all threads follow, and there
-	 * is one. */
+	/* The raw system calls: the C library's functions synchronise all threads, and there is
+	 * only
+	 *  one.
+	 */
 	if (id->change && (syscall(SYS_setgroups, 0, NULL) != 0 ||
 			   syscall(SYS_setresgid, id->gid, id->gid, id->gid) != 0 ||
 			   syscall(SYS_setresuid, id->uid, id->uid, id->uid) != 0))
@@ -224,7 +225,7 @@ void privileges_reduce(void)
 		(void)caps_set(c.permitted & keep);
 }
 
-bool identity_own(const struct identity *id, int fd)
+bool identity_chown(const struct identity *id, int fd)
 {
 	struct stat st;
 

@@ -31,3 +31,8 @@ bool program_init(char *out, size_t size)
 {
 	return find("init", "/init", out, size);
 }
+
+bool program_beside(const char *name, const char *usual, char *out, size_t size)
+{
+	return find(name, usual, out, size);
+}

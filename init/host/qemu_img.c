@@ -21,12 +21,12 @@
 #include "host/confined.h"
 #include "host/landlock.h"
 
-/* The child's descriptors: the files from here on, and a ruleset. */
+/* Descriptor numbers in the child: files from here on, and a ruleset. */
 #define FILE_FD	   3
 #define RULESET_FD (FILE_FD + 1 + QEMU_IMG_FILES)
 #define FILE_PATH  "/proc/self/fd/"
 
-/* More output than any image that passes the checks causes. */
+/* More output than any image that passes the checks produces. */
 #define OUTPUT_MAX ((size_t)64 << 20)
 #define LINES_TOLD 200
 
@@ -63,7 +63,7 @@ void qemu_img_words(struct qemu_img *q, const char *const *words)
 		qemu_img_word(q, *words++);
 }
 
-/* The path under which FD will be there. */
+/* The path of FD in the child. */
 static const char *add_file(struct qemu_img *q, int fd, bool writable)
 {
 	char *path = q->paths[q->file_count];
@@ -85,7 +85,7 @@ void qemu_img_new(struct qemu_img *q, int fd)
 	q->files[q->file_count - 1].lent = true;
 }
 
-/* qemu-img(1): json:{}, as blockdev-add takes it (QEMU's qapi/block-core.json). */
+/* qemu-img(1): json:{}, in the syntax of blockdev-add (QEMU's qapi/block-core.json). */
 void qemu_img_disk(struct qemu_img *q, const struct disk *disk, int count)
 {
 	static const char scheme[] = "json:";
@@ -116,7 +116,7 @@ void qemu_img_disk(struct qemu_img *q, const struct disk *disk, int count)
 	qemu_img_word(q, q->image);
 }
 
-/* Of these formats vmdk alone has an option for backing files. */
+/* Of these formats only vmdk has an option for backing files. */
 void qemu_img_foreign(struct qemu_img *q, int fd, const char *driver)
 {
 	const char *path = add_file(q, fd, false);
@@ -136,7 +136,7 @@ size_t qemu_img_bytes(uint64_t size)
 	return (size_t)(size + size / 16) + ((size_t)64 << 20);
 }
 
-/* ---- its user, and the files that it may open --------------------------------------------- */
+/* ---- the user, and the files that it may open ---------------------------------------------- */
 
 static bool may_open(const struct qemu_img *q, const struct identity *id)
 {
@@ -156,16 +156,16 @@ static bool lend_files(struct qemu_img *q, struct error *err)
 	for (int i = 0; i < q->file_count; i++) {
 		struct qemu_img_file *f = &q->files[i];
 
-		/* Without CAP_CHOWN: it has no name by which others could open it. */
+		/* Works without CAP_CHOWN: the file has no name by which others could open it. */
 		if (f->lent && (fstat(f->fd, &f->st) != 0 ||
-				(!identity_own(&q->identity, f->fd) && fchmod(f->fd, 0666) != 0)))
+				(!identity_chown(&q->identity, f->fd) && fchmod(f->fd, 0666) != 0)))
 			return error_set(err, EXIT_NO_PERMISSION, "", "%s: %s", q->name,
 					 strerror(errno));
 	}
 	return true;
 }
 
-static bool give_back(const struct qemu_img_file *f)
+static bool restore_owner(const struct qemu_img_file *f)
 {
 	struct stat st;
 
@@ -175,7 +175,7 @@ static bool give_back(const struct qemu_img_file *f)
 	       fchmod(f->fd, f->st.st_mode & 0777) == 0;
 }
 
-/* A file is opened anew, which its mode has to allow. */
+/* The file is opened again, which its mode must permit. */
 static bool choose_identity(struct qemu_img *q, const struct identity *id, struct error *err)
 {
 	struct stat st;
@@ -184,7 +184,8 @@ static bool choose_identity(struct qemu_img *q, const struct identity *id, struc
 	if (!id->change || q->file_count == 0 || may_open(q, id))
 		return true;
 	if (fstat(q->files[0].fd, &st) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", q->name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "look for errors of the host's disk (dmesg)",
+				 "%s: %s", q->name, strerror(errno));
 	q->identity.uid = st.st_uid;
 	q->identity.gid = st.st_gid;
 	return may_open(q, &q->identity) ||
@@ -213,10 +214,10 @@ static bool allow_files(const struct qemu_img *q, int ruleset, int abi)
 	return true;
 }
 
-/* Where the kernel has it, and the libraries are where they usually are. */
+/* Only if the kernel supports it, and the libraries are at their usual paths. */
 static void add_ruleset(struct qemu_img *q, const struct settings *s)
 {
-	int abi = s->sandbox && landlock_suits(q->program) ? landlock_abi() : -1;
+	int abi = s->sandbox && landlock_covers(q->program) ? landlock_abi() : -1;
 
 	q->ruleset = abi < 1 ? -1 : landlock_new(abi);
 	if (q->ruleset < 0)
@@ -229,7 +230,8 @@ static void add_ruleset(struct qemu_img *q, const struct settings *s)
 	child_landlock(&q->child, q->ruleset, RULESET_FD, abi, &q->landlock_off);
 }
 
-/* Beside VM_QEMU, or where systems have it: PATH may name a directory of others. */
+/* Look beside VM_QEMU, or in the system's directories: PATH may contain directories of other users.
+ */
 static bool find(struct qemu_img *q, const struct settings *s, struct error *err)
 {
 	char dirs[4096];
@@ -280,12 +282,12 @@ bool qemu_img_end(struct qemu_img *q)
 
 	fd_close(&q->ruleset);
 	for (int i = 0; i < q->file_count; i++)
-		if (q->files[i].lent && q->files[i].st.st_ino /* it has been */)
-			ok = give_back(&q->files[i]) && ok;
+		if (q->files[i].lent && q->files[i].st.st_ino /* it was lent */)
+			ok = restore_owner(&q->files[i]) && ok;
 	return ok;
 }
 
-/* ---- to its end ---------------------------------------------------------------------------- */
+/* ---- running it to its end ------------------------------------------------------------------ */
 
 static void on_line(void *arg, const char *text)
 {
@@ -300,8 +302,8 @@ static void on_line(void *arg, const char *text)
 		log_output(q->tool, text);
 }
 
-/* What comes on the descriptor P of the output (first), or of the errors. False: it is closed, or
- * is too much. */
+/* Read from the descriptor P, the output (first) or the errors. False: it is closed, or there is
+ * too much. */
 static bool take(struct qemu_img *q, struct pollfd *p, bool first, struct line *line)
 {
 	char buf[4096];
@@ -316,7 +318,7 @@ static bool take(struct qemu_img *q, struct pollfd *p, bool first, struct line *
 	return n > 0 && q->out.len < OUTPUT_MAX;
 }
 
-/* Until both are closed. False: stopped, too late, or too much has come. */
+/* Read until both are closed. False: stopped, timed out, or too much output. */
 static bool collect(struct qemu_img *q, int out, int errors)
 {
 	_cleanup_fd_ int stop = confined_stop_fd();
@@ -333,7 +335,7 @@ static bool collect(struct qemu_img *q, int out, int errors)
 		    (fds[3].revents & POLLIN && q->watched &&
 		     !q->watched(q->watch, q->watched_arg)))
 			return false;
-		if (fds[3].revents & ~POLLIN) /* nobody is left to be answered */
+		if (fds[3].revents & ~POLLIN) /* no watched process is left */
 			fds[3].fd = -1;
 		for (int i = 0; i < 2; i++)
 			if (fds[i].revents && !take(q, &fds[i], i == 0, &line))
@@ -361,11 +363,13 @@ static bool ended_by(const struct qemu_img *q, int sig, struct error *err)
 		return error_set(err, EXIT_BAD_IMAGE, "get the image again",
 				 "%s: %s %s writes more than %zu MiB", q->name, q->tool, q->action,
 				 q->file_max >> 20);
-	return error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s was ended by a signal (%s)", q->name,
-			 q->tool, q->action, strsignal(sig));
+	return error_set(err, EXIT_QEMU_FAILED,
+			 "give the container more memory if it was SIGKILL; or get the image again",
+			 "%s: %s %s was ended by a signal (%s)", q->name, q->tool, q->action,
+			 strsignal(sig));
 }
 
-/* Start Q->child and read what it prints until it has ended: STATUS of waitpid(2). */
+/* Start Q->child and read its output until it has ended: STATUS of waitpid(2). */
 static bool run(struct qemu_img *q, int *status, struct error *err)
 {
 	int out[2];
@@ -405,12 +409,14 @@ static bool run(struct qemu_img *q, int *status, struct error *err)
 	if (whole)
 		return true;
 	if (q->late)
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s takes longer than %u s",
-				 q->name, q->tool, q->action, q->wall_s);
-	return confined_stopped() ? error_set(err, EXIT_CLEAN, "", "%s: stopped during %s %s",
-					      q->name, q->tool, q->action)
-				  : error_set(err, EXIT_BAD_IMAGE, "", "%s: %s %s prints too much",
-					      q->name, q->tool, q->action);
+		return error_set(err, EXIT_BAD_IMAGE, "check that the host's storage responds",
+				 "%s: %s %s takes longer than %u s", q->name, q->tool, q->action,
+				 q->wall_s);
+	return confined_stopped()
+		       ? error_set(err, EXIT_CLEAN, "", "%s: stopped during %s %s", q->name,
+				   q->tool, q->action)
+		       : error_set(err, EXIT_BAD_IMAGE, "get the image again, or make a new one",
+				   "%s: %s %s prints too much", q->name, q->tool, q->action);
 }
 
 int qemu_img_run(struct qemu_img *q, const struct settings *s, const struct identity *id,
@@ -440,7 +446,11 @@ bool qemu_img_failed(const struct qemu_img *q, int status, struct error *err)
 	if (status < 0)
 		return false;
 	qemu_img_names(q, q->said, false, &said);
-	(void)error_set(err, EXIT_QEMU_FAILED, "", "%s: %s %s: %s", q->name, q->tool, q->action,
+	(void)error_set(err, EXIT_QEMU_FAILED,
+			strstr(q->said, strerror(ENOSPC))
+				? "make room there"
+				: "if the image may be damaged: vm image check FILE shows details",
+			"%s: %s %s: %s", q->name, q->tool, q->action,
 			q->said[0] && said.bytes ? said.bytes : "it failed without a message");
 	text_free(&said);
 	return false;
@@ -448,7 +458,7 @@ bool qemu_img_failed(const struct qemu_img *q, int status, struct error *err)
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-/* The length of the path or image of ours that TEXT begins with; 0: none. */
+/* The length of our own path or image text at the beginning of TEXT; 0: none. */
 static size_t own_name(const char *text)
 {
 	static const char json[] = "json:";

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/zeros.h"
 
 static const char magic[8] = "VMRAM1\n";
 
@@ -18,31 +19,18 @@ struct piece {
 	uint64_t at, length;
 };
 
-/* By eight words at once: musl's memcmp() goes byte by byte. */
-static bool is_zero(const char *page)
-{
-	for (size_t i = 0; i < RAM_PAGE; i += 64) {
-		uint64_t w[8];
-
-		memcpy(w, page + i, sizeof w);
-		if (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7])
-			return false;
-	}
-	return true;
-}
-
-/* N bytes at TEXT, which are not zeros, are the memory's at AT. */
+/* Handle N non-zero bytes at TEXT, which belong at AT of the memory. */
 typedef bool on_run(void *arg, const char *text, size_t n, off_t at);
 
-/* The runs of pages that are not zeros in the N bytes at TEXT, which are the memory's AT. */
+/* Find the runs of non-zero pages in the N bytes at TEXT, which begin at AT of the memory. */
 static bool each_run(const char *text, size_t n, off_t at, on_run *run, void *arg)
 {
 	size_t end;
 
 	for (size_t i = 0; i < n; i = end) {
-		bool zero = is_zero(text + i);
+		bool zero = is_zeros(text + i, RAM_PAGE);
 
-		for (end = i + RAM_PAGE; end < n && is_zero(text + end) == zero;)
+		for (end = i + RAM_PAGE; end < n && is_zeros(text + end, RAM_PAGE) == zero;)
 			end += RAM_PAGE;
 		if (!zero && !run(arg, text + i, end - i, at + (off_t)i))
 			return false;
@@ -50,14 +38,14 @@ static bool each_run(const char *text, size_t n, off_t at, on_run *run, void *ar
 	return true;
 }
 
-/* What is mapped at once. */
+/* Size of one mapping. */
 #define WINDOW ((off_t)64 << 20)
 
-/* A mapping begins at a multiple of the host's page size, which is 64 KiB at most. */
+/* Mappings begin at a multiple of the host's page size, which is at most 64 KiB. */
 #define ALIGNED 65536
 
-/* All of them in the memory FROM of SIZE bytes, which is mapped to spare a copy of each: whoever
- * cuts the file off meanwhile ends this process, a helper, by SIGBUS. */
+/* Process the memory FROM of SIZE bytes. It is mapped to avoid copies; if the file is truncated
+ * meanwhile, SIGBUS ends this process, which is a helper. */
 static bool all_runs(int from, off_t size, on_run *run, void *arg)
 {
 	off_t end = 0;
@@ -73,8 +61,8 @@ static bool all_runs(int from, off_t size, on_run *run, void *arg)
 		at -= at % RAM_PAGE;
 		end += (RAM_PAGE - end % RAM_PAGE) % RAM_PAGE;
 		for (off_t n; at < end; at += n) {
-			off_t before =
-				at % ALIGNED; /* not read: a hole of a memfd would be filled */
+			off_t before = at % ALIGNED; /* not read, because reading would fill a hole
+							of a memfd */
 			size_t mapped;
 
 			n = end - at < WINDOW ? end - at : WINDOW;
@@ -103,25 +91,9 @@ static off_t memory_size(int fd)
 	return st.st_size % RAM_PAGE == 0 ? st.st_size : -1;
 }
 
-static bool write_at(int fd, const char *text, size_t n, off_t at)
-{
-	while (n > 0) {
-		ssize_t put = pwrite(fd, text, n, at);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		text += put;
-		at += put;
-		n -= (size_t)put;
-	}
-	return true;
-}
-
 static bool copy_run(void *arg, const char *text, size_t n, off_t at)
 {
-	return write_at(*(int *)arg, text, n, at);
+	return write_all_at(*(int *)arg, text, n, at);
 }
 
 bool ram_copy(int from, int to)
@@ -137,7 +109,7 @@ struct packing {
 	struct piece *pieces;
 	size_t count, room;
 	int to;
-	off_t end; /* of what was written */
+	off_t end; /* end of the written part */
 };
 
 static bool note_run(void *arg, const char *text, size_t n, off_t at)
@@ -168,13 +140,13 @@ static bool append_run(void *arg, const char *text, size_t n, off_t at)
 	struct packing *p = arg;
 
 	(void)at;
-	if (!write_at(p->to, text, n, p->end))
+	if (!write_all_at(p->to, text, n, p->end))
 		return false;
 	p->end += (off_t)n;
 	return true;
 }
 
-/* Where the bytes of COUNT pieces begin. */
+/* Offset of the data of COUNT pieces. */
 static uint64_t bytes_at(uint64_t count)
 {
 	uint64_t head = sizeof magic + 2 * sizeof(uint64_t) + count * sizeof(struct piece);
@@ -190,19 +162,19 @@ bool ram_pack(int from, int to)
 	const uint64_t numbers[] = {(uint64_t)size, p.count};
 
 	p.end = (off_t)bytes_at(p.count);
-	ok = ok && write_at(to, magic, sizeof magic, 0) &&
-	     write_at(to, (const char *)numbers, sizeof numbers, sizeof magic) &&
-	     write_at(to, (const char *)p.pieces, p.count * sizeof *p.pieces,
-		      sizeof magic + sizeof numbers) &&
+	ok = ok && write_all_at(to, magic, sizeof magic, 0) &&
+	     write_all_at(to, numbers, sizeof numbers, sizeof magic) &&
+	     write_all_at(to, p.pieces, p.count * sizeof *p.pieces,
+			  sizeof magic + sizeof numbers) &&
 	     all_runs(from, size, append_run, &p);
 	free(p.pieces);
 	return ok;
 }
 
-/* What is read at once. */
+/* Size of one read. */
 static _Alignas(RAM_PAGE) char buffer[64 * RAM_PAGE];
 
-/* The piece P of FROM, whose bytes are there from AT on. */
+/* Copy the piece P of FROM, whose data begins at AT. */
 static bool unpack_piece(int from, int to, const struct piece *p, off_t at)
 {
 	for (uint64_t done = 0; done < p->length;) {
@@ -210,7 +182,7 @@ static bool unpack_piece(int from, int to, const struct piece *p, off_t at)
 		size_t want = left < sizeof buffer ? (size_t)left : sizeof buffer;
 		ssize_t n = pread(from, buffer, want, at + (off_t)done);
 
-		if (n <= 0 || !write_at(to, buffer, (size_t)n, (off_t)(p->at + done))) {
+		if (n <= 0 || !write_all_at(to, buffer, (size_t)n, (off_t)(p->at + done))) {
 			errno = n == 0 ? EIO : errno;
 			return false;
 		}
@@ -236,9 +208,12 @@ bool ram_unpack(int from, int to, uint64_t size, struct error *err)
 	if (pread(from, head, sizeof head, 0) != (ssize_t)sizeof head ||
 	    memcmp(head, magic, sizeof magic) != 0 ||
 	    pread(from, numbers, sizeof numbers, sizeof head) != (ssize_t)sizeof numbers)
-		return error_set(err, EXIT_BAD_IMAGE, "", "it is no packed memory");
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "save the state again (vm warm), or remove its directory",
+				 "it is not in the packed form");
 	if (numbers[0] != size || numbers[1] > size / RAM_PAGE)
-		return error_set(err, EXIT_BAD_IMAGE, "",
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "save the state again (vm warm), or remove its directory",
 				 "it is the memory of a machine with %" PRIu64
 				 " bytes, not %" PRIu64,
 				 numbers[0], size);
@@ -249,13 +224,17 @@ bool ram_unpack(int from, int to, uint64_t size, struct error *err)
 
 		if (i % 1024 == 0 &&
 		    pread(from, pieces, sizeof pieces, table + (off_t)(i * sizeof *p)) <= 0)
-			return error_set(err, EXIT_BAD_IMAGE, "", "it is cut off");
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "save the state again (vm warm), or remove its directory",
+					 "it is truncated");
 		if (!whole_pages(p, end, size))
-			return error_set(err, EXIT_BAD_IMAGE, "",
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "save the state again (vm warm), or remove its directory",
 					 "piece %" PRIu64 " of it is outside the memory", i);
 		if (!unpack_piece(from, to, p, at))
-			return error_set(err, EXIT_BAD_IMAGE, "", "piece %" PRIu64 " of it: %s", i,
-					 strerror(errno));
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "save the state again (vm warm), or remove its directory",
+					 "piece %" PRIu64 " of it: %s", i, strerror(errno));
 		end = p->at + p->length;
 		at += (off_t)p->length;
 	}
@@ -264,8 +243,8 @@ bool ram_unpack(int from, int to, uint64_t size, struct error *err)
 
 /* ---- mapped ------------------------------------------------------------------------------- */
 
-/* File systems of this host, by their magic number (statfs(2), linux/magic.h): nobody else's
- * machine changes a file behind the kernel's back. */
+/* Local file systems, by their magic number (statfs(2), linux/magic.h): no other machine can change
+ * their files without this kernel. */
 static bool is_local(int fd)
 {
 	static const uint32_t local[] = {

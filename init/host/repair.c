@@ -15,14 +15,15 @@
 #include "host/lazy_file.h"
 #include "host/nbd.h"
 
-/* More than any repair without questions changes; 4 KiB at a time. */
+/* More than any unattended repair changes, 4 KiB each. */
 #define PIECES_MAX 32768u
 #define LOG_MAX	   ((off_t)PIECES_MAX * (2 * REPAIR_PIECE_MAX + REPAIR_LOG_PIECE) + 4096)
 #define MEMORY_MAX ((size_t)1 << 30)
 
-bool repair_good(int status)
+bool repair_succeeded(int status)
 {
-	/* e2fsck(8): 1, errors were corrected; 2, the system is to be restarted, which none is. */
+	/* e2fsck(8): 1, errors were corrected; 2, the system should be rebooted, which does not
+	 * apply here. */
 	return (status & ~3) == 0;
 }
 
@@ -53,7 +54,7 @@ static bool log_begin(const struct repair *r, struct log *log, struct error *err
 	if (r->log && path_dir(r->log, dir, sizeof dir))
 		(void)mkdir(dir, 0755);
 	log->fd = r->log ? file_begin_new(r->log, 0600, log->part, sizeof log->part)
-			 : disk_open_nameless(r->s->tmp_dir, 0600);
+			 : disk_open_anonymous(r->s->tmp_dir, 0600);
 	return (log->fd >= 0 && write_all(log->fd, head, sizeof head)) || log_failed(r, err);
 }
 
@@ -69,8 +70,9 @@ static bool log_piece(void *arg, uint64_t offset, const uint8_t *was, const uint
 	uint8_t piece[REPAIR_LOG_PIECE];
 
 	if (++l->log->count > PIECES_MAX)
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s: the repair changes more than %u MiB",
-				 l->r->name, PIECES_MAX / 256);
+		return error_set(
+			err, EXIT_BAD_IMAGE, "set VM_FSCK=off, and run e2fsck in the guest",
+			"%s: the repair changes more than %u MiB", l->r->name, PIECES_MAX / 256);
 	repair_log_piece(piece, offset, n);
 	return (write_all(l->log->fd, piece, sizeof piece) && write_all(l->log->fd, was, n) &&
 		write_all(l->log->fd, is, n)) ||
@@ -103,7 +105,7 @@ static void sync_directory(const char *path)
 		(void)fsync(fd);
 }
 
-/* Head and checksum, and where it is kept, its name: from then on the repair is decided. */
+/* Write header and checksum and, if the log is kept, link its name: this commits the repair. */
 static bool log_commit(const struct repair *r, struct log *log, uint64_t disk_size,
 		       struct error *err)
 {
@@ -111,7 +113,7 @@ static bool log_commit(const struct repair *r, struct log *log, uint64_t disk_si
 	uint8_t tail[REPAIR_LOG_TAIL];
 
 	repair_log_head(head, disk_size, log->count);
-	if (pwrite(log->fd, head, sizeof head, 0) != sizeof head || !log_map(r, log, err))
+	if (!write_all_at(log->fd, head, sizeof head, 0) || !log_map(r, log, err))
 		return log_failed(r, err);
 	repair_log_tail(tail, log->map, log->size);
 	(void)munmap((void *)log->map, log->size);
@@ -147,9 +149,9 @@ static bool log_remove(const struct repair *r, struct error *err)
 	return true;
 }
 
-/* ---- to the disk -------------------------------------------------------------------------- */
+/* ---- writing to the disk --------------------------------------------------------------------- */
 
-/* Is each piece on the disk as the log has it, before or after? */
+/* Does each piece on the disk equal the log's old or new contents? */
 static bool log_fits(struct nbd *n, const struct log *log, bool *fits, struct error *err)
 {
 	uint8_t buf[REPAIR_PIECE_MAX];
@@ -165,7 +167,8 @@ static bool log_fits(struct nbd *n, const struct log *log, bool *fits, struct er
 	return true;
 }
 
-/* The last piece has the superblock, which says that all is well: it waits for the others. */
+/* The last piece contains the superblock, which marks the file system clean: write the others
+ * first. */
 static bool log_write(struct nbd *n, const struct log *log, uint64_t *pieces, struct error *err)
 {
 	struct repair_piece p;
@@ -181,21 +184,21 @@ static bool log_write(struct nbd *n, const struct log *log, uint64_t *pieces, st
 	return nbd_flush(n, err);
 }
 
-/* Carry LOG out, if it is for the disk as it is. */
+/* Apply LOG, if it fits the disk's contents. */
 static bool carry_out(const struct repair *r, struct log *log, uint64_t *pieces, bool *fits,
 		      struct error *err)
 {
 	static struct nbd n;
 	bool ok = nbd_start(&n, r->disk, r->name, true, r->s, r->identity, REPAIR_WALL_S, err);
 
-	*fits = ok && repair_log_whole(log->map, log->size, n.size);
+	*fits = ok && repair_log_is_complete(log->map, log->size, n.size);
 	ok = ok && (!*fits ||
 		    (log_fits(&n, log, fits, err) && (!*fits || log_write(&n, log, pieces, err))));
 	nbd_end(&n);
 	return ok && log_remove(r, err);
 }
 
-bool repair_finish(const struct repair *r, uint64_t *pieces, bool *stale, struct error *err)
+bool repair_apply_log(const struct repair *r, uint64_t *pieces, bool *stale, struct error *err)
 {
 	struct log log = {.fd = -1};
 	struct stat st;
@@ -206,11 +209,11 @@ bool repair_finish(const struct repair *r, uint64_t *pieces, bool *stale, struct
 	log.fd = r->log ? open_regular(AT_FDCWD, r->log, O_RDONLY | O_NOFOLLOW, false, &st) : -1;
 	if (log.fd < 0)
 		return !r->log || errno == ENOENT || errno == ENOTDIR || log_failed(r, err);
-	/* The directory may be one that others write to. */
+	/* Other users may have write access to the directory. */
 	bool ours = (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & 022) == 0;
 	bool ok = ours ? log_map(r, &log, err) && carry_out(r, &log, pieces, &fits, err)
 		       : error_set(err, EXIT_NO_PERMISSION, "remove it",
-				   "%s is another user's: it is not carried out", r->log);
+				   "%s belongs to another user and is not applied", r->log);
 
 	log_end(&log);
 	*stale = ok && !fits;
@@ -229,7 +232,7 @@ static int run_once(const struct repair *r, struct lazy_file *f, const char *opt
 	q->wall_s = REPAIR_WALL_S;
 	q->file_max = (size_t)f->size;
 	q->memory = MEMORY_MAX;
-	q->watched = watched ? lazy_watched : NULL;
+	q->watched = watched ? lazy_handle_call : NULL;
 	q->watched_arg = f;
 	return qemu_img_run(q, r->s, r->identity, err);
 }
@@ -251,13 +254,13 @@ static bool run_e2fsck(const struct repair *r, struct lazy_file *f, const char *
 		*err = f->failed;
 	if (q.out.bytes)
 		qemu_img_names(&q, q.out.bytes, false, &out->said);
-	if (!repair_good(out->status) && q.said[0])
+	if (!repair_succeeded(out->status) && q.said[0])
 		qemu_img_names(&q, q.said, false, &out->said);
 	text_free(&q.out);
 	return out->status >= 0 && !f->failed.message[0];
 }
 
-/* What e2fsck has made of the part, into LOG. */
+/* Put e2fsck's changes of the part into LOG. */
 static bool log_part(const struct repair *r, uint64_t start, uint64_t size, const char *option,
 		     struct log *log, struct repair_result *out, struct error *err)
 {
@@ -268,7 +271,7 @@ static bool log_part(const struct repair *r, uint64_t start, uint64_t size, cons
 		  lazy_begin(&f, &n, start, size, r->s->tmp_dir, err) &&
 		  run_e2fsck(r, &f, option, out, err);
 
-	if (ok && repair_good(out->status))
+	if (ok && repair_succeeded(out->status))
 		ok = log_begin(r, log, err) && lazy_changes(&f, log_piece, &logging, err) &&
 		     (log->count == 0 || log_commit(r, log, n.size, err));
 	lazy_end(&f);
@@ -288,8 +291,9 @@ bool repair_part(const struct repair *r, uint64_t start, uint64_t size, const ch
 	out->decided = ok && log.count > 0;
 	if (out->decided)
 		ok = carry_out(r, &log, &out->pieces, &fits, err) &&
-		     (fits || error_set(err, EXIT_BAD_IMAGE, "",
-					"%s: the disk has changed while it was repaired", r->name));
+		     (fits ||
+		      error_set(err, EXIT_BAD_IMAGE, "end what else writes to it, then start again",
+				"%s: the disk has changed while it was repaired", r->name));
 	log_end(&log);
 	return ok;
 }

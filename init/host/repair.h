@@ -1,9 +1,8 @@
-/* repair.h - repair a file system on a disk with e2fsck(8), so that a cut leaves the old or the
- * repaired one.
+/* repair.h - repairs a file system on a disk with e2fsck(8), atomically: an interruption leaves the
+ * old or the repaired file system.
  *
- * e2fsck works on a file that is fetched from the disk as it is read (host/lazy_file.h). What it
- * changes goes to a log (format/repair_log.h), then to the disk; a log that is found at the next
- * start is finished first.
+ * e2fsck works on a file that is fetched from the disk on demand (host/lazy_file.h). Its changes go
+ * to a log (format/repair_log.h), then to the disk; a log found at the next start is applied first.
  */
 #ifndef VM_HOST_REPAIR_H
 #define VM_HOST_REPAIR_H
@@ -24,28 +23,29 @@ struct repair {
 	const struct identity *identity; /* QEMU's */
 	const struct disk *disk;
 	const char *name; /* of the disk, for errors */
-	const char *log;  /* its path; NULL where the disk has no name that outlives us */
+	const char *log;  /* path of the log; NULL if the disk has no name that outlives this
+			     container */
 };
 
 struct repair_result {
-	int status;	 /* e2fsck's */
-	uint64_t pieces; /* written to the disk */
-	bool decided;	 /* the log is whole: from here on the repair is carried out */
+	int status;	 /* e2fsck's exit status */
+	uint64_t pieces; /* number written to the disk */
+	bool decided;	 /* the log is complete: the repair will be carried out */
 	struct text said;
 };
 
-/* Repair what lies in SIZE bytes at START with `e2fsck OPTION -f`. True also when e2fsck
- * says that it cannot (OUT->status is 4 or more): then nothing is changed. OUT->said is
- * text_free()d by the caller. Errors: EXIT_CLEAN (SIGTERM is pending; nothing or all is changed),
- * others: nothing was changed, or the log is there to go on. */
+/* Repair the SIZE bytes at START with `e2fsck OPTION -f`. Also true if e2fsck cannot repair them
+ * (OUT->status is 4 or more): then nothing is changed. The caller calls text_free() on OUT->said.
+ * Errors: EXIT_CLEAN (SIGTERM is pending; nothing or everything is changed); others: nothing was
+ * changed, or the log exists to continue. */
 bool repair_part(const struct repair *r, uint64_t start, uint64_t size, const char *option,
 		 struct repair_result *out, struct error *err);
 
-/* Has e2fsck's STATUS been one that leaves a good file system? */
-bool repair_good(int status);
+/* Does e2fsck's STATUS mean a consistent file system? */
+bool repair_succeeded(int status);
 
-/* Finish what R->log says, if it is there. *PIECES were written; *STALE: the disk has changed
- * since, and the log was dropped. */
-bool repair_finish(const struct repair *r, uint64_t *pieces, bool *stale, struct error *err);
+/* Apply the log R->log, if it exists. *PIECES were written; *STALE: the disk has changed since, and
+ * the log was dropped. */
+bool repair_apply_log(const struct repair *r, uint64_t *pieces, bool *stale, struct error *err);
 
 #endif

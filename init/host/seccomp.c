@@ -1,8 +1,8 @@
-/* seccomp.c - see seccomp.h. The filter looks at the architecture and the number of a call, and at
- * no argument.
+/* seccomp.c - see seccomp.h. The filter checks the architecture and the number of a call, not its
+ * arguments.
  *
- * EPERM and not the end of the process: a library that tries something newer first goes on with
- * what it knows, and what is denied is not done either way.
+ * It returns EPERM instead of killing the process: a library that tries a newer call first falls
+ * back to an older one, and the denied call has no effect in either case.
  */
 #include "host/seccomp.h"
 
@@ -22,14 +22,14 @@
 #error "seccomp.c: name the architecture's AUDIT_ARCH"
 #endif
 
-/* Calls of x86-64's ABI with 32-bit pointers have this bit (asm/unistd.h, __X32_SYSCALL_BIT). */
+/* Calls of x86-64's x32 ABI have this bit (asm/unistd.h, __X32_SYSCALL_BIT). */
 #define X32_BIT 0x40000000u
 
 #define LOAD(field)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, what)
 #define DENY	     (SECCOMP_RET_ERRNO | (EPERM & SECCOMP_RET_DATA))
 
-/* LISTED is what the calls at CALLS get, OTHER all others. */
+/* Return LISTED for the calls at CALLS, OTHER for all others. */
 static bool install(const uint32_t *calls, size_t n, uint32_t listed, uint32_t other)
 {
 	struct sock_filter code[2 * SECCOMP_CALLS_MAX + 8] = {
@@ -63,7 +63,7 @@ bool seccomp_deny(const uint32_t *calls, size_t n)
 	return install(calls, n, DENY, SECCOMP_RET_ALLOW);
 }
 
-/* The watched calls of another architecture are what install() has denied before. */
+/* Watched calls of another architecture were already denied by install(). */
 int seccomp_watch(void)
 {
 	static const uint32_t watched[] = {SYS_read,	 SYS_write, SYS_pread64,

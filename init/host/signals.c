@@ -8,10 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What a fault of our own raises cannot wait for the loop. */
+/* Signals raised by our own faults cannot wait for the loop. */
 static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
 
-/* Bytes of the kernel's signal set: 64 signals. */
+/* Size of the kernel's signal set: 64 signals. */
 #define KERNEL_SIGSET 8
 
 static void leave_faults(sigset_t *set)
@@ -20,8 +20,8 @@ static void leave_faults(sigset_t *set)
 		(void)sigdelset(set, faults[i]);
 }
 
-/* The kernel's call, since libc keeps a few real-time signals to itself and leaves them open: to a
- * process that is not PID 1 they would be the end. */
+/* The raw system call, because libc leaves its reserved real-time signals unblocked, which would
+ * end a process that is not PID 1. */
 void signals_block(void)
 {
 	sigset_t set;

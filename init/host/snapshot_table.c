@@ -11,11 +11,11 @@
 #include "format/bytes.h"
 #include "host/confined.h"
 
-/* Descriptors that bypass the host's cache read whole blocks only. */
+/* Descriptors with O_DIRECT read whole blocks only. */
 #define BLOCK 4096u
 #define ENTRY (QCOW2_SNAPSHOT_ENTRY + 1024 + 2 * 65535)
 
-/* The block of the file that was read last. */
+/* The last block read from the file. */
 struct window {
 	int fd;
 	uint64_t at;
@@ -62,7 +62,8 @@ static bool read_table(int fd, const char *name, struct snapshots *out, struct e
 	w.n = 0;
 	out->count = 0;
 	if (!read_at(&w, 60, head, sizeof head))
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "look for errors of the host's disk (dmesg)",
+				 "%s: %s", name, strerror(errno));
 	uint32_t count = be32(head);
 	uint64_t at = be64(head + 4);
 
@@ -73,11 +74,15 @@ static bool read_table(int fd, const char *name, struct snapshots *out, struct e
 				 name, count, SNAPSHOTS_MAX);
 	for (uint32_t i = 0; i < count; i++, at = (at + size + 7) & ~UINT64_C(7)) {
 		if (!read_at(&w, at, entry, QCOW2_SNAPSHOT_ENTRY))
-			return error_set(err, EXIT_INTERNAL, "", "%s: %s", name, strerror(errno));
+			return error_set(err, EXIT_INTERNAL,
+					 "look for errors of the host's disk (dmesg)", "%s: %s",
+					 name, strerror(errno));
 		if (!qcow2_check_snapshot(entry, i, &size, name, err))
 			return false;
 		if (!read_at(&w, at, entry, (size_t)size))
-			return error_set(err, EXIT_INTERNAL, "", "%s: %s", name, strerror(errno));
+			return error_set(err, EXIT_INTERNAL,
+					 "look for errors of the host's disk (dmesg)", "%s: %s",
+					 name, strerror(errno));
 		qcow2_read_snapshot(entry, (size_t)size, &out->list[out->count++]);
 	}
 	return true;
@@ -98,21 +103,16 @@ static bool read_confined(const void *arg, void *answer, struct error *err)
 bool snapshots_read(int fd, const char *name, struct snapshots *out, struct error *err)
 {
 	const struct table_job job = {CONFINED_IN, name};
-	const struct confined c = {.name = name,
-				   .run = read_confined,
-				   .arg = &job,
-				   .answer = out,
-				   .size = sizeof *out,
-				   .in = fd,
-				   .out = -1,
-				   .memory = 1 << 20};
 
 	out->count = 0;
-	if (!confined_run(&c, err))
+	if (!confined_query(name, fd, read_confined, &job, out, sizeof *out, err))
 		return false;
-	/* It may be the image's doing. */
+	/* The image may be the cause. */
 	if (out->count > SNAPSHOTS_MAX)
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s: its snapshots cannot be read", name);
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "qemu-img snapshot -l FILE shows details; get the image again, or "
+				 "make a new one",
+				 "%s: its snapshots cannot be read", name);
 	for (size_t i = 0; i < out->count; i++) {
 		out->list[i].id[sizeof out->list[i].id - 1] = '\0';
 		out->list[i].name[sizeof out->list[i].name - 1] = '\0';
@@ -125,7 +125,7 @@ const char *snapshots_disk_name(const struct disk *disk)
 	return disk->overlay[0] ? disk->overlay : disk->path;
 }
 
-bool snapshots_possible(const struct disk *disk, struct error *err)
+bool snapshots_check_disk(const struct disk *disk, struct error *err)
 {
 	if (disk->count == 0)
 		return error_set(err, EXIT_NO_IMAGE, "set QEMU_DRIVE",

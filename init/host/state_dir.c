@@ -1,8 +1,8 @@
 /* state_dir.c - see state_dir.h.
  *
- * Others may write to the directory that states are in (it may be the images' own). So a name that
- * is not random is never written through: directories are opened without following links and files
- * are made relative to them.
+ * Other users may have write access to the directory of the states (it may be that of the images).
+ * So predictable names are never written through: directories are opened without following links
+ * and files are created relative to them.
  */
 #include "host/state_dir.h"
 
@@ -17,8 +17,9 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "host/ram_file.h"
+#include "host/ram_follow.h"
 
-/* The same for STATE_PATH_MAX and a file's name. */
+/* STATE_PATH_MAX plus a file name. */
 #define FILE_PATH_MAX (STATE_PATH_MAX + 32)
 
 static const char *const names[] = {"overlay-0",  "overlay-1",	 "overlay-2",
@@ -83,8 +84,8 @@ static void parent_of(const char *dir, char out[STATE_PATH_MAX])
 	(void)snprintf(out, STATE_PATH_MAX, "%.*s", (int)(slash - dir), dir);
 }
 
-/* Where the link PATH leads, if it is root's or ours: others may write to the directory that it is
- * in. -1 with errno: ELOOP. */
+/* Open the target of the link PATH, if root or we own it, because other users may have write access
+ * to its directory. -1 with errno: ELOOP. */
 static int follow(const char *path)
 {
 	char target[STATE_PATH_MAX] = "";
@@ -109,7 +110,7 @@ static int follow(const char *path)
 	return openat(up, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The directory that DIR is in. -1 with errno. */
+/* Open the parent directory of DIR. -1 with errno. */
 static int open_parent(const char *dir)
 {
 	char parent[STATE_PATH_MAX];
@@ -120,7 +121,7 @@ static int open_parent(const char *dir)
 	return fd >= 0 || errno != ENOTDIR ? fd : follow(parent);
 }
 
-/* The directory DIR itself, which is no link. -1 with errno. */
+/* Open the directory DIR itself, which must not be a link. -1 with errno. */
 static int open_dir(const char *dir)
 {
 	_cleanup_fd_ int parent = open_parent(dir);
@@ -183,7 +184,7 @@ static bool sync_all(int dir)
 	return fsync(dir) == 0;
 }
 
-/* The directory NAME in PARENT, with the files above, or what else is there. */
+/* Remove the directory NAME in PARENT, with the files above, or another kind of file. */
 static bool remove_in(int parent, const char *name)
 {
 	_cleanup_fd_ int dir = openat(parent, name, DIR_FLAGS);
@@ -195,7 +196,7 @@ static bool remove_in(int parent, const char *name)
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
-/* PART becomes NAME, both in PARENT; what is there already steps aside first. */
+/* Rename PART to NAME, both in PARENT; an existing one is moved aside first. */
 static bool put_in_place(int parent, const char *part, const char *name)
 {
 	char random[RANDOM_HEX];
@@ -223,22 +224,35 @@ static bool copy_overlays(int dir, int fds, int count)
 	return true;
 }
 
-/* Nobody has a reason to write to it again, and a guest that maps it would notice. */
-static bool copy_ram(int dir, int ram, enum state_format format)
+/* Read-only: it need not be written again, and that would change guests that map it. */
+static bool copy_ram(int dir, int ram, int table, enum state_format format)
 {
-	_cleanup_fd_ int to = create(dir, STATE_MEMORY);
+	_cleanup_fd_ int to =
+		table < 0 ? create(dir, STATE_MEMORY)
+			  : openat(dir, STATE_MEMORY, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	return to >= 0 && (format == STATE_FORMAT_PACKED ? ram_pack(ram, to) : ram_copy(ram, to)) &&
+	return to >= 0 &&
+	       (table >= 0			? ram_follow(ram, to, table, true)
+		: format == STATE_FORMAT_PACKED ? ram_pack(ram, to)
+						: ram_copy(ram, to)) &&
 	       fchmod(to, 0444) == 0;
 }
 
-bool state_copy(const char *part, int fds, int count, int ram, enum state_format format,
+bool state_copy_ahead(const char *part, int ram, int table, struct error *err)
+{
+	_cleanup_fd_ int dir = open_dir(part);
+	_cleanup_fd_ int to = dir < 0 ? -1 : create(dir, STATE_MEMORY);
+
+	return (to >= 0 && ram_follow(ram, to, table, false)) || refused(part, err);
+}
+
+bool state_copy(const char *part, int fds, int count, int ram, int table, enum state_format format,
 		struct error *err)
 {
 	_cleanup_fd_ int dir = open_dir(part);
 
 	return (dir >= 0 && copy_overlays(dir, fds, count) &&
-		(ram < 0 || copy_ram(dir, ram, format))) ||
+		(ram < 0 || copy_ram(dir, ram, table, format))) ||
 	       refused(part, err);
 }
 
@@ -255,7 +269,7 @@ bool state_commit(const char *part, const char *dir, struct error *err)
 	return true;
 }
 
-/* ---- one that is there --------------------------------------------------------------------- */
+/* ---- an existing state --------------------------------------------------------------------- */
 
 bool state_remove(const char *dir)
 {
@@ -282,7 +296,7 @@ void state_discard(const char *dir)
 		}
 }
 
-/* FUSE closes files behind our back, a moment later. */
+/* FUSE closes files asynchronously, a moment later. */
 void state_sweep(void)
 {
 	static const struct timespec moment = {.tv_nsec = 50000000};

@@ -1,13 +1,13 @@
-/* state_dir.h - where a machine's saved state lies: a directory that appears whole or not at all.
+/* state_dir.h - the directory of a machine's saved state, which appears atomically.
  *
- *   VM_STATE_DIR/DISK.warm/       or  VM_STATE_DIR/DISK.suspended/
- *     memory          the guest's memory (host/ram_file.h), or memory and devices as QEMU's
- *                     migration writes them
- *     devices         the migration's stream, when the memory is not in it
- *     overlay-N       what the guest had written on a throwaway disk: qcow2 layers, 0 on top
- *     manifest.json   what it belongs to (qemu/manifest.h)
+ *    VM_STATE_DIR/DISK.warm/       or  VM_STATE_DIR/DISK.suspended/
+ *      memory          the guest's memory (host/ram_file.h), or memory and devices as QEMU's
+ *                      migration writes them
+ *      devices         the migration's stream, if it does not contain the memory
+ *      overlay-N       the guest's writes on a throwaway disk: qcow2 layers, 0 on top
+ *      manifest.json   what it depends on (qemu/manifest.h)
  *
- * It is made under another name in the same directory and renamed at the end.
+ * It is created under another name in the same directory and renamed at the end.
  */
 #ifndef VM_HOST_STATE_DIR_H
 #define VM_HOST_STATE_DIR_H
@@ -28,30 +28,34 @@
 #define STATE_PATH_MAX 4300
 
 /* The directory of DISK's state of KIND ("warm", "suspended"). A suspended guest on a throwaway
- * disk belongs to its container, so the host's name is in it. */
+ * disk belongs to its container, so the name contains the host name. */
 bool state_path(const struct settings *s, const struct disk *disk, const char *kind,
 		char out[STATE_PATH_MAX], struct error *err);
 
-/* Make an empty directory beside the future DIR; PART gets its path. A link as the directory that
- * DIR is in is followed if it is root's or ours. Errors: EXIT_NO_PERMISSION. */
+/* Create an empty directory beside the future DIR; PART receives its path. If DIR's parent is a
+ * link, it is followed if root or we own it. Errors: EXIT_NO_PERMISSION. */
 bool state_begin(const char *dir, char part[STATE_PATH_MAX], struct error *err);
 
-/* The new file NAME in PART, for writing; -1 with ERR. */
+/* Create the file NAME in PART, for writing; -1 with ERR. */
 int state_create(const char *part, const char *name, struct error *err);
 
-/* What the guest may go on after: copy COUNT files from the descriptors FDS on, with their holes,
- * to PART's overlays, and the guest's memory, if RAM is not -1, to PART's file in FORMAT
- * (STATE_FORMAT_MAPPED, STATE_FORMAT_PACKED). This takes its time. */
-bool state_copy(const char *part, int fds, int count, int ram, enum state_format format,
+/* While the guest runs: copy its memory RAM to PART, so that state_copy() has less to copy. TABLE
+ * is an empty memfd, used by both. */
+bool state_copy_ahead(const char *part, int ram, int table, struct error *err);
+/* Before the guest continues: copy COUNT files from the descriptors FDS on, with their holes, to
+ * PART's overlays and, if RAM is not -1, the guest's memory to PART's file in FORMAT
+ * (STATE_FORMAT_MAPPED, STATE_FORMAT_PACKED); TABLE, if not -1, is that of state_copy_ahead(). This
+ * is slow. */
+bool state_copy(const char *part, int fds, int count, int ram, int table, enum state_format format,
 		struct error *err);
-/* Put everything on the disk and give PART its name DIR; what was there before is removed. This
- * takes its time, too. */
+/* Sync everything to the disk and rename PART to DIR; an existing one is removed. This is slow,
+ * too. */
 bool state_commit(const char *part, const char *dir, struct error *err);
 
 /* The name of overlay N. */
 const char *state_overlay(int n);
 
-/* Remove the directory DIR with the files above, or the link or file of that name. */
+/* Remove the directory DIR with the files above, or a link or file of that name. */
 bool state_remove(const char *dir);
 
 /* Remove the directory DIR now, or when state_sweep() is called: on FUSE a file that is still open
@@ -59,10 +63,10 @@ bool state_remove(const char *dir);
 void state_discard(const char *dir);
 void state_sweep(void);
 
-/* Give the state DIR the name NAME in its directory. False with errno. */
+/* Rename the state DIR to NAME within its directory. False with errno. */
 bool state_rename(const char *dir, const char *name);
 
-/* Bytes that NAME in DIR takes up on its disk; 0 when it is not there. */
+/* Disk usage of NAME in DIR in bytes; 0 if it does not exist. */
 unsigned long long state_bytes(const char *dir, const char *name);
 
 #endif

@@ -48,7 +48,7 @@ static bool no_bridge(const struct settings *s, const char *why, struct error *e
 			 "QEMU_TAP_BRIDGE=%s: %s cannot join it: %s", s->tap_bridge, s->tap, why);
 }
 
-bool tap_possible(const struct settings *s, struct error *err)
+bool tap_check(const struct settings *s, struct error *err)
 {
 	_cleanup_fd_ int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 
@@ -60,19 +60,19 @@ bool tap_possible(const struct settings *s, struct error *err)
 	       no_bridge(s, strerror(ENODEV), err);
 }
 
-static void name_it(struct ifreq *request, const char *name)
+static void set_name(struct ifreq *request, const char *name)
 {
 	memset(request, 0, sizeof *request);
 	(void)snprintf(request->ifr_name, sizeof request->ifr_name, "%s", name);
 }
 
-/* An IPv4 address for what ioctl COMMAND sets. */
+/* Set an IPv4 address by the ioctl COMMAND. */
 static bool set_address(int sock, const char *name, int command, uint32_t address)
 {
 	const struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
 	struct ifreq request;
 
-	name_it(&request, name);
+	set_name(&request, name);
 	memcpy(&request.ifr_addr, &in, sizeof in);
 	return ioctl(sock, command, &request) == 0;
 }
@@ -81,7 +81,7 @@ static bool set_up(int sock, const char *name)
 {
 	struct ifreq request;
 
-	name_it(&request, name);
+	set_name(&request, name);
 	if (ioctl(sock, SIOCGIFFLAGS, &request) != 0)
 		return false;
 	if (request.ifr_flags & IFF_UP)
@@ -90,7 +90,7 @@ static bool set_up(int sock, const char *name)
 	return ioctl(sock, SIOCSIFFLAGS, &request) == 0;
 }
 
-/* Is it on that bridge already? (sysfs-class-net: master) */
+/* Is it already on that bridge? (sysfs-class-net: master) */
 static bool on_bridge(const char *name, const char *bridge)
 {
 	char path[64];
@@ -113,7 +113,7 @@ static bool join_bridge(int sock, const char *name, const char *bridge)
 
 	if (on_bridge(name, bridge))
 		return true;
-	name_it(&request, bridge);
+	set_name(&request, bridge);
 	request.ifr_ifindex = (int)if_nametoindex(name);
 	return ioctl(sock, SIOCBRADDIF, &request) == 0;
 }
@@ -126,7 +126,9 @@ static bool configure(const struct settings *s, struct error *err)
 
 	if (sock < 0 || !set_up(sock, s->tap))
 		return errno == EPERM ? no_capability(s, err)
-				      : error_set(err, EXIT_NO_PERMISSION, "",
+				      : error_set(err, EXIT_NO_PERMISSION,
+						  "remove the interface of that name (ip link del "
+						  "NAME), or choose another name",
 						  "QEMU_TAP=%s cannot be set up: %s", s->tap,
 						  strerror(errno));
 	if (s->tap_address && interface_address_parse(s->tap_address, &address, &mask) &&
@@ -151,9 +153,11 @@ int tap_open(const struct settings *s, struct error *err)
 		(void)no_device(err);
 		return -1;
 	}
-	name_it(&request, s->tap);
-	/* What QEMU itself asks for (net/tap-linux.c, tap_open()): of a descriptor that it is given
-	 * it only asks whether it has the header. */
+	set_name(&request, s->tap);
+	/* The features that QEMU itself requests (net/tap-linux.c, tap_open()); of a descriptor
+	 * that
+	 *  it receives, it only queries whether it has the header.
+	 */
 	request.ifr_flags = IFF_TAP | IFF_NO_PI;
 	if (ioctl(fd, (int)TUNGETFEATURES, &features) == 0)
 		request.ifr_flags |= (short)(features & IFF_VNET_HDR);
@@ -165,7 +169,7 @@ int tap_open(const struct settings *s, struct error *err)
 					errno == EBUSY ? "end the machine that has it, or choose "
 							 "another name"
 						       : "choose the name of a TAP interface, or "
-							 "one that is not there yet",
+							 "one that does not exist yet",
 					"QEMU_TAP=%s cannot be used: %s", s->tap, strerror(errno));
 		return -1;
 	}

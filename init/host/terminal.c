@@ -9,7 +9,7 @@
 static int terminal = -1;
 static struct termios before;
 
-bool terminal_remember(int fd)
+bool terminal_save(int fd)
 {
 	if (tcgetattr(fd, &before) != 0)
 		return false;
@@ -19,7 +19,7 @@ bool terminal_remember(int fd)
 
 static void set(const struct termios *t)
 {
-	/* Output that is under way keeps its mode: TCSADRAIN would wait for a reader. */
+	/* Not TCSADRAIN, which would wait until pending output is read. */
 	while (tcsetattr(terminal, TCSANOW, t) != 0 && errno == EINTR)
 		continue;
 }
@@ -43,7 +43,7 @@ bool terminal_is_ours(int fd)
 {
 	pid_t group = tcgetpgrp(fd);
 
-	/* ENOTTY: a terminal, but not the controlling one, which is nobody else's foreground
-	 * either. */
+	/* ENOTTY: a terminal other than the controlling one has no foreground process group of our
+	 * session. */
 	return isatty(fd) && (group < 0 || group == getpgrp());
 }

@@ -1,24 +1,23 @@
-/* terminal.h - a terminal in raw mode, for as long as the serial console is shown on it.
+/* terminal.h - raw mode for a terminal that shows the serial console.
  *
- * One terminal per program: its state from before is kept here, so that a signal handler can bring
- * it back.
+ * One terminal per program: its previous state is stored here, so that a signal handler can restore
+ * it.
  */
 #ifndef VM_HOST_TERMINAL_H
 #define VM_HOST_TERMINAL_H
 
 #include <stdbool.h>
 
-/* Remember the state of FD. False when it is no terminal. */
-bool terminal_remember(int fd);
+/* Store the state of FD. False if it is not a terminal. */
+bool terminal_save(int fd);
 
-/* Raw mode: every key as it comes, nothing echoed, nothing translated. Needs terminal_remember().
- */
+/* Raw mode: keys are passed on unchanged, without echo. Requires terminal_save(). */
 void terminal_raw(void);
 
-/* What was remembered, if anything was. Async-signal-safe. */
+/* Restore the stored state, if any. Async-signal-safe. */
 void terminal_restore(void);
 
-/* Is FD a terminal whose foreground is ours, so that what is typed there is for us? */
+/* Is FD a terminal of whose foreground group we are, so that its input is for us? */
 bool terminal_is_ours(int fd);
 
 #endif

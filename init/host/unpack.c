@@ -1,6 +1,5 @@
-/* unpack.c - see unpack.h. The bytes are not ours: the program has QEMU's user and the limits of
- * struct child's `confined`.
- */
+/* unpack.c - see unpack.h. The data is untrusted: the program runs as QEMU's user and under the
+ * limits of struct child's `confined`. */
 #include "host/unpack.h"
 
 #include <errno.h>
@@ -18,11 +17,11 @@
 #include "host/confined.h"
 
 #define BOUND_NS UINT64_C(60000000000)
-/* Held by the program while it runs: its end is the end of the pipe. */
+/* The program holds the pipe open while it runs: end of file means that it has ended. */
 #define ALIVE_FD 3
 
-/* Wait for the end of PID, which holds the other end of ALIVE. Its status of wait(2), or -1 with
- * errno: ETIMEDOUT, EINTR for a stop. */
+/* Wait for the end of PID, which holds the other end of ALIVE. Returns its status of wait(2), or -1
+ * with errno: ETIMEDOUT, EINTR for a stop. */
 static int await(pid_t pid, int alive)
 {
 	_cleanup_fd_ int stop = confined_stop_fd();
@@ -77,7 +76,8 @@ bool unpack(const char *program, int in, int out, const char *name, const struct
 		return error_set(err, EXIT_QEMU_FAILED, "install it, or unpack the file before",
 				 "%s is compressed, and %s is not on PATH", name, program);
 	if (lseek(in, 0, SEEK_SET) < 0 || pipe2(fds, O_CLOEXEC) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				 "%s: %s", name, strerror(errno));
 	_cleanup_fd_ int alive = fds[0];
 	_cleanup_fd_ int theirs = fds[1];
 	struct child c = {.path = path,

@@ -1,4 +1,4 @@
-/* unpack.h - decompress a file of others by a program that may do little else. */
+/* unpack.h - decompresses an untrusted file with a confined program. */
 #ifndef VM_HOST_UNPACK_H
 #define VM_HOST_UNPACK_H
 
@@ -8,13 +8,14 @@
 #include "base/error.h"
 #include "host/privileges.h"
 
-/* What a kernel or an unpacked module may take; a Linux without debug information takes a tenth. */
+/* Size limit of a kernel or a decompressed module; a Linux without debug information takes a tenth.
+ */
 #define UNPACK_BYTES_MAX ((size_t)512 << 20)
 
-/* Put what `PROGRAM -dc` (gzip, xz) makes of the file IN into the empty file OUT, whose offset goes
- * back to 0. It runs as ID, within a minute. NAME is what errors call the file: EXIT_QEMU_FAILED
- * (no such program), EXIT_BAD_IMAGE (damaged, too large, takes too long), EXIT_NO_PERMISSION (no
- * room), EXIT_CLEAN (SIGTERM or SIGINT is pending, and stays so). */
+/* Decompress the file IN with `PROGRAM -dc` (gzip, xz) into the empty file OUT, whose offset is
+ * reset to 0. It runs as ID, for at most a minute. NAME is the file's name in errors:
+ * EXIT_QEMU_FAILED (no such program), EXIT_BAD_IMAGE (damaged, too large, takes too long),
+ * EXIT_NO_PERMISSION (no space), EXIT_CLEAN (SIGTERM or SIGINT is pending, and stays pending). */
 bool unpack(const char *program, int in, int out, const char *name, const struct identity *id,
 	    struct error *err);
 

@@ -1,7 +1,6 @@
-/* untar.c - see untar.h. openat2(2) where the kernel has it and the path is as it should be; else
- * the path is walked name by name with O_NOFOLLOW, which makes what is missing and removes what is
- * in its way.
- */
+/* untar.c - see untar.h. Uses openat2(2) if the kernel has it and the path exists as expected;
+ * otherwise the path is walked component by component with O_NOFOLLOW, creating missing directories
+ * and removing obstacles. */
 #include "host/untar.h"
 
 #include <errno.h>
@@ -22,24 +21,27 @@
 #include "format/serial_text.h"
 #include "format/sha256.h"
 
-/* Lines about refused members; the others are counted only. */
+/* Maximum number of lines about refused members; further ones are only counted. */
 #define REFUSALS_SHOWN 20
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 struct unpack_dir {
-	struct unpack_dir *next; /* one that came later */
+	struct unpack_dir *next; /* the directory that follows in the list */
 	uint32_t mode;
 	int64_t mtime;
 	char path[];
 };
 
-static bool failed(struct unpack *u, const char *path, const char *what)
+#define PLACE_FIX "check the destination's permissions and free space"
+#define LESS_FIX  "pull less, or pull an archive made in the guest"
+
+static bool failed(struct unpack *u, const char *path, const char *fix, const char *what)
 {
-	return error_set(&u->err, EXIT_NOT_READY, "", "%s: %s", path, what);
+	return error_set(&u->err, EXIT_NOT_READY, fix, "%s: %s", path, what);
 }
 
-/* The member is passed over; true: the others are not. */
+/* Skip the member; true: continue with the others. */
 static bool refuse(struct unpack *u, const char *path, const char *why)
 {
 	if (u->refused++ < REFUSALS_SHOWN)
@@ -47,7 +49,7 @@ static bool refuse(struct unpack *u, const char *path, const char *why)
 	return true;
 }
 
-/* PATH without "." and double slashes into OUT; NULL, or why it must not be. */
+/* Copy PATH without "." and double slashes to OUT. NULL, or the reason for a refusal. */
 static const char *clean_path(const char *path, const char *only, char out[TAR_PATH])
 {
 	size_t used = 0;
@@ -59,18 +61,18 @@ static const char *clean_path(const char *path, const char *only, char out[TAR_P
 		size_t n = strcspn(path, "/");
 
 		if (n == 2 && memcmp(path, "..", 2) == 0)
-			return "its name has .. in it";
+			return "its name contains ..";
 		if (n > NAME_MAX)
 			return "its name is too long";
 		if (n > 0 && !(n == 1 && *path == '.')) {
 			if (used > 0)
 				out[used++] = '/';
-			else if (strlen(only) != n || memcmp(path, only, n) != 0)
-				return "it is not part of what was asked for";
+			else if (only && (strlen(only) != n || memcmp(path, only, n) != 0))
+				return "it was not requested";
 			memcpy(out + used, path, n);
 			used += n;
 			if (++depth > UNPACK_DEPTH_MAX)
-				return "it lies too deep";
+				return "its path has too many components";
 		}
 		path += n;
 		path += *path == '/';
@@ -87,7 +89,8 @@ static int open_beneath(int root, const char *path)
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
-/* The directory NAME in AT, made when it is missing, in place of what is none. -1 with errno. */
+/* Open the directory NAME in AT; it is created if missing, replacing anything that is not a
+ * directory. -1 with errno. */
 static int enter(int at, const char *name, bool make)
 {
 	for (int i = 0;; i++) {
@@ -102,7 +105,7 @@ static int enter(int at, const char *name, bool make)
 	}
 }
 
-/* The directory PATH below ROOT; MAKE: see enter(). -1 with errno. */
+/* Open the directory PATH below ROOT; MAKE: see enter(). -1 with errno. */
 static int walk(int root, char *path, bool make)
 {
 	int at = open_beneath(root, path[0] ? path : ".");
@@ -127,7 +130,7 @@ static int walk(int root, char *path, bool make)
 	return at;
 }
 
-/* The directory that PATH is to be in, and its name there in *NAME. -1 with errno. */
+/* Open the parent directory of PATH; *NAME is the last component. -1 with errno. */
 static int parent_of(int root, char *path, bool make, char **name)
 {
 	char *slash = strrchr(path, '/');
@@ -153,7 +156,7 @@ static void sum_of(enum unpack_sums kind, const void *bytes, size_t n, char out[
 		(void)snprintf(out, UNPACK_SUM, "%u %zu", posix_cksum(bytes, n), n);
 }
 
-/* FD is one more of the files whose contents count: read from the file, not from what has come. */
+/* Add the checksum of the file FD, which is read back instead of using the received data. */
 static bool add_sum(struct unpack *u, int fd)
 {
 	struct stat st;
@@ -206,7 +209,7 @@ void unpack_sum(struct unpack *u, char out[UNPACK_SUM])
 	free(text);
 }
 
-/* ---- the kinds ---------------------------------------------------------------------------- */
+/* ---- kinds of members ---------------------------------------------------------------------- */
 
 static bool make_directory(struct unpack *u, char *path, const struct tar_entry *e)
 {
@@ -214,12 +217,12 @@ static bool make_directory(struct unpack *u, char *path, const struct tar_entry 
 	_cleanup_fd_ int fd = walk(u->root, path, true);
 
 	if (fd < 0)
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	u->names += n + sizeof(struct unpack_dir);
 	struct unpack_dir *d = u->names <= UNPACK_NAMES ? malloc(sizeof *d + n + 1) : NULL;
 
 	if (!d)
-		return failed(u, path, "there are too many directories");
+		return failed(u, path, LESS_FIX, "there are too many directories");
 	*d = (struct unpack_dir){.mode = e->mode & 01777, .mtime = e->mtime};
 	memcpy(d->path, path, n + 1);
 	*u->last_dir = d;
@@ -227,7 +230,7 @@ static bool make_directory(struct unpack *u, char *path, const struct tar_entry 
 	return true;
 }
 
-/* A new file NAME in DIR, for which what is there makes room. -1 with errno. */
+/* Create the file NAME in DIR, replacing an existing entry. -1 with errno. */
 static int create(int dir, const char *name)
 {
 	for (int i = 0;; i++) {
@@ -247,13 +250,13 @@ static bool make_file(struct unpack *u, char *path, const struct tar_entry *e)
 
 	if (e->size > u->max_size - u->size)
 		return error_set(&u->err, EXIT_NOT_READY, "pull less, or give a larger --max-size",
-				 "%s: more than %llu MiB have come", path,
+				 "%s: more than %llu MiB were received", path,
 				 (unsigned long long)(u->max_size >> 20));
 	_cleanup_fd_ int dir = parent_of(u->root, path, true, &name);
 	_cleanup_fd_ int fd = dir < 0 ? -1 : create(dir, name);
 
 	if (fd < 0 || fchmod(fd, e->mode & 0777) != 0)
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	u->size += e->size;
 	u->fd = fd_take(&fd);
 	u->file_size = e->size;
@@ -268,17 +271,17 @@ static bool make_symlink(struct unpack *u, char *path, const struct tar_entry *e
 	_cleanup_fd_ int dir = parent_of(u->root, path, true, &name);
 
 	if (dir < 0)
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	if (!e->link[0])
-		return refuse(u, path, "the link leads nowhere");
+		return refuse(u, path, "the link has no target");
 	(void)unlinkat(dir, name, 0);
 	if (symlinkat(e->link, dir, name) != 0)
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	(void)utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
 	return true;
 }
 
-/* The file FROM is copied to TO_NAME in TO, where there can be no hard links. */
+/* Copy the file FROM to TO_NAME in TO, if hard links are not supported. */
 static bool copy_file(int from, int to, const char *to_name)
 {
 	struct stat st;
@@ -288,7 +291,7 @@ static bool copy_file(int from, int to, const char *to_name)
 	       file_copy(from, out);
 }
 
-/* The file NAME in DIR, which is ours, for reading, whatever its mode. -1 with errno. */
+/* Open the file NAME in DIR, which we own, for reading regardless of its mode. -1 with errno. */
 static int open_own(int dir, const char *name, mode_t mode)
 {
 	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -308,33 +311,34 @@ static bool make_hard_link(struct unpack *u, char *path, const struct tar_entry 
 	struct stat st;
 
 	if (clean_path(e->link, u->only, target) != NULL)
-		return refuse(u, path, "a hard link to what is not in the archive");
+		return refuse(u, path, "a hard link to a file outside the archive");
 	_cleanup_fd_ int from = parent_of(u->root, target, false, &target_name);
 
 	if (from < 0 || fstatat(from, target_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISREG(st.st_mode))
-		return refuse(u, path, "a hard link to what is not in the archive");
+		return refuse(u, path, "a hard link to a file outside the archive");
 	if (strcmp(path, target) == 0)
 		return true;
 	_cleanup_fd_ int to = parent_of(u->root, path, true, &name);
 
 	if (to < 0)
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	_cleanup_fd_ int file = open_own(from, target_name, st.st_mode);
 
 	if (file < 0 || !add_sum(u, file))
-		return failed(u, path, strerror(errno));
+		return failed(u, path, PLACE_FIX, strerror(errno));
 	(void)unlinkat(to, name, 0);
 	if (linkat(from, target_name, to, name, 0) == 0)
 		return true;
-	/* As a copy it counts. */
+	/* A copy has a checksum, too. */
 	if ((uint64_t)st.st_size > u->max_size - u->size)
-		return failed(u, path, "more than --max-size has come");
+		return failed(u, path, "pull less, or give a larger --max-size",
+			      "more than --max-size was received");
 	u->size += (uint64_t)st.st_size;
-	return copy_file(file, to, name) || failed(u, path, strerror(errno));
+	return copy_file(file, to, name) || failed(u, path, PLACE_FIX, strerror(errno));
 }
 
-/* ---- what the reader calls ------------------------------------------------------------------ */
+/* ---- callbacks of the reader ---------------------------------------------------------------- */
 
 static bool on_entry(void *arg, const struct tar_entry *e)
 {
@@ -342,7 +346,7 @@ static bool on_entry(void *arg, const struct tar_entry *e)
 	char path[TAR_PATH];
 
 	if (++u->members > UNPACK_MEMBERS)
-		return failed(u, e->path, "the archive has too many members");
+		return failed(u, e->path, LESS_FIX, "the archive has too many members");
 	const char *wrong = clean_path(e->path, u->only, path);
 
 	if (wrong)
@@ -363,18 +367,9 @@ static bool on_data(void *arg, uint64_t at, const uint8_t *buf, size_t n)
 {
 	struct unpack *u = arg;
 
-	while (u->fd >= 0 && n > 0) {
-		ssize_t done = pwrite(u->fd, buf, n, (off_t)at);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return failed(u, u->tar.path, strerror(done < 0 ? errno : EIO));
-		buf += done;
-		at += (uint64_t)done;
-		n -= (size_t)done;
-	}
-	return true;
+	if (u->fd < 0 || write_all_at(u->fd, buf, n, (off_t)at))
+		return true;
+	return failed(u, u->tar.path, PLACE_FIX, strerror(errno));
 }
 
 static bool on_end(void *arg)
@@ -385,7 +380,7 @@ static bool on_end(void *arg)
 	if (u->fd < 0)
 		return true;
 	if (ftruncate(u->fd, (off_t)u->file_size) != 0 || !add_sum(u, u->fd))
-		return failed(u, u->tar.path, strerror(errno));
+		return failed(u, u->tar.path, PLACE_FIX, strerror(errno));
 	(void)futimens(u->fd, times);
 	fd_close(&u->fd);
 	return true;
@@ -402,8 +397,9 @@ void unpack_begin(struct unpack *u, int root, const char *only, enum unpack_sums
 static bool damaged(struct unpack *u)
 {
 	if (u->tar.wrong)
-		(void)error_set(&u->err, EXIT_NOT_READY, "", "the received data is damaged: %s",
-				u->tar.wrong);
+		(void)error_set(&u->err, EXIT_NOT_READY,
+				"copy it again: the connection to the guest was disturbed",
+				"the received data is damaged: %s", u->tar.wrong);
 	return false;
 }
 
@@ -423,8 +419,8 @@ bool unpack_end(struct unpack *u)
 	if (u->refused > REFUSALS_SHOWN)
 		log_warning("refused: %llu more",
 			    (unsigned long long)(u->refused - REFUSALS_SHOWN));
-	/* The last first: a directory's time changes with what is put into it, and without its
-	 * permissions what is in it is not reached. */
+	/* In reverse order: adding entries changes a directory's time, and without its permissions
+	 * its entries cannot be reached. */
 	while (u->dirs) {
 		struct unpack_dir *d = u->dirs;
 
@@ -437,7 +433,7 @@ bool unpack_end(struct unpack *u)
 		const struct timespec times[] = {{.tv_sec = d->mtime}, {.tv_sec = d->mtime}};
 		_cleanup_fd_ int fd = walk(u->root, d->path, false);
 
-		if (fd < 0) /* something else has taken its name since */
+		if (fd < 0) /* another member has replaced it */
 			continue;
 		(void)futimens(fd, times);
 		(void)fchmod(fd, d->mode);

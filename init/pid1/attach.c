@@ -3,6 +3,7 @@
  */
 #include "pid1/attach.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,13 +45,15 @@ static void on_added(struct qmp *q, const struct json *doc, const struct json_va
 
 	(void)q;
 	a->under_way = false;
-	if (!doc) /* this QEMU has gone; there may be another one */
+	if (!doc) /* QEMU has ended; another one may follow */
 		return;
 	if (result || ++first->tries == TRIES_MAX) {
-		if (!result)
+		if (!result) {
 			log_warning("%s: a client was not accepted by QEMU, which serves one "
 				    "debugger at a time: %s",
 				    guard_port_name(kinds[first->to].port), error);
+			log_line(LOG_WARNING, "  fix: ", "disconnect the other debugger first");
+		}
 		drop_first(a);
 		pump(a);
 	} else {
@@ -58,7 +61,7 @@ static void on_added(struct qmp *q, const struct json *doc, const struct json_va
 	}
 }
 
-/* Its client has gone: QEMU would stop the guest for a debugger that is not there. */
+/* QEMU would stop the guest for a debugger that has already disconnected. */
 static bool has_left(int fd)
 {
 	char byte;
@@ -66,7 +69,6 @@ static bool has_left(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Hand over the first one that waits. */
 static void pump(struct attach *a)
 {
 	char arguments[96];
@@ -84,7 +86,7 @@ static void pump(struct attach *a)
 		fd >= 0 &&
 		qmp_send_fd(a->env->qmp, "getfd", "{\"fdname\":\"client\"}", fd, NULL, NULL) &&
 		qmp_send(a->env->qmp, "add_client", arguments, on_added, a);
-	if (!a->under_way) /* its queue is full */
+	if (!a->under_way) /* QMP's queue is full */
 		env_timer(a->env, TIMER_ATTACH, clock_now() + RETRY_NS);
 }
 
@@ -116,7 +118,7 @@ void attach_accept(struct attach *a, enum attach_id to)
 			    guard_port_name(kinds[to].port), ATTACH_WAITING);
 		return;
 	}
-	tcp_prepare(fd);
+	tcp_set_options(fd);
 	a->waiting[a->count++] = (struct attach_client){.fd = fd_take(&fd), .to = to};
 	pump(a);
 }
@@ -142,8 +144,10 @@ bool attach_open(struct attach *a, struct error *err)
 			return false;
 		if (!loop_add(a->env->epoll, a->listeners[i], EPOLLIN,
 			      (struct loop_ref){.type = REF_ATTACH, .index = (uint8_t)i}))
-			return error_set(err, EXIT_INTERNAL, "", "%s: no event loop",
-					 kinds[i].setting);
+			return error_set(err, EXIT_INTERNAL,
+					 "raise fs.epoll.max_user_watches (sysctl) on the host",
+					 "%s: its port cannot be watched: %s", kinds[i].setting,
+					 strerror(errno));
 	}
 	return true;
 }

@@ -1,10 +1,10 @@
-/* attach.h - clients of GDB and of the VNC display: PID 1 listens and decides whom it accepts
- * (guard.h), QEMU serves.
+/* attach.h - clients of GDB and of the VNC display: PID 1 listens and decides which connections
+ * are accepted (guard.h), QEMU serves them.
  *
- * A connection that is accepted is handed to QEMU over QMP: `getfd`, then `add_client` with the
- * display or the stub's chardev. It waits until QEMU answers and the guest may run; a second
- * debugger waits a moment for the first one's end, which QEMU may not have seen yet. What the two
- * say to each other does not pass through PID 1.
+ * An accepted connection is passed to QEMU over QMP: `getfd`, then `add_client` with the display
+ * or the chardev of the gdbstub. It is held back until QEMU answers and the guest may run; a
+ * second debugger is held back for a moment, because QEMU may not yet have noticed that the first
+ * one disconnected. Their data does not pass through PID 1.
  */
 #ifndef VM_PID1_ATTACH_H
 #define VM_PID1_ATTACH_H
@@ -19,7 +19,7 @@ struct guard;
 
 enum attach_id { ATTACH_GDB, ATTACH_VNC, ATTACH_COUNT };
 
-/* Connections that wait to be handed over. */
+/* Connections that are held back. */
 #define ATTACH_WAITING 16
 
 struct attach {
@@ -29,10 +29,10 @@ struct attach {
 	struct attach_client {
 		int fd;
 		enum attach_id to;
-		unsigned tries;	   /* that QEMU refused */
+		unsigned tries;	   /* attempts that QEMU refused */
 	} waiting[ATTACH_WAITING]; /* oldest first */
 	size_t count;
-	bool allowed; /* QEMU is ready for them */
+	bool allowed; /* QEMU can take clients */
 	bool under_way;
 };
 
@@ -42,11 +42,10 @@ void attach_init(struct attach *a, const struct env *env, struct guard *guard);
 bool attach_open(struct attach *a, struct error *err);
 void attach_close(struct attach *a);
 
-/* Somebody connects. */
 void attach_accept(struct attach *a, enum attach_id to);
 
-/* QEMU is ready for clients, and has been told to run the guest if it is to; another QEMU starts.
- */
+/* QEMU can take clients: `cont` has been sent, unless the guest starts paused. attach_reset():
+ * another QEMU starts. */
 void attach_allow(struct attach *a);
 void attach_reset(struct attach *a);
 

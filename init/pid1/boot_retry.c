@@ -23,11 +23,13 @@ static void on_kept(struct qmp *q, const struct json *doc, const struct json_val
 	struct boot_retry *r = arg;
 
 	(void)q, (void)doc, (void)result;
-	if (error)
-		log_warning(
-			"VM_BOOT_RETRIES: the state of the disk cannot be kept (%s): a late boot "
-			"is not tried again",
-			error);
+	if (error) {
+		log_warning("VM_BOOT_RETRIES: the disk cannot get a snapshot (%s): a late boot is "
+			    "not repeated",
+			    error);
+		log_line(LOG_WARNING, "  fix: ",
+			 "free space on the disk's file system, or set VM_BOOT_RETRIES=0");
+	}
 	r->disk_kept = !error;
 	post(r->env, NOTICE_DISK_KEPT);
 }
@@ -44,7 +46,7 @@ void boot_retry_keep_disk(struct boot_retry *r)
 		post(r->env, NOTICE_DISK_KEPT);
 		return;
 	}
-	/* It fails when there is none, as is usual. */
+	/* Usually there is no such snapshot and the command fails. */
 	(void)qmp_send(r->env->qmp, "blockdev-snapshot-delete-internal-sync", FOR_DISK, NULL, NULL);
 	if (!qmp_send(r->env->qmp, "blockdev-snapshot-internal-sync", FOR_DISK, on_kept, r))
 		post(r->env, NOTICE_DISK_KEPT);
@@ -92,9 +94,10 @@ static void on_reverted(void *arg, int status, const char *line)
 		return;
 	}
 	boot_retry_failed(r);
-	log_error("the disk cannot be restored to its earlier state%s%s; its snapshot " SNAPSHOT
-		  " is still in it",
+	log_error("the disk cannot be reverted%s%s; its snapshot " SNAPSHOT " is still in it",
 		  line[0] ? ": " : "", line);
+	log_line(LOG_ERROR,
+		 "  fix: ", "stop the container, then: qemu-img snapshot -a " SNAPSHOT " IMAGE");
 }
 
 static bool revert(struct boot_retry *r, struct error *err)
@@ -102,8 +105,8 @@ static bool revert(struct boot_retry *r, struct error *err)
 	struct plan *plan = r->env->plan;
 
 	disk_unlock(&plan->disk);
-	if (plan->disk.overlays > 0) /* a file without a name, for nobody but us */
-		(void)identity_own(&plan->identity, plan->disk.layers[0].fd);
+	if (plan->disk.overlays > 0) /* a file without a name cannot be opened by qemu-img */
+		(void)identity_chown(&plan->identity, plan->disk.layers[0].fd);
 	return snapshot_revert(r->env, SNAPSHOT, on_reverted, r, err);
 }
 

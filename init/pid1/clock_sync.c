@@ -13,9 +13,9 @@
 #include "proto/ssh.h"
 
 #define SECOND UINT64_C(1000000000)
-/* A first command that comes at once sets the clock itself; wait that long for one. */
+/* A client's first command sets the clock itself; wait this long for one. */
 #define FIRST_NS (1 * SECOND)
-/* Its sshd does not answer yet. */
+/* Interval of attempts while the guest's sshd does not answer. */
 #define AGAIN_NS (60 * SECOND)
 #define TRIES	 10
 #define BUSY_S	 "20"
@@ -25,7 +25,7 @@ static const char *set_command(const struct clock_sync *c)
 	return c->env->plan->set_clock;
 }
 
-/* The command for NOW and LATE seconds more. */
+/* The command that sets the clock to NOW plus LATE seconds. */
 static void command_for(const struct clock_sync *c, int late, char out[64])
 {
 	struct timespec now;
@@ -57,8 +57,9 @@ static void on_clock(void *arg, int status, const char *line)
 		if (c->tries > 1)
 			return;
 	}
-	log_warning("the guest's clock could not be set%s: it stands where the state was saved",
+	log_warning("the guest's clock could not be set%s: it has the time of the saved state",
 		    c->tries < TRIES ? " yet" : "");
+	log_line(LOG_WARNING, "  fix: ", "set it in the guest, or by vm exec true");
 }
 
 void clock_init(struct clock_sync *c, const struct env *env)
@@ -86,14 +87,12 @@ void clock_timer(struct clock_sync *c)
 	if (c->env->life->phase != LIFE_RUNNING || !c->due)
 		return;
 	if (!ssh_possible(&c->env->plan->s)) {
-		log_info(
-			"the guest's clock stands where the state was saved: the first vm exec of "
-			"root's sets it (by itself nothing is typed on the console; with a key for "
-			"ssh it would be set by that)");
+		log_info("the guest's clock has the time of the saved state: the first vm exec as "
+			 "root sets it, or vm ssh's key (VM_SSH_KEY) would");
 		return;
 	}
 	command_for(c, 1, command);
-	c->due = false; /* its own vm exec need not do it, too */
+	c->due = false; /* `vm exec`, which is the helper, would set it once more */
 	if (!helper_start(c->env->helpers, HELPER_CLOCK, "clock", &child, on_clock, c, &err)) {
 		c->due = true;
 		error_report(&err);
@@ -105,7 +104,7 @@ bool clock_command(struct clock_sync *c, char command[64])
 	if (!c->due)
 		return false;
 	command_for(c, 0, command);
-	/* The line is its own for now. */
+	/* A client has the serial line; try again later. */
 	env_timer(c->env, TIMER_CLOCK, clock_now() + AGAIN_NS);
 	return true;
 }

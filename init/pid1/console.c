@@ -1,8 +1,8 @@
 /* console.c - see console.h.
  *
  * The container's own terminal is served by a child, `vm console --own`, over the control socket
- * like any `vm console`: a terminal that stalls stalls the child. What is ours is to bring the
- * terminal's mode back when the child could not.
+ * like any `vm console`, so a terminal that stalls blocks the child and not PID 1. PID 1 only
+ * restores the terminal's mode if the child could not.
  */
 #include "pid1/console.h"
 
@@ -25,11 +25,11 @@
 
 #define CONSOLE_CLIENTS	   64
 #define RING_LEAST	   4096
-#define RING_NO_REPLAY	   (256 * 1024) /* how far clients may fall behind then */
+#define RING_NO_REPLAY	   (256 * 1024) /* how far clients may fall behind in that case */
 #define MONITOR_SCROLLBACK (16 * 1024)
 #define MONITOR_CLIENTS	   8
 
-/* What the own terminal may take to show the guest's last words. */
+/* Time for the container's terminal to show the guest's last output. */
 #define LAST_WORDS_MS 1000
 
 static void on_serial(const uint8_t *buf, size_t n, void *arg)
@@ -59,7 +59,7 @@ bool consoles_break(const struct consoles *c)
 
 /* ---- listeners --------------------------------------------------------------------------- */
 
-/* A listener on PORT, the value of SETTING; none when it is 0. False with ERR. */
+/* A listener on PORT, the value of SETTING; none if PORT is 0. */
 static bool listen_on(const struct settings *s, long port, const char *setting, int *fd,
 		      struct error *err)
 {
@@ -163,7 +163,7 @@ static bool terminal_wanted(const struct settings *s)
 	       (s->serial_stdio == STDIO_AUTO && terminal_is_ours(STDIN_FILENO));
 }
 
-/* Log lines for the terminal go through the child from now on, if there is a pipe for them. */
+/* Send log lines for the terminal through the child, if there is a pipe to it. */
 static void divert_log(struct consoles *c)
 {
 	int fds[2];
@@ -175,8 +175,8 @@ static void divert_log(struct consoles *c)
 	c->log_lines = fds[0];
 }
 
-/* The child is gone: the terminal is as it was, and log lines go there directly, first those that
- * it has not printed. */
+/* The child has ended: restore the terminal, print the log lines that the child has not read, and
+ * write to the terminal directly again. */
 static void take_terminal_back(struct consoles *c)
 {
 	char buf[1024];
@@ -203,7 +203,7 @@ static void start_terminal(struct consoles *c)
 	struct error err = {0};
 
 	(void)snprintf(run_dir, sizeof run_dir, "VM_RUN_DIR=%s", c->env->plan->s.run_dir);
-	if (terminal_remember(STDIN_FILENO)) {
+	if (terminal_save(STDIN_FILENO)) {
 		divert_log(c);
 		log_info("this terminal is the guest's serial console; Ctrl-] opens a menu");
 	}
@@ -215,7 +215,8 @@ static void start_terminal(struct consoles *c)
 	if (c->terminal > 0)
 		return;
 	take_terminal_back(c);
-	log_warning("this terminal does not become the serial console: %s", err.message);
+	log_warning("the serial console cannot be shown on this terminal: %s", err.message);
+	log_line(LOG_WARNING, "  fix: ", "docker exec -it CONTAINER vm console");
 }
 
 bool consoles_reaped(struct consoles *c, pid_t pid)
@@ -226,7 +227,7 @@ bool consoles_reaped(struct consoles *c, pid_t pid)
 	return true;
 }
 
-/* The child has seen the end of the console: it prints what it has and goes. */
+/* The child has received the end of the console, and ends when it has printed everything. */
 static void wait_for_terminal(struct consoles *c)
 {
 	pid_t pid = c->terminal;

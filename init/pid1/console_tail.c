@@ -10,7 +10,7 @@
 #define CONSOLE_LINES 20
 #define CONSOLE_BYTES 4096
 
-/* The line N bytes long at TEXT, without what is no text. */
+/* Log the line of N bytes at TEXT without its control characters and escape sequences. */
 static void log_console_line(const uint8_t *text, size_t n)
 {
 	char line[160];

@@ -6,7 +6,7 @@
 
 struct relay;
 
-/* Of what came on the relay SERIAL behind its first SINCE bytes. */
+/* Only output after the first SINCE bytes of SERIAL is used. */
 void console_tail_log(const struct relay *serial, uint64_t since);
 
 #endif

@@ -1,7 +1,7 @@
 /* cpu_query.c - see cpu_query.h. */
 #include "pid1/cpu_query.h"
 
-/* One processor asked for costs little; of more than 8 the answer would not fit QMP's buffer. */
+/* The answer for more than 8 processors does not fit QMP's buffer; then only one is asked for. */
 #define ALL_UP_TO 8
 
 bool cpu_query(const struct env *env, qmp_reply *reply, void *arg)

@@ -1,9 +1,9 @@
 /* disk_error.c - see disk_error.h.
  *
- * "There is room" means more than at the failed write, and more than next to nothing. A file system
- * can refuse for reasons that fstatvfs(3) does not know of (a quota, a disk of QEMU_EXTRA_ARGS that
- * lies elsewhere): so now and then it is simply tried. An attempt that fails costs nothing: QEMU
- * keeps the writes that failed, tries them first and pauses again.
+ * The guest is continued if there is more free space than at the failed write, and more than a
+ * minimum. Some causes are not visible to fstatvfs(3) (a quota, a disk of QEMU_EXTRA_ARGS on
+ * another file system), so the guest is also continued from time to time without that evidence. A
+ * failed attempt costs nothing: QEMU keeps the failed writes, repeats them first and pauses again.
  */
 #include "pid1/disk_error.h"
 
@@ -18,9 +18,9 @@
 #define RETRY_NS   (60 * SECOND)
 #define BURST_NS   (5 * SECOND)
 #define ROOM_LEAST (UINT64_C(4) << 20)
-#define STUCK_NS   (2 * SECOND) /* while a load is at work QEMU may answer, too */
+#define STUCK_NS   (2 * SECOND) /* QEMU may still be working on a `loadvm` when it answers */
 
-/* Bytes that QEMU's user may still write where the guest's disk is; 0 when that cannot be told. */
+/* Bytes that QEMU's user can still write on the guest disk's file system; 0 if unknown. */
 static uint64_t room(const struct disk_error *d)
 {
 	const struct disk *disk = &d->env->plan->disk;
@@ -31,7 +31,7 @@ static uint64_t room(const struct disk_error *d)
 	return (uint64_t)fs.f_bavail * fs.f_frsize;
 }
 
-/* Where the guest's writes go: its image, or the directory of the nameless overlay. */
+/* Where the guest's writes go: its image, or the directory of the unnamed overlay. */
 static const char *place(const struct disk_error *d)
 {
 	const struct settings *s = &d->env->plan->s;
@@ -71,10 +71,11 @@ static void on_full(struct disk_error *d)
 	log_error("no space left on the host for the guest's disk (%s): the guest is paused, "
 		  "nothing is lost",
 		  place(d));
-	log_line(LOG_ERROR, "  fix: ", "make room there; the guest then runs on by itself");
+	log_line(LOG_ERROR,
+		 "  fix: ", "free space there; the guest is then continued automatically");
 }
 
-/* Does the next `cont` have a purpose: nobody is past asking the guest to end? */
+/* Whether `cont` is still allowed: no stop has passed its asking steps. */
 static bool may_run(const struct disk_error *d)
 {
 	return d->env->life->rung == RUNG_NONE || rung_is_gentle(d->env->life->rung);
@@ -82,10 +83,10 @@ static bool may_run(const struct disk_error *d)
 
 /* ---- stopped by QEMU ---------------------------------------------------------------------- */
 
-/* Run states (QAPI RunState, qapi/run-state.json) that a guest does not leave by itself. */
+/* Run states (QAPI RunState, qapi/run-state.json) that a guest does not leave without help. */
 struct stuck {
 	const char *status;
-	bool passes; /* it is also the state while it is being worked at */
+	bool passes; /* also the state during a load in progress */
 	enum condition condition;
 	const char *log, *fix;
 };
@@ -95,25 +96,25 @@ static const struct stuck stuck_states[] = {
 	 "a snapshot could not be loaded (loadvm at the monitor): the guest is paused, its memory "
 	 "may "
 	 "be half the snapshot's",
-	 "vm reset starts it anew from its disk; or load one that can be loaded"},
+	 "vm reset restarts it from its disk; or load another snapshot"},
 	{"internal-error", false, COND_INTERNAL_ERROR,
 	 "QEMU has stopped the guest for an internal error: its processor is in a state that the "
 	 "accelerator cannot run",
-	 "qemu.log says more; vm reset starts it anew, QEMU_ACCEL=tcg runs it without KVM"},
+	 "see qemu.log; vm reset restarts the guest, QEMU_ACCEL=tcg runs it without KVM"},
 	{"watchdog", false, COND_WATCHDOG, "the machine's watchdog has stopped the guest",
-	 "vm reset starts it anew"},
+	 "vm reset restarts it"},
 };
 
 static void say_stuck(struct disk_error *d)
 {
 
-	if (d->stuck_said)
+	if (d->stuck_logged)
 		return;
-	d->stuck_said = true;
+	d->stuck_logged = true;
 	log_error("%s", d->stuck->log);
 	log_line(LOG_ERROR, "  fix: ", "%s", d->stuck->fix);
 	event("stuck", J_TEXT("status", d->stuck->status));
-	post(d->env, NOTICE_TROUBLE);
+	post(d->env, NOTICE_PROBLEM);
 }
 
 static void set_stuck(struct disk_error *d, const struct stuck *stuck)
@@ -168,9 +169,9 @@ void disk_error_resumed(struct disk_error *d)
 {
 	set_paused(d, false);
 	set_stuck(d, NULL);
-	d->stuck_said = false;
+	d->stuck_logged = false;
 	env_timer(d->env, TIMER_STUCK, 0);
-	/* Writes that fail again are told within this time, or are an episode of their own. */
+	/* Writes that fail again within this time belong to the same episode. */
 	if (d->full)
 		env_timer(d->env, TIMER_DISK, clock_now() + LOOK_NS);
 }
@@ -184,7 +185,8 @@ void disk_error_timer(struct disk_error *d)
 	if (!d->paused) {
 		set_full(d, false);
 		event("disk-room", J_INT("free", room(d)));
-		log_info("there is room for the guest's disk again: it runs on, after %llu s",
+		log_info("there is space for the guest's disk again: the guest is continued, after "
+			 "%llu s",
 			 (unsigned long long)((now - d->since_ns) / SECOND));
 		return;
 	}
@@ -192,23 +194,23 @@ void disk_error_timer(struct disk_error *d)
 
 	if (may_run(d) && ((free > d->room && free >= ROOM_LEAST) || now >= d->retry_ns)) {
 		d->retry_ns = now + RETRY_NS;
-		(void)env_qmp(d->env, "cont");
+		(void)env_continue(d->env);
 	}
 	env_timer(d->env, TIMER_DISK, now + LOOK_NS);
 }
 
-/* An error that is not for want of space: the guest has got it, or is paused (werror=stop). */
+/* An error other than lack of space: the guest was logged, or is paused (werror=stop). */
 static void on_failure(struct disk_error *d, const struct json *doc, const struct json_value *data,
 		       bool stop)
 {
 	const char *operation = json_string(doc, data, "operation");
 	const char *reason = json_string(doc, data, "reason");
 	bool burst = d->env->timers->at[TIMER_DISK_ERRORS] != 0;
-	bool told = burst && (d->paused || !stop);
+	bool logged = burst && (d->paused || !stop);
 
 	set_paused(d, d->paused || stop);
-	if (told) {
-		d->unsaid++;
+	if (logged) {
+		d->unlogged++;
 		return;
 	}
 	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
@@ -218,18 +220,18 @@ static void on_failure(struct disk_error *d, const struct json *doc, const struc
 		  reason ? reason : "no reason given",
 		  stop ? "the guest is paused, nothing is lost" : "the guest gets the error");
 	log_line(LOG_ERROR, "  fix: ",
-		 stop ? "mend the disk, then: vm monitor cont"
-		      : "mend the host's disk or the image (qemu-img check), then restart the "
+		 stop ? "repair the disk, then: vm monitor cont"
+		      : "repair the host's disk or the image (qemu-img check), then restart the "
 			"guest");
 }
 
 void disk_error_count_timer(struct disk_error *d)
 {
-	if (d->unsaid == 0)
+	if (d->unlogged == 0)
 		return;
-	log_error("%llu more errors of the guest's disk", (unsigned long long)d->unsaid);
-	event("disk-errors", J_INT("count", d->unsaid));
-	d->unsaid = 0;
+	log_error("%llu more errors of the guest's disk", (unsigned long long)d->unlogged);
+	event("disk-errors", J_INT("count", d->unlogged));
+	d->unlogged = 0;
 	env_timer(d->env, TIMER_DISK_ERRORS, clock_now() + BURST_NS);
 }
 

@@ -14,7 +14,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* A name for people, and the setting of the password that opens it to every address. */
+/* The name in messages, and the setting of the password that admits clients from every address. */
 static const struct {
 	const char *name, *password_setting;
 } ports[GUARD_PORTS] = {
@@ -41,8 +41,8 @@ static bool has_password(const struct plan *plan, enum guard_port port)
 	return false;
 }
 
-/* What opens PORT to every address, into BUF. */
-static const char *way_in(enum guard_port port, char *buf, size_t size)
+/* The setting that admits every address to PORT, into BUF. */
+static const char *opened_by(enum guard_port port, char *buf, size_t size)
 {
 	const char *setting = ports[port].password_setting;
 
@@ -52,19 +52,19 @@ static const char *way_in(enum guard_port port, char *buf, size_t size)
 
 /* ---- refusals ---------------------------------------------------------------------------- */
 
-/* A guest can connect as often as it likes: the log gets a line now and then. */
-static bool may_say(struct guard *g, enum guard_refusal why, char *more, size_t size)
+/* A guest can connect as often as it likes, so log lines are limited. */
+static bool may_log(struct guard *g, enum guard_refusal why, char *more, size_t size)
 {
 	uint64_t now = clock_now();
-	uint64_t unsaid = ++g->refused[why] - g->said_at[why] - 1;
+	uint64_t unsaid = ++g->refused[why] - g->logged_count[why] - 1;
 
 	more[0] = '\0';
-	if (g->said_ns[why] && now - g->said_ns[why] < GUARD_QUIET_S * SECOND)
+	if (g->logged_ns[why] && now - g->logged_ns[why] < GUARD_QUIET_S * SECOND)
 		return false;
 	if (unsaid)
 		(void)snprintf(more, size, " (and %llu more before)", (unsigned long long)unsaid);
-	g->said_ns[why] = now;
-	g->said_at[why] = g->refused[why];
+	g->logged_ns[why] = now;
+	g->logged_count[why] = g->refused[why];
 	return true;
 }
 
@@ -72,21 +72,21 @@ static void refuse_guest(struct guard *g, enum guard_port port, const char *peer
 {
 	char more[48];
 
-	if (!may_say(g, REFUSED_GUEST, more, sizeof more))
+	if (!may_log(g, REFUSED_GUEST, more, sizeof more))
 		return;
 	log_warning("%s: refused a connection of the guest's own (%s)%s", ports[port].name, peer,
 		    more);
 	event("refused", J_TEXT("port", ports[port].name), J_TEXT("peer", "guest"));
 }
 
-/* FD's client is told why, in the protocol that it talks, as far as there is a way. */
-static void tell(enum guard_port port, int fd, const char *text)
+/* Send the reason to the client, if the protocol of PORT allows that. */
+static void send_reason(enum guard_port port, int fd, const char *text)
 {
 	char message[300];
 	uint32_t length = htonl((uint32_t)strlen(text));
 	int n = 0;
 
-	/* RFC 6143, 7.1.1 and 7.1.2: version 3.3, no kind of security, and the reason. */
+	/* RFC 6143, 7.1.1 and 7.1.2: version 3.3, no security type, and the reason. */
 	if (port == GUARD_VNC) {
 		n = snprintf(message, sizeof message, "RFB 003.003\n........%s", text);
 		memset(message + 12, 0, 4);
@@ -96,8 +96,7 @@ static void tell(enum guard_port port, int fd, const char *text)
 	}
 	if (n > 0 && (size_t)n < sizeof message)
 		(void)send(fd, message, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	/* What has come and is not read would make close(2) a reset, and that the end of our text.
-	 */
+	/* With unread input, close(2) resets the connection, and the client may lose our text. */
 	(void)recv(fd, message, sizeof message, MSG_DONTWAIT);
 }
 
@@ -107,11 +106,11 @@ static void refuse_address(struct guard *g, enum guard_port port, int fd, const 
 	char way[64];
 	char more[48];
 
-	(void)way_in(port, way, sizeof way);
+	(void)opened_by(port, way, sizeof way);
 	(void)snprintf(text, sizeof text, "connections from %.*s are refused; %s accepts them",
 		       (int)(strrchr(peer, ':') ? strrchr(peer, ':') - peer : 0), peer, way);
-	tell(port, fd, text);
-	if (!may_say(g, REFUSED_ADDRESS, more, sizeof more))
+	send_reason(port, fd, text);
+	if (!may_log(g, REFUSED_ADDRESS, more, sizeof more))
 		return;
 	log_warning("%s: refused a connection from %s%s", ports[port].name, peer, more);
 	log_line(LOG_WARNING, "  fix: ",
@@ -154,7 +153,7 @@ bool guard_admits_to_relay(uint8_t index, int fd, void *arg)
 	return guard_admits(arg, (enum guard_port)index, fd);
 }
 
-/* ---- what is said of it ------------------------------------------------------------------ */
+/* ---- log lines and status ---------------------------------------------------------------- */
 
 void guard_describe(const struct guard *g)
 {
@@ -176,12 +175,18 @@ void guard_describe(const struct guard *g)
 	}
 	if (settings_bind_is_loopback(s))
 		return;
-	if (s->open && open[0])
+	if (s->open && open[0]) {
 		log_warning("VM_OPEN=1: open to every address without a password: %s", open);
-	if (any && netlink_host_interface(interface) == ANSWER_YES)
-		log_warning("this is a host's own network (it has the interface %s), and the ports "
-			    "are on its address %s: VM_BIND=127.0.0.1 keeps them on this machine",
+		log_line(LOG_WARNING,
+			 "  fix: ", "set passwords, or VM_BIND=127.0.0.1 (docs/console.md)");
+	}
+	if (any && netlink_host_interface(interface) == ANSWER_YES) {
+		log_warning("this is the network of a host (it has the interface %s), and the "
+			    "ports are on "
+			    "its address %s",
 			    interface, s->bind);
+		log_line(LOG_WARNING, "  fix: ", "VM_BIND=127.0.0.1 keeps them on this machine");
+	}
 }
 
 const char *guard_text(const struct guard *g, char buf[GUARD_TEXT])

@@ -48,7 +48,7 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	struct cpu_states cpus;
 
 	(void)q, (void)doc, (void)error;
-	if (h->step != CHECK_CPUS) /* too late */
+	if (h->step != CHECK_CPUS) /* the answer came too late */
 		return;
 	if (!result || !result->text ||
 	    !cpu_states_parse(result->text, strlen(result->text), &cpus) ||
@@ -63,8 +63,9 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	}
 	post(h->env, NOTICE_VERDICT, .value = VERDICT_DEAD);
 	log_error("the guest is dead: every processor is halted with interrupts off");
+	log_line(LOG_ERROR, "  fix: ", "vm reset restarts it");
 	event("dead", J_INT("cpus", cpus.count));
-	finish(h, NULL); /* the verdict says it */
+	finish(h, NULL); /* the verdict has the reason */
 }
 
 static void look(struct health *h)
@@ -77,7 +78,7 @@ static void look(struct health *h)
 
 void health_check(struct health *h)
 {
-	if (h->step != CHECK_NONE) /* one is under way: it answers both */
+	if (h->step != CHECK_NONE) /* the check under way answers this request, too */
 		return;
 	h->dead = 0;
 	h->end_ns = clock_now() + HEALTH_NS;

@@ -1,9 +1,9 @@
-/* health.h - is a guest that was ready still well? Asked by `vm health`, which Docker runs.
+/* health.h - the check behind `vm health`, which Docker runs: does a guest that was ready still
+ * work?
  *
- * Three things are looked at, in this order, and within four seconds: QEMU answers on QMP; at least
- * one processor can still run (all of them halted with interrupts off, twice in a row, is a dead
- * guest); and where ready means that the guest's sshd or web server answers, it answers now.
- * NOTICE_CHECKED has the result.
+ * Three checks, in this order and within four seconds: QEMU answers on QMP; at least one processor
+ * can run (all of them halted with interrupts off, twice in a row, means a dead guest); and, if
+ * VM_READY waits for ssh or http, that server answers now. The result is posted as NOTICE_CHECKED.
  */
 #ifndef VM_PID1_HEALTH_H
 #define VM_PID1_HEALTH_H
@@ -18,17 +18,17 @@ struct health {
 	const struct env *env;
 	struct port_probes *probes;
 	enum { CHECK_NONE, CHECK_CPUS, CHECK_AGAIN, CHECK_SERVICE } step;
-	unsigned dead; /* looks in a row at which no processor could run */
+	unsigned dead; /* samples in a row in which no processor could run */
 	uint64_t end_ns;
 };
 
 void health_init(struct health *h, const struct env *env, struct port_probes *probes);
 
-/* Begin to look, if that is not under way. */
+/* Start a check, unless one is under way. */
 void health_check(struct health *h);
 /* TIMER_HEALTH. */
 void health_timer(struct health *h);
-/* The guest answers through the forward that WHICH probes. */
+/* The guest has answered the probe WHICH. */
 void health_answered(struct health *h, enum probe_id which);
 
 #endif

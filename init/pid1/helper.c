@@ -32,7 +32,8 @@ bool helper_start(struct helpers *all, enum helper_id which, const char *name, s
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "%s: no pipe: %s", name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				 "%s: no pipe: %s", name, strerror(errno));
 	_cleanup_fd_ int output = fds[0];
 	_cleanup_fd_ int theirs = fds[1];
 
@@ -41,7 +42,8 @@ bool helper_start(struct helpers *all, enum helper_id which, const char *name, s
 	c->new_session = true;
 	c->die_with_parent = true;
 	if (!fd_nonblock(output, true))
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", name, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				 "%s: %s", name, strerror(errno));
 	pid_t pid = child_start(c, NULL, err);
 
 	if (pid < 0)
@@ -71,7 +73,7 @@ static void on_line(void *arg, const char *text)
 	log_info("%s: %s", h->name, text);
 }
 
-/* Nothing more is read from it. */
+/* Stop reading from the helper. */
 static void end_output(const struct helpers *all, struct helper *h)
 {
 	line_end(&h->line, on_line, h);
@@ -109,7 +111,7 @@ bool helper_reaped(struct helpers *all, pid_t pid, int status)
 		h->pid = 0;
 		if (h->output >= 0)
 			take_output(all, h);
-		/* Something it started may still hold the pipe: nobody waits for that. */
+		/* A child of the helper may still hold the pipe; do not wait for its end. */
 		if (h->output >= 0)
 			end_output(all, h);
 		if (h->done)
@@ -131,7 +133,7 @@ void helper_kill(struct helpers *all, enum helper_id which)
 
 	h->done = NULL;
 	helper_end(all, which);
-	/* The next one may take its place before it is reaped. */
+	/* Its slot may be reused before it is reaped. */
 	if (h->output >= 0)
 		take_output(all, h);
 	if (h->output >= 0)

@@ -1,8 +1,8 @@
-/* helper.h - a program that PID 1 runs beside QEMU for a moment: ssh, qemu-img, itself.
+/* helper.h - programs that PID 1 runs beside QEMU for a short time: ssh, qemu-img, vm.
  *
- * It runs in a session of its own, with what it says going to the log line by line under its name,
- * and is reaped by the supervisor's loop, which then calls DONE. The room that
- * started it bounds its time: helper_kill().
+ * A helper has a session of its own. Its output goes to the log line by line under its name. The
+ * supervisor's loop reaps it and then calls DONE. The room that started it limits its time with
+ * helper_kill().
  */
 #ifndef VM_PID1_HELPER_H
 #define VM_PID1_HELPER_H
@@ -14,18 +14,18 @@
 #include "base/lines.h"
 #include "host/child.h"
 
-/* It has ended with STATUS (waitpid(2)); LINE is the last one it said, "" for none. */
+/* The helper has ended with STATUS (waitpid(2)); LINE is its last line of output, or "". */
 typedef void helper_done(void *arg, int status, const char *line);
 
 struct helper {
 	pid_t pid;  /* 0: none runs */
-	int output; /* what it says; -1: none */
+	int output; /* the pipe with its output; -1: none */
 	const char *name;
 	helper_done *done;
-	void *arg; /* DONE's */
+	void *arg; /* for DONE */
 	struct line line;
-	char last[sizeof(struct line)]; /* the last one it said */
-	struct tail *answer;		/* not NULL: what it says goes there only */
+	char last[sizeof(struct line)]; /* its last line of output */
+	struct tail *answer;		/* not NULL: output goes here and not to the log */
 };
 
 /* loop_ref.index */
@@ -45,30 +45,30 @@ struct helpers {
 	struct helper list[HELPER_COUNT];
 };
 
-/* None runs yet; what they say is read when EPOLL tells of it (REF_HELPER). */
+/* Output of helpers is read at events of EPOLL (REF_HELPER). */
 void helpers_init(struct helpers *h, int epoll);
 
-/* Start C under NAME as helper WHICH, which must be free; DONE hears of its end, with ARG. C's
- * descriptors 1 and 2 are set here. */
+/* Start C under NAME as helper WHICH, which must be free. DONE is called with ARG at its end. Sets
+ * C's descriptors 1 and 2. */
 bool helper_start(struct helpers *all, enum helper_id which, const char *name, struct child *c,
 		  helper_done *done, void *arg, struct error *err);
 
-/* The same for one that is asked: ANSWER gets what it says, and the log nothing. */
+/* The same, but ANSWER gets the output, and the log nothing. */
 bool helper_ask(struct helpers *all, enum helper_id which, const char *name, struct child *c,
 		struct tail *answer, helper_done *done, void *arg, struct error *err);
 
-/* Does WHICH run? Its process, 0 for none. */
+/* The process of WHICH; 0: it does not run. */
 pid_t helper_pid(const struct helpers *h, enum helper_id which);
 
-/* FD, the descriptor of WHICH, is readable. */
+/* FD, the pipe of WHICH, is readable. */
 void helper_output(struct helpers *all, enum helper_id which, int fd);
 
-/* PID, not QEMU's, has ended. Returns whether it was a helper's. */
+/* PID, which is not QEMU, has ended. Returns whether it was a helper. */
 bool helper_reaped(struct helpers *all, pid_t pid, int status);
 
-/* SIGKILL to it and what it has started; DONE hears of its end. */
+/* Send SIGKILL to its process group; DONE is called when it is reaped. */
 void helper_end(struct helpers *all, enum helper_id which);
-/* The same, and DONE is not called any more. */
+/* The same, without calling DONE. */
 void helper_kill(struct helpers *all, enum helper_id which);
 
 #endif

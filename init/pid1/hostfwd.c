@@ -10,16 +10,19 @@
 
 static void open_next(struct hostfwd *h);
 
-/* The monitor's command says nothing when it has worked (QEMU: net/slirp.c, hmp_hostfwd_add()). */
+/* hostfwd_add prints nothing on success (QEMU: net/slirp.c, hmp_hostfwd_add()). */
 static void on_added(struct qmp *q, const struct json *doc, const struct json_value *result,
 		     const char *error, void *arg)
 {
 	const char *said = result && result->text ? result->text : error;
 
 	(void)doc;
-	if (said && *said)
+	if (said && *said) {
 		log_error("VM_PORTS=ready: a port cannot be opened: %.*s",
 			  (int)strcspn(said, "\r\n"), said);
+		log_line(LOG_ERROR,
+			 "  fix: ", "free the port, or forward another one in QEMU_HOSTFWDS");
+	}
 	if (q->state == QMP_READY)
 		open_next(arg);
 }
@@ -32,7 +35,7 @@ static bool command(struct hostfwd *h, qmp_reply *reply, const char *text)
 	return qmp_send(h->env->qmp, "human-monitor-command", arguments, reply, h);
 }
 
-/* One after the other: the queue of commands is short. */
+/* One at a time: QMP's queue of commands is short. */
 static void open_next(struct hostfwd *h)
 {
 	const struct settings *s = &h->env->plan->s;
@@ -51,8 +54,8 @@ static void open_next(struct hostfwd *h)
 	(void)snprintf(text, sizeof text, "hostfwd_remove net0 %s:127.0.0.1:%u", proto,
 		       (unsigned)f[i].port);
 	(void)command(h, NULL, text);
-	(void)snprintf(text, sizeof text, "hostfwd_add net0 %s:%s:%u-:%u", proto, s->bind,
-		       (unsigned)f[i].port, (unsigned)f[i].guest);
+	(void)snprintf(text, sizeof text, "hostfwd_add net0 %s:%s:%u-:%u", proto,
+		       settings_forward_address(s), (unsigned)f[i].port, (unsigned)f[i].guest_port);
 	(void)command(h, on_added, text);
 }
 
@@ -70,9 +73,10 @@ void hostfwd_restart(struct hostfwd *h)
 void hostfwd_publish(struct hostfwd *h)
 {
 	const struct settings *s = env_settings(h->env);
+	const char *address = settings_forward_address(s);
 
-	if (s->ports != PORTS_READY || h->next || s->net != NET_USER ||
-	    strcmp(s->bind, "127.0.0.1") == 0)
+	if (s->ports != PORTS_READY || h->next || s->net != NET_USER || !address ||
+	    strcmp(address, "127.0.0.1") == 0)
 		return;
 	h->next = 1;
 	probes_published(h->probes, true);

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-/* phase x event -> phase. A guest that has ended stays so until another QEMU starts, or QEMU keeps
- * it to be looked at. */
+/* phase x event -> phase. DOWN is left only when another QEMU starts, or when QEMU keeps the ended
+ * guest for a debugger. */
 static const enum life_phase table[LIFE_PHASES][LIFE_EVENTS] = {
 	/* SPAWNED, WAITS, RUNS, PAUSES, STOPS, ENDS, KEPT */
 	[LIFE_STARTING] = {LIFE_STARTING, LIFE_PAUSED, LIFE_RUNNING, LIFE_STARTING, LIFE_STOPPING,
@@ -26,8 +26,8 @@ bool lifecycle_event(struct lifecycle *l, enum life_event event)
 {
 	enum life_phase before = l->phase;
 
-	/* A stop came while `cont` was under way: the guest has had no time to do anything, and is
-	 * ended as one that never ran. */
+	/* A stop was requested while `cont` was under way: the guest is ended as one that never
+	 * ran. */
 	if (event == LIFE_EVENT_RUNS && !l->ran && l->rung != RUNG_NONE)
 		return false;
 	l->phase = table[before][event];
@@ -95,7 +95,7 @@ bool lifecycle_hopeless(const struct lifecycle *l)
 	       l->verdict == VERDICT_DEAD;
 }
 
-/* ---- for people -------------------------------------------------------------------------- */
+/* ---- texts ------------------------------------------------------------------------------- */
 
 const char *lifecycle_phase_name(enum life_phase phase)
 {
@@ -133,9 +133,9 @@ const char *lifecycle_snapshot_text(const struct lifecycle *l)
 	return NULL;
 }
 
-const char *lifecycle_trouble(const struct lifecycle *l)
+const char *lifecycle_problem(const struct lifecycle *l)
 {
-	/* The first that is true. */
+	/* The first condition that is set gives the text. */
 	static const struct {
 		enum condition condition;
 		const char *text;
@@ -175,7 +175,7 @@ const char *lifecycle_trouble(const struct lifecycle *l)
 
 bool lifecycle_well(const struct lifecycle *l)
 {
-	return l->phase == LIFE_RUNNING && l->ready && !lifecycle_trouble(l);
+	return l->phase == LIFE_RUNNING && l->ready && !lifecycle_problem(l);
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */
@@ -185,11 +185,20 @@ static bool ended_cleanly(const struct lifecycle *l)
 	return WIFEXITED(l->qemu_status) && WEXITSTATUS(l->qemu_status) == 0;
 }
 
-/* gdb's kill: before QEMU 10 it ends at once, of a guest that stands still, without an event. */
+/* Before QEMU 10, gdb's kill ends QEMU at once and without an event; the guest is stopped then. */
 static bool by_debugger(const struct lifecycle *l, bool gdb)
 {
 	return l->cause == CAUSE_DEBUGGER || (l->cause == CAUSE_NONE && l->rung == RUNG_NONE &&
 					      l->phase == LIFE_PAUSED && gdb && ended_cleanly(l));
+}
+
+/* The power switch of some machines that are not PCs ends QEMU by exit(0): hw/misc/sifive_test.c
+ * before QEMU 9, semihosting's exit. So does gdb's kill. */
+void lifecycle_exited(struct lifecycle *l, bool announced, bool pc, bool gdb)
+{
+	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && !pc && !gdb &&
+	    (l->rung == RUNG_NONE || announced))
+		l->cause = CAUSE_GUEST_OFF;
 }
 
 enum life_outcome lifecycle_outcome(const struct lifecycle *l, bool gdb)

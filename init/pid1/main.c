@@ -1,8 +1,8 @@
 /* main.c - the program init: PID 1.
  *
- * Without arguments it is the container's entry: vm run makes the plan, in this process, and
- * executes init again to carry it out (plan/handover.h). `init COMMAND` runs a program of the
- * caller's; everything else is a sub-command of vm.
+ * Without arguments it is the container's entry: `vm run` makes the plan in this process, and
+ * executes init again with it (qemu/handover.c). `init COMMAND` is `vm COMMAND`, but `init init
+ * COMMAND` is the plain init (plain_init.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static int carry_out(const char *number)
 		return err.status;
 	}
 	confined_as(&plan->identity);
-	/* To people on a host it is the vm run that they have started. */
+	/* `vm run` on a host, not in a container. */
 	if (getpid() != 1)
 		(void)prctl(PR_SET_NAME, "vm");
 	return supervise(plan);
@@ -50,7 +50,7 @@ int main(int argc, char **argv, char **envp)
 		log_line(LOG_ERROR, "  fix: ", "install it beside init, or as %s", path);
 		return EXIT_INTERNAL;
 	}
-	/* A signal that comes from now on waits for the guest's start. */
+	/* Signals from now on stay pending until the supervisor reads them. */
 	if (argc < 2)
 		signals_block();
 	(void)execve(path, argc < 2 ? run : argv, envp);

@@ -1,13 +1,14 @@
 /* migration.c - see migration.h. */
 #include "pid1/migration.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FDSET 99 /* a number that the vector does not use (QEMU_FD_DISK + n) */
+#include "base/json_write.h"
 
-/* The bandwidth that is asked for: none would be QEMU's 128 MiB/s. */
+#define FDSET "99" /* not used by QEMU's argument vector (QEMU_FD_DISK + n) */
+
+/* The bandwidth limit; QEMU's default is 128 MiB/s. */
 #define UNBOUNDED "1099511627776"
 
 static bool has_version(const struct qmp *q, int major, int minor)
@@ -19,9 +20,9 @@ static bool has_version(const struct qmp *q, int major, int minor)
 	return (have_major > major || (have_major == major && have_minor >= minor));
 }
 
-/* A file in a set of descriptors can be the target of a migration since 9.1 (`file:/dev/fdset/N`).
- * A descriptor by its own name (`fd:`), the only way until then, has to be a pipe or a socket since
- * 11.0 (QEMU's docs/about/removed-features.rst). */
+/* A migration can write to a descriptor in an fdset since QEMU 9.1 (`file:/dev/fdset/N`). A
+ * descriptor passed by name (`fd:`), the only way before, has to be a pipe or a socket since 11.0
+ * (QEMU: docs/about/removed-features.rst). */
 static bool use_fdset(const struct qmp *q)
 {
 	return has_version(q, 9, 1);
@@ -43,8 +44,7 @@ bool migration_leaves_memory(enum state_format format)
 	return format == STATE_FORMAT_MAPPED || format == STATE_FORMAT_PACKED;
 }
 
-/* A file can be the memory, with writes that stay private, since 8.2 (memory-backend-file,rom=off).
- */
+/* A file can back the memory with private writes since QEMU 8.2 (memory-backend-file,rom=off). */
 enum state_format migration_format(const struct qmp *q, enum state_format wanted,
 				   enum guest_ram where)
 {
@@ -68,45 +68,42 @@ enum state_format migration_format(const struct qmp *q, enum state_format wanted
 static bool set_capabilities(const struct migration *m, bool on)
 {
 	char arguments[160];
-	const char *state = on ? "true" : "false";
+	char list[128];
+	struct json_list l;
 	const char *how = migration_leaves_memory(m->format)	 ? "x-ignore-shared"
 			  : m->format == STATE_FORMAT_MAPPED_RAM ? "mapped-ram"
 								 : NULL;
-	char second[64] = "";
 
+	json_list_begin(&l, list, sizeof list);
+	json_list_object(&l, JSON_LIST(J_TEXT("capability", "events"), J_BOOL("state", on)));
 	if (how)
-		(void)snprintf(second, sizeof second, ",{\"capability\":\"%s\",\"state\":%s}", how,
-			       state);
-	(void)snprintf(arguments, sizeof arguments,
-		       "{\"capabilities\":[{\"capability\":\"events\",\"state\":%s}%s]}", state,
-		       second);
+		json_list_object(&l, JSON_LIST(J_TEXT("capability", how), J_BOOL("state", on)));
+	(void)json_write(arguments, sizeof arguments,
+			 JSON_LIST(J_RAW("capabilities", json_list_end(&l))));
 	return qmp_send(m->qmp, "migrate-set-capabilities", arguments, NULL, NULL);
 }
 
 bool migration_begin(struct migration *m, const char *command, int fd, qmp_reply *reply, void *arg)
 {
-	char set[64];
-
 	m->fdset = m->format == STATE_FORMAT_MAPPED_RAM || use_fdset(m->qmp);
-	(void)snprintf(set, sizeof set, "{\"fdset-id\":%d,\"opaque\":\"state\"}", FDSET);
 	if (!set_capabilities(m, true) ||
 	    (strcmp(command, "migrate") == 0 &&
 	     !qmp_send(m->qmp, "migrate-set-parameters", "{\"max-bandwidth\":" UNBOUNDED "}", NULL,
 		       NULL)))
 		return false;
 	if (m->fdset)
-		return qmp_send_fd(m->qmp, "add-fd", set, fd, NULL, NULL) &&
-		       qmp_send(m->qmp, command, "{\"uri\":\"file:/dev/fdset/99\"}", reply, arg);
+		return qmp_send_fd(m->qmp, "add-fd",
+				   "{\"fdset-id\":" FDSET ",\"opaque\":\"state\"}", fd, NULL,
+				   NULL) &&
+		       qmp_send(m->qmp, command, "{\"uri\":\"file:/dev/fdset/" FDSET "\"}", reply,
+				arg);
 	return qmp_send_fd(m->qmp, "getfd", "{\"fdname\":\"state\"}", fd, NULL, NULL) &&
 	       qmp_send(m->qmp, command, "{\"uri\":\"fd:state\"}", reply, arg);
 }
 
 void migration_end(const struct migration *m)
 {
-	char set[32];
-
-	(void)snprintf(set, sizeof set, "{\"fdset-id\":%d}", FDSET);
 	if (m->fdset)
-		(void)qmp_send(m->qmp, "remove-fd", set, NULL, NULL);
+		(void)qmp_send(m->qmp, "remove-fd", "{\"fdset-id\":" FDSET "}", NULL, NULL);
 	(void)set_capabilities(m, false);
 }

@@ -1,5 +1,4 @@
-/* migration.h - QEMU's migration to and from a file, which a saved state is (qapi/migration.json).
- */
+/* migration.h - QEMU's migration to and from a file: a saved state (qapi/migration.json). */
 #ifndef VM_PID1_MIGRATION_H
 #define VM_PID1_MIGRATION_H
 
@@ -9,33 +8,34 @@
 #include "qemu/args.h"
 #include "qemu/qmp.h"
 
-/* Commands that migration_begin() sends at most. */
+/* The most commands that migration_begin() sends. */
 #define MIGRATION_COMMANDS 4
 
 struct migration {
 	struct qmp *qmp;
-	/* Never AUTO. In MAPPED and PACKED the stream has no memory: PID 1 has it (enum guest_ram).
-	 */
+	/* Never AUTO. In MAPPED and PACKED the stream has no memory; PID 1 has it (enum
+	 * guest_ram). */
 	enum state_format format;
-	bool fdset; /* QEMU has its file in a set of descriptors, not by a name of its own */
+	bool fdset; /* the file is in an fdset, not a descriptor passed by name */
 };
 
-/* How this QEMU saves a guest whose memory is WHERE, when VM_STATE_FORMAT asks for WANTED. */
+/* The format in which this QEMU can save a guest with memory in WHERE, if VM_STATE_FORMAT is
+ * WANTED. */
 enum state_format migration_format(const struct qmp *q, enum state_format wanted,
 				   enum guest_ram where);
 
-/* Its name, as VM_STATE_FORMAT has it; PID 1 has no table of the settings. */
+/* Its name in VM_STATE_FORMAT; PID 1 does not have the table of settings. */
 const char *migration_format_name(enum state_format format);
 
-/* Is the memory outside of the stream? */
+/* Whether the memory is outside the stream. */
 bool migration_leaves_memory(enum state_format format);
 
-/* Hand the file FD over to QEMU, and have it written (COMMAND "migrate") or read
- * ("migrate-incoming") as M->format says. REPLY with ARG hears the command's answer; its end is
- * event MIGRATION. False: QEMU does not answer. */
+/* Pass the file FD to QEMU, and have it written (COMMAND "migrate") or read ("migrate-incoming")
+ * in M->format. REPLY is called with ARG and the command's answer; event MIGRATION reports the
+ * end. False: QEMU does not answer. */
 bool migration_begin(struct migration *m, const char *command, int fd, qmp_reply *reply, void *arg);
 
-/* It is over: QEMU's copy of the file may go. */
+/* The migration has ended: QEMU closes its copy of the file. */
 void migration_end(const struct migration *m);
 
 #endif

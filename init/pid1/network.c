@@ -16,16 +16,16 @@
 #include "pid1/helper.h"
 #include "pid1/start_cause.h"
 
-/* passt gets its end under this number. */
+/* passt's end of the socket pair has this number. */
 #define PASST_FD 3
 
-/* Where the guest asks for names when it cannot reach the container's name server; podman uses the
- * same address. */
+/* Where the guest sends its name queries if it cannot reach the container's name server; podman
+ * uses the same address. */
 #define PASST_DNS "169.254.1.1"
 
 #define NAMESERVER "nameserver" /* resolv.conf(5) */
 
-/* While QEMU runs, passt ends only because something is wrong. */
+/* While QEMU runs, the end of passt is an error. */
 static void on_passt_ended(void *arg, int status, const char *line)
 {
 	struct network *n = arg;
@@ -45,25 +45,29 @@ static void on_passt_ended(void *arg, int status, const char *line)
 			     cause_namespace(&n->env->plan->identity, fix, sizeof fix);
 
 		log_line(LOG_ERROR, "  fix: ",
-			 known ? fix : "see passt's own words above, or use QEMU_NET=user");
+			 known ? fix : "see passt's message above, or use QEMU_NET=user");
 		post(n->env, NOTICE_GAVE_UP);
 	}
-	post(n->env, NOTICE_TROUBLE);
+	post(n->env, NOTICE_PROBLEM);
 }
 
-/* One option a forward: passt's -t and -u take ADDRESS/PORT:GUESTPORT. */
+/* One option for each forward: passt's -t and -u take ADDRESS/PORT:GUESTPORT, and without an
+ * address both families. */
 static void add_forwards(const struct settings *s, struct args *a)
 {
 	struct forward f[FORWARDS_MAX];
 	int n = settings_forwards(s, f);
+	bool all = strchr(s->bind, ':') && !settings_bind_is_loopback(s);
 
 	for (int i = 0; i < n; i++)
-		args_option(a, f[i].udp ? "-u" : "-t", "%s/%u:%u", s->bind, (unsigned)f[i].port,
-			    (unsigned)f[i].guest);
+		args_option(a, f[i].udp ? "-u" : "-t", "%s%s%u:%u",
+			    all ? "" : settings_forward_address(s), all ? "" : "/",
+			    (unsigned)f[i].port, (unsigned)f[i].guest_port);
 }
 
-/* Is the first name server on our loopback, as Docker's on networks that users make (127.0.0.11)?
- * The guest cannot get there; passt then forwards what it asks at an address of passt's choice. */
+/* Whether the first name server is on our loopback interface, as with Docker's user-defined
+ * networks (127.0.0.11). The guest cannot reach it there; passt then forwards queries to the
+ * address PASST_DNS. */
 static bool resolver_is_local(void)
 {
 	char text[4096];
@@ -96,7 +100,8 @@ static bool start_passt(struct network *n, struct error *err)
 
 	if (!find_program(getenv("PATH"), "passt", path, sizeof path) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-		return error_set(err, EXIT_QEMU_FAILED, "", "passt: %s", strerror(errno));
+		return error_set(err, EXIT_QEMU_FAILED, "install passt, or use QEMU_NET=user",
+				 "passt: %s", strerror(errno));
 	_cleanup_fd_ int theirs = fds[0];
 
 	plan->net_fd = fds[1];
@@ -105,7 +110,7 @@ static bool start_passt(struct network *n, struct error *err)
 	args_add(&args, "--foreground");
 	args_add(&args, "--quiet");
 	args_option(&args, "--fd", "%d", PASST_FD);
-	/* Else the gateway's address leads to our loopback, for every port. */
+	/* Without it the gateway's address leads to every port of our loopback interface. */
 	args_add(&args, "--no-map-gw");
 	if (resolver_is_local())
 		args_option(&args, "--dns-forward", "%s", PASST_DNS);
@@ -125,7 +130,8 @@ void network_handed_over(struct network *n)
 {
 	struct plan *plan = n->env->plan;
 
-	if (plan->s.net == NET_PASST) /* else passt would not see QEMU's end */
+	if (plan->s.net ==
+	    NET_PASST) /* passt ends when QEMU's copy is the last one and is closed */
 		fd_close(&plan->net_fd);
 }
 

@@ -1,8 +1,8 @@
 /* network.h - passt (https://passt.top), to which QEMU's network card is connected through the
- * descriptor plan->net_fd. It serves one connection and ends with it: each QEMU gets a new one,
- * which runs as QEMU's user and confines itself.
+ * descriptor plan->net_fd. It serves one connection and ends with it, so each QEMU gets a new one.
+ * passt runs as QEMU's user and confines itself.
  *
- * A TAP interface comes with the plan in that descriptor, and stays open from one QEMU to the next.
+ * A TAP interface is opened by the plan, and kept from one QEMU to the next.
  */
 #ifndef VM_PID1_NETWORK_H
 #define VM_PID1_NETWORK_H
@@ -21,7 +21,8 @@ struct network {
 
 void network_init(struct network *n, const struct env *env);
 
-/* Before QEMU starts, and when it has got its descriptors (or has not started). */
+/* network_start() before QEMU starts, network_handed_over() when QEMU has its descriptors or could
+ * not be started. */
 bool network_start(struct network *n, struct error *err);
 void network_handed_over(struct network *n);
 

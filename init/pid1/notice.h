@@ -1,9 +1,9 @@
-/* notice.h - what a room of PID 1 tells the others.
+/* notice.h - messages between the rooms of PID 1.
  *
- * A room does its own work and posts a notice when something has happened that concerns others; the
- * one table of reactions.c knows what follows from each. The reaction is carried out before post()
- * returns: what is done, and in which order the log has it, does not depend on a queue. So a room
- * leaves its own state as it should be before it posts.
+ * A room posts a notice when something has happened that concerns other rooms; the one table in
+ * reactions.c has the reaction to each. post() returns when the reaction is done, so the order of
+ * actions and log lines does not depend on a queue. A room must have updated its own struct before
+ * it posts.
  */
 #ifndef VM_PID1_NOTICE_H
 #define VM_PID1_NOTICE_H
@@ -24,40 +24,40 @@ enum notice_kind {
 	NOTICE_PAUSED,
 	NOTICE_SHUTDOWN, /* text: QMP's reason */
 	NOTICE_POWERDOWN,
-	NOTICE_MACHINE_RESET, /* on: by its guest */
-	NOTICE_PVPANIC,	      /* the guest's kernel tells a device that it has panicked */
-	NOTICE_DISK_ERROR,    /* doc, json: QMP's data, as the next two */
+	NOTICE_MACHINE_RESET, /* on: by the guest */
+	NOTICE_PVPANIC,	      /* the guest's kernel has reported a panic to the pvpanic device */
+	NOTICE_DISK_ERROR,    /* doc, json: QMP's data, also in the next two */
 	NOTICE_MIGRATION,
 	NOTICE_JOB,
-	/* the serial line */
-	NOTICE_SERIAL, /* data, size: bytes of the guest's, which are in the log */
-	NOTICE_LATE,   /* the boot's deadline has passed */
-	NOTICE_READY,  /* what VM_READY asks for has happened */
+	/* of the serial line */
+	NOTICE_SERIAL, /* data, size: output of the guest, already in the log */
+	NOTICE_LATE,   /* VM_BOOT_TIMEOUT has passed */
+	NOTICE_READY,  /* the condition of VM_READY holds */
 	/* of the guest */
 	NOTICE_CONDITION,     /* value: enum condition; on */
-	NOTICE_TROUBLE,	      /* something is wrong: waiting clients are answered */
+	NOTICE_PROBLEM,	      /* something is wrong: answer waiting clients */
 	NOTICE_VERDICT,	      /* value: enum verdict */
 	NOTICE_PANIC,	      /* text: why; value: VERDICT_PANIC or VERDICT_BOOT_FAILED */
 	NOTICE_HALTED,	      /* text: the marker's name */
-	NOTICE_FATAL_RESET,   /* text: why; its verdict is given already */
-	NOTICE_RESET_PRESSED, /* the reset button: clients that wait go on waiting */
+	NOTICE_FATAL_RESET,   /* text: why; its verdict is already set */
+	NOTICE_RESET_PRESSED, /* the reset button: waiting clients keep waiting */
 	NOTICE_RESTARTED,     /* by a reset: it boots again */
-	NOTICE_KEPT,	      /* it has ended and is kept to be looked at */
-	NOTICE_GAVE_UP,	      /* QEMU cannot be used for it */
+	NOTICE_KEPT,	      /* the guest has ended; QEMU keeps it for a debugger */
+	NOTICE_GAVE_UP,	      /* QEMU cannot be used */
 	NOTICE_PORT_ANSWERED, /* value: enum probe_id */
 	NOTICE_CHECKED,	      /* `vm health`; text: what is wrong, NULL for nothing */
-	NOTICE_RESET_WANTED,  /* on: the guest runs when the reset is done */
-	NOTICE_DISK_KEPT,     /* its disk's state is kept, or is not to be: it may run */
-	NOTICE_BOOT_AGAIN,    /* its disk is as it was before the boot: another QEMU */
-	NOTICE_SHARE_MADE,    /* VM_SHARE=disk: QEMU may start */
+	NOTICE_RESET_WANTED,  /* on: run the guest after the reset */
+	NOTICE_DISK_KEPT,     /* VM_BOOT_RETRIES: snapshot done or not wanted: run the guest */
+	NOTICE_BOOT_AGAIN,    /* the disk is reverted: start another QEMU */
+	NOTICE_SHARE_MADE,    /* VM_SHARE=disk: start QEMU */
 	NOTICE_SHARE_FAILED,  /* value: exit status */
 	/* the stop */
-	NOTICE_RUNG,	  /* value: enum rung, which is carried out now */
+	NOTICE_RUNG,	  /* value: enum rung, carried out now */
 	NOTICE_RUNG_ENDS, /* value: enum ladder_event for the present rung */
-	/* states and snapshots */
-	NOTICE_STATE_RESUMED,	/* on: its login prompt has been seen */
+	/* saved states and snapshots */
+	NOTICE_STATE_RESUMED,	/* on: the login prompt had been seen when it was saved */
 	NOTICE_WARM_ENDS,	/* value: exit status, text: the answer */
-	NOTICE_SNAPSHOT_LOADED, /* on: the guest was ready */
+	NOTICE_SNAPSHOT_LOADED, /* on: the guest was ready when it was saved */
 	NOTICES
 };
 

@@ -13,9 +13,10 @@
 #define LOOK_NS	     (150 * MS)
 #define QUIET_NS     (300 * MS)
 #define SAMPLES	     5
-#define IDLE_SAMPLES 20		  /* of a kernel that may still be woken up */
-#define FAILURE_NS   (1500 * MS)  /* how long a boot that failed is quiet */
-#define GIVE_UP_NS   (10000 * MS) /* a guest that goes on printing for so long lives */
+#define IDLE_SAMPLES 20 /* of a kernel that an interrupt may still wake */
+#define FAILURE_NS                                                                                 \
+	(1500 * MS) /* a boot has failed if nothing is printed for so long after the marker */
+#define GIVE_UP_NS (10000 * MS) /* a guest that still prints after so long has not panicked */
 
 static void again(struct panic_check *p)
 {
@@ -30,7 +31,7 @@ void panic_check_init(struct panic_check *p, const struct env *env)
 void panic_check_drop(struct panic_check *p)
 {
 	p->marker = NULL;
-	p->told = p->down = p->idle = false;
+	p->by_device = p->down = p->idle = false;
 	env_timer(p->env, TIMER_PANIC, 0);
 }
 
@@ -40,18 +41,18 @@ void panic_check_ready(struct panic_check *p)
 		panic_check_drop(p);
 }
 
-bool panic_check_suspects(const struct panic_check *p)
+bool panic_check_pending(const struct panic_check *p)
 {
 	return p->marker && p->marker->kind == MARKER_PANIC;
 }
 
-bool panic_check_just_said(const struct panic_check *p)
+bool panic_check_recent(const struct panic_check *p)
 {
-	return panic_check_suspects(p) && clock_now() - p->since_ns < 2000 * MS;
+	return panic_check_pending(p) && clock_now() - p->since_ns < 2000 * MS;
 }
 
-/* The worse one explains the other: a kernel that has panicked may say that it is safe to power
- * off, and a failed boot may end in a panic. */
+/* The more severe marker wins: a kernel that has panicked may print that it is safe to power off,
+ * and a failed boot may end in a panic. */
 static int severity(const struct marker *m)
 {
 	return m->kind == MARKER_PANIC ? 3 : m->kind == MARKER_FAILURE ? 2 : 1;
@@ -59,7 +60,7 @@ static int severity(const struct marker *m)
 
 void panic_check_begin(struct panic_check *p, const struct marker *m)
 {
-	if (lifecycle_over(p->env->life) || p->told)
+	if (lifecycle_over(p->env->life) || p->by_device)
 		return;
 	p->down |= m->kind == MARKER_DOWN;
 	if (p->marker && (severity(m) < severity(p->marker) ||
@@ -75,7 +76,7 @@ void panic_check_begin(struct panic_check *p, const struct marker *m)
 static void believe(struct panic_check *p)
 {
 	const struct marker *m = p->marker;
-	bool told = p->told;
+	bool by_device = p->by_device;
 	char what[120];
 
 	panic_check_drop(p);
@@ -88,9 +89,10 @@ static void believe(struct panic_check *p)
 		post(p->env, NOTICE_PANIC, .text = what, .value = VERDICT_BOOT_FAILED);
 		break;
 	default:
-		(void)snprintf(what, sizeof what, "%.*s%s", (int)m->name_len, m->name,
-			       told ? " tells so"
-				    : " on the console, and no processor runs a program any more");
+		(void)snprintf(
+			what, sizeof what, "%.*s%s", (int)m->name_len, m->name,
+			by_device ? " reports it"
+				  : " on the console, and no processor runs a program any more");
 		post(p->env, NOTICE_PANIC, .text = what, .value = VERDICT_PANIC);
 		break;
 	}
@@ -100,16 +102,16 @@ static void disbelieve(struct panic_check *p, const char *why)
 {
 	const struct marker *m = p->marker;
 
-	log_warning("%.*s on the console, but %s: taken for text", (int)m->name_len, m->name, why);
+	log_warning("%.*s on the console, but %s: ignored", (int)m->name_len, m->name, why);
 	event("false_alarm", J_TEXT_N("name", (int)m->name_len, m->name));
 	panic_check_drop(p);
 }
 
-/* Is it the end when no processor runs a program and nothing is printed, although an interrupt
- * might wake one? A kernel in its last loop idles, and so may one that asks for a key after its
- * panic. But once it is ready an idle guest looks the same, and anybody may have printed an old
- * panic there: then only for guests whose kernels are known to stop in this way. */
-static bool idle_is_the_end(const struct panic_check *p)
+/* Whether "halted, but an interrupt might wake it" with a silent console confirms the marker. A
+ * kernel idles in its last loop, also one that asks for a key after a panic. But an idle guest
+ * that is ready looks the same, and a program may have printed an old panic message there. So for
+ * a ready guest this counts only if its kernels are known to stop in this way. */
+static bool idle_confirms(const struct panic_check *p)
 {
 	const struct env *env = p->env;
 
@@ -128,15 +130,21 @@ static void on_registers(struct qmp *q, const struct json *doc, const struct jso
 	if (!p->marker || !result)
 		return;
 	if (!result->text || !cpu_states_parse(result->text, strlen(result->text), &cpus)) {
-		disbelieve(p, "QEMU does not tell what its processors do");
+		disbelieve(p, "QEMU does not report the processors' state");
 		return;
 	}
-	/* A shell that has shown its last words again has a prompt behind them. */
+	/* After an old message is printed again by a shell, a prompt follows it. */
 	bool quiet = cpus.user == 0 && !p->env->phases->mid_line;
 	bool stuck = p->marker->kind != MARKER_DOWN && cpu_states_stuck(&cpus);
 
-	if (!stuck && !(quiet && idle_is_the_end(p))) {
-		disbelieve(p, "the guest goes on");
+	if (!stuck && quiet && cpus.masked && !idle_confirms(p) &&
+	    clock_now() - p->since_ns <
+		    GIVE_UP_NS) { /* in a timer interrupt, or idle: take more samples */
+		p->samples -= p->samples > 0;
+		return;
+	}
+	if (!stuck && !(quiet && idle_confirms(p))) {
+		disbelieve(p, "the guest runs on");
 		return;
 	}
 	p->idle |= !stuck && !p->down;
@@ -152,11 +160,13 @@ void panic_check_timer(struct panic_check *p)
 	if (!p->marker || p->env->life->cause != CAUSE_NONE)
 		return;
 	again(p);
-	if (p->env->life->phase == LIFE_PAUSED) /* it cannot show anything now */
+	if (p->env->life->phase == LIFE_PAUSED) /* a paused guest cannot prove anything now */
 		return;
-	/* Its kernel prints why before it tells the device, and a little behind. */
-	if (p->marker->kind == MARKER_FAILURE || p->told) {
-		if (quiet >= (p->told ? QUIET_NS : FAILURE_NS) || now - p->since_ns > GIVE_UP_NS)
+	/* A kernel prints the reason shortly before it reports the panic to the device, and for a
+	 * moment after that. */
+	if (p->marker->kind == MARKER_FAILURE || p->by_device) {
+		if (quiet >= (p->by_device ? QUIET_NS : FAILURE_NS) ||
+		    now - p->since_ns > GIVE_UP_NS)
 			believe(p);
 		return;
 	}
@@ -164,7 +174,7 @@ void panic_check_timer(struct panic_check *p)
 		p->samples = 0;
 		p->idle = false;
 		if (now - p->since_ns > GIVE_UP_NS)
-			disbelieve(p, "it goes on printing");
+			disbelieve(p, "the guest prints more");
 		return;
 	}
 	if (!p->asked)
@@ -177,5 +187,5 @@ void panic_check_device(struct panic_check *p)
 		.kind = MARKER_PANIC, .name = "pvpanic", .name_len = 7};
 
 	panic_check_begin(p, &device);
-	p->told = p->marker == &device;
+	p->by_device = p->marker == &device;
 }

@@ -1,7 +1,8 @@
-/* panic_check.h - the guest says that it is at its end: a panic, a shutdown, a boot that failed.
+/* panic_check.h - the guest prints that it has ended: a panic, a shutdown, a failed boot.
  *
- * Anybody can print such a line, so it is believed when the processors agree with it:
- * NOTICE_PANIC or NOTICE_HALTED. What a device tells (pvpanic) needs no proof.
+ * Any program in the guest can print such a line, so it counts only if the state of the processors
+ * confirms it: NOTICE_PANIC or NOTICE_HALTED. A panic reported by a device (pvpanic) is not
+ * checked.
  */
 #ifndef VM_PID1_PANIC_CHECK_H
 #define VM_PID1_PANIC_CHECK_H
@@ -14,28 +15,30 @@ struct marker;
 
 struct panic_check {
 	const struct env *env;
-	const struct marker *marker; /* of what is being looked into; NULL: nothing */
+	const struct marker *marker; /* the marker that is being checked; NULL: none */
 	uint64_t since_ns;
-	unsigned samples; /* of the processors, in a row, that speak for it */
-	bool told;	  /* by a device: nothing is to be proved */
-	bool asked;	  /* QEMU has been asked and has not answered */
-	bool down;	  /* it has said that it is shut down, too */
-	bool idle;	  /* a processor may be woken up by an interrupt */
+	unsigned samples; /* consecutive samples of the processors that confirm it */
+	bool by_device;	  /* pvpanic has reported it: no check */
+	bool asked;	  /* QEMU has not answered yet */
+	bool down;	  /* a shutdown marker has come, too */
+	bool idle;	  /* an interrupt may wake a processor */
 };
 
 void panic_check_init(struct panic_check *p, const struct env *env);
 
-/* Marker M has come. */
+/* Marker M has been printed: begin to check it. */
 void panic_check_begin(struct panic_check *p, const struct marker *m);
 /* pvpanic. */
 void panic_check_device(struct panic_check *p);
-/* Forget it: the guest starts again, or has ended. The guest is ready: so its boot did not fail. */
+/* Stop checking: the guest starts again, or has ended. panic_check_ready(): stop checking a failed
+ * boot, because the guest is ready. */
 void panic_check_drop(struct panic_check *p);
 void panic_check_ready(struct panic_check *p);
-/* Has it said that it panicked, and that is being looked into? */
-bool panic_check_suspects(const struct panic_check *p);
-/* The same, within the last two seconds: what it does now is still its panic's doing. */
-bool panic_check_just_said(const struct panic_check *p);
+/* Whether a panic marker is being checked. */
+bool panic_check_pending(const struct panic_check *p);
+/* The same, for a marker of the last two seconds: resets and shutdowns now are caused by the
+ * panic. */
+bool panic_check_recent(const struct panic_check *p);
 /* TIMER_PANIC. */
 void panic_check_timer(struct panic_check *p);
 

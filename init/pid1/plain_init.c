@@ -1,7 +1,8 @@
-/* plain_init.c - vm init COMMAND: a plain init, for a program other than QEMU in the container.
+/* plain_init.c - init init COMMAND: a plain init, for a program other than QEMU in the container.
  *
- * What tini and catatonit are tested for: orphans reaped, signals passed on, the program in the
- * terminal's foreground, its exit status (128+n for a signal, 126 and 127 as a shell has them).
+ * Does what tini and catatonit are tested for: reaps orphans, passes signals on, puts the program
+ * into the terminal's foreground, and exits with its status (128+n for a signal, 126 and 127 as a
+ * shell does).
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,11 +21,11 @@
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
 
-/* Bytes of the kernel's signal set: 64 signals. The kernel's calls are used, since libc keeps a few
- * real-time signals to itself, which would end us instead of being passed on. */
+/* Size of the kernel's signal set: 64 signals. The system calls are used directly, because libc
+ * reserves a few real-time signals, which would end this process instead of being passed on. */
 #define KERNEL_SIGSET 8
 
-/* COMMAND as execvp(3) would find it, in a static buffer. */
+/* The path of COMMAND as execvp(3) would find it, in a static buffer. */
 static const char *find(const char *command)
 {
 	static char path[4096];
@@ -50,7 +51,7 @@ static const char *find(const char *command)
 	return NULL;
 }
 
-/* Wait for signals; pass on what is not ours. Returns the program's wait status. */
+/* Pass signals on until the program ends. Returns its wait status. */
 static int pass_signals(pid_t pid, const sigset_t *set)
 {
 	for (;;) {

@@ -16,8 +16,8 @@
 #include "pid1/env.h"
 #include "proto/between.h"
 
-/* An attempt may take as long as a slow sshd needs to say its name; a guest that is not there yet
- * resets the connection at once or lets it hang (slirp sends the SYN again). */
+/* Limit of an attempt: a slow sshd needs time for its first line. A guest without a server resets
+ * the connection at once, or leaves it pending (slirp repeats the SYN). */
 #define PROBE_TAKES_NS UINT64_C(5000000000)
 #define PROBE_AGAIN_NS UINT64_C(250000000)
 
@@ -39,12 +39,12 @@ void probes_init(struct port_probes *all, const struct env *env)
 	for (int p = 0; p < PROBE_COUNT; p++) {
 		all->list[p].fd = -1;
 		for (int i = 0; i < n; i++)
-			if (!f[i].udp && f[i].guest == kinds[p].guest_port)
+			if (!f[i].udp && f[i].guest_port == kinds[p].guest_port)
 				all->list[p].port = f[i].port;
 	}
 }
 
-/* One timer for all: the earliest of their ends. */
+/* One timer for all attempts: the earliest end. */
 static void arm(struct port_probes *all)
 {
 	uint64_t first = 0;
@@ -66,7 +66,7 @@ static void hang_up(struct port_probes *all, struct probe *p)
 	p->end_ns = 0;
 }
 
-/* This attempt brought nothing. */
+/* The attempt failed: pause before the next one. */
 static void pause_it(struct port_probes *all, struct probe *p)
 {
 	hang_up(all, p);
@@ -79,9 +79,9 @@ static bool connect_to(const struct port_probes *all, struct probe *p)
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(p->port)};
 	uint32_t address;
 
-	/* All addresses of ours include the loopback one. */
-	if (!ipv4_parse(all->env->plan->s.bind, &address) || address == INADDR_ANY ||
-	    (all->env->plan->s.ports == PORTS_READY && !all->published))
+	/* INADDR_ANY includes the loopback address. */
+	if (!ipv4_parse(settings_forward_address(&all->env->plan->s), &address) ||
+	    address == INADDR_ANY || (all->env->plan->s.ports == PORTS_READY && !all->published))
 		address = INADDR_LOOPBACK;
 	to.sin_addr.s_addr = htonl(address);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

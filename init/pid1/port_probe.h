@@ -1,9 +1,9 @@
-/* port_probe.h - does something in the guest answer behind a forwarded port?
+/* port_probe.h - does a server in the guest answer on a forwarded port?
  *
- * QEMU's NAT accepts a connection before the guest does (slirp), so an open port proves nothing:
- * what counts is the first line that comes back, `SSH-...` (RFC 4253, 4.2) or, after a request, a
- * status line `HTTP/...` (RFC 9112, 4). A probe tries again every PROBE_AGAIN_NS until it has it,
- * and only while somebody wants to know.
+ * QEMU's NAT (slirp) accepts a connection before the guest does, so an open port proves nothing.
+ * What counts is the first line of the answer: `SSH-...` (RFC 4253, 4.2) or, after a request, a
+ * status line `HTTP/...` (RFC 9112, 4). A probe is repeated every PROBE_AGAIN_NS until it
+ * succeeds, and only while something waits for the result.
  */
 #ifndef VM_PID1_PORT_PROBE_H
 #define VM_PID1_PORT_PROBE_H
@@ -18,41 +18,41 @@ struct env;
 enum probe_id { PROBE_SSH, PROBE_HTTP, PROBE_COUNT };
 
 struct probe {
-	uint16_t port;	 /* on our side; 0: this guest port is not forwarded */
-	bool wanted;	 /* goes on until it has an answer */
-	bool answered;	 /* ever, since the guest's last start */
-	bool writing;	 /* the connection is not there yet */
-	int fd;		 /* -1: no attempt is under way */
-	uint64_t end_ns; /* of the attempt, or of the pause behind it; 0: neither */
+	uint16_t port;	 /* on our side; 0: the guest's port is not forwarded */
+	bool wanted;	 /* repeat until there is an answer */
+	bool answered;	 /* since the guest's last start */
+	bool writing;	 /* connect(2) is under way */
+	int fd;		 /* -1: no attempt */
+	uint64_t end_ns; /* of the attempt, or of the pause after it; 0: neither */
 	size_t len;
-	char line[64]; /* what came */
+	char line[64]; /* the answer so far */
 };
 
 struct port_probes {
 	const struct env *env;
-	bool published; /* VM_PORTS=ready: the forwards are on VM_BIND by now */
+	bool published; /* VM_PORTS=ready: the forwards are open on VM_BIND */
 	struct probe list[PROBE_COUNT];
 };
 
 /* Find the forwards of ports 22 and 80. */
 void probes_init(struct port_probes *all, const struct env *env);
 
-/* Is WHICH forwarded? Has it answered since the guest's last start? */
+/* Whether WHICH is forwarded; whether it has answered since the guest's last start. */
 bool probe_possible(const struct port_probes *all, enum probe_id which);
 bool probe_answered(const struct port_probes *all, enum probe_id which);
 
-/* Try now, and again until there is an answer; then NOTICE_PORT_ANSWERED is posted. */
+/* Try now, and again until there is an answer; then post NOTICE_PORT_ANSWERED. */
 void probe_want(struct port_probes *all, enum probe_id which);
 
-/* Forget what is known: the guest starts again, or is gone. */
+/* Forget all results: the guest starts again, or has ended. */
 void probes_reset(struct port_probes *all);
 
-/* The descriptor of WHICH has EVENTS; the probes' timer went off. */
+/* The descriptor of WHICH has EVENTS; TIMER_PROBES. */
 void probe_event(struct port_probes *all, enum probe_id which, int fd, uint32_t events);
 void probes_timer(struct port_probes *all);
 
-/* VM_PORTS=ready: the forwards move from the loopback address to VM_BIND now; or, with another
- * QEMU, are not there yet. */
+/* VM_PORTS=ready: the forwards are open on VM_BIND now, or, with another QEMU, on the loopback
+ * address only. */
 void probes_published(struct port_probes *all, bool yes);
 
 #endif

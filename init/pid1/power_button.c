@@ -10,13 +10,13 @@ bool power_button_ask(const struct env *env, qmp_reply *reply, void *arg)
 {
 	const char *machine = env_settings(env)->machine;
 
-	/* pc, pc-q35-9.2, q35: not isapc and microvm, which have no such register. */
+	/* pc, pc-q35-9.2, q35; isapc and microvm have no such register. */
 	return (strncmp(machine, "pc", 2) == 0 || strncmp(machine, "q35", 3) == 0) &&
 	       qmp_send(env->qmp, "human-monitor-command", "{\"command-line\":\"i/h 0x602\"}",
 			reply, arg);
 }
 
-/* The text is "portw[0x0602] = 0x0100": the last number, at its end. */
+/* The text is "portw[0x0602] = 0x0100"; the value is the last number. */
 bool power_button_off(const struct json_value *result)
 {
 	const char *value = NULL;

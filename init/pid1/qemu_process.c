@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -16,14 +17,18 @@ void qemu_process_init(struct qemu_process *p, const struct env *env)
 	*p = (struct qemu_process){.env = env, .output = -1};
 }
 
-/* ---- its start --------------------------------------------------------------------------- */
+/* ---- the start --------------------------------------------------------------------------- */
 
 static bool open_listeners(const struct env *env, struct channels *w, struct error *err)
 {
 	const struct settings *s = env_settings(env);
 	char path[RUN_PATH_MAX];
 
-	w->user_qmp.theirs = listen_unix(run_path(s, "qmp.sock", path), 0600, err);
+	/* A group that is named may use it: VM_RUN_DIR can be a directory of the host's. */
+	w->user_qmp.theirs = listen_unix(run_path(s, "qmp.sock", path), s->gid ? 0660 : 0600, err);
+	if (w->user_qmp.theirs >= 0 && s->gid && chown(path, (uid_t)-1, (gid_t)s->gid) != 0)
+		log_warning("%s: VM_GID=%ld cannot be its group: %s", path, s->gid,
+			    strerror(errno));
 	if (w->user_qmp.theirs >= 0 && s->gdb)
 		w->gdb.theirs = listen_unix(run_path(s, "gdb.sock", path), 0600, err);
 	return w->user_qmp.theirs >= 0 && (!s->gdb || w->gdb.theirs >= 0);
@@ -46,7 +51,7 @@ pid_t qemu_process_start(struct qemu_process *p, struct channels *w, struct erro
 	return pid;
 }
 
-/* ---- what it says ------------------------------------------------------------------------ */
+/* ---- its output -------------------------------------------------------------------------- */
 
 static void on_line(void *arg, const char *text)
 {

@@ -89,7 +89,7 @@ void qmp_link_drain(struct qmp_link *l)
 {
 	if (l->qmp->fd < 0)
 		return;
-	/* One call takes up to 1 MiB; what a dead QEMU left in its socket is less. */
+	/* One call reads up to 1 MiB; less than that can be left in the socket of an ended QEMU. */
 	if (l->qmp->state != QMP_CLOSED)
 		(void)qmp_readable(l->qmp);
 	hang_up(l);

@@ -1,4 +1,4 @@
-/* react_guest.c - what follows from what is found out about the guest. (reactions.h) */
+/* react_guest.c - reactions to what is found out about the guest (reactions.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static void log_console(const struct supervisor *v)
 	console_tail_log(v->env.relays[RELAY_SERIAL], v->console_start);
 }
 
-/* The guest runs from its reset vector, or from another moment of its life. */
+/* The guest runs from its reset vector, or from a loaded snapshot. */
 static void begin_again(struct supervisor *v)
 {
 	readiness_reset(&v->readiness);
@@ -35,7 +35,7 @@ static void begin_again(struct supervisor *v)
 	probes_reset(&v->probes);
 }
 
-/* Counted from when the guest first ran, over its resets. */
+/* VM_RUN_TIMEOUT counts from when the guest first ran, across resets. */
 static void limit_run(struct supervisor *v)
 {
 	long limit = env_settings(&v->env)->run_timeout;
@@ -46,7 +46,7 @@ static void limit_run(struct supervisor *v)
 
 void react_runs_now(struct supervisor *v)
 {
-	/* Also if the guest is ready at once: clients may have waited before it ran. */
+	/* Even if the guest is ready at once: clients may have waited before it ran. */
 	waiters_probe(v);
 	readiness_runs(&v->readiness);
 	direct_watch_runs(&v->direct);
@@ -77,7 +77,6 @@ void react_snapshot_loaded(struct supervisor *v, const struct notice *n)
 	v->life.login = login;
 	lifecycle_ready(&v->life, clock_now());
 	boot_retry_forget_disk(&v->retry);
-	waiters_ready(v);
 	if (login)
 		waiters_login(v);
 }
@@ -94,7 +93,6 @@ void react_ready(struct supervisor *v, const struct notice *n)
 	panic_check_ready(&v->panic);
 	boot_retry_forget_disk(&v->retry);
 	hostfwd_publish(&v->hostfwd);
-	waiters_ready(v);
 	stop_ask_again(&v->stop);
 	clock_ready(&v->clock);
 	warm_start_ready(&v->warm);
@@ -143,15 +141,15 @@ static bool is_named(const struct marker *m, const char *name)
 	return m->name_len == strlen(name) && memcmp(m->name, name, m->name_len) == 0;
 }
 
-/* Markers that mean something by their names. */
+/* Markers whose names have a meaning. */
 static void on_named(struct supervisor *v, const struct marker *m)
 {
-	/* It has heard what the ladder asked for. */
+	/* The guest has accepted the request to shut down. */
 	if (is_named(m, "stopping"))
 		stop_event(&v->stop, LADDER_ACCEPTED);
 	else if (is_named(m, "read-only"))
 		lifecycle_set(&v->life, COND_READ_ONLY, true);
-	/* It repairs its disk itself. */
+	/* The guest repairs its own disk. */
 	else if (is_named(m, "fsck"))
 		lifecycle_set(&v->life, COND_READ_ONLY, false);
 }
@@ -188,17 +186,19 @@ void react_serial(struct supervisor *v, const struct notice *n)
 	phases_feed(&v->phases, n->data, n->size, now, on_marker, v);
 }
 
-/* ---- what is found out ------------------------------------------------------------------- */
+/* ---- findings ---------------------------------------------------------------------------- */
 
 void react_condition(struct supervisor *v, const struct notice *n)
 {
 	lifecycle_set(&v->life, (enum condition)n->value, n->on);
+	/* After COND_CONTINUING, nothing else ends the wait for a guest that stays paused. */
+	waiters_shell(v);
 }
 
-void react_trouble(struct supervisor *v, const struct notice *n)
+void react_problem(struct supervisor *v, const struct notice *n)
 {
 	(void)n;
-	waiters_trouble(v);
+	waiters_problem(v);
 }
 
 void react_verdict(struct supervisor *v, const struct notice *n)
@@ -211,7 +211,7 @@ void react_say_panic(struct supervisor *v, const char *why, const char *action)
 	log_error("the guest panicked: %s", why);
 	event("panic", J_TEXT("action", action));
 	log_console(v);
-	waiters_trouble(v);
+	waiters_problem(v);
 }
 
 void react_panic(struct supervisor *v, const struct notice *n)
@@ -229,8 +229,8 @@ void react_panic(struct supervisor *v, const struct notice *n)
 	case PANIC_EXIT: stop_ask(&v->stop, LADDER_NOW); break;
 	case PANIC_PAUSE:
 		(void)env_qmp(&v->env, "stop");
-		log_info("VM_ON_PANIC=pause: the guest stands still; vm monitor and GDB see it as "
-			 "it is");
+		log_info("VM_ON_PANIC=pause: the guest is paused: inspect it with vm monitor or "
+			 "GDB");
 		break;
 	default: log_info("VM_ON_PANIC=keep: QEMU runs on"); break;
 	}
@@ -267,7 +267,7 @@ void react_checked(struct supervisor *v, const struct notice *n)
 	waiters_checked(v, n->text);
 }
 
-/* ---- too late ---------------------------------------------------------------------------- */
+/* ---- boot deadlines ---------------------------------------------------------------------- */
 
 #define SCREEN_WAIT_NS UINT64_C(3000000000)
 
@@ -286,7 +286,7 @@ static void on_screen(void *arg, const char *error, const char *path)
 	if (error)
 		log_warning("no screenshot: %s", error);
 	else
-		log_info("the screen as it was then: %s", path);
+		log_info("screenshot of that moment: %s", path);
 	if (v->timers.at[TIMER_SCREEN])
 		stop_late(v);
 }
@@ -304,6 +304,7 @@ void react_run_timer(struct supervisor *v)
 	lifecycle_judge(&v->life, VERDICT_TIME_OVER);
 	log_warning("VM_RUN_TIMEOUT=%ld: the guest has run for %ld s, and is stopped",
 		    env_settings(&v->env)->run_timeout, env_settings(&v->env)->run_timeout);
+	log_line(LOG_WARNING, "  fix: ", "raise VM_RUN_TIMEOUT; 0 is no limit");
 	event("run_deadline", J_INT("after_s", env_settings(&v->env)->run_timeout));
 	stop_ask(&v->stop, LADDER_STOP);
 }
@@ -316,23 +317,27 @@ void react_late(struct supervisor *v, const struct notice *n)
 	(void)n;
 	lifecycle_judge(&v->life, VERDICT_LATE);
 	boot_retry_late(&v->retry);
-	log_error(
-		"VM_BOOT_TIMEOUT=%ld: the guest is not ready (%s) after %ld s; it got to the phase "
-		"%.*s",
-		s->boot_timeout, readiness_text(&v->env), s->boot_timeout, PHASE_TEXT(&v->phases));
+	log_error("VM_BOOT_TIMEOUT=%ld: the guest is not ready (%s) after %ld s; it reached the "
+		  "phase "
+		  "%.*s",
+		  s->boot_timeout, readiness_text(&v->env), s->boot_timeout,
+		  PHASE_TEXT(&v->phases));
+	log_line(
+		LOG_ERROR, "  fix: ",
+		"raise VM_BOOT_TIMEOUT, or set VM_READY to what this guest shows when it is ready");
 	event("boot_deadline", J_TEXT_N("phase", PHASE_TEXT(&v->phases)),
 	      J_INT("attempt", v->retry.attempts));
 	log_console(v);
 	(void)snprintf(path, sizeof path, "%s/boot-deadline.png", s->log_dir);
 	if (s->vga != VGA_NONE && screenshot_take(&v->screenshot, path, on_screen, v)) {
-		/* A QEMU that hangs does not answer. */
+		/* A hung QEMU does not answer. */
 		env_timer(&v->env, TIMER_SCREEN, clock_now() + SCREEN_WAIT_NS);
 		return;
 	}
 	stop_late(v);
 }
 
-/* As after a boot that was late; no saved disk and no screen are concerned. */
+/* As after a boot deadline, but without reverting the disk and without a screenshot. */
 void react_direct_timer(struct supervisor *v)
 {
 	if (!direct_watch_timer(&v->direct))

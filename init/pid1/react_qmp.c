@@ -1,4 +1,4 @@
-/* react_qmp.c - what follows from what QEMU says, and from a QEMU that is ready. (reactions.h) */
+/* react_qmp.c - reactions to QMP (reactions.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +12,10 @@ static void on_vnc_password(struct qmp *q, const struct json *doc, const struct 
 {
 	(void)q, (void)doc, (void)result, (void)arg;
 	if (error)
-		log_error("QEMU does not take the VNC password, so no client can log in: %s",
-			  error);
+		log_error("QEMU refuses the VNC password, so no VNC client can log in: %s", error);
 }
 
-/* Until it has a password, a display that asks for one refuses everybody (QEMU: ui/vnc.c). */
+/* Until its password is set, a display that asks for one refuses all clients (QEMU: ui/vnc.c). */
 static void send_vnc_password(struct supervisor *v)
 {
 	char arguments[128];
@@ -52,17 +51,19 @@ static void on_cont(struct qmp *q, const struct json *doc, const struct json_val
 		    const char *error, void *arg)
 {
 	(void)q, (void)doc, (void)result, (void)arg;
-	if (error)
-		log_error("QEMU does not run the guest: %s", error);
+	if (error) {
+		log_error("QEMU cannot run the guest: %s", error);
+		log_line(LOG_ERROR, "  fix: ", "see qemu.log, then restart the container");
+	}
 }
 
-/* Everything is ready for the guest: it may run, if nobody wants it to wait. */
+/* Everything is ready: run the guest, unless VM_START_PAUSED or GDB_WAIT is set. */
 void react_disk_kept(struct supervisor *v, const struct notice *n)
 {
 	const struct settings *s = &v->env.plan->s;
 
 	(void)n;
-	if (v->life.rung != RUNG_NONE) /* not any more */
+	if (v->life.rung != RUNG_NONE) /* a stop has begun */
 		return;
 	if (!s->start_paused && !s->gdb_wait) {
 		(void)qmp_send(&v->qmp, "cont", NULL, on_cont, v);
@@ -70,10 +71,10 @@ void react_disk_kept(struct supervisor *v, const struct notice *n)
 		return;
 	}
 	if (s->gdb_wait)
-		log_info("QEMU %s is there; the guest waits for a debugger on port %ld",
+		log_info("QEMU %s is ready; the guest waits for a debugger on port %ld",
 			 v->qmp.version, s->gdb_port);
 	else
-		log_info("QEMU %s is there; the guest waits for cont on the monitor",
+		log_info("QEMU %s is ready; the guest waits for cont on the monitor",
 			 v->qmp.version);
 	react_life_event(v, LIFE_EVENT_WAITS);
 	attach_allow(&v->attach);
@@ -88,17 +89,17 @@ void react_state_resumed(struct supervisor *v, const struct notice *n)
 	boot_retry_keep_disk(&v->retry);
 }
 
-/* A debugger that steps, a snapshot or a state that is saved pause a guest for moments; what lasts
- * longer has a line in the log, and one for its end. */
-#define PAUSE_TOLD_NS UINT64_C(1000000000)
+/* A debugger's single steps, a snapshot or the saving of a state pause the guest for moments. A
+ * longer pause is logged, with its end. */
+#define PAUSE_LOGGED_NS UINT64_C(1000000000)
 
 void react_pause_timer(struct supervisor *v)
 {
 	if (v->life.phase != LIFE_PAUSED || lifecycle_snapshot_text(&v->life) ||
 	    lifecycle_any(&v->life, COND_ANY_SAVE))
 		return;
-	v->pause_told = true;
-	if (lifecycle_is(&v->life, COND_DISK_ERROR)) /* disk_error.c says that, and what helps */
+	v->pause_logged = true;
+	if (lifecycle_is(&v->life, COND_DISK_ERROR)) /* disk_error.c logs the cause and the fix */
 		return;
 	if (v->env.plan->s.gdb)
 		log_info("the guest is paused, by a debugger on port %ld or the monitor; vm "
@@ -111,10 +112,10 @@ void react_pause_timer(struct supervisor *v)
 static void end_pause(struct supervisor *v)
 {
 	env_timer(&v->env, TIMER_PAUSED, 0);
-	if (v->pause_told)
+	if (v->pause_logged)
 		log_info("the guest runs on, %.1f s after it was paused",
 			 (double)(clock_now() - v->paused_ns) / 1e9);
-	v->pause_told = false;
+	v->pause_logged = false;
 	v->paused_ns = 0;
 }
 
@@ -124,7 +125,7 @@ void react_resumed(struct supervisor *v, const struct notice *n)
 
 	(void)n;
 	end_pause(v);
-	/* As in lifecycle_event(): a stop was faster. */
+	/* As in lifecycle_event(): a stop came first. */
 	if (first && v->life.rung != RUNG_NONE)
 		return;
 	if (first) {
@@ -149,11 +150,12 @@ void react_paused(struct supervisor *v, const struct notice *n)
 	if (v->life.phase == LIFE_RUNNING) {
 		react_life_event(v, LIFE_EVENT_PAUSES);
 		v->paused_ns = clock_now();
-		env_timer(&v->env, TIMER_PAUSED, v->paused_ns + PAUSE_TOLD_NS);
+		env_timer(&v->env, TIMER_PAUSED, v->paused_ns + PAUSE_LOGGED_NS);
 		readiness_paused(&v->readiness);
 	} else if (asked && v->env.plan->s.gdb && !lifecycle_is(&v->life, COND_DISK_ERROR)) {
-		log_warning("the debugger has stopped the guest, which does not hear that it is to "
-			    "power off");
+		log_warning("the debugger has stopped the guest, so it cannot shut down and is cut "
+			    "off");
+		log_line(LOG_WARNING, "  fix: ", "detach the debugger before vm stop");
 		stop_event(&v->stop, LADDER_NOW);
 	}
 }
@@ -177,7 +179,7 @@ void react_shutdown(struct supervisor *v, const struct notice *n)
 	const char *reason = n->text;
 	const char *text = reason;
 
-	if (v->life.cause != CAUSE_NONE) /* that was it; this is our `quit` */
+	if (v->life.cause != CAUSE_NONE) /* the cause is known; this event is that of our `quit` */
 		return;
 	if (reset_caught(&v->reset, reason))
 		return;
@@ -187,18 +189,20 @@ void react_shutdown(struct supervisor *v, const struct notice *n)
 			v->life.cause = rows[i].cause;
 			text = rows[i].text;
 		}
-	/* A guest that stands still does not power off: QEMU >= 10 gives gdb's kill that reason. */
+	/* A paused guest cannot power off: QEMU >= 10 gives gdb's kill that reason. */
 	if (v->life.cause == CAUSE_GUEST_OFF && v->life.phase == LIFE_PAUSED) {
 		v->life.cause = CAUSE_DEBUGGER;
 		text = "QEMU was told to end";
 	}
+	if (v->life.cause == CAUSE_GUEST_RESET && v->env.plan->boot.restarts)
+		text = "the guest rebooted";
 	bool fatal = v->life.cause == CAUSE_GUEST_RESET && reset_was_fatal(&v->reset);
 
-	relay_flush(v->env.relays[RELAY_SERIAL]); /* its last words are on their way */
+	relay_flush(v->env.relays[RELAY_SERIAL]); /* the guest's last output is on its way */
 	if (v->life.cause == CAUSE_GUEST_OFF && v->life.rung == RUNG_NONE &&
-	    panic_check_just_said(&v->panic)) {
+	    panic_check_recent(&v->panic)) {
 		lifecycle_judge(&v->life, VERDICT_PANIC);
-		react_say_panic(v, "it said so and powered the machine off", "off");
+		react_say_panic(v, "it printed the panic and powered the machine off", "off");
 	}
 	panic_check_drop(&v->panic);
 	react_life_event(v, LIFE_EVENT_ENDS);

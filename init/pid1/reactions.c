@@ -1,4 +1,4 @@
-/* reactions.c - see reactions.h: the table, and the rooms at the start. */
+/* reactions.c - see reactions.h: the table, and the initial state of the rooms. */
 #include "pid1/reactions.h"
 
 #include "base/log.h"
@@ -38,7 +38,7 @@ static void on_rung_ends(struct supervisor *v, const struct notice *n)
 
 static void on_reset_wanted(struct supervisor *v, const struct notice *n)
 {
-	(void)reset_press(&v->reset, n->on ? THEN_RUNS : THEN_STANDS_STILL);
+	(void)reset_press(&v->reset, n->on ? THEN_RUNS : THEN_PAUSED);
 }
 
 static void on_reset_pressed(struct supervisor *v, const struct notice *n)
@@ -72,7 +72,7 @@ void react(const struct notice *n, void *supervisor)
 		[NOTICE_LATE] = react_late,
 		[NOTICE_READY] = react_ready,
 		[NOTICE_CONDITION] = react_condition,
-		[NOTICE_TROUBLE] = react_trouble,
+		[NOTICE_PROBLEM] = react_problem,
 		[NOTICE_VERDICT] = react_verdict,
 		[NOTICE_PANIC] = react_panic,
 		[NOTICE_HALTED] = react_halted,
@@ -95,7 +95,15 @@ void react(const struct notice *n, void *supervisor)
 		[NOTICE_SNAPSHOT_LOADED] = react_snapshot_loaded,
 	};
 
-	table[n->kind](supervisor, n);
+	struct supervisor *v = supervisor;
+
+	table[n->kind](v, n);
+	/* Several things make a guest well again: ready, continued, a problem solved, loaded. */
+	bool well = lifecycle_well(&v->life);
+
+	if (well && !v->well)
+		waiters_ready(v);
+	v->well = well;
 }
 
 /* ---- the rooms --------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@ static enum ready wanted(const struct env *env)
 	return (enum ready)env_settings(env)->ready;
 }
 
-/* Does ready mean something that comes on the serial line? */
+/* Whether the condition of VM_READY is something on the serial line. */
 static bool by_console(const struct env *env)
 {
 	return wanted(env) == READY_LOGIN || wanted(env) == READY_MARKER;
@@ -129,7 +129,7 @@ void readiness_answered(struct readiness *r, enum probe_id which)
 		become_ready(r);
 }
 
-/* ---- too late ---------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------- */
 
 void readiness_silence_timer(struct readiness *r)
 {

@@ -40,9 +40,10 @@ static void wait_for_port(struct supervisor *v, struct control *c, int slot, enu
 	char line[96];
 
 	if (!probe_possible(&v->probes, which)) {
-		(void)snprintf(line, sizeof line,
-			       "no port is forwarded to the guest's port %d (QEMU_HOSTFWDS)\n",
-			       which == PROBE_SSH ? 22 : 80);
+		(void)snprintf(
+			line, sizeof line,
+			"no port is forwarded to the guest's port %d: add one to QEMU_HOSTFWDS\n",
+			which == PROBE_SSH ? 22 : 80);
 		control_answer(c, slot, EXIT_BAD_SETTING, line);
 		return;
 	}
@@ -73,13 +74,13 @@ static void request_wait(struct supervisor *v, struct control *c, int slot, cons
 		(void)control_wait(c, slot, WAITS_READY);
 }
 
-/* ---- doing ----------------------------------------------------------------------------- */
+/* ---- requests that act ----------------------------------------------------------------- */
 
 static void request_stop(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	c->clients[slot].waits_for = WAITS_GONE;
 	v->life.signalled = true;
-	log_info("stop asked for by vm stop");
+	log_info("stop requested by vm stop");
 	stop_ask(&v->stop, strcmp(arg, "--now") == 0 ? LADDER_NOW : LADDER_STOP);
 }
 
@@ -92,7 +93,7 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 		       sent ? "" : "QEMU does not answer\n");
 }
 
-/* ARG is live or all, and behind it readonly, terminal, or both. */
+/* ARG is live or all, followed by readonly, terminal, or both. */
 static void request_console(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static const struct {
@@ -120,14 +121,14 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 	}
 	if (!known)
 		control_answer(c, slot, EXIT_BAD_USAGE,
-			       "console takes live or all, and readonly and terminal behind it\n");
-	else if (!relay_has_place(r, how))
-		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
+			       "console takes live or all, followed by readonly and terminal\n");
+	else if (!relay_has_slot(r, how))
+		control_answer(c, slot, EXIT_NO_SLOT, REQUESTS_NO_SLOT);
 	else
 		(void)relay_adopt(r, control_take(c, slot, ""), how, number);
 }
 
-/* Why the connection to the console with the number ARG was closed. */
+/* Why the console connection number ARG was closed. */
 static void request_console_end(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static const char *const texts[] = {[RELAY_UNKNOWN] = "unknown\n",
@@ -147,8 +148,8 @@ static void request_break(struct supervisor *v, struct control *c, int slot, con
 		       sent ? "" : "QEMU does not answer\n");
 }
 
-/* The name of the guest's profile, for clients that use its shell. */
-static void request_profile(struct supervisor *v, struct control *c, int slot, const char *arg)
+/* The kind of guest (VM_GUEST), for clients that use its shell. */
+static void request_guest(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	char line[32];
 
@@ -165,8 +166,8 @@ static void on_screenshot(void *arg, const char *error, const char *path)
 	waiters_screen(arg, error ? EXIT_QEMU_FAILED : EXIT_CLEAN, line);
 }
 
-/* The answer is the path of a PNG in VM_RUN_DIR, which is the client's to take away; with ARG
- * `possible` there is none, nor a PNG. */
+/* Answers with the path of a PNG in VM_RUN_DIR, which the client moves away. With ARG `possible`,
+ * only whether a screenshot can be taken. */
 static void request_screenshot(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	char path[RUN_PATH_MAX];
@@ -180,8 +181,9 @@ static void request_screenshot(struct supervisor *v, struct control *c, int slot
 				 on_screenshot, v))
 		c->clients[slot].waits_for = WAITS_SCREEN;
 	else
-		control_answer(c, slot, EXIT_QEMU_FAILED,
-			       "QEMU does not answer, or is taking another screenshot\n");
+		control_answer(
+			c, slot, EXIT_QEMU_FAILED,
+			"QEMU does not answer, or is taking another screenshot: try again\n");
 }
 
 static void request_warm(struct supervisor *v, struct control *c, int slot, const char *arg)
@@ -209,7 +211,7 @@ static void request_clock_set(struct supervisor *v, struct control *c, int slot,
 	control_answer(c, slot, EXIT_CLEAN, "");
 }
 
-/* The client that a monitor command is for: its slot and its number. */
+/* The client that gets the reply to a monitor command: slot and number. */
 struct monitor_call {
 	struct control *control;
 	int slot;
@@ -263,7 +265,7 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 		{"wait", request_wait},		  {"stop", request_stop},
 		{"reset", request_reset},	  {"monitor", request_monitor},
 		{"console", request_console},	  {"screenshot", request_screenshot},
-		{"profile", request_profile},	  {"break", request_break},
+		{"guest", request_guest},	  {"break", request_break},
 		{"warm", request_warm},		  {"snapshot", request_snapshot},
 		{"clock-set", request_clock_set}, {"console-end", request_console_end},
 		{"shell", requests_shell},
@@ -276,5 +278,6 @@ void requests_handle(struct control *c, int slot, char *request, void *arg)
 			rows[i].handle(arg, c, slot, rest);
 			return;
 		}
-	control_answer(c, slot, EXIT_BAD_USAGE, "this request is not known\n");
+	control_answer(c, slot, EXIT_BAD_USAGE,
+		       "unknown request: vm and init must be of one version\n");
 }

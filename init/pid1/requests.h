@@ -1,11 +1,11 @@
-/* requests.h - what the control socket can be asked (control.h): status, health, wait, stop, reset,
- * monitor, and what the rooms do for it. */
+/* requests.h - the requests of the control socket (proto/control.h): status, health, wait, stop,
+ * reset, monitor, and others for the rooms. */
 #ifndef VM_PID1_REQUESTS_H
 #define VM_PID1_REQUESTS_H
 
 struct control;
 
-/* A control_request: ARG is the struct supervisor. */
+/* A control_request; ARG is the struct supervisor. */
 void requests_handle(struct control *c, int slot, char *request, void *arg);
 
 #endif

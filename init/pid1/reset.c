@@ -13,8 +13,8 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* So many resets within such a time, none of which came to any phase, are a loop. SeaBIOS adds one
- * of its own to each. */
+/* This many resets within LOOP_NS, none of which reached a boot phase, are a loop. SeaBIOS adds a
+ * reset of its own to each of the guest's. */
 #define LOOP_RESETS 16
 #define LOOP_NS	    (300 * SECOND)
 
@@ -48,8 +48,8 @@ static void set_held(struct reset *r, bool held)
 
 /* ---- what a reset means ------------------------------------------------------------------ */
 
-/* Has the guest come to a phase since it was started or reset? */
-static bool got_anywhere(const struct reset *r)
+/* Whether the guest has reached a boot phase since it was started or reset. */
+static bool has_reached_phase(const struct reset *r)
 {
 	return r->env->phases->current >= 0;
 }
@@ -58,35 +58,36 @@ static bool is_loop(struct reset *r)
 {
 	uint64_t now = clock_now();
 
-	if (got_anywhere(r) || r->resets == 0 || now - r->since_ns > LOOP_NS) {
+	if (has_reached_phase(r) || r->resets == 0 || now - r->since_ns > LOOP_NS) {
 		r->resets = 0;
 		r->since_ns = now;
 		r->fault = (struct fault_text){0};
 	}
 	if (r->debug_log->fault.triple)
 		r->fault = r->debug_log->fault;
-	r->resets += !got_anywhere(r);
+	r->resets += !has_reached_phase(r);
 	return r->resets >= LOOP_RESETS;
 }
 
-/* SeaBIOS, when it finds that it has run before, resets once more, by the keyboard's controller,
- * the chip set and a fault, each of which may be a reset of its own. Before the guest was seen they
- * are part of the reset before them. */
-static bool is_firmwares(const struct reset *r)
+/* When SeaBIOS finds that it has run before, it resets once more through the keyboard controller,
+ * the chip set and a triple fault, each of which may be reported as a reset. Until the guest
+ * prints something, such a reset belongs to the one before it. */
+static bool is_by_firmware(const struct reset *r)
 {
 	return r->was_reset && r->env->phases->first_byte_ns == 0 && !r->env->life->ready;
 }
 
-/* Before anything was printed a fault is no one's mistake, unless it is the end. */
+/* Before anything is printed, a triple fault may be the firmware's way to reset, unless the guest
+ * ends by it. */
 static bool is_triple_fault(const struct reset *r)
 {
 	return r->debug_log->fault.triple &&
 	       (r->env->life->cause != CAUSE_NONE || r->env->phases->first_byte_ns) &&
-	       !phases_have(r->env->phases, "stopping") &&
-	       !phases_have(r->env->phases, "restarting");
+	       !phases_seen(r->env->phases, "stopping") &&
+	       !phases_seen(r->env->phases, "restarting");
 }
 
-/* Of several processors the log does not say which one it was. */
+/* With several processors, QEMU's log does not say which one had the fault. */
 static const char *triple_fault_text(const struct reset *r, const struct fault_text *f, char *buf,
 				     size_t size)
 {
@@ -98,7 +99,7 @@ static const char *triple_fault_text(const struct reset *r, const struct fault_t
 	return buf;
 }
 
-/* What came before the reset is on its way in pipes of their own. */
+/* Output from before the reset is still in pipes. */
 static void drain(struct reset *r)
 {
 	relay_flush(r->env->relays[RELAY_SERIAL]);
@@ -118,8 +119,8 @@ static void loop_text(const struct reset *r, char *what, size_t size)
 		       fault[0] ? "; last by a " : "", fault);
 }
 
-/* A reset that no guest asks for, into WHAT: after a panic, because it cannot even handle its
- * faults, or one of many. */
+/* Whether the reset was not intended by the guest: after a panic, by a triple fault, or in a loop.
+ * WHAT gets the reason. */
 static bool is_fatal(struct reset *r, char *what, size_t size)
 {
 	bool loop = is_loop(r);
@@ -128,8 +129,8 @@ static bool is_fatal(struct reset *r, char *what, size_t size)
 		(void)triple_fault_text(r, &r->debug_log->fault, what, size);
 		return true;
 	}
-	if (panic_check_suspects(r->panic)) {
-		(void)snprintf(what, size, "it said so and reset the machine");
+	if (panic_check_pending(r->panic)) {
+		(void)snprintf(what, size, "it printed the panic and reset the machine");
 		return true;
 	}
 	if (loop)
@@ -147,8 +148,9 @@ void reset_end(struct reset *r)
 		return;
 	}
 	post(r->env, NOTICE_KEPT);
-	log_info("the guest stands still as it was (VM_ON_PANIC); vm monitor and GDB see it, vm "
-		 "stop ends it");
+	log_info("the guest is paused (VM_ON_PANIC): inspect it with vm monitor or GDB, end it "
+		 "with vm "
+		 "stop");
 }
 
 static void say(struct reset *r, const char *what)
@@ -156,10 +158,10 @@ static void say(struct reset *r, const char *what)
 	post(r->env, NOTICE_FATAL_RESET, .text = what);
 }
 
-/* The general, segment and control registers: the rest says little of a kernel's first fault. */
+/* General, segment and control registers; others say little about a kernel's first fault. */
 static void log_registers(const char *text)
 {
-	log_info("the processor as it was:");
+	log_info("the processor's registers:");
 	for (const char *line = text + strspn(text, "\r\n");
 	     *line && strncmp(line, "FCW=", 4) != 0;) {
 		size_t len = strcspn(line, "\r\n");
@@ -202,19 +204,19 @@ bool reset_was_fatal(struct reset *r)
 
 /* ---- resets ------------------------------------------------------------------------------ */
 
-/* The guest may be held while it is reset; a debugger would take that for an interruption. */
+/* Whether the guest may be stopped meanwhile; a debugger would take that for a breakpoint. */
 static bool may_hold(const struct reset *r)
 {
 	return r->env->life->phase == LIFE_RUNNING && !env_settings(r->env)->gdb &&
 	       !lifecycle_any(r->env->life, COND_ANY_SNAPSHOT | COND_ANY_SAVE);
 }
 
-/* Under no-reboot QEMU takes its own reset for an end too, so the action is changed for as long as
- * it takes (QEMU: system/runstate.c, qemu_system_reset_request()). That is until the guest prints
- * something: SeaBIOS resets once more by itself when it finds that it has run before.
+/* With -no-reboot QEMU treats its own reset as an end, too, so the action is changed during the
+ * reset (QEMU: system/runstate.c, qemu_system_reset_request()): until the guest prints something,
+ * because SeaBIOS resets once more when it finds that it has run before.
  *
- * What the guest prints and the word of its reset come on two ways: the processors stand still
- * until the old bytes are told from the new ones. */
+ * The guest's output and the event RESET come from two descriptors, so the processors are stopped
+ * until the output from before the reset has been read. */
 bool reset_press(struct reset *r, enum reset_then then)
 {
 	const struct env *env = r->env;
@@ -225,7 +227,7 @@ bool reset_press(struct reset *r, enum reset_then then)
 	post(env, NOTICE_RESET_PRESSED);
 	if (may_hold(r))
 		set_held(r, env_qmp(env, "stop"));
-	else if (lifecycle_any(env->life, COND_ANY_STUCK)) /* not stopped by anybody's wish */
+	else if (lifecycle_any(env->life, COND_ANY_STUCK)) /* not stopped at our request */
 		set_held(r, true);
 	bool sent = qmp_send(env->qmp, "set-action", "{\"reboot\":\"reset\"}", NULL, NULL) &&
 		    env_qmp(env, "system_reset");
@@ -240,27 +242,27 @@ void reset_on_serial(struct reset *r)
 	if (r->button != RESET_SEEN)
 		return;
 	set_button(r, RESET_NONE);
-	if (env_settings(r->env)->on_reboot == REBOOT_EXIT)
+	if (env_settings(r->env)->on_reboot == REBOOT_EXIT || r->env->plan->boot.restarts)
 		(void)qmp_send(r->env->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL, NULL);
 }
 
-static void let_run(struct reset *r)
+static void continue_guest(struct reset *r)
 {
 	if (r->held && !lifecycle_any(r->env->life, COND_ANY_SAVE))
-		(void)env_qmp(r->env, "cont");
+		(void)env_continue(r->env);
 	set_held(r, false);
 }
 
 /* ---- the last of a loop ------------------------------------------------------------------- */
 
-/* The firmware resets the machine behind every reset of the guest's, so the one after next is its
- * own: it is the guest's that is to be caught. */
+/* The firmware adds a reset after each one of the guest's, so the next one is the firmware's, and
+ * the one after that, the guest's, is the one to catch. */
 static void watch(struct reset *r)
 {
 
-	if (r->env->plan->s.on_reboot == REBOOT_RESTART && !r->env->plan->s.gdb &&
-	    r->env->plan->s.cpus == 1 && r->resets == LOOP_RESETS - 2 && r->fault.triple &&
-	    !r->fault.where[0])
+	if (r->env->plan->s.on_reboot == REBOOT_RESTART && !r->env->plan->boot.restarts &&
+	    !r->env->plan->s.gdb && r->env->plan->s.cpus == 1 && r->resets == LOOP_RESETS - 2 &&
+	    r->fault.triple && !r->fault.where[0])
 		r->watching = qmp_send(r->env->qmp, "set-action", "{\"reboot\":\"shutdown\"}", NULL,
 				       NULL);
 }
@@ -291,8 +293,8 @@ bool reset_caught(struct reset *r, const char *reason)
 		return false;
 	r->watching = false;
 	drain(r);
-	if (r->debug_log->fault.triple && !got_anywhere(r) && !lifecycle_panicked(r->env->life) &&
-	    r->env->life->rung == RUNG_NONE) {
+	if (r->debug_log->fault.triple && !has_reached_phase(r) &&
+	    !lifecycle_panicked(r->env->life) && r->env->life->rung == RUNG_NONE) {
 		r->resets++;
 		event("reset", J_BOOL("guest", true));
 		if (cpu_query(r->env, on_last_registers, r))
@@ -304,30 +306,30 @@ bool reset_caught(struct reset *r, const char *reason)
 void reset_on_event(struct reset *r, bool guest)
 {
 	char what[FATAL_TEXT];
-	bool firmwares = guest && is_firmwares(r);
+	bool by_firmware = guest && is_by_firmware(r);
 
-	if (firmwares) /* what is on its way may have come behind it already */
+	if (by_firmware) /* output in the serial line's pipe may be from after the reset */
 		debug_log_drain(r->debug_log);
 	else
 		drain(r);
 	if (!guest) {
 		if (r->button == RESET_ASKED)
 			set_button(r, RESET_SEEN);
-		r->resets = 0; /* whatever the guest was at, this one is not its */
+		r->resets = 0; /* a reset from outside: not part of a loop */
 	}
 	bool fatal = guest && is_fatal(r, what, sizeof what);
 
 	event("reset", J_BOOL("guest", guest));
 	debug_log_forget_fault(r->debug_log);
 	r->was_reset = true;
-	if (r->env->life->cause != CAUSE_NONE) /* it is its end here */
+	if (r->env->life->cause != CAUSE_NONE) /* the guest ends by it */
 		return;
-	if (!firmwares) {
+	if (!by_firmware) {
 		log_info(guest ? "the guest rebooted" : "the machine was reset");
 		post(r->env, NOTICE_RESTARTED);
 	}
 	if (!guest)
-		let_run(r);
+		continue_guest(r);
 	if (fatal && !lifecycle_panicked(r->env->life))
 		post(r->env, NOTICE_PANIC, .text = what, .value = VERDICT_PANIC);
 	else if (guest)

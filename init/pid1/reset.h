@@ -1,11 +1,11 @@
-/* reset.h - the guest's machine is reset, or its guest has ended: by itself, by a fault, by us.
+/* reset.h - resets of the guest's machine, and the end of the guest: by itself, by a fault, by us.
  *
- * QEMU is told to stand still at the end of its guest (-action shutdown=pause), which keeps the
- * processor as it was: where a triple fault was can be asked before QEMU is told to quit, and
- * VM_ON_PANIC can leave it for a debugger. Under VM_ON_REBOOT=restart the machine has been reset by
- * the time we hear of it; QEMU's log has the processor's state (format/fault_text.h), but for QEMU
- * 11. Where that does not say where the faults are, the last one before they are called a loop is
- * made to stop the machine, as under VM_ON_REBOOT=exit, and is looked at there.
+ * QEMU pauses when its guest ends (-action shutdown=pause), which preserves the processor's state:
+ * PID 1 can ask where a triple fault was before it ends QEMU, and VM_ON_PANIC can keep the guest
+ * for a debugger. With VM_ON_REBOOT=restart the machine has already been reset when the event
+ * comes; QEMU's log has the processor's state (format/fault_text.h), except in QEMU 11. If the log
+ * does not show where the faults are, the last one before they are called a loop is made to stop
+ * the machine, as with VM_ON_REBOOT=exit, and is examined then.
  */
 #ifndef VM_PID1_RESET_H
 #define VM_PID1_RESET_H
@@ -23,14 +23,14 @@ struct reset {
 	const struct env *env;
 	struct debug_log *debug_log;
 	const struct panic_check *panic;
-	/* By our reset button a reboot does not end QEMU until the guest prints after it. */
+	/* After a reset by `vm reset`, reboots do not end QEMU until the guest prints something. */
 	enum { RESET_NONE, RESET_ASKED, RESET_SEEN } button;
-	bool held;	 /* for the button: NOTICE_CONDITION COND_HELD says so, too */
-	unsigned resets; /* in a row that came to no phase */
+	bool held;	 /* stopped during `vm reset`; also posted as COND_HELD */
+	unsigned resets; /* in a row, without a boot phase */
 	bool was_reset;	 /* since QEMU's start */
-	bool watching;	 /* the next one ends in front of us */
+	bool watching;	 /* the next reset stops the machine and is examined */
 	uint64_t since_ns;
-	struct fault_text fault; /* the last triple fault among them */
+	struct fault_text fault; /* the last triple fault of these */
 };
 
 void reset_init(struct reset *r, const struct env *env, struct debug_log *debug_log,
@@ -38,21 +38,23 @@ void reset_init(struct reset *r, const struct env *env, struct debug_log *debug_
 /* Another QEMU starts. */
 void reset_restart(struct reset *r);
 
-/* What a guest does when its reset is done. */
-enum reset_then { THEN_AS_BEFORE, THEN_RUNS, THEN_STANDS_STILL };
+/* Whether the guest runs after the reset: as before, yes, no. */
+enum reset_then { THEN_AS_BEFORE, THEN_RUNS, THEN_PAUSED };
 
-/* Press the reset button. False when QEMU does not answer. */
+/* Reset the machine. False if QEMU does not answer. */
 bool reset_press(struct reset *r, enum reset_then then);
-/* Bytes have come on the serial line: if the guest has come back from our reset, reboots end QEMU
+/* Output has come on the serial line: if it is the first one after `vm reset`, reboots end QEMU
  * again. */
 void reset_on_serial(struct reset *r);
-/* QMP RESET: by its guest or from outside. */
+/* QMP RESET, by the guest or from outside. */
 void reset_on_event(struct reset *r, bool guest);
-/* QMP SHUTDOWN with REASON: was that only to look at the guest? True: it goes on. */
+/* QMP SHUTDOWN with REASON. True: it only stopped the machine to be examined, and the guest goes
+ * on. */
 bool reset_caught(struct reset *r, const char *reason);
-/* The guest ends by a reset: was it a fault? True: that is being said, and reset_end() follows. */
+/* The guest ends by a reset: was it a fault? True: the registers are being queried, and
+ * reset_end() follows. */
 bool reset_was_fatal(struct reset *r);
-/* The guest has ended: QEMU, which stands still, is told to quit or kept for a debugger. */
+/* The guest has ended and QEMU is paused: tell QEMU to quit, or keep it for a debugger. */
 void reset_end(struct reset *r);
 
 #endif

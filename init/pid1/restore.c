@@ -30,7 +30,7 @@ static void set_resuming(struct restore *r, bool on)
 	post(r->env, NOTICE_CONDITION, .value = COND_RESUMING, .on = on);
 }
 
-/* Not this state: QEMU ends, and another one starts cold. */
+/* The state cannot be used: QEMU is ended, and another one starts cold. */
 static void refuse(struct restore *r, const char *why)
 {
 	if (r->refused)
@@ -51,7 +51,7 @@ static void on_incoming(struct qmp *q, const struct json *doc, const struct json
 		refuse(r, error);
 }
 
-/* The memory is there, and QEMU is: it reads the rest. */
+/* Memory and QEMU are ready: read the stream. */
 static void read_stream(struct restore *r)
 {
 	const struct resume *resume = &r->env->plan->resume;
@@ -63,7 +63,7 @@ static void read_stream(struct restore *r)
 		refuse(r, "QEMU does not answer");
 }
 
-static void go_on(struct restore *r)
+static void proceed(struct restore *r)
 {
 	if (r->why[0])
 		refuse(r, r->why);
@@ -81,7 +81,7 @@ static void on_filled(void *arg, int status, const char *line)
 		(void)snprintf(r->why, sizeof r->why, "%s",
 			       line[0] ? line : "its memory could not be read");
 	if (r->greeted && !r->refused)
-		go_on(r);
+		proceed(r);
 }
 
 void restore_fill(struct restore *r)
@@ -125,13 +125,13 @@ bool restore_begin(struct restore *r)
 			       r->env->qmp->version);
 		refuse(r, why);
 	} else if (!r->filling) {
-		go_on(r);
+		proceed(r);
 	}
 	return true;
 }
 
-/* A suspended guest is resumed once: from here on its disk goes another way. */
-static bool use_up(const struct resume *resume)
+/* A suspended guest is resumed only once, because its disk changes from here on. */
+static bool consume(const struct resume *resume)
 {
 	char used[STATE_PATH_MAX + 8];
 
@@ -151,14 +151,14 @@ static void on_read(struct restore *r)
 	int64_t age = (int64_t)time(NULL) - resume->saved;
 
 	set_resuming(r, false);
-	if (!use_up(resume)) {
+	if (!consume(resume)) {
 		refuse(r, strerror(errno));
 		return;
 	}
 	migration_end(&r->migration);
 	fd_close(&resume->stream);
 	if (resume->ready || resume->login)
-		prompt_loaded(r->env->prompt, resume->console, clock_now());
+		prompt_loaded(r->env->prompt, resume->console, resume->line, clock_now());
 	log_info("resumed from %s, saved %" PRId64 " s ago", resume->dir, age);
 	if (r->env->plan->ram.copied[0])
 		log_info("its memory was copied, because it cannot be shared: %s",
@@ -180,7 +180,7 @@ void restore_event(struct restore *r, const struct json *doc, const struct json_
 		refuse(r, "QEMU cannot read it (qemu.log says more)");
 }
 
-void restore_lost(struct restore *r)
+void restore_ended(struct restore *r)
 {
 	if (!r->filling)
 		return;
@@ -188,12 +188,45 @@ void restore_lost(struct restore *r)
 	helper_kill(r->env->helpers, HELPER_STATE);
 }
 
+static void on_repaired(void *arg, int status, const char *line)
+{
+	struct restore *r = arg;
+
+	r->repairing = false;
+	if (r->env->life->signalled)
+		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		post(r->env, NOTICE_BOOT_AGAIN);
+		return;
+	}
+	log_error("the disk is not repaired, and not booted: %s", line);
+	post(r->env, NOTICE_SHARE_FAILED, .value = EXIT_BAD_IMAGE);
+}
+
+/* The disk that was in the middle of the state's life, as a start without the state repairs it
+ * (plan/fsck.h). */
+static bool repair(struct restore *r, struct error *err)
+{
+	struct plan *plan = r->env->plan;
+	bool overlay = plan->disk.overlays > 0;
+	char *argv[] = {(char *)"vm", (char *)"state-files", (char *)"repair",
+			(char *)(overlay ? "1" : "0"), NULL};
+	struct child c = {.path = plan->vm, .argv = argv, .envp = environ, .no_core = true};
+
+	disk_unlock(&plan->disk);
+	if (overlay)
+		c.fds[c.fd_count++] =
+			(struct child_fd){.from = plan->disk.layers[0].fd, .to = STATE_FILES_FD};
+	r->repairing = helper_start(r->env->helpers, HELPER_DISK, "fsck", &c, on_repaired, r, err);
+	return r->repairing;
+}
+
 bool restore_cold(struct restore *r, const char *words, struct error *err)
 {
 	struct plan *plan = r->env->plan;
 	const struct lifecycle *life = r->env->life;
 
-	/* A QEMU that cannot map the memory ends before it greets. */
+	/* A QEMU that cannot map the memory ends before its greeting. */
 	if (plan->resume.kind == RESUME_NONE || life->ran || life->rung != RUNG_NONE ||
 	    (!r->resuming && !r->refused && plan->ram.where != RAM_MAPPED))
 		return false;
@@ -204,5 +237,6 @@ bool restore_cold(struct restore *r, const char *words, struct error *err)
 	set_resuming(r, false);
 	restore_init(r, r->env);
 	plan_cold(plan);
-	return disk_keep_overlay(&plan->disk, &plan->identity, err);
+	return disk_keep_overlay(&plan->disk, &plan->identity, err) &&
+	       (!plan->fsck.cold || repair(r, err));
 }

@@ -37,12 +37,12 @@ bool screenshot_take(struct screenshot *s, const char *path, screenshot_done *do
 
 	if (s->done)
 		return false;
-	/* QEMU opens it by name: it has to be there, and to be QEMU's. */
+	/* QEMU opens the file by name, as its own user: create it with that owner. */
 	(void)unlink(path);
 	_cleanup_fd_ int fd =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 
-	if (fd < 0 || (!identity_own(&s->env->plan->identity, fd) && fchmod(fd, 0666) != 0)) {
+	if (fd < 0 || (!identity_chown(&s->env->plan->identity, fd) && fchmod(fd, 0666) != 0)) {
 		log_warning("%s cannot be written: %s", path, strerror(errno));
 		return false;
 	}

@@ -6,20 +6,20 @@
 
 struct env;
 
-/* It is there, or not for the reason ERROR: PATH is gone then. */
+/* Done. ERROR: the reason why there is no screenshot (PATH has been removed); NULL: none. */
 typedef void screenshot_done(void *arg, const char *error, const char *path);
 
 struct screenshot {
 	const struct env *env;
-	screenshot_done *done; /* NULL: none is being taken */
+	screenshot_done *done; /* NULL: no screenshot under way */
 	void *arg;
 	char path[4200];
 };
 
 void screenshot_init(struct screenshot *s, const struct env *env);
 
-/* The display into the PNG file PATH, which QEMU's user gets to own; DONE hears, with ARG. False
- * when that cannot even begin, or another one is being taken. */
+/* Write a screenshot to the PNG file PATH, which QEMU's user will own; DONE is called with ARG.
+ * False if QEMU does not answer or another screenshot is under way. */
 bool screenshot_take(struct screenshot *s, const char *path, screenshot_done *done, void *arg);
 
 #endif

@@ -16,9 +16,9 @@
 #include "pid1/env.h"
 #include "pid1/helper.h"
 
-/* Where xorriso writes. */
+/* xorriso writes to this descriptor. */
 #define OUT_FD 3
-/* What `ulimit -f` counts in (POSIX). */
+/* The unit of `ulimit -f` is 512 bytes (POSIX). */
 #define BLOCKS_PER_MIB 2048
 
 static void on_made(void *arg, int status, const char *line)
@@ -47,19 +47,19 @@ static void on_made(void *arg, int status, const char *line)
 				s->share_dir, s->share_size);
 	else
 		(void)error_set(&err, EXIT_NO_PERMISSION,
-				"its files must be readable for VM_UID, and VM_TMP_DIR needs room",
-				"SHARE_DIR=%s cannot be made a disk in VM_TMP_DIR=%s%s%s",
+				"make its files readable for VM_UID, and free space in VM_TMP_DIR",
+				"no CD-ROM image of SHARE_DIR=%s can be made in VM_TMP_DIR=%s%s%s",
 				s->share_dir, s->tmp_dir, line[0] ? ": " : "", line);
 	error_report(&err);
 	post(d->env, NOTICE_SHARE_FAILED, .value = err.status);
 }
 
-/* The file, once for the writer and once read-only, as QEMU wants it for a read-only drive. */
+/* Open the file twice: for xorriso, and read-only, as QEMU wants it for a read-only drive. */
 static bool open_file(struct plan *plan, struct error *err)
 {
 	char path[32];
 
-	plan->share_out = disk_open_nameless(plan->s.tmp_dir, 0600);
+	plan->share_out = disk_open_anonymous(plan->s.tmp_dir, 0600);
 	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", plan->share_out);
 	if (plan->share_out >= 0)
 		plan->share_fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -67,7 +67,7 @@ static bool open_file(struct plan *plan, struct error *err)
 	       error_set(err, EXIT_NO_PERMISSION,
 			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
 			 "/var/tmp)",
-			 "VM_TMP_DIR=%s: no disk can be made there of SHARE_DIR: %s",
+			 "VM_TMP_DIR=%s: no CD-ROM image of SHARE_DIR can be made there: %s",
 			 plan->s.tmp_dir, strerror(errno));
 }
 
@@ -86,7 +86,7 @@ bool share_disk_make(struct share_disk *d, struct error *err)
 	struct plan *plan = d->env->plan;
 	char blocks[24];
 	char sh[4096];
-	/* -R keeps owners and modes, -J is for systems without Rock Ridge. */
+	/* -R keeps owners and modes; -J is for systems without Rock Ridge. */
 	char *argv[] = {sh,
 			(char *)"-c",
 			(char *)"ulimit -f \"$1\" && exec xorriso -as mkisofs -quiet -R -J "
@@ -105,7 +105,8 @@ bool share_disk_make(struct share_disk *d, struct error *err)
 
 	(void)snprintf(blocks, sizeof blocks, "%ld", plan->s.share_size * BLOCKS_PER_MIB);
 	if (!find_program(getenv("PATH"), "sh", sh, sizeof sh))
-		return error_set(err, EXIT_INTERNAL, "", "there is no sh on PATH");
+		return error_set(err, EXIT_INTERNAL, "set PATH so that sh is found",
+				 "there is no sh on PATH");
 	if (!open_file(plan, err))
 		return false;
 	c.fds[c.fd_count++] = (struct child_fd){.from = plan->share_out, .to = OUT_FD};

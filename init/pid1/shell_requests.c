@@ -1,5 +1,5 @@
-/* shell_requests.c - the request `shell` (proto/control.h): can the guest's shell be reached, and
- * may something be typed on the serial line (prompt.h)? */
+/* shell_requests.c - the request `shell` (proto/control.h): whether the guest's shell can be
+ * reached, and whether input may be sent to the serial line (prompt.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,15 +10,15 @@
 
 enum reach { REACH_NOW, REACH_LATER, REACH_NOT };
 
-/* A pause that is over by itself: a snapshot, a warm state, the reset button. */
+/* Whether the guest is paused by us and will be continued: a snapshot, a warm state, `vm reset`. */
 static bool pauses_for_us(const struct lifecycle *l)
 {
 	return lifecycle_any(l, 1u << COND_SNAPSHOT_SAVE | 1u << COND_SNAPSHOT_LOAD |
 					1u << COND_SAVING_WARM | 1u << COND_HELD |
-					1u << COND_RESETTING);
+					1u << COND_CONTINUING | 1u << COND_RESETTING);
 }
 
-/* Can a shell be reached? WHY gets one line either way. */
+/* WHY gets one line in each case. */
 static enum reach reach(const struct supervisor *v, char *why, size_t size)
 {
 	const struct lifecycle *l = &v->life;
@@ -57,7 +57,7 @@ static void shell_await(struct supervisor *v, int slot, const char *when)
 		answer_reach(c, slot, r == REACH_NOW, why);
 }
 
-/* What is said of the serial line. */
+/* The answer about the console's prompt. */
 struct line_state {
 	int status;
 	const char *name, *last;
@@ -65,16 +65,16 @@ struct line_state {
 
 static struct line_state line_state(struct prompt *p)
 {
-	bool stands = prompt_stands(p, clock_now());
+	bool shown = prompt_shown(p, clock_now());
 	const char *last = p->placed ? "" : p->line;
 
-	if (stands)
+	if (shown)
 		return (struct line_state){EXIT_CLEAN, "prompt", last};
 	return p->ever ? (struct line_state){EXIT_NOT_READY, "busy", last}
 		       : (struct line_state){EXIT_ASK_AGAIN, "silent", last};
 }
 
-/* Client SLOT gets the serial line, with what it has to know for a shell on it. */
+/* Pass the serial line to client SLOT, preceded by what a shell client needs to know. */
 static void open_shell(struct supervisor *v, int slot, bool clock)
 {
 	struct control *c = &v->control;
@@ -84,8 +84,8 @@ static void open_shell(struct supervisor *v, int slot, bool clock)
 	char command[64] = "";
 	char text[CONTROL_TAKE + 1];
 
-	if (!relay_has_place(r, RELAY_LIVE)) {
-		control_answer(c, slot, EXIT_NO_PLACE, REQUESTS_NO_PLACE);
+	if (!relay_has_slot(r, RELAY_LIVE)) {
+		control_answer(c, slot, EXIT_NO_SLOT, REQUESTS_NO_SLOT);
 		return;
 	}
 	if (clock)
@@ -151,12 +151,22 @@ static void shell_line(struct supervisor *v, int slot, const char *prompt)
 	control_answer(&v->control, slot, state.status, line);
 }
 
+/* PROMPT */
+static void shell_seen(struct supervisor *v, int slot, const char *prompt)
+{
+	prompt_seen(&v->prompt, prompt);
+	shell_line(v, slot, "");
+}
+
 void requests_shell(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static const struct {
 		const char *word;
 		void (*handle)(struct supervisor *v, int slot, const char *arg);
-	} rows[] = {{"open", shell_open}, {"await", shell_await}, {"line", shell_line}};
+	} rows[] = {{"open", shell_open},
+		    {"await", shell_await},
+		    {"line", shell_line},
+		    {"seen", shell_seen}};
 	size_t n = strcspn(arg, " ");
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -164,5 +174,5 @@ void requests_shell(struct supervisor *v, struct control *c, int slot, const cha
 			rows[i].handle(v, slot, arg + n + (arg[n] == ' '));
 			return;
 		}
-	control_answer(c, slot, EXIT_BAD_USAGE, "shell takes open, await or line\n");
+	control_answer(c, slot, EXIT_BAD_USAGE, "shell takes open, await, line or seen\n");
 }

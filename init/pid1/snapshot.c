@@ -1,7 +1,5 @@
-/* snapshot.c - see snapshot.h. The commands are those of QEMU's qapi/migration.json and
- * qapi/job.json: the command starts a job, the job concludes, query-jobs says how, job-dismiss
- * forgets it.
- */
+/* snapshot.c - see snapshot.h. QEMU's qapi/migration.json and qapi/job.json: the command starts a
+ * job, the job concludes, query-jobs has its result, job-dismiss removes it. */
 #include "pid1/snapshot.h"
 
 #include <stdio.h>
@@ -16,13 +14,14 @@
 
 #define JOB "vm-snapshot-%u"
 
-/* A guest that reads its serial line takes a line in milliseconds; one that does not never will. */
+/* A guest that reads its serial line takes a line in milliseconds. Do not wait longer for one that
+ * does not. */
 #define TYPED_NS      UINT64_C(500000000)
 #define TYPED_LOOK_NS UINT64_C(10000000)
 
-/* What the tag of a snapshot of a guest that is ready says of its console. */
+/* The tag of a snapshot of a ready guest also says whether the console showed a prompt. */
 static const char *const console_tags[] = {
-	[PROMPT_NONE] = SNAPSHOT_BUSY, [PROMPT_MAYBE] = SNAPSHOT_MAYBE, [PROMPT_STANDS] = ""};
+	[PROMPT_NONE] = SNAPSHOT_BUSY, [PROMPT_MAYBE] = SNAPSHOT_MAYBE, [PROMPT_SHOWN] = ""};
 
 static void start(struct snapshot_work *w, enum snapshot_action job);
 
@@ -45,7 +44,7 @@ static void set_action(struct snapshot_work *w, enum snapshot_action action)
 
 /* ---- the answer ------------------------------------------------------------------------- */
 
-/* May client SLOT, which asked, still be answered? */
+/* Whether client SLOT, which sent the request, is still connected. */
 static bool is_there(const struct snapshot_work *w)
 {
 	const struct control_client *client = &w->env->control->clients[w->slot];
@@ -60,7 +59,7 @@ static void answer(struct snapshot_work *w, int status, const char *line)
 		control_answer(w->env->control, w->slot, status, line);
 }
 
-/* It was not begun. */
+/* The request was refused before anything was done. */
 static void refuse(struct snapshot_work *w, const struct error *err)
 {
 	set_action(w, SNAPSHOT_NONE);
@@ -77,7 +76,7 @@ static const char *verb(enum snapshot_action action)
 	return verbs[action];
 }
 
-/* It did not work, for the reason WHY. */
+/* The job failed; WHY is the reason. */
 static void fail(struct snapshot_work *w, int status, const char *why, const char *fix)
 {
 	char line[700];
@@ -111,7 +110,7 @@ static void tell_success(struct snapshot_work *w, uint64_t saved)
 	answer(w, EXIT_CLEAN, line);
 }
 
-/* How large it is was asked. */
+/* The reply with the snapshot's size. */
 static void on_size(void *arg, int status, const char *line)
 {
 	struct snapshot_work *w = arg;
@@ -138,18 +137,19 @@ static void succeed(struct snapshot_work *w)
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
-/* The console is as it was when the snapshot was saved; its tag says how. */
+/* The console is as it was when the snapshot was saved, which its tag tells. */
 static void load_prompt(struct snapshot_work *w)
 {
 	const char *more = w->tag + strlen(w->name);
 
 	prompt_reset(w->env->prompt);
-	for (int i = PROMPT_NONE; i <= PROMPT_STANDS; i++)
+	for (int i = PROMPT_NONE; i <= PROMPT_SHOWN; i++)
 		if (strcmp(more, console_tags[i]) == 0)
-			prompt_loaded(w->env->prompt, (enum prompt_state)i, clock_now());
+			prompt_loaded(w->env->prompt, (enum prompt_state)i, "", clock_now());
 }
 
-/* QEMU lets the guest run on before the job ends: what comes from here on is the loaded guest's. */
+/* QEMU continues the guest before the job ends, so output from here on is that of the loaded
+ * guest. */
 void snapshot_paused(struct snapshot_work *w)
 {
 
@@ -160,25 +160,25 @@ void snapshot_paused(struct snapshot_work *w)
 	load_prompt(w);
 }
 
-/* The guest's clock is not set: that would take the console, which the user may need now. */
+/* The guest's clock is not set: that would use the console, which the user may need now. */
 static void loaded(struct snapshot_work *w)
 {
 	const char *more = w->tag + strlen(w->name);
 	bool ready = strcmp(more, SNAPSHOT_BOOTING) != 0;
 
-	if (!w->stopped) /* it stood still before */
+	if (!w->stopped) /* the guest was paused before */
 		load_prompt(w);
 	post(w->env, NOTICE_SNAPSHOT_LOADED, .on = ready);
-	/* It was stopped, though by nobody's wish, so QEMU does not go on. */
+	/* QEMU does not continue a guest that was not stopped on request. */
 	if (lifecycle_any(w->env->life, COND_ANY_STUCK))
-		(void)env_qmp(w->env, "cont");
+		(void)env_continue(w->env);
 	succeed(w);
 }
 
-/* QEMU stops the guest, takes the disk back and then reads the memory, and does not say how far it
- * came (migration/savevm.c, load_snapshot()). A guest that still runs was not touched; every other
- * is reset, since its memory may be half the snapshot's and its disk is. It runs when the reset is
- * done, not before. */
+/* QEMU stops the guest, reverts the disk, then reads the memory, and does not report how far it
+ * came (migration/savevm.c, load_snapshot()). A guest that still runs was not changed. Any other
+ * is reset, because its disk is the snapshot's and its memory may be partly; it is continued after
+ * the reset, not before. */
 static void on_run_state(struct qmp *q, const struct json *doc, const struct json_value *result,
 			 const char *error, void *arg)
 {
@@ -194,7 +194,7 @@ static void on_run_state(struct qmp *q, const struct json *doc, const struct jso
 		     .on = w->was_running && w->env->life->rung == RUNG_NONE);
 	fail(w, EXIT_QEMU_FAILED, w->error,
 	     whole ? ""
-		   : "its memory may be half the snapshot's: the guest starts anew from "
+		   : "its memory may be half the snapshot's: the guest restarts from "
 		     "its disk");
 }
 
@@ -223,7 +223,7 @@ static void concluded(struct snapshot_work *w, const char *error)
 		succeed(w);
 }
 
-/* Our job in the answer to query-jobs; NULL when it is not there. */
+/* Our job in the reply to query-jobs; NULL if it is not there. */
 static const struct json_value *find_job(const struct json *doc, const struct json_value *jobs,
 					 const char *id)
 {
@@ -279,7 +279,7 @@ static void on_started(struct qmp *q, const struct json *doc, const struct json_
 	struct snapshot_work *w = arg;
 
 	(void)q, (void)result;
-	/* Refused before it began: the guest is as it was. */
+	/* QEMU refused the command: the guest is unchanged. */
 	if (error && doc && w->action != SNAPSHOT_NONE)
 		fail(w, EXIT_QEMU_FAILED, error, "");
 }
@@ -307,8 +307,8 @@ static void start(struct snapshot_work *w, enum snapshot_action job)
 		fail(w, EXIT_QEMU_FAILED, "QEMU does not answer", "");
 }
 
-/* What keeps the memory from being saved; of our own devices only a mounted 9p does. When a
- * snapshot is replaced, QEMU itself would find it when the old one is gone already. */
+/* Reasons why the memory cannot be saved; of the devices that we use, only a mounted 9p has one.
+ * If a snapshot is to be replaced, QEMU would report it only after the old one was deleted. */
 static void on_blockers(struct qmp *q, const struct json *doc, const struct json_value *result,
 			const char *error, void *arg)
 {
@@ -337,7 +337,7 @@ static void save(struct snapshot_work *w)
 		fail(w, EXIT_QEMU_FAILED, "QEMU does not answer", "");
 }
 
-void snapshot_lost(struct snapshot_work *w)
+void snapshot_ended(struct snapshot_work *w)
 {
 	helper_kill(w->env->helpers, HELPER_SNAPSHOT);
 	if (w->action != SNAPSHOT_NONE)
@@ -346,8 +346,8 @@ void snapshot_lost(struct snapshot_work *w)
 
 /* ---- the request -------------------------------------------------------------------------- */
 
-/* What QEMU has not read yet when it stops the guest is typed into the guest that runs next: the
- * loaded one would get what was meant for the former (such as the `exit` behind vm exec). */
+/* Input that QEMU has not read when it stops the guest would reach the guest that runs next: a
+ * loaded guest would get input meant for the former one (such as the `exit` after vm exec). */
 void snapshot_timer(struct snapshot_work *w)
 {
 	uint64_t now = clock_now();
@@ -361,7 +361,7 @@ void snapshot_timer(struct snapshot_work *w)
 		start(w, w->action);
 }
 
-/* The table has been read. */
+/* The helper has read the table of snapshots. */
 static void on_table(void *arg, int status, const char *line)
 {
 	struct snapshot_work *w = arg;
@@ -376,7 +376,9 @@ static void on_table(void *arg, int status, const char *line)
 		answer(w,
 		       WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status)
 								: EXIT_INTERNAL,
-		       w->said.len ? w->said.text : "the image's snapshots cannot be read\n");
+		       w->said.len ? w->said.text
+				   : "the image's snapshots cannot be read; stop the guest and run "
+				     "qemu-img check\n");
 		return;
 	}
 	w->replacing = w->action == SNAPSHOT_SAVE && strcmp(tag, "-") != 0;
@@ -390,7 +392,7 @@ static void on_table(void *arg, int status, const char *line)
 	}
 }
 
-/* The next word of TEXT into WORD, cut to SIZE - 1 bytes. Returns what is behind it. */
+/* Copy the next word of TEXT, cut to SIZE - 1 bytes. Returns the rest. */
 static const char *next_word(const char *text, char *word, size_t size)
 {
 	text += strspn(text, " ");

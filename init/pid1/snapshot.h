@@ -1,8 +1,8 @@
-/* snapshot.h - `vm snapshot` on the running guest: its disk and its memory, into its own qcow2.
+/* snapshot.h - `vm snapshot` on the running guest: its disk and its memory, in its own qcow2.
  *
- * QEMU does it (jobs snapshot-save, -load, -delete of qapi/migration.json) and holds the guest and
- * itself up for as long as that takes; PID 1 waits for the job's end like for anything else. One at
- * a time. What snapshots there are is read from the image by a helper (proto/snapshot_helper.h).
+ * QEMU does it (jobs snapshot-save, -load, -delete of qapi/migration.json) and stops the guest and
+ * its own main loop meanwhile; PID 1 waits for the job's event. One at a time. The list of
+ * snapshots is read from the image by a helper (proto/snapshot_helper.h).
  */
 #ifndef VM_PID1_SNAPSHOT_H
 #define VM_PID1_SNAPSHOT_H
@@ -19,22 +19,22 @@ struct json_value;
 
 enum snapshot_action { SNAPSHOT_NONE, SNAPSHOT_SAVE, SNAPSHOT_LOAD, SNAPSHOT_DELETE };
 
-/* What is under way. */
+/* The snapshot that is at work. */
 struct snapshot_work {
 	const struct env *env;
 	enum snapshot_action action;
-	bool replacing;	  /* the old one is being deleted before its successor is saved */
-	bool was_running; /* the guest, before it is loaded */
-	bool stopped;	  /* QEMU has stopped it for that */
-	unsigned job;	  /* number of QEMU's job, in this life of PID 1's */
-	int slot;	  /* of the client that asked, and its number */
+	bool replacing;	  /* the old one is being deleted before its replacement is saved */
+	bool was_running; /* the guest ran before it is loaded */
+	bool stopped;	  /* QEMU has stopped the guest to load it */
+	unsigned job;	  /* QEMU's job; counts from PID 1's start */
+	int slot;	  /* slot and number of the client */
 	uint64_t number;
 	uint64_t since_ns, took_ns;
-	uint64_t typed_end_ns; /* wait no longer for QEMU to read what was typed */
-	struct tail said;      /* by the helper that reads the image */
+	uint64_t typed_end_ns; /* stop waiting then for QEMU to read what was typed */
+	struct tail said;      /* output of the helper that reads the image */
 	char name[SNAPSHOT_NAME_MAX + 1];
 	char tag[SNAPSHOT_TAG_MAX];
-	char error[400]; /* QEMU's, of a load that failed */
+	char error[400]; /* QEMU's error, if a load failed */
 };
 
 void snapshot_init(struct snapshot_work *w, const struct env *env);
@@ -54,6 +54,6 @@ void snapshot_paused(struct snapshot_work *w);
 void snapshot_timer(struct snapshot_work *w);
 
 /* QEMU has ended. */
-void snapshot_lost(struct snapshot_work *w);
+void snapshot_ended(struct snapshot_work *w);
 
 #endif

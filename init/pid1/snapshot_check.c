@@ -15,9 +15,9 @@
 #include "proto/control.h"
 #include "proto/snapshot_helper.h"
 
-/* ---- can it be? --------------------------------------------------------------------------- */
+/* ---- is it possible? ----------------------------------------------------------------------- */
 
-/* The number of kB behind NAME in /proc/PID/status, in bytes. */
+/* The value of NAME in /proc/PID/status, in bytes. */
 static uint64_t status_bytes(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -25,7 +25,7 @@ static uint64_t status_bytes(const char *text, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
 }
 
-/* The most that the guest's memory can take up: what QEMU has of it, as pages of zeros are not
+/* An upper bound of the memory to be saved: what QEMU has allocated of it; pages of zeros are not
  * saved. */
 static uint64_t memory_most(const struct env *env)
 {
@@ -53,9 +53,9 @@ bool snapshot_has_room(const struct env *env, uint64_t old, struct error *err)
 	uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize + old;
 
 	return room >= need ||
-	       error_set(err, EXIT_NO_PERMISSION, "make room there",
-			 "no space: the memory may take %" PRIu64
-			 " MiB, and where the guest's disk is there are %" PRIu64 " MiB",
+	       error_set(err, EXIT_NO_PERMISSION, "free space there",
+			 "not enough space: the memory may take %" PRIu64
+			 " MiB, and the disk's file system has %" PRIu64 " MiB free",
 			 (need >> 20) + 1, room >> 20);
 }
 
@@ -71,7 +71,7 @@ static const char *why_not(const struct env *env, enum snapshot_action action)
 		return "the guest does not run yet";
 	if (lifecycle_is(l, COND_DISK_ERROR) ||
 	    (lifecycle_any(l, COND_ANY_STUCK) && action == SNAPSHOT_SAVE))
-		return lifecycle_trouble(l);
+		return lifecycle_problem(l);
 	return NULL;
 }
 
@@ -92,8 +92,9 @@ bool snapshot_possible(const struct env *env, enum snapshot_action action, const
 	if (!snapshot_name_check(name, err))
 		return false;
 	if (lifecycle_any(env->life, COND_ANY_SNAPSHOT))
-		return error_set(err, EXIT_NOT_READY, "", "another snapshot is at work");
-	return snapshot_idle(env, action, err) && snapshots_possible(&env->plan->disk, err);
+		return error_set(err, EXIT_NOT_READY, "try again when it is done",
+				 "another snapshot is at work");
+	return snapshot_idle(env, action, err) && snapshots_check_disk(&env->plan->disk, err);
 }
 
 /* ---- the image's table, read by a helper -------------------------------------------------- */
@@ -103,7 +104,7 @@ struct helper_args {
 	char *argv[9];
 };
 
-/* `vm snapshot-table ACTION NAME OPTION` on the guest's disk, as C with its arguments in A. */
+/* `vm snapshot-table ACTION NAME OPTION` on the guest's disk: child C, arguments in A. */
 static void table_helper(const struct env *env, const char *const words[3], struct helper_args *a,
 			 struct child *c)
 {
@@ -166,7 +167,7 @@ bool snapshot_answer_list(const struct env *env, int slot, bool json, struct err
 	struct child c;
 	int fd = env->control->clients[slot].fd;
 
-	if (!snapshots_possible(&env->plan->disk, err))
+	if (!snapshots_check_disk(&env->plan->disk, err))
 		return false;
 	table_helper(env, words, &a, &c);
 	c.fds[c.fd_count++] = (struct child_fd){.from = fd, .to = STDOUT_FILENO};

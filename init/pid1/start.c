@@ -1,4 +1,4 @@
-/* start.c - QEMU is started, for the first time or again. (supervisor.h) */
+/* start.c - starts QEMU, the first time or again (supervisor.h). */
 #include "base/log.h"
 #include "pid1/start_failure.h"
 #include "pid1/supervisor.h"

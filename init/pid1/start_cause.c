@@ -19,8 +19,7 @@
 /* What QEMU maps beside the guest's memory: libraries, stacks, TCG's buffer (qemu/args.c). */
 #define QEMU_OWN (UINT64_C(1) << 30)
 
-/* Ports below this are for CAP_NET_BIND_SERVICE, which QEMU and passt do not have as another user.
- */
+/* Ports below this need CAP_NET_BIND_SERVICE, which QEMU and passt do not have as another user. */
 static unsigned first_free_port(const struct plan *plan)
 {
 	char text[32];
@@ -34,14 +33,16 @@ static unsigned first_free_port(const struct plan *plan)
 bool cause_port(const struct plan *plan, char *fix, size_t size)
 {
 	const struct settings *s = &plan->s;
-	const char *address = s->ports == PORTS_READY && s->net == NET_USER ? "127.0.0.1" : s->bind;
+	const char *address = s->ports == PORTS_READY && s->net == NET_USER
+				      ? "127.0.0.1"
+				      : settings_forward_address(s);
 	unsigned first = first_free_port(plan);
 	struct forward f[FORWARDS_MAX];
 	int n = settings_forwards(s, f);
 
 	for (int i = 0; i < n; i++) {
 		unsigned port = f[i].port;
-		int why = port < first ? EACCES : listen_try(address, f[i].port, f[i].udp);
+		int why = port < first ? EACCES : listen_probe(address, f[i].port, f[i].udp);
 
 		if (why == EADDRINUSE)
 			(void)snprintf(fix, size,
@@ -71,8 +72,8 @@ bool cause_memory(const struct settings *s, char *fix, size_t size)
 	void *got[2];
 	bool room = true;
 
-	/* Nothing is touched, so nothing is taken up. Each by itself, as the kernel looks at them.
-	 */
+	/* The pages are not touched, so no memory is used. Mapped one by one, because the kernel
+	 * checks each mapping. */
 	for (int i = 0; i < 2; i++) {
 		got[i] = mmap(NULL, parts[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			      -1, 0);
@@ -89,8 +90,8 @@ bool cause_memory(const struct settings *s, char *fix, size_t size)
 	return !room;
 }
 
-/* Does a server listen where DISPLAY says? True also for one on another machine, which is not
- * asked. */
+/* Whether a server listens where DISPLAY points. True also for a display on another machine, which
+ * is not tried. */
 static bool display_listens(const char *display)
 {
 	char path[64];

@@ -10,11 +10,12 @@
 #include "pid1/start_cause.h"
 
 #define SECOND UINT64_C(1000000000)
-/* From its start to its greeting QEMU takes tenths of a second; this is for a host that swaps. */
-#define GREETING_S	 120
-#define GREETING_LEAST_S 15 /* also with a short VM_BOOT_TIMEOUT: a busy host takes seconds */
+/* QEMU takes tenths of a second from its start to its greeting; this is for a host that swaps. */
+#define GREETING_S 120
+/* Lower bound for a short VM_BOOT_TIMEOUT; a busy host takes seconds. */
+#define GREETING_LEAST_S 15
 
-/* What helps, into BUF: the causes that can be asked for, not what QEMU calls them. */
+/* The remedy, into BUF, from the causes that can be tested, not from QEMU's messages. */
 static const char *fix_for(const struct env *env, char *buf, size_t size)
 {
 	const struct settings *s = &env->plan->s;
@@ -24,7 +25,7 @@ static const char *fix_for(const struct env *env, char *buf, size_t size)
 		return buf;
 	if (!env->life->ran && env->plan->unreadable[0])
 		(void)snprintf(buf, size,
-			       "QEMU runs as user %u:%u (VM_UID, VM_GID), who may not read and "
+			       "QEMU runs as user %u:%u (VM_UID, VM_GID), which may not read and "
 			       "write %.200s, which QEMU_EXTRA_ARGS names: chmod a+rw, or name it "
 			       "in QEMU_DRIVE2, QEMU_CDROM or QEMU_FLOPPY",
 			       (unsigned)env->plan->identity.uid, (unsigned)env->plan->identity.gid,
@@ -62,7 +63,7 @@ int start_failure_report(const struct env *env, const char *words)
 	return err.status;
 }
 
-/* A guest that has not run cannot be made to without QMP. */
+/* Without QMP, a guest that has not run yet cannot be started. */
 static void give_up(const struct env *env, const char *what)
 {
 	log_error("%s: %s", env->plan->args.argv[0], what);
@@ -96,7 +97,7 @@ void start_failure_qmp_lost(const struct env *env)
 	if (env->life->phase == LIFE_DOWN || env->life->rung != RUNG_NONE)
 		return;
 	(void)snprintf(what, sizeof what, "QMP: %s", env->qmp->why_closed);
-	if (env->qmp->eof) /* most often QEMU ends, and why is still to be seen */
+	if (env->qmp->eof) /* usually QEMU is ending, and its exit will tell more */
 		log_warning("%s", what);
 	else if (env->life->ran)
 		log_warning("%s; the guest runs on, and can only be stopped by a signal to QEMU",

@@ -12,7 +12,7 @@ bool status_why(const struct supervisor *v, char *why, size_t size)
 	const struct lifecycle *l = &v->life;
 	const struct settings *s = &v->env.plan->s;
 	bool by_console = s->ready == READY_LOGIN || s->ready == READY_MARKER;
-	const char *wrong = lifecycle_trouble(l);
+	const char *wrong = lifecycle_problem(l);
 
 	if (wrong)
 		(void)snprintf(why, size, "%s", wrong);
@@ -40,7 +40,7 @@ static double ms_since(uint64_t from, uint64_t to)
 	return from && to > from ? (double)(to - from) / 1e6 : 0;
 }
 
-/* Every marker that came, in its order: ms since PID 1's start and since QEMU's. */
+/* Every marker that came, in order, in ms since PID 1's start and since QEMU's. */
 static void phases_json(const struct supervisor *v, char *buf, size_t size)
 {
 	size_t used = 0;
@@ -50,7 +50,7 @@ static void phases_json(const struct supervisor *v, char *buf, size_t size)
 		const struct marker *m = &v->phases.markers->list[v->phases.order[i]];
 		uint64_t at = v->phases.seen_ns[v->phases.order[i]];
 
-		used -= used > 1 && buf[used - 1] == ','; /* of one that did not fit */
+		used -= used > 1 && buf[used - 1] == ','; /* of an entry that did not fit */
 		if (i > 0)
 			buf[used++] = ',';
 		used += json_write(

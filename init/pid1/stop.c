@@ -16,14 +16,14 @@
 #include "pid1/power_button.h"
 #include "pid1/savestate.h"
 
-/* A guest that is still booting misses the button: it is pressed again this often, until the
+/* A booting guest misses the power button, so it is pressed again at this interval until the
  * rung's time is over (and at once when the guest is ready). */
 #define PRESS_AGAIN_NS UINT64_C(5000000000)
-/* A ready guest that has not enabled the button may poll for it all the same. */
+/* A ready guest that has not enabled the button may poll for it; wait this long. */
 #define UNARMED_NS UINT64_C(400000000)
-/* A guest that has nothing to lose is asked for so long. */
+/* How long a guest that has nothing to lose is asked. */
 #define NOTHING_TO_LOSE_NS UINT64_C(5000000000)
-/* A QEMU that does not say what its guest has written for so long hangs. */
+/* A QEMU that has not answered query-blockstats after this time hangs. */
 #define CHECK_NS UINT64_C(2000000000)
 
 static void kill_qemu(struct guest_stop *s, int sig, bool group);
@@ -42,7 +42,7 @@ static void arm_timer(struct guest_stop *s)
 
 /* ---- the gentle rungs ------------------------------------------------------------------ */
 
-/* What is pressed is still heard by a guest that polls for it. */
+/* The reply about the power button. The guest may poll for it, so it still gets UNARMED_NS. */
 static void on_button(struct qmp *q, const struct json *doc, const struct json_value *result,
 		      const char *error, void *arg)
 {
@@ -51,7 +51,7 @@ static void on_button(struct qmp *q, const struct json *doc, const struct json_v
 	(void)q, (void)doc, (void)error;
 	if (s->ladder.rung != RUNG_ACPI || s->ladder.accepted || !power_button_off(result))
 		return;
-	log_info("the guest has not enabled the power button: it is not waited for");
+	log_info("the guest has not enabled the power button: not waiting for it");
 	s->unarmed = true;
 	ladder_cut(&s->ladder, clock_now() + UNARMED_NS);
 	arm_timer(s);
@@ -74,11 +74,11 @@ static void on_asked(void *arg, int status, const char *line)
 	if (s->env->life->phase == LIFE_DOWN || !rung_is_gentle(s->ladder.rung))
 		return;
 	if (taken)
-		log_info("the guest has taken the command");
+		log_info("the guest has accepted the command");
 	stop_event(s, taken ? LADDER_ACCEPTED : LADDER_FAILED);
 }
 
-/* What is left of the rung's time, in whole seconds, at least one. */
+/* Seconds of the rung's time that are left, at least one. */
 static int seconds_left(const struct guest_stop *s)
 {
 	uint64_t now = clock_now();
@@ -88,7 +88,7 @@ static int seconds_left(const struct guest_stop *s)
 		       : 1;
 }
 
-/* `vm exec --poweroff`, by this very program: it logs in and gives the guest's own command. */
+/* `vm exec --poweroff` logs in and runs the guest's own command. */
 static void ask_by(struct guest_stop *s, const char *via)
 {
 	char timeout[16];
@@ -110,8 +110,8 @@ static void ask_by(struct guest_stop *s, const char *via)
 	stop_event(s, LADDER_FAILED);
 }
 
-/* Can the guest hear what is typed? Before its login prompt only the firmware or the boot loader
- * could, and it is what they are not to be disturbed for. */
+/* Whether the guest reads its serial line. Before its login prompt, input would only disturb the
+ * firmware or the boot loader. */
 static bool serial_listens(const struct guest_stop *s)
 {
 	return s->env->life->login || s->env->life->ready;
@@ -136,7 +136,7 @@ static void set_checking(struct guest_stop *s, bool on)
 	post(s->env, NOTICE_CONDITION, .value = COND_CHECKING_WRITES, .on = on);
 }
 
-/* Was the guest held for that? It runs on. */
+/* Continue a guest that was stopped for the check. */
 static bool end_checking(struct guest_stop *s)
 {
 	if (!s->checking)
@@ -148,27 +148,27 @@ static bool end_checking(struct guest_stop *s)
 
 void stop_timer(struct guest_stop *s)
 {
-	/* It may have been stopped since it was asked, or have been about to be. */
+	/* QEMU may have been stopped by a signal since then. */
 	(void)wake_qemu(s);
 	if (end_checking(s)) {
 		stop_event(s, LADDER_STOP);
 	} else if (s->ladder.rung == RUNG_ACPI && clock_now() < s->ladder.deadline_ns) {
 		stop_ask_again(s);
 	} else {
-		/* Who does not hear the button was not asked. */
+		/* A guest that has not enabled the button has not been asked. */
 		stop_event(s, s->ladder.rung == RUNG_ACPI && s->unarmed ? LADDER_FAILED
 									: LADDER_TIMEOUT);
 	}
 }
 
-/* "At a breakpoint" is no state in which QEMU can begin (system/runstate.c). */
+/* QEMU cannot save a guest at a breakpoint (system/runstate.c). */
 static bool in_debugger(struct guest_stop *s, bool paused)
 {
 	if (!paused || !s->env->plan->s.gdb)
 		return false;
 	log_warning(
-		"a guest that stands in a debugger cannot be suspended: it runs on, and is asked "
-		"to power off");
+		"a guest stopped by a debugger cannot be suspended: it is continued, and asked to "
+		"shut down");
 	(void)env_qmp(s->env, "cont");
 	return true;
 }
@@ -189,21 +189,21 @@ static void suspend(struct guest_stop *s, bool paused)
 
 /* ---- the ladder ------------------------------------------------------------------------ */
 
-/* Is QEMU stopped (proc(5), stat: T by a signal, t by a debugger)? Then it hears nothing. */
+/* Whether QEMU is stopped (proc(5), stat: T by a signal, t by a debugger) and cannot answer. */
 static bool qemu_is_stopped(const struct guest_stop *s)
 {
 	char path[40];
 	char text[512];
 
 	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)s->env->life->qemu);
-	/* Behind its name, which may have anything in it. */
+	/* The state follows the name, which may contain any character. */
 	const char *end = read_small(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
 
 	return end && (end[1] == ' ') && (end[2] == 'T' || end[2] == 't');
 }
 
-/* A QEMU that somebody has stopped goes on, so that it can be asked. False: it does not, and every
- * way of asking would only take its time. */
+/* Continue a QEMU that was stopped by a signal. False: it stays stopped, and asking it would only
+ * take time. */
 static bool wake_qemu(struct guest_stop *s)
 {
 	if (s->env->life->qemu <= 0 || s->env->life->qemu_ended || !qemu_is_stopped(s))
@@ -211,11 +211,12 @@ static bool wake_qemu(struct guest_stop *s)
 	bool woken = kill(s->env->life->qemu, SIGCONT) == 0 && !qemu_is_stopped(s);
 
 	log_warning("QEMU was stopped by a signal or a debugger%s",
-		    woken ? ": it goes on (SIGCONT)" : ", and does not go on: it is ended at once");
+		    woken ? ": continued (SIGCONT)"
+			  : ", and cannot be continued: it is ended at once");
 	return woken;
 }
 
-/* Nobody in a guest that stands still can be asked; unless it was only paused, it will not run. */
+/* A guest stopped by an error cannot be asked; a paused one is continued. */
 static bool can_be_asked(struct guest_stop *s, bool paused)
 {
 	return !lifecycle_is(s->env->life, COND_DISK_ERROR) &&
@@ -277,21 +278,26 @@ static void kill_qemu(struct guest_stop *s, int sig, bool group)
 	if (s->env->life->qemu_ended ||
 	    kill(group ? -s->env->life->qemu : s->env->life->qemu, sig) == 0)
 		return;
-	/* Another user's process and no CAP_KILL: as PID 1 our own end ends it too. */
-	log_warning("QEMU cannot be signalled (%s); cap_add KILL allows it", strerror(errno));
+	/* Another user's process, and no CAP_KILL. The end of PID 1 ends it, too. */
+	log_warning("QEMU cannot be signalled: %s", strerror(errno));
+	log_line(LOG_WARNING, "  fix: ", "add the capability KILL (docker run --cap-add KILL)");
 	stop_event(s, LADDER_FAILED);
 }
 
 /* ---- is there anything to lose? --------------------------------------------------------- */
 
-/* Has any disk been written to? (QMP query-blockstats of each device: wr_operations, and for a
- * floppy, whose controller counts none (QEMU: hw/block/fdc.c), the end of what was written.) */
+/* Whether any disk has been written to: QMP query-blockstats, wr_operations, and for a floppy,
+ * whose controller does not count them (QEMU: hw/block/fdc.c), wr_highest_offset. UEFI writes its
+ * variables at every start (args_firmware.c), so they are excluded. */
 static bool has_written(const struct json *doc, const struct json_value *result)
 {
 	for (int32_t i = result->first; i >= 0; i = doc->values[i].next) {
 		const struct json_value *stats = json_get(doc, &doc->values[i], "stats");
+		const struct json_value *node = json_get(doc, &doc->values[i], "node-name");
 		int64_t n;
 
+		if (node && node->text && strcmp(node->text, "variables") == 0)
+			continue;
 		if (!json_integer(doc, stats, "wr_operations", &n) || n > 0 ||
 		    (json_integer(doc, stats, "wr_highest_offset", &n) && n > 0))
 			return true;
@@ -299,15 +305,15 @@ static bool has_written(const struct json *doc, const struct json_value *result)
 	return false;
 }
 
-/* Of a guest that is held for the answer: it was not ready, or it does not react. */
+/* For a guest that is stopped for the answer: it was not ready, or it does not react. */
 static void on_blockstats(struct qmp *q, const struct json *doc, const struct json_value *result,
 			  const char *error, void *arg)
 {
 	struct guest_stop *s = arg;
-	bool in_vain = s->ladder.rung == RUNG_QUIT;
+	bool unresponsive = s->ladder.rung == RUNG_QUIT;
 
 	(void)q, (void)error;
-	if (!s->checking) /* somebody could not wait */
+	if (!s->checking) /* a second stop request has ended the check */
 		return;
 	bool unwritten = result && !has_written(doc, result);
 
@@ -316,18 +322,18 @@ static void on_blockstats(struct qmp *q, const struct json *doc, const struct js
 		post(s->env, NOTICE_VERDICT, .value = VERDICT_UNWRITTEN);
 		log_info("the guest %s and has written nothing to its disk: there is nothing to "
 			 "lose",
-			 in_vain ? "does not react" : "was not ready yet");
-	} else if (result && !in_vain) {
+			 unresponsive ? "does not react" : "was not ready yet");
+	} else if (result && !unresponsive) {
 		(void)env_qmp(s->env, "cont");
 	}
-	if (in_vain)
+	if (unresponsive)
 		quit(s);
 	else
 		stop_event(s, unwritten ? LADDER_NOW : LADDER_STOP);
 }
 
-/* A guest that is stopped while it boots need not be waited for when it has not touched its disk.
- * It stands still while that is looked at, so that the answer stays true. */
+/* A guest that is stopped while it boots is cut off at once if it has not written to a disk. It is
+ * paused during the check, so that the answer stays true. */
 static bool check_writes(struct guest_stop *s)
 {
 	if (!qmp_has_room(s->env->qmp, 2) || !env_qmp(s->env, "stop") ||
@@ -338,7 +344,7 @@ static bool check_writes(struct guest_stop *s)
 	return true;
 }
 
-/* Of a ready guest that is being asked. */
+/* For a ready guest that is being asked to shut down. */
 static void on_ready_blockstats(struct qmp *q, const struct json *doc,
 				const struct json_value *result, const char *error, void *arg)
 {
@@ -351,9 +357,9 @@ static void on_ready_blockstats(struct qmp *q, const struct json *doc,
 	arm_timer(s);
 }
 
-/* One that has nothing to lose is not asked for long; whether it has is looked at again before it
- * is cut off. A guest that is to be suspended loses nothing, and where one can log in, it is asked
- * in a way that works. */
+/* Whether the time for asking may be cut if the guest has written nothing; that is checked again
+ * before it is cut off. Not for a guest that is to be suspended, nor for one with a login on the
+ * serial line, where asking works. */
 static bool may_hurry(const struct guest_stop *s)
 {
 	const struct lifecycle *life = s->env->life;
@@ -365,8 +371,8 @@ static bool may_hurry(const struct guest_stop *s)
 
 static void quit_unless_written(struct guest_stop *s)
 {
-	if (!s->ladder.hurry_ns || s->env->qmp->state != QMP_READY ||
-	    s->env->life->phase == LIFE_DOWN || !check_writes(s))
+	if ((!s->ladder.hurry_ns && s->env->life->verdict != VERDICT_DEAD) ||
+	    s->env->qmp->state != QMP_READY || s->env->life->phase == LIFE_DOWN || !check_writes(s))
 		quit(s);
 }
 
@@ -374,9 +380,8 @@ void stop_ask(struct guest_stop *s, enum ladder_event what)
 {
 	bool hopeless = lifecycle_hopeless(s->env->life);
 
-	/* What is done before the guest runs, or again after it was late, is not wanted any more;
-	 * the tables of a disk that is taken back are written so that they are whole at any time.
-	 */
+	/* End helpers that prepare a start or revert the disk. qemu-img writes the tables in an
+	 * order that keeps the image consistent. */
 	helper_end(s->env->helpers, HELPER_SHARE);
 	helper_end(s->env->helpers, HELPER_DISK);
 	if (!wake_qemu(s)) {
@@ -394,8 +399,8 @@ void stop_ask(struct guest_stop *s, enum ladder_event what)
 		return;
 	bool look = first && may_hurry(s);
 
-	/* A guest that never ran has nothing to lose and nothing to be asked; one that has panicked
-	 * does not hear. */
+	/* A guest that never ran has nothing to lose and cannot be asked; one that has panicked
+	 * does not react. */
 	stop_event(s, hopeless ? LADDER_NOW : what);
 	if (look)
 		(void)qmp_send(s->env->qmp, "query-blockstats", NULL, on_ready_blockstats, s);

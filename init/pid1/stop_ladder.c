@@ -4,16 +4,16 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What a rung that cuts the guest off keeps for itself at the end of the budget, scaled down when
- * the budget is short; gentle rungs share what is left. */
+/* The time that a rung that cuts the guest off keeps at the end of the budget, scaled down for a
+ * short budget. The gentle rungs share the rest. */
 static const unsigned reserve_ms[RUNG_COUNT] = {
 	[RUNG_QUIT] = 10000,
 	[RUNG_TERM] = 3000,
 	[RUNG_KILL] = 2000,
 };
 
-/* The next state before rungs that do not apply are passed over. STAY: the event means nothing
- * here. MORE: the guest is at it, and gets the time of all gentle rungs. */
+/* The next rung, before inapplicable ones are skipped. STAY: the event has no effect here. MORE:
+ * the guest is shutting down, and gets the time of all gentle rungs. */
 #define STAY RUNG_COUNT
 #define MORE (RUNG_COUNT + 1)
 static const int table[RUNG_COUNT][LADDER_EVENTS] = {
@@ -41,7 +41,7 @@ static bool applies(const struct ladder *l, int rung)
 	return l->applies & 1u << rung;
 }
 
-/* What the rungs behind RUNG keep of the budget, in ns: at most a third of it in all. */
+/* What the rungs after RUNG keep of the budget, in ns: at most a third of it in all. */
 static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 {
 	uint64_t all = 0;
@@ -59,7 +59,7 @@ static uint64_t reserved_behind(const struct ladder *l, enum rung rung)
 	return behind;
 }
 
-/* Until when RUNG may go on. */
+/* The latest end of RUNG. */
 static uint64_t asking_ends(const struct ladder *l, enum rung rung)
 {
 	uint64_t end = l->end_ns - reserved_behind(l, rung);
@@ -75,8 +75,8 @@ void ladder_cut(struct ladder *l, uint64_t ns)
 		l->deadline_ns = ns;
 }
 
-/* When the time of the present rung is over: of what the gentle ones have left, each that still
- * comes gets the same share. */
+/* The deadline of the present rung: the gentle rungs that are still to come share their time
+ * equally. */
 static uint64_t deadline(const struct ladder *l, uint64_t now)
 {
 	uint64_t end = asking_ends(l, l->rung);
@@ -99,7 +99,7 @@ void ladder_hurry(struct ladder *l, uint64_t ns, uint64_t now)
 		ladder_cut(l, deadline(l, now));
 }
 
-/* Is the time for asking over, so that RUNG would be left at the moment it is begun? */
+/* Whether the time for asking is over, so that RUNG would end as soon as it began. */
 static bool too_late(const struct ladder *l, int rung, uint64_t now)
 {
 	return l->end_ns && rung_is_gentle((enum rung)rung) &&
@@ -119,7 +119,7 @@ enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 	}
 	while (!applies(l, next) || too_late(l, next, now))
 		next++;
-	/* The last way to ask has failed, but an earlier one may be doing its work. */
+	/* The last way to ask has failed, but an earlier one may still take effect. */
 	if (event == LADDER_FAILED && l->asked && rung_is_gentle(l->rung) &&
 	    !rung_is_gentle((enum rung)next)) {
 		l->deadline_ns = asking_ends(l, l->rung);
@@ -127,7 +127,7 @@ enum rung ladder_event(struct ladder *l, enum ladder_event event, uint64_t now)
 	}
 	if (l->end_ns == 0)
 		l->end_ns = now + l->budget_ns;
-	/* The button's press cannot fail later on; of the others one hears. */
+	/* Pressing the button cannot fail later; the other rungs report a failure. */
 	if (l->rung == RUNG_ACPI && event != LADDER_FAILED)
 		l->asked = true;
 	l->rung = (enum rung)next;

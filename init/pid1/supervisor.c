@@ -77,50 +77,47 @@ static void on_signals(struct supervisor *v)
 		case SIGHUP: reopen_logs(v); break;
 		case SIGUSR1: say_status(v); break;
 		case SIGUSR2:
-			log_info("reset asked for by signal");
+			log_info("reset requested by a signal");
 			(void)reset_press(&v->reset, THEN_AS_BEFORE);
 			break;
-		default: break; /* nothing that PID 1 should end of */
+		default: break; /* PID 1 must not end by any other signal */
 		}
 	}
 }
 
 /* ---- QEMU has ended ---------------------------------------------------------------------- */
 
-/* Everything QEMU said before it ended is still in its sockets. */
+/* Read what QEMU sent before it ended. */
 static void drain(struct supervisor *v)
 {
-	struct lifecycle *l = &v->life;
-	bool down = l->rung == RUNG_NONE || v->panic.down;
+	const struct settings *s = &v->env.plan->s;
+	bool announced = v->panic.down;
 
 	panic_check_drop(&v->panic);
 	probes_reset(&v->probes);
-	snapshot_lost(&v->snapshot);
-	restore_lost(&v->restore);
-	/* It counts against the container's memory as long as we have it. */
+	snapshot_ended(&v->snapshot);
+	restore_ended(&v->restore);
+	/* The memory counts against the container's limit until we close it. */
 	if (v->env.plan->ram.where == RAM_SHARED && v->save.saving == SAVING_NOTHING)
 		(void)guest_ram_clear(v->env.plan->ram.fd);
 	network_end(&v->network);
 	helper_kill(&v->helpers, HELPER_STOP);
 	helper_kill(&v->helpers, HELPER_CLOCK);
 	qmp_link_drain(&v->link);
-	/* The power switch of some machines that are no PC ends QEMU without an event
-	 * (hw/misc/sifive_test.c before QEMU 9, semihosting's exit); so does gdb's kill. */
-	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && down &&
-	    v->env.plan->s.arch > ARCH_I386 && !v->env.plan->s.gdb)
-		l->cause = CAUSE_GUEST_OFF;
+	lifecycle_exited(&v->life, announced, s->arch <= ARCH_I386, s->gdb);
 	qemu_process_drain(&v->process);
 	debug_log_detach(&v->debug_log);
 	for (int i = 0; i < RELAY_COUNT; i++)
 		relay_flush(v->env.relays[i]);
 }
 
-/* A saved state was not taken: another QEMU, cold. *STATUS is set when that cannot be. */
+/* QEMU refused a saved state: start another one cold. *STATUS is set if that fails. */
 static bool start_cold(struct supervisor *v, int *status)
 {
 	struct error err = {0};
 
-	if (restore_cold(&v->restore, v->process.tail.text, &err) && start_qemu_again(v, &err))
+	if (restore_cold(&v->restore, v->process.tail.text, &err) &&
+	    (v->restore.repairing || start_qemu_again(v, &err)))
 		return true;
 	if (err.status) {
 		error_report(&err);
@@ -129,7 +126,7 @@ static bool start_cold(struct supervisor *v, int *status)
 	return false;
 }
 
-/* QEMU died under KVM that was chosen automatically, before the guest ran. */
+/* QEMU died before the guest ran, under automatically chosen KVM. */
 static bool retry_with_tcg(struct supervisor *v)
 {
 	struct plan *plan = v->env.plan;
@@ -144,13 +141,14 @@ static bool retry_with_tcg(struct supervisor *v)
 	(void)snprintf(plan->accel.reason, sizeof plan->accel.reason,
 		       "TCG, because QEMU ended under KVM before the guest ran");
 	log_warning("accelerator %s; starting QEMU once more", plan->accel.reason);
+	log_line(LOG_WARNING, "  fix: ", "see qemu.log; QEMU_ACCEL=tcg does not try KVM");
 	if (start_qemu(v, &err))
 		return true;
 	error_report(&err);
 	return false;
 }
 
-/* The kernel that was loaded from the disk was not heard: the firmware's turn. */
+/* The kernel loaded from the disk printed nothing: boot by the firmware. */
 static bool retry_by_firmware(struct supervisor *v)
 {
 	struct error err = {0};
@@ -163,7 +161,7 @@ static bool retry_by_firmware(struct supervisor *v)
 	return false;
 }
 
-/* The container's exit status, with its reason in the log. */
+/* Log the reason. Returns the container's exit status. */
 static int end(struct supervisor *v)
 {
 	enum life_outcome outcome = lifecycle_outcome(&v->life, v->env.plan->s.gdb);
@@ -180,20 +178,23 @@ static int end(struct supervisor *v)
 		break;
 	case OUTCOME_DEBUGGER:
 	case OUTCOME_CUT_OFF_BY_DEBUGGER:
-		log_warning(
-			"the debugger has ended QEMU (gdb: kill); detach lets the guest run on");
+		log_warning("the debugger has ended QEMU (gdb: kill)");
+		log_line(LOG_WARNING, "  fix: ", "gdb's detach lets the guest run on");
 		break;
 	default: break;
 	}
-	if (outcome == OUTCOME_TIME_OVER) { /* how it ended counts for what is lost */
+	if (outcome == OUTCOME_TIME_OVER) { /* how the guest ended tells what is lost */
 		struct lifecycle l = v->life;
 
 		l.verdict = VERDICT_NONE;
 		cut = lifecycle_outcome(&l, v->env.plan->s.gdb) == OUTCOME_CUT_OFF;
 	}
-	if (cut)
+	if (cut) {
 		log_warning("the guest was cut off: what it had not written to its disk is lost, "
 			    "and its file systems were not unmounted");
+		log_line(LOG_WARNING, "  fix: ",
+			 "raise VM_STOP_TIMEOUT, or set VM_STOP_LADDER (docs/lifecycle.md)");
+	}
 	return lifecycle_status(&v->life, outcome);
 }
 
@@ -246,21 +247,22 @@ static void dispatch(struct supervisor *v, struct loop_ref ref, uint32_t events)
 	}
 }
 
-/* docker pause and its like are not told to a container. */
+/* docker pause and the like are not reported to a container. */
 static void say_standstill(uint64_t ns)
 {
 	if (ns == 0)
 		return;
-	log_info("everything here stood still for %.1f s (docker pause, or a busy host): no "
-		 "deadline counts that",
+	log_info("this process was suspended for %.1f s (docker pause, or a busy host): "
+		 "deadlines are postponed",
 		 (double)ns / 1e9);
 	event("standstill", J_NUMBER("ms", 0, (double)ns / 1e6));
 }
 
-/* Has QEMU ended, with nothing under way that would start another one? */
+/* Whether QEMU has ended and nothing is under way that would start another one. */
 static bool is_over(const struct supervisor *v)
 {
-	return v->life.qemu_ended && !v->retry.reverting && !v->share.making;
+	return v->life.qemu_ended && !v->retry.reverting && !v->share.making &&
+	       !v->restore.repairing && !v->direct.reading;
 }
 
 static int run_loop(struct supervisor *v)
@@ -274,11 +276,11 @@ static int run_loop(struct supervisor *v)
 			drain(v);
 			if (!start_cold(v, &v->start_failed) && !v->start_failed &&
 			    !retry_with_tcg(v) && !retry_by_firmware(v) &&
-			    !boot_retry_begin(&v->retry))
+			    !direct_watch_reboot(&v->direct) && !boot_retry_begin(&v->retry))
 				return end(v);
 			continue;
 		}
-		/* The last rung could not even signal QEMU. */
+		/* Even the last rung could not signal QEMU. */
 		if (v->life.rung == RUNG_DOWN && !v->life.qemu_ended)
 			return EXIT_CUT_OFF;
 		qmp_link_arm(&v->link);
@@ -287,7 +289,7 @@ static int run_loop(struct supervisor *v)
 
 		say_standstill(stood);
 
-		/* QMP first: what it tells of a reset came before the bytes that are there now. */
+		/* QMP first: its RESET event is older than output that can be read now. */
 		for (int i = 0; i < 2 * n; i++) {
 			const struct epoll_event *e = &events[i % n];
 			struct loop_ref ref = loop_ref_of(e->data.u64);
@@ -298,7 +300,7 @@ static int run_loop(struct supervisor *v)
 	}
 }
 
-/* ---- from the start to the end ----------------------------------------------------------- */
+/* ---- start and end ----------------------------------------------------------------------- */
 
 static bool set_up(struct supervisor *v, struct error *err)
 {
@@ -321,7 +323,10 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (v->env.epoll < 0 || !timers_init(&v->timers) ||
 	    !loop_add(v->env.epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
 	    !loop_add(v->env.epoll, v->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
-		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
+		return error_set(err, EXIT_INTERNAL,
+				 "raise the limit on open files (ulimit -n); the kernel needs "
+				 "epoll, signalfd and timerfd",
+				 "no event loop: %s", strerror(errno));
 	helpers_init(&v->helpers, v->env.epoll);
 	debug_log_open(&v->debug_log, s, v->env.epoll, REF_DEBUG);
 	(void)run_path(s, "control.sock", path);
@@ -334,18 +339,18 @@ static bool set_up(struct supervisor *v, struct error *err)
 	return consoles_open(&v->consoles, &v->guard, err) && attach_open(&v->attach, err);
 }
 
-/* QEMU, or what has to be there before it. */
+/* Start QEMU, or first the helper that makes the CD-ROM. */
 static bool start(struct supervisor *v, struct error *err)
 {
 	if (!share_disk_wanted(&v->share))
 		return start_qemu(v, err);
-	v->life.qemu_ended = true; /* as long as there is none */
+	v->life.qemu_ended = true; /* until it is started */
 	return share_disk_make(&v->share, err);
 }
 
 static void tear_down(struct supervisor *v)
 {
-	/* The last two are the health check's, which is killed with the container. */
+	/* The last two are the health check's, which the container's end kills. */
 	static const char *const names[] = {"control.sock", "qmp.sock", "gdb.sock", "health",
 					    "health.hold"};
 	struct plan *plan = v->env.plan;
@@ -364,7 +369,8 @@ static void tear_down(struct supervisor *v)
 
 int supervise(struct plan *plan)
 {
-	static struct supervisor v; /* zero as it is: pages that nobody writes to cost nothing */
+	static struct supervisor
+		v; /* zero-initialised: pages that are never written to cost nothing */
 	struct error err = {0};
 
 	v.signals = signals_open();
@@ -377,14 +383,14 @@ int supervise(struct plan *plan)
 		return err.status;
 	}
 	guard_describe(&v.guard);
-	/* From here on the guest may run: nothing below returns but through run_loop(). */
+	/* From here on the guest may run; the only way out is the end of run_loop(). */
 	privileges_reduce();
 	confine_self(&plan->s);
 	int status = run_loop(&v);
 
 	event("exit", J_INT("status", status));
 	log_info("exit status %d", status);
-	waiters_gone(&v, status);
+	waiters_exit(&v, status);
 	tear_down(&v);
 	return status;
 }

@@ -1,12 +1,11 @@
-/* supervisor.h - the life of one QEMU, from its start to the exit status.
+/* supervisor.h - runs one guest, from the start of QEMU to the exit status.
  *
- * One epoll loop; PID 1 sleeps in it when nothing happens. What it waits for: signals (signalfd),
- * deadlines (timerfd), QEMU's QMP, serial line, monitor and output, the people connected to these,
- * and requests on the control socket.
+ * One epoll loop, without polling. It waits for signals (signalfd), deadlines (timerfd), QEMU's
+ * QMP, serial line, monitor and output, their clients, and requests on the control socket.
  *
- * struct supervisor has all rooms, each of which only its own .c writes, and what they share
- * (env.h). Those that know it: supervisor.c, the loop; reactions.c, what follows from a notice; and
- * the control socket's requests.c, waiters.c, shell_requests.c and status.c.
+ * struct supervisor contains the structs of all rooms, each written only by its own .c, and what
+ * they share (env.h). Files that use it: supervisor.c, the loop; reactions.c, react_guest.c and
+ * react_qmp.c; and for the control socket requests.c, waiters.c, shell_requests.c and status.c.
  */
 #ifndef VM_PID1_SUPERVISOR_H
 #define VM_PID1_SUPERVISOR_H
@@ -77,21 +76,21 @@ struct supervisor {
 	struct snapshot_work snapshot;
 	struct guest_stop stop;
 	struct warm_start warm;
-	/* Its own. */
 	int signals;
-	bool retried;		/* with TCG, after KVM chosen automatically failed */
-	int start_failed;	/* exit status, when a QEMU that was put off could not be started */
-	uint64_t started_ns;	/* when PID 1 did */
-	uint64_t paused_ns;	/* since when the guest is paused; 0: it runs */
-	bool pause_told;	/* in the log */
-	uint64_t console_start; /* bytes that the serial line had brought before this QEMU */
+	bool retried;		/* runs under TCG, after automatically chosen KVM failed */
+	int start_failed;	/* exit status, if a deferred QEMU could not be started */
+	uint64_t started_ns;	/* PID 1's start */
+	uint64_t paused_ns;	/* when the guest was paused; 0: it runs */
+	bool pause_logged;	/* the pause was logged */
+	bool well;		/* lifecycle_well() after the last notice */
+	uint64_t console_start; /* bytes of the serial line before this QEMU */
 };
 
-/* Run the guest of PLAN, whose errors are none, to its end. Returns the exit status. Signals must
- * be blocked (signals.h). */
+/* Run the guest of PLAN, which has no errors, to its end. Returns the exit status. Signals must be
+ * blocked (signals.h). */
 int supervise(struct plan *plan);
 
-/* start.c: start QEMU, at the beginning or, as a cold one, again. False with ERR. */
+/* start.c: start QEMU, first or again. False with ERR. */
 bool start_qemu(struct supervisor *v, struct error *err);
 bool start_qemu_again(struct supervisor *v, struct error *err);
 #endif

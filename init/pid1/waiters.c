@@ -16,7 +16,7 @@ void waiters_answer_health(struct supervisor *v, int slot, const char *wrong)
 	control_answer(&v->control, slot, ready && !wrong ? EXIT_CLEAN : EXIT_NOT_READY, line);
 }
 
-/* Answer all clients that wait for WHAT with the state of the guest. */
+/* Answer all clients that wait for WHAT with the status of the guest. */
 static void answer_all(struct supervisor *v, int what, const char *wrong)
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
@@ -68,8 +68,8 @@ void waiters_probe(struct supervisor *v)
 	}
 }
 
-/* A guest that has panicked does not become ready. */
-void waiters_trouble(struct supervisor *v)
+/* A guest that has panicked will not become ready. */
+void waiters_problem(struct supervisor *v)
 {
 	static const int waits[] = {WAITS_READY, WAITS_LOGIN, WAITS_SSH, WAITS_HTTP, WAITS_WARM};
 
@@ -78,13 +78,13 @@ void waiters_trouble(struct supervisor *v)
 	waiters_shell(v);
 }
 
-/* Clients that wait for the end get the guest's status, others EXIT_NOT_READY. */
+/* Clients that wait for the end get the guest's exit status, others EXIT_NOT_READY. */
 static int status_at_end(const struct control_client *client, int status)
 {
 	return client->waits_for == WAITS_GONE ? status : EXIT_NOT_READY;
 }
 
-void waiters_gone(struct supervisor *v, int status)
+void waiters_exit(struct supervisor *v, int status)
 {
 	char text[64];
 

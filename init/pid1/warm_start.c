@@ -24,13 +24,13 @@ static void save_warm(struct warm_start *w)
 	post(w->env, NOTICE_WARM_ENDS, .value = err.status, .text = line);
 }
 
-/* How long the guest's ssh server may come after the guest is ready. */
+/* How long to wait for the ssh server after the guest is ready. */
 #define SSH_S 60
 
-/* A login prompt is there before the network is, more often than not. Who resumes such a state and
- * knocks at once waits for 6 s: QEMU's NAT sends a SYN that was lost again after that time
- * (libslirp: tcp_newtcpcb(), TCPTV_SRTTDFLT). So the ssh server is in the state too, where it can
- * be. */
+/* The login prompt usually comes before the network is up. In a guest that is resumed from such a
+ * state, a client that connects too early waits six seconds: QEMU's NAT retransmits a lost SYN
+ * after that time (libslirp: tcp_newtcpcb(), TCPTV_SRTTDFLT). So the state is saved only after the
+ * ssh server answers, if there is one. */
 static bool await_ssh(struct warm_start *w)
 {
 	if (!probe_possible(w->probes, PROBE_SSH) || probe_answered(w->probes, PROBE_SSH))
@@ -77,6 +77,8 @@ bool warm_start_ask(struct warm_start *w, struct error *err)
 	if (ready ? !savestate_begin(w->save, SAVING_WARM, err)
 		  : !savestate_possible(w->save, SAVING_WARM, err))
 		return false;
+	if (ready)
+		warm_start_cancel(w);
 	w->asked = !ready;
 	return true;
 }

@@ -15,20 +15,21 @@ struct warm_start {
 	struct savestate *save;
 	struct port_probes *probes;
 	bool asked;	 /* by `vm warm`, before the guest was ready */
-	bool awaits_ssh; /* it is ready: saved when ssh answers, too */
+	bool awaits_ssh; /* the guest is ready; its ssh server does not answer yet */
 };
 
 void warm_start_init(struct warm_start *w, const struct env *env, struct savestate *save,
 		     struct port_probes *probes);
 
-/* The guest is ready: save it if that is wanted. */
+/* The guest is ready: save the state if that was requested. */
 void warm_start_ready(struct warm_start *w);
-/* The guest's ssh server has answered; or TIMER_WARM: it has not. */
+/* warm_start_ssh_answered(): the guest's ssh server has answered. warm_start_timer(): TIMER_WARM,
+ * it has not. */
 void warm_start_ssh_answered(struct warm_start *w);
 void warm_start_timer(struct warm_start *w);
-/* The guest starts again, or is stopped: nothing is waited for. */
+/* The guest starts again, or is stopped: cancel the request. */
 void warm_start_cancel(struct warm_start *w);
-/* `vm warm`: it is saved now, or when it is ready. False: ERR says why not. */
+/* `vm warm`: save the state now, or when the guest is ready. False with ERR. */
 bool warm_start_ask(struct warm_start *w, struct error *err);
 
 #endif

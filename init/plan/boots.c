@@ -1,11 +1,11 @@
-/* boots.c - what a start boots that is not direct, in words. */
+/* boots.c - describes what a start boots, other than by direct boot. */
 #include <stdio.h>
 #include <string.h>
 
 #include "plan/direct_boot.h"
 #include "plan/plan.h"
 
-/* What is in the place ORDER of QEMU_BOOT_ORDER, its NAME and PATH. False: nothing. */
+/* The device at place ORDER of QEMU_BOOT_ORDER: its NAME and PATH. False: none. */
 static bool find(const struct plan *plan, char order, const char **name, const char **path)
 {
 	const struct settings *s = &plan->s;
@@ -32,11 +32,11 @@ static bool find(const struct plan *plan, char order, const char **name, const c
 	return disk->count > 0;
 }
 
-void plan_boots(const struct plan *plan, const char *why, char *buf, size_t size)
+void plan_describe_boot(const struct plan *plan, const char *why, char *buf, size_t size)
 {
 	const struct settings *s = &plan->s;
 	const char *order = args_boot_order(s, &plan->facts);
-	/* What another program in the firmware's place boots, it alone knows. */
+	/* With another program in place of the firmware, only that program decides what to boot. */
 	const char *other = s->bios ? s->bios : settings_uefi(s) ? "UEFI" : NULL;
 	const char *before = other ? ", with " : "it boots ";
 	const char *name;

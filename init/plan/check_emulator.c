@@ -1,17 +1,17 @@
-/* check_emulator.c - QEMU_CPU, QEMU_MACHINE, QEMU_DEBUG and VM_TRACE against what the emulator at
- * hand offers. (plan.h)
+/* check_emulator.c - checks QEMU_CPU, QEMU_MACHINE, QEMU_DEBUG and VM_TRACE against what the
+ * installed emulator supports. (plan.h)
  *
- * Asking it takes a tenth of a second, so it is asked only about names that somebody has set and
- * that not every QEMU for these architectures has.
+ * A query takes a tenth of a second, so it is made only for names that a setting contains and that
+ * not every QEMU for these architectures knows.
  */
 #include <string.h>
 
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 #include "plan/plan.h"
 #include "qemu/log_items.h"
 
-bool plan_ask_emulator(const struct plan *plan, const char *model, struct emulator *out,
-		       struct error *err)
+bool plan_query_emulator(const struct plan *plan, const char *model, struct emulator *out,
+			 struct error *err)
 {
 	const struct emulator_query query = {.path = (char *)(uintptr_t)plan->qemu,
 					     .identity = &plan->identity,
@@ -29,12 +29,12 @@ static bool among(const char *value, size_t len, const char *const *names, size_
 	return false;
 }
 
-void plan_check_offers(struct plan *plan)
+void plan_check_emulator(struct plan *plan)
 {
 	static const char *const machines[] = {"q35", "pc", "isapc"};
 	static struct emulator e;
 	const struct settings *s = &plan->s;
-	const char *const models[] = {"max", "host", profile_of((enum guest)s->guest)->tcg_cpu};
+	const char *const models[] = {"max", "host", preset_of((enum guest_kind)s->guest)->tcg_cpu};
 	bool cpu =
 		s->given[SETTING_QEMU_CPU] && s->cpu && !among(s->cpu, strlen(s->cpu), models, 3);
 	bool machine = s->given[SETTING_QEMU_MACHINE] && s->machine &&
@@ -43,7 +43,7 @@ void plan_check_offers(struct plan *plan)
 
 	if (!cpu && !machine)
 		return;
-	if (!plan_ask_emulator(plan, cpu ? s->cpu : NULL, &e, &err)) {
+	if (!plan_query_emulator(plan, cpu ? s->cpu : NULL, &e, &err)) {
 		(void)errors_add(&plan->warnings, EXIT_QEMU_FAILED, "",
 				 "QEMU_CPU and QEMU_MACHINE are not checked: %s", err.message);
 		return;

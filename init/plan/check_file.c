@@ -1,13 +1,19 @@
-/* check_file.c - files that QEMU opens itself, by name. */
+/* check_file.c - checks files that QEMU opens by name, and files that packages install. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
+#include "base/io.h"
+#include "config/arch.h"
+#include "format/bytes.h"
 #include "host/privileges.h"
 #include "plan/plan.h"
 
-/* QEMU may open NAME. */
+/* Record NAME as a file that QEMU may open. */
 static void note_file(struct plan *plan, const char *name)
 {
 	size_t n = strlen(name) + 1;
@@ -49,4 +55,43 @@ bool plan_check_file(struct plan *plan, const char *setting, const char *path, s
 			(unsigned)plan->identity.uid, (unsigned)plan->identity.gid);
 	note_file(plan, name);
 	return true;
+}
+
+/* A device tree begins with its magic number and its length (Devicetree Specification, 5.2). QEMU
+ * says of another file only that it could not be loaded. */
+void plan_check_dtb(struct plan *plan)
+{
+	static const char fix[] =
+		"name a device tree blob, as dtc makes it (dtc -I dts -O dtb), or "
+		"leave QEMU_DTB unset: QEMU makes that of its machine";
+	const char *path = plan->s.dtb;
+	uint8_t head[8] = {0};
+	struct stat st;
+
+	if (!path || arch_of(&plan->s)->pc || /* which refuses it */
+	    !plan_check_file(plan, "QEMU_DTB", path, strlen(path), S_IFREG))
+		return;
+	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, O_RDONLY, false, NULL);
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return;
+	ssize_t n = pread(fd, head, sizeof head, 0);
+
+	if (n < (ssize_t)sizeof head || be32(head) != 0xd00dfeed)
+		(void)errors_add(&plan->errors, EXIT_BAD_IMAGE, fix,
+				 "QEMU_DTB=%s is no device tree blob", path);
+	else if (be32(head + 4) > (uint64_t)st.st_size)
+		(void)errors_add(&plan->errors, EXIT_BAD_IMAGE, fix,
+				 "QEMU_DTB=%s is cut off: it has %lld of %u bytes", path,
+				 (long long)st.st_size, (unsigned)be32(head + 4));
+}
+
+const char *plan_packaged_firmware(const struct plan *plan)
+{
+	const char *const *path = arch_of(&plan->s)->firmware;
+
+	for (size_t i = 0; i < ARCH_FIRMWARE_MAX && path[i]; i++)
+		if (access(path[i], R_OK) == 0)
+			return path[i];
+	return NULL;
 }

@@ -16,7 +16,7 @@ void network_check(struct plan *plan)
 		(void)errors_add(
 			&plan->errors, EXIT_BAD_SETTING, "set QEMU_NET=user or none for it",
 			"QEMU_NET: the profiler's machines have no network but QEMU's own");
-	else if (s->net == NET_TAP && !tap_possible(s, &err))
+	else if (s->net == NET_TAP && !tap_check(s, &err))
 		(void)errors_append(&plan->errors, &err);
 	else if (s->net == NET_PASST && !find_program(getenv("PATH"), "passt", path, sizeof path))
 		(void)errors_add(&plan->errors, EXIT_QEMU_FAILED,

@@ -1,9 +1,10 @@
-/* describe.c - the plan in a few lines for people: the start's log and `vm status`. */
+/* describe.c - describes the plan in a few lines, for the log and `vm status`. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/netaddr.h"
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 #include "plan/check_network.h"
 #include "plan/plan.h"
 
@@ -14,9 +15,13 @@ static void describe_forwards(const struct settings *s, char *buf, size_t size)
 	int n = settings_forwards(s, f);
 
 	buf[0] = '\0';
+	/* These may listen on another address than VM_BIND. */
+	if (n > 0 && strchr(s->bind, ':') && s->net != NET_PASST)
+		used = (size_t)snprintf(buf, size, "; on %s, since QEMU's NAT forwards IPv4 only",
+					settings_forward_address(s));
 	for (int i = 0; i < n && used < size; i++)
 		used += (size_t)snprintf(buf + used, size - used, ", %s port %u -> the guest's %u",
-					 f[i].udp ? "udp" : "tcp", f[i].port, f[i].guest);
+					 f[i].udp ? "udp" : "tcp", f[i].port, f[i].guest_port);
 }
 
 static const char *port_text(long port, char buf[8])
@@ -53,7 +58,7 @@ const char *plan_ports(const struct plan *plan, char buf[PLAN_PORTS])
 	return buf;
 }
 
-/* A disk beside the first, WHAT. */
+/* Describe WHAT, a disk other than the first. */
 static void describe_more(const struct settings *s, const struct disk *disk, const char *what)
 {
 	char mode[16];
@@ -65,7 +70,7 @@ static void describe_more(const struct settings *s, const struct disk *disk, con
 		 mib < 64 ? "MiB" : "GiB",
 		 setting_choice(SETTING_QEMU_DISK_MODE, s->disk_mode, mode, sizeof mode));
 	if (disk->overlay[0])
-		log_info("what the guest writes to it is kept in %s%s", disk->overlay,
+		log_info("the guest's writes to it are kept in %s%s", disk->overlay,
 			 disk->overlay_new ? " (new)" : "");
 	if (disk->dirty)
 		log_warning("%s was not closed cleanly (qcow2 dirty bit): QEMU repairs it when it "
@@ -76,7 +81,7 @@ static void describe_more(const struct settings *s, const struct disk *disk, con
 void plan_describe(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
-	const struct profile *p = profile_of((enum guest)s->guest);
+	const struct guest_preset *p = preset_of((enum guest_kind)s->guest);
 	char bus[32];
 	char mode[16];
 	char ports[PLAN_PORTS];
@@ -101,7 +106,7 @@ void plan_describe(const struct plan *plan)
 	if (plan->kernel.about[0])
 		log_info("kernel %s", plan->kernel.about);
 	if (plan->disk.overlay[0])
-		log_info("the image stays as it is; what the guest writes is kept in %s%s",
+		log_info("the image is not changed; the guest's writes are kept in %s%s",
 			 plan->disk.overlay, plan->disk.overlay_new ? " (new)" : "");
 	for (int i = 0; i < DISKS_MORE; i++)
 		describe_more(s, &plan->more[i], settings_more_disk(s, i).what);

@@ -18,7 +18,7 @@
 #include "plan/direct_read.h"
 #include "plan/plan.h"
 
-/* Why the firmware boots although nothing was tried; NULL: direct boot may be. */
+/* The reason to boot by the firmware without trying; NULL: try direct boot. */
 static const char *set_against(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -29,11 +29,11 @@ static const char *set_against(const struct plan *plan)
 	if (plan->disk.count == 0)
 		return "there is no disk";
 	if (!arch_of(s)->pc)
-		return "kernels are taken out of disks of PCs only";
+		return "kernels are read from disks of PCs only";
 	if (s->arch == ARCH_I386 || strncmp(s->machine, "isapc", 5) == 0)
-		return "this machine was not tried with it";
+		return "it is untested on this machine type";
 	if (settings_uefi(s))
-		return "QEMU_FIRMWARE is UEFI's";
+		return "QEMU_FIRMWARE selects UEFI";
 	if (!automatic)
 		return NULL;
 	if (s->guest != GUEST_HURD && s->guest != GUEST_LINUX)
@@ -43,15 +43,15 @@ static const char *set_against(const struct plan *plan)
 	       : s->bios       ? "QEMU_BIOS is set"
 	       : s->extra_args ? "QEMU_EXTRA_ARGS is set"
 	       : s->on_reboot == REBOOT_RESTART
-		       ? "VM_ON_REBOOT=restart, and a kernel installed meanwhile is to boot"
+		       ? "VM_ON_REBOOT=restart must boot a kernel that is installed meanwhile"
 		       : NULL;
 }
 
-/* What was found and is not for VM_BOOT=auto; NULL: it is. */
+/* The reason why VM_BOOT=auto does not boot the kernel that was found; NULL: it does. */
 static const char *not_for_auto(const struct settings *s, const struct direct_found *f)
 {
 	if (f->waits)
-		return "GRUB's menu waits for ever (timeout -1)";
+		return "GRUB's menu has no timeout (timeout -1)";
 	if ((f->kind == FOUND_LINUX) != (s->guest == GUEST_LINUX))
 		return f->kind == FOUND_LINUX ? "GRUB boots Linux, and VM_GUEST is hurd"
 					      : "GRUB boots no Linux, and VM_GUEST is linux";
@@ -59,33 +59,26 @@ static const char *not_for_auto(const struct settings *s, const struct direct_fo
 							       : "its kernel is not GNU Mach";
 }
 
-/* Not directly, because of WHY. */
-static void by_firmware(struct plan *plan, const char *why)
+/* Boot by the firmware, because of WHY. */
+static void boot_by_firmware(struct plan *plan, const char *why)
 {
 	struct boot_way *b = &plan->boot;
 
 	kernel_close(&plan->kernel);
-	b->direct = b->automatic = false;
+	b->direct = b->automatic = b->restarts = false;
 	if (plan->s.boot == BOOT_DIRECT)
 		(void)errors_add(&plan->errors, EXIT_BAD_IMAGE,
 				 "set VM_BOOT=firmware, or auto to try both",
 				 "VM_BOOT=direct: %s: %s", plan->disk.path, why);
 	else
-		plan_boots(plan, why, b->text, sizeof b->text);
+		plan_describe_boot(plan, why, b->text, sizeof b->text);
 }
 
-/* The kernel, the ramdisk, and what is packed in the kernel. */
+/* The kernel, the ramdisk, and the compressed ELF file inside the kernel. */
 #define FILES 3
 
-/* An empty file without a name for the child to write to. */
-static int make_file(const struct plan *plan)
-{
-	_cleanup_fd_ int fd = disk_open_nameless(plan->s.tmp_dir, 0444);
-
-	return fd >= 0 && fchmod(fd, 0444) == 0 ? fd_take(&fd) : -1;
-}
-
-/* A cache that bypasses the host's wants aligned reads (plan_direct()): not while we read. */
+/* O_DIRECT, which plan_set_direct_io() sets for a cache that bypasses the host's, requires aligned
+ * reads: clear it while we read. */
 static void direct_io(const struct disk *disk, bool on)
 {
 	for (int i = 0; i < disk->count; i++) {
@@ -97,10 +90,11 @@ static void direct_io(const struct disk *disk, bool on)
 
 static bool read_disk(struct plan *plan, struct direct_found *f, struct error *err)
 {
-	struct direct_task t = {.count = plan->disk.count,
-				.screen = plan->s.vnc || plan->s.display,
-				/* Linux' VGA console needs what its own entry is told. */
-				.slow = plan->accel.accel == ACCEL_TCG && plan->s.vga == VGA_NONE};
+	struct direct_task t = {
+		.count = plan->disk.count,
+		.screen = plan->s.vnc || plan->s.display,
+		/* Linux' VGA console needs the boot parameters of the real entry point. */
+		.slow = plan->accel.accel == ACCEL_TCG && plan->s.vga == VGA_NONE};
 	int more[DISK_LAYERS_MAX + 1];
 	struct kernel *k = &plan->kernel;
 
@@ -109,17 +103,21 @@ static bool read_disk(struct plan *plan, struct direct_found *f, struct error *e
 		struct stat st;
 
 		if (fstat(l->fd, &st) != 0)
-			return error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
+			return error_set(err, EXIT_INTERNAL,
+					 "look for errors of the host's disk (dmesg)",
+					 "fstat of the disk: %s", strerror(errno));
 		t.layers[i].size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : l->virtual_size;
 		t.layers[i].is_qcow2 = l->format == FORMAT_QCOW2;
 		if (i > 0)
 			more[i - 1] = l->fd;
 	}
 	for (int i = 0; i < FILES; i++)
-		k->fds[i] = make_file(plan);
+		k->fds[i] = kernel_new_file(plan);
 	if (k->fds[0] < 0 || k->fds[1] < 0 || k->fds[2] < 0)
-		return error_set(err, EXIT_NO_PERMISSION, "",
-				 "no file can be made in VM_TMP_DIR: %s", strerror(errno));
+		return error_set(err, EXIT_NO_PERMISSION,
+				 "give the container a writable VM_TMP_DIR with room (docker run "
+				 "--tmpfs /var/tmp)",
+				 "no file can be created in VM_TMP_DIR: %s", strerror(errno));
 	more[t.count - 1] = k->fds[1];
 	more[t.count] = k->fds[2];
 	const struct confined c = {.name = plan->disk.path,
@@ -142,8 +140,8 @@ static bool read_disk(struct plan *plan, struct direct_found *f, struct error *e
 	return ok;
 }
 
-/* The answer comes from a process that the disk may have taken over. */
-static bool sound(struct direct_found *f)
+/* The answer comes from a process that the disk may have compromised. */
+static bool is_valid(struct direct_found *f)
 {
 	f->title[sizeof f->title - 1] = f->device[sizeof f->device - 1] = '\0';
 	f->unpacker[sizeof f->unpacker - 1] = '\0';
@@ -154,9 +152,10 @@ static bool sound(struct direct_found *f)
 	return f->kind <= FOUND_BZIMAGE && f->modules >= 0 && f->modules <= GRUB_MODULES_MAX;
 }
 
-/* A Linux kernel unpacks itself, which takes an emulated processor seconds. The ELF file in it has
- * an entry for QEMU too (PVH): unpacked here, it is the same kernel. Where anything is missing for
- * that, the kernel stays as it is. Returns the program that did it, NULL for none. */
+/* A Linux kernel decompresses itself, which takes seconds on an emulated processor. The ELF file
+ * inside it has an entry for QEMU as well (PVH): decompressed here, it boots the same kernel. If
+ * anything that this requires is missing, the kernel is used unchanged. Returns the program that
+ * decompressed it, NULL for none. */
 static const char *unpack_kernel(struct plan *plan, const struct direct_found *f)
 {
 	static const char *const programs[] = {"gzip", "xz", "zstd"};
@@ -164,12 +163,12 @@ static const char *unpack_kernel(struct plan *plan, const struct direct_found *f
 	struct kernel_file inner;
 	struct error err = {0};
 	_cleanup_fd_ int packed = fd_take(&k->fds[2]);
-	_cleanup_fd_ int out = f->unpacker[0] ? make_file(plan) : -1;
+	_cleanup_fd_ int out = f->unpacker[0] ? kernel_new_file(plan) : -1;
 
 	for (size_t i = 0; out >= 0 && i < sizeof programs / sizeof *programs; i++) {
 		if (strcmp(f->unpacker, programs[i]) != 0 ||
 		    !unpack(programs[i], packed, out, f->kernel, &plan->identity, &err) ||
-		    !kernel_look(out, f->kernel, &inner, &err) || inner.kind != KERNEL_PVH ||
+		    !kernel_identify(out, f->kernel, &inner, &err) || inner.kind != KERNEL_PVH ||
 		    inner.end >> 20 >= (uint64_t)plan->s.ram_mb)
 			continue;
 		fd_close(&k->fds[0]);
@@ -191,6 +190,7 @@ static void take(struct plan *plan, struct direct_found *f, uint64_t began)
 
 	b->direct = true;
 	b->automatic = plan->s.boot == BOOT_AUTO;
+	b->restarts = plan->s.on_reboot == REBOOT_RESTART;
 	(void)snprintf(b->line, sizeof b->line, "%s", f->line);
 	k->end = f->end;
 	(void)snprintf(k->path, sizeof k->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
@@ -206,7 +206,7 @@ static void take(struct plan *plan, struct direct_found *f, uint64_t began)
 		       program ? program : "",
 		       f->clean ? "" : "; its file system was not unmounted cleanly");
 	if (!plan_args(plan, &err))
-		by_firmware(plan, err.message);
+		boot_by_firmware(plan, err.message);
 }
 
 void direct_boot_prepare(struct plan *plan)
@@ -219,15 +219,15 @@ void direct_boot_prepare(struct plan *plan)
 
 	if (plan->errors.count > 0)
 		return;
-	if (plan->resume.kind != RESUME_NONE) { /* its kernel is in its memory */
+	if (plan->resume.kind != RESUME_NONE) { /* the saved memory contains the kernel */
 		char cold[sizeof b->text];
 
-		plan_boots(plan, NULL, cold, sizeof cold);
+		plan_describe_boot(plan, NULL, cold, sizeof cold);
 		(void)snprintf(b->text, sizeof b->text,
 			       "none: a saved state is resumed; without it, %.500s", cold);
 		return;
 	}
-	plan_boots(plan, NULL, b->text, sizeof b->text);
+	plan_describe_boot(plan, NULL, b->text, sizeof b->text);
 	if (plan->s.boot == BOOT_FIRMWARE)
 		return;
 	if (why && plan->s.boot == BOOT_DIRECT) {
@@ -237,26 +237,27 @@ void direct_boot_prepare(struct plan *plan)
 	}
 	if (why) {
 		if (plan->disk.count && !plan->disk.embedded)
-			plan_boots(plan, why, b->text, sizeof b->text);
+			plan_describe_boot(plan, why, b->text, sizeof b->text);
 		return;
 	}
 	f = (struct direct_found){0};
 	bool ok = read_disk(plan, &f, &err);
 
-	if (!ok && err.status == EXIT_CLEAN) { /* a stop was asked for */
+	if (!ok && err.status == EXIT_CLEAN) { /* a stop was requested */
 		(void)errors_append(&plan->errors, &err);
 		kernel_close(&plan->kernel);
 		return;
 	}
-	if (ok && !sound(&f))
-		ok = error_set(&err, EXIT_BAD_IMAGE, "", "no answer of its reader");
+	if (ok && !is_valid(&f))
+		ok = error_set(&err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+			       "the process that reads it did not answer");
 	why = ok ? NULL : err.message;
 	if (ok && plan->s.boot == BOOT_AUTO)
 		why = not_for_auto(&plan->s, &f);
 	if (ok && !why && (f.end >> 20) >= (uint64_t)plan->s.ram_mb)
 		why = "kernel and modules do not fit into QEMU_RAM";
 	if (why)
-		by_firmware(plan, why);
+		boot_by_firmware(plan, why);
 	else
 		take(plan, &f, began);
 }

@@ -29,8 +29,10 @@ static bool read_layer(void *ctx, uint64_t offset, void *buf, size_t n, struct e
 		ssize_t got = pread(layer_fd(i), p, n, (off_t)offset);
 
 		if (got <= 0)
-			return error_set(err, EXIT_BAD_IMAGE, "", "the image cannot be read: %s",
-					 got < 0 ? strerror(errno) : "it was cut off");
+			return error_set(err, EXIT_BAD_IMAGE,
+					 "get the image again, and compare its size and checksum",
+					 "the image cannot be read: %s",
+					 got < 0 ? strerror(errno) : "it was truncated");
 		p += got;
 		offset += (uint64_t)got;
 		n -= (size_t)got;
@@ -58,10 +60,12 @@ static bool open_disk(const struct direct_task *t, struct guest_disk *d, struct 
 static bool put(int fd, const void *bytes, size_t n, struct error *err)
 {
 	return write_all(fd, bytes, n) ||
-	       error_set(err, EXIT_NO_PERMISSION, "", "no room in VM_TMP_DIR: %s", strerror(errno));
+	       error_set(err, EXIT_NO_PERMISSION,
+			 "give VM_TMP_DIR room (docker run --tmpfs /var/tmp)",
+			 "no space in VM_TMP_DIR: %s", strerror(errno));
 }
 
-/* Does the command line LINE have a word that begins with PREFIX? */
+/* Does the command line LINE contain a word that begins with PREFIX? */
 static bool has_word(const char *line, const char *prefix)
 {
 	for (const char *p = line; (p = strstr(p, prefix)) != NULL; p++)
@@ -70,8 +74,8 @@ static bool has_word(const char *line, const char *prefix)
 	return false;
 }
 
-/* The guest's console comes to its serial line, where its configuration does not say so: as
- * prepare-image does it for the Hurd. Linux has several consoles, Mach one. */
+/* Send the guest's console to its serial line if its configuration does not, as prepare-image does
+ * for the Hurd. Linux has several consoles, Mach one. */
 static void add_console(const struct direct_task *t, struct direct_found *f)
 {
 	size_t n = strlen(f->line);
@@ -89,11 +93,11 @@ static bool read_file(struct boot_disk *b, const struct grub_file *file, bool un
 	f->bytes += *bytes ? *n : 0;
 	return *bytes &&
 	       (f->bytes <= DIRECT_READ_MAX ||
-		error_set(err, EXIT_BAD_IMAGE, "", "kernel and modules have more than %zu MiB",
-			  DIRECT_READ_MAX >> 20));
+		error_set(err, EXIT_BAD_IMAGE, "set VM_BOOT=firmware, or auto to try both",
+			  "kernel and modules have more than %zu MiB", DIRECT_READ_MAX >> 20));
 }
 
-/* The ELF file in a Linux kernel, packed, for its unpacker. */
+/* Extract the compressed ELF file of a Linux kernel for its decompressor. */
 static bool hand_out_payload(const struct direct_task *t, struct direct_found *f,
 			     const uint8_t *kernel, size_t size, struct error *err)
 {
@@ -107,7 +111,7 @@ static bool hand_out_payload(const struct direct_task *t, struct direct_found *f
 	return put(layer_fd(t->count + 1), kernel + at, n, err);
 }
 
-/* A ramdisk that is one gzip file is unpacked, where that is quicker here. */
+/* Decompress a ramdisk that is a single gzip file if that is quicker here than in the guest. */
 static void unpack_ramdisk(uint8_t **bytes, size_t *n)
 {
 	size_t size = gzip_size(*bytes, *n);
@@ -122,8 +126,8 @@ static void unpack_ramdisk(uint8_t **bytes, size_t *n)
 	*n = size;
 }
 
-/* The kernel as it is, and its ramdisks as GRUB has them in memory: one behind the other, each from
- * a multiple of four on. */
+/* The unchanged kernel, and its ramdisks laid out as GRUB does: one after the other, each aligned
+ * to four bytes. */
 static bool hand_out_linux(struct boot_disk *b, const struct direct_task *t, struct direct_found *f,
 			   const uint8_t *kernel, size_t size, struct error *err)
 {
@@ -167,7 +171,7 @@ static bool hand_out_multiboot(struct boot_disk *b, struct direct_found *f, cons
 	uint8_t *image = boot_image(kernel, size, f->kernel, f->line, modules,
 				    (size_t)b->entry.modules_count, &size, &f->end, err);
 
-	f->line[0] = '\0'; /* it is in the image */
+	f->line[0] = '\0'; /* the image contains it */
 	return image && put(CONFINED_OUT, image, size, err);
 }
 

@@ -1,4 +1,4 @@
-/* direct_read.h - the part of direct_boot.c that reads the guest's disk, in a confined child. */
+/* direct_read.h - the part of direct_boot.c that reads the guest's disk in a confined child. */
 #ifndef VM_PLAN_DIRECT_READ_H
 #define VM_PLAN_DIRECT_READ_H
 
@@ -9,32 +9,32 @@
 #include "format/grub.h"
 #include "host/disk.h"
 
-/* All that is read for a start, and what its reader needs: the kernel is there packed, unpacked and
- * in the image; layers have their tables. */
+/* Upper bound of all that is read for a start, and of the reader's own memory: the kernel in
+ * compressed, decompressed and final form, and the tables of the layers. */
 #define DIRECT_READ_MAX	  ((size_t)256 << 20)
 #define DIRECT_MEMORY_MAX ((size_t)1024 << 20)
 
-/* What it is told; it has the image's layers, from the top, as CONFINED_IN and CONFINED_MORE on,
- * and behind them files for the ramdisk and for what is packed in a Linux kernel. */
+/* The child's input. The image's layers, from the top, are CONFINED_IN and CONFINED_MORE on; after
+ * them come files for the ramdisk and for the compressed ELF file of a Linux kernel. */
 struct direct_task {
 	struct {
 		uint64_t size;
 		bool is_qcow2;
 	} layers[DISK_LAYERS_MAX];
 	int count;
-	bool screen; /* the guest has one, besides its serial line */
-	bool slow;   /* its processor is emulated: what can be unpacked here is */
+	bool screen; /* the guest has a screen besides its serial line */
+	bool slow;   /* the processor is emulated: decompress here where possible */
 };
 
-/* What it answers. */
+/* The child's answer. */
 struct direct_found {
 	enum { FOUND_LINUX, FOUND_MACH, FOUND_MULTIBOOT, FOUND_BZIMAGE } kind;
 	bool long_mode, waits, clean, ramdisk;
-	char unpacker[8]; /* of the ELF file in a Linux kernel, in the last file; "": none */
+	char unpacker[8]; /* for the ELF file of a Linux kernel, in the last file; "": none */
 	int modules;
-	uint64_t end;	    /* of the memory that it is loaded to */
-	uint64_t bytes;	    /* read */
-	uint64_t unpack_ns; /* of the time that unpacking took */
+	uint64_t end;	    /* end of the memory that it is loaded to */
+	uint64_t bytes;	    /* bytes read */
+	uint64_t unpack_ns; /* time of that spent on decompression */
 	char title[256];
 	char device[GRUB_DEVICE_MAX];
 	char kernel[GRUB_PATH_MAX];

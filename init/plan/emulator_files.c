@@ -1,6 +1,5 @@
-/* emulator_files.c - the emulator and the firmware of the guest's architecture, which an image or a
- * host may lack. (plan.h)
- */
+/* emulator_files.c - finds the emulator and the firmware of the guest's architecture, which may be
+ * missing from an image or a host. (plan.h) */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +20,8 @@ static const char *environment(char *const envp[], const char *name)
 	return NULL;
 }
 
-/* The image has qemu-system-i386 only when it is built so: it is as large as the other one, which
- * runs 32-bit guests as well. The same goes for what is no PC. */
+/* qemu-system-i386 is in the image only on request: it is as large as qemu-system-x86_64, which
+ * runs 32-bit guests as well. The same applies to architectures other than PCs. */
 static const char *no_emulator_fix(enum arch arch)
 {
 	switch (arch) {
@@ -68,32 +67,20 @@ void plan_find_emulator(struct plan *plan, char *const envp[])
 				 "QEMU_ARCH=%s: there is no program %s on PATH", arch, name);
 }
 
-/* Firmware of PLAN's architecture that boots a disk, where packages put it. */
-static const char *packaged_firmware(const struct plan *plan)
-{
-	const char *const *path = arch_of(&plan->s)->firmware;
-
-	for (size_t i = 0; i < ARCH_FIRMWARE_MAX && path[i]; i++)
-		if (access(path[i], R_OK) == 0)
-			return path[i];
-	return NULL;
-}
-
 void plan_firmware(struct plan *plan)
 {
 	struct settings *s = &plan->s;
 	const char *arch = arch_of(s)->name;
 
-	if (!s->bios && !s->kernel && !arch_of(s)->pc) {
-		s->bios = packaged_firmware(plan);
+	if (!s->bios && !s->kernel && !arch_of(s)->pc && !settings_uefi(s)) {
+		s->bios = plan_packaged_firmware(plan);
 		if (!s->bios)
 			(void)errors_add(
 				&plan->errors, EXIT_BAD_SETTING,
 				s->arch == ARCH_RISCV64
 					? "set QEMU_KERNEL to a kernel, or to U-Boot, which boots "
 					  "disks (Debian: u-boot-qemu)"
-					: "install qemu-efi-aarch64 or qemu-efi-arm (Alpine: "
-					  "aavmf), or set QEMU_BIOS or QEMU_KERNEL",
+					: PLAN_FIRMWARE_FIX,
 				"QEMU_ARCH=%s without QEMU_KERNEL: there is no firmware that boots "
 				"its disks",
 				arch);

@@ -16,7 +16,7 @@
 #include "host/image_read.h"
 #include "plan/plan.h"
 
-/* Where packages of x86-64 put the two files, the wanted ones first: Debian, Alpine and older
+/* Where x86-64 packages install the two files, in order of preference: Debian, Alpine and older
  * Debians, Arch, Fedora, QEMU's own. */
 static const struct {
 	const char *code, *vars;
@@ -28,11 +28,14 @@ static const struct {
 	{"/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"},
 };
 
-/* The most that a PC's flash memory can hold (QEMU: hw/i386/pc_sysfw.c). */
+/* The capacity of a PC's flash memory (QEMU: hw/i386/pc_sysfw.c), and the size of each of the two
+ * chips of Arm's virt, which accepts no shorter file (hw/arm/virt.c, VIRT_FLASH). Its UEFI creates
+ * variables in an empty one. */
 #define FLASH_SIZE  ((off_t)8 << 20)
+#define CHIP_SIZE   ((off_t)64 << 20)
 #define FLASH_BLOCK 4096
 
-/* In the child: what CONFINED_IN is. */
+/* In the child: identify CONFINED_IN. */
 static bool look(const void *arg, void *answer, struct error *err)
 {
 	uint8_t head[FIRMWARE_HEAD];
@@ -43,27 +46,23 @@ static bool look(const void *arg, void *answer, struct error *err)
 		return error_set(err, EXIT_NO_PERMISSION, "make it readable for the container",
 				 "%s: %s", (const char *)arg, strerror(errno));
 	*(enum firmware_kind *)answer = firmware_kind(head, (size_t)n, (uint64_t)st.st_size);
+	/* Arm's firmware begins with a page for the reset vector. */
+	if (*(enum firmware_kind *)answer == FIRMWARE_OTHER &&
+	    (n = pread(CONFINED_IN, head, sizeof head, FLASH_BLOCK)) > 0 &&
+	    firmware_kind(head, (size_t)n, (uint64_t)st.st_size) == FIRMWARE_CODE)
+		*(enum firmware_kind *)answer = FIRMWARE_CODE;
 	return true;
 }
 
 static bool kind_of(int fd, const char *name, enum firmware_kind *kind, struct error *err)
 {
-	const struct confined c = {.name = name,
-				   .run = look,
-				   .arg = name,
-				   .answer = kind,
-				   .size = sizeof *kind,
-				   .in = fd,
-				   .out = -1,
-				   .memory = (size_t)1 << 20};
-
-	return confined_run(&c, err);
+	return confined_query(name, fd, look, name, kind, sizeof *kind, err);
 }
 
-/* ---- the files that come with the firmware ------------------------------------------------ */
+/* ---- files of the firmware package --------------------------------------------------------- */
 
-/* The variables' file beside CODE: the one that a package has with a file of that name, or the one
- * whose name has VARS for CODE. */
+/* The variables file beside CODE: the one that a package pairs with this file name, or the name
+ * with CODE replaced by VARS. */
 static void vars_beside(const char *code, char out[4104])
 {
 	const char *base = path_base(code);
@@ -81,14 +80,15 @@ static void vars_beside(const char *code, char out[4104])
 		(void)snprintf(out, 4104, "%s.vars", code);
 }
 
-/* The names of code and variables. False with an error: no package has them here. */
+/* The names of code and variables. False with an error: no package provides them here. */
 static bool find_files(struct plan *plan, char code[4096], char vars[4104])
 {
 	const struct settings *s = &plan->s;
+	const char *packaged = plan_packaged_firmware(plan);
 	bool x86_64 = s->arch == ARCH_X86_64;
 
-	if (s->firmware[0] == '/') {
-		(void)snprintf(code, 4096, "%s", s->firmware);
+	if (s->firmware[0] == '/' || packaged) {
+		(void)snprintf(code, 4096, "%s", s->firmware[0] == '/' ? s->firmware : packaged);
 		vars_beside(code, vars);
 		return true;
 	}
@@ -99,11 +99,12 @@ static bool find_files(struct plan *plan, char code[4096], char vars[4104])
 			return true;
 		}
 	return errors_add(&plan->errors, EXIT_NO_IMAGE,
-			  x86_64 ? "install the package ovmf (Debian and Alpine), or name a code "
-				   "volume: QEMU_FIRMWARE=/path/OVMF_CODE_4M.fd"
-				 : "leave QEMU_ARCH unset (qemu-system-x86_64 runs 32-bit guests "
-				   "too), or name a code volume: "
-				   "QEMU_FIRMWARE=/path/OVMF32_CODE_4M.fd",
+			  !arch_of(s)->pc ? PLAN_FIRMWARE_FIX
+			  : x86_64 ? "install the package ovmf (Debian and Alpine), or name a code "
+				     "volume: QEMU_FIRMWARE=/path/OVMF_CODE_4M.fd"
+				   : "leave QEMU_ARCH unset (qemu-system-x86_64 runs 32-bit guests "
+				     "too), or name a code volume: "
+				     "QEMU_FIRMWARE=/path/OVMF32_CODE_4M.fd",
 			  "QEMU_FIRMWARE=uefi: there is no UEFI firmware here for "
 			  "qemu-system-%s",
 			  arch_of(s)->name);
@@ -176,9 +177,43 @@ static bool fits(struct plan *plan, int code, int vars, const char *path)
 			  path, (long long)sizes[0], (long long)sizes[1], (long long)most);
 }
 
+/* Pad the code at *FD to the size of a chip of Arm's virt, and create an empty file for the
+ * variables in *EMPTY. The modification time stays that of the code's file, because saved states
+ * identify it by that. */
+static bool fill_chips(struct plan *plan, int *fd, int *empty, const char *path)
+{
+	struct stat st;
+	_cleanup_fd_ int whole = file_memory("uefi-code");
+
+	*empty = file_memory("uefi-variables");
+	if (fstat(*fd, &st) != 0 || whole < 0 || *empty < 0 || ftruncate(*empty, CHIP_SIZE) != 0)
+		return errors_add(&plan->errors, EXIT_INTERNAL, "give the container more memory",
+				  "no memory for UEFI: %s", strerror(errno));
+	if (st.st_size > CHIP_SIZE)
+		return errors_add(
+			&plan->errors, EXIT_BAD_IMAGE,
+			"name the files of one build of UEFI for QEMU, as packages have them",
+			"QEMU_FIRMWARE: %s has %lld bytes, and the machine's flash memory %lld",
+			path, (long long)st.st_size, (long long)CHIP_SIZE);
+	if (!file_copy(*fd, whole) || ftruncate(whole, CHIP_SIZE) != 0 ||
+	    futimens(whole, (struct timespec[]){st.st_atim, st.st_mtim}) != 0)
+		return errors_add(&plan->errors, EXIT_INTERNAL, "give the container more memory",
+				  "UEFI's code cannot be copied: %s", strerror(errno));
+	/* QEMU requires a descriptor with exactly the access mode that it would open the file with.
+	 */
+	char self[32];
+
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", whole);
+	fd_close(fd);
+	*fd = open(self, O_RDONLY | O_CLOEXEC);
+	return *fd >= 0 ||
+	       errors_add(&plan->errors, EXIT_INTERNAL, "give the container more memory",
+			  "UEFI's code cannot be copied: %s", strerror(errno));
+}
+
 /* ---- the guest's variables ----------------------------------------------------------------- */
 
-/* The variables of PLAN's disk, or of the image below its overlay. "" for none. */
+/* The path of the variables of PLAN's disk, or of the image below its overlay. "" for none. */
 static void name_kept(const struct plan *plan, bool below, char out[4200])
 {
 	const struct disk *disk = &plan->disk;
@@ -187,14 +222,14 @@ static void name_kept(const struct plan *plan, bool below, char out[4200])
 	out[0] = '\0';
 	if (disk->count == 0)
 		return;
-	if (disk->layers[disk->count - 1].device) /* /dev keeps no files */
+	if (disk->layers[disk->count - 1].device) /* no files can be created in /dev */
 		(void)snprintf(out, 4200, "%s/%s.vars", plan->s.image_dir, path_base(of));
 	else
 		(void)snprintf(out, 4200, "%s.vars", of);
 }
 
-/* The variables at PATH, which must be SIZE bytes as CODE has them. -1: there are none, or with an
- * error. */
+/* Open the variables at PATH, which must have SIZE bytes like those of CODE. -1: there are none, or
+ * with an error. */
 static int open_kept(struct plan *plan, const char *path, bool writable, off_t size,
 		     const char *code)
 {
@@ -210,6 +245,9 @@ static int open_kept(struct plan *plan, const char *path, bool writable, off_t s
 
 	ok = ok && (plan->s.guest_runs || image_check_lock(&image, writable, &err)) &&
 	     kind_of(fd, path, &kind, &err);
+	if (kind == FIRMWARE_BLANK &&
+	    !arch_of(&plan->s)->pc) /* empty until the guest boots for the first time */
+		kind = FIRMWARE_VARS;
 	if (ok && (!S_ISREG(st.st_mode) || st.st_size != size || kind != FIRMWARE_VARS))
 		ok = error_set(
 			&err, EXIT_BAD_IMAGE,
@@ -227,19 +265,19 @@ static int open_kept(struct plan *plan, const char *path, bool writable, off_t s
 	return fd_take(&fd);
 }
 
-/* A copy of FROM in memory. */
+/* Copy FROM into memory. */
 static int copy_of(struct plan *plan, int from)
 {
 	_cleanup_fd_ int fd = file_memory("uefi-variables");
 
 	if (fd >= 0 && file_copy(from, fd) && ftruncate(fd, size_of(from)) == 0)
 		return fd_take(&fd);
-	(void)errors_add(&plan->errors, EXIT_INTERNAL, "", "no copy of UEFI's variables: %s",
-			 strerror(errno));
+	(void)errors_add(&plan->errors, EXIT_INTERNAL, "give the container more memory",
+			 "UEFI's variables cannot be copied: %s", strerror(errno));
 	return -1;
 }
 
-/* What QEMU gets as variables; EMPTY is the firmware's own file. */
+/* The descriptor of the variables for QEMU; EMPTY is the firmware package's own file. */
 static int open_vars(struct plan *plan, int empty, const char *code)
 {
 	struct firmware *f = &plan->firmware;
@@ -271,7 +309,7 @@ static bool kernel_suits(struct plan *plan)
 	return errors_add(&plan->errors, EXIT_BAD_SETTING,
 			  "leave QEMU_FIRMWARE unset, or let a boot loader for UEFI on a disk or "
 			  "CD-ROM start the kernel",
-			  "QEMU_KERNEL=%s: with UEFI, QEMU starts a Linux bzImage only",
+			  "QEMU_KERNEL=%s: with UEFI, QEMU starts a Linux bzImage or Image only",
 			  plan->s.kernel);
 }
 
@@ -283,13 +321,19 @@ void firmware_prepare(struct plan *plan)
 	if (!settings_uefi(&plan->s) || !kernel_suits(plan) || !find_files(plan, code, vars))
 		return;
 	_cleanup_fd_ int fd = open_code(plan, code);
-	_cleanup_fd_ int empty =
-		fd < 0 ? -1
-		       : open_file(plan, "the variables that belong to it", vars,
-				   "put the file that came with the code volume there");
+	_cleanup_fd_ int empty = -1;
 
-	if (empty < 0 || !fits(plan, fd, empty, code))
+	if (fd < 0)
 		return;
+	if (!arch_of(&plan->s)->pc) {
+		if (!fill_chips(plan, &fd, &empty, code))
+			return;
+	} else {
+		empty = open_file(plan, "the variables that belong to it", vars,
+				  "put the file that came with the code volume there");
+		if (empty < 0 || !fits(plan, fd, empty, code))
+			return;
+	}
 	f->fds[1] = open_vars(plan, empty, code);
 	if (f->fds[1] < 0)
 		return;
@@ -310,7 +354,7 @@ void firmware_keep(struct plan *plan)
 	bool begun = fd >= 0;
 
 	if (begun && file_copy(f->fds[1], fd) && ftruncate(fd, size_of(f->fds[1])) == 0) {
-		(void)identity_own(&plan->identity, fd);
+		(void)identity_chown(&plan->identity, fd);
 		if (file_commit_new(fd, part, f->kept)) {
 			fd_close(&f->fds[1]);
 			f->fds[1] = fd_take(&fd);
@@ -325,7 +369,7 @@ void firmware_keep(struct plan *plan)
 					 : "make its directory writable for this user, or set "
 					   "QEMU_DISK_MODE=throwaway",
 			 "the guest's UEFI variables cannot be kept in %s: %s", f->kept,
-			 errno == EEXIST ? "another start has just made it" : strerror(errno));
+			 errno == EEXIST ? "another start has just created it" : strerror(errno));
 }
 
 /* QEMU loads multiples of 64 KiB only (hw/i386/x86.c, x86_bios_rom_init()). */

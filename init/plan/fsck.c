@@ -1,7 +1,9 @@
 /* fsck.c - see fsck.h.
  *
- * Only what the guest writes to is repaired: the image, or the overlay on top of it. A disk that
- * belongs to a saved state is left alone, because that guest's memory has its file systems mounted.
+ * Only layers that the guest writes to are repaired: the image, or the overlay on top of it. A disk
+ * that belongs to a saved state is left alone as long as that state may be resumed, because its
+ * file systems are mounted in that state's memory. A start that cannot resume the state boots from
+ * the disk, which invalidates the state anyway: so it repairs the disk first.
  */
 #include "plan/fsck.h"
 
@@ -14,7 +16,7 @@
 #include "host/confined.h"
 #include "host/repair.h"
 
-#define LINES_TOLD 100
+#define LINES_LOGGED 100
 
 struct target {
 	struct disk *disk;
@@ -38,7 +40,7 @@ static int targets(struct plan *plan, struct target out[TARGETS])
 	return n;
 }
 
-/* Where the log of an interrupted repair lies; "" for a disk that goes with this container. */
+/* Path of the log of an interrupted repair; "" for a disk that is removed with this container. */
 static void log_path(const struct plan *plan, const struct disk *disk, char out[STATE_PATH_MAX])
 {
 	struct error err = {0};
@@ -56,7 +58,7 @@ static bool is_cut_off(const struct plan *plan, const struct disk *disk)
 	return log[0] && access(log, F_OK) == 0;
 }
 
-/* A guest that was suspended, and that this start does not resume. */
+/* Is there a suspended guest that this start does not resume? */
 static bool is_suspended(const struct plan *plan, char dir[STATE_PATH_MAX])
 {
 	struct error err = {0};
@@ -74,32 +76,32 @@ bool fsck_no_state(const struct plan *plan, struct error *err)
 			 "a suspended guest has this disk's file systems mounted: %s", dir);
 }
 
-void plan_fsck_look(struct plan *plan)
+void plan_fsck_inspect(struct plan *plan)
 {
 	struct target t[TARGETS];
 	struct error err = {0};
 	int n = targets(plan, t);
 
 	memset(&plan->fsck, 0, sizeof plan->fsck);
-	/* The running guest has them mounted. */
+	/* The running guest has the file systems mounted. */
 	if (plan->s.guest_runs || plan->errors.count)
 		return;
 	for (int i = 0; i < n; i++)
 		if (!file_systems_find(t[i].disk, t[i].disk->path, t[i].found, &err)) {
 			*t[i].found = (struct file_systems){0};
 			(void)snprintf(plan->fsck.unread, sizeof plan->fsck.unread,
-				       "%.200s: whether its file systems are clean is not known: "
+				       "%.200s: the state of its file systems is unknown: "
 				       "%.150s",
 				       t[i].name, err.message);
 		}
 }
 
-static const char *how(const struct file_system *f)
+static const char *describe_state(const struct file_system *f)
 {
-	return f->unclean ? "was not unmounted cleanly" : "has errors that its driver has found";
+	return f->unclean ? "was not unmounted cleanly" : "has errors that its driver found";
 }
 
-/* A start says it before it repairs, which may take its time. */
+/* Log it before the repair, which may take long. */
 static void __attribute__((format(printf, 2, 3))) warning(struct plan *plan, const char *fmt, ...)
 {
 	char text[sizeof((struct error *)NULL)->message];
@@ -123,11 +125,11 @@ static void warn(struct plan *plan, const struct target *t, const char *what)
 
 		if (file_system_dirty(f))
 			warning(plan, "%.300s: %s %s: %s", t->name, file_system_name(f, name),
-				how(f), what);
+				describe_state(f), what);
 	}
 	if (is_cut_off(plan, t->disk))
-		warning(plan, "%.300s: a repair of it was cut off: %s", t->name,
-			plan->s.fsck == FSCK_OFF ? what : "it is finished before the start");
+		warning(plan, "%.300s: a repair of it was interrupted: %s", t->name,
+			plan->s.fsck == FSCK_OFF ? what : "it is completed before the start");
 }
 
 void plan_fsck_warn(struct plan *plan)
@@ -143,8 +145,8 @@ void plan_fsck_warn(struct plan *plan)
 		(void)snprintf(what, sizeof what, "that is left to the guest (VM_FSCK=off)");
 	else if (is_suspended(plan, dir))
 		(void)snprintf(what, sizeof what,
-			       "it is not repaired, because a suspended guest has it mounted; "
-			       "remove %.300s to give that guest up",
+			       "e2fsck -p repairs it before the guest starts; the guest that is "
+			       "suspended in %.300s cannot be resumed after that",
 			       dir);
 	else
 		(void)snprintf(what, sizeof what, "e2fsck -p repairs it before the guest starts");
@@ -154,21 +156,22 @@ void plan_fsck_warn(struct plan *plan)
 
 /* ---- repairing ---------------------------------------------------------------------------- */
 
-static void tell_lines(char *text)
+static void log_lines(char *text)
 {
-	int told = 0;
+	int count = 0;
 
-	for (char *line = strtok(text, "\n"); line && told < LINES_TOLD; line = strtok(NULL, "\n"))
+	for (char *line = strtok(text, "\n"); line && count < LINES_LOGGED;
+	     line = strtok(NULL, "\n"))
 		if (line[strspn(line, " \t\r")]) {
 			log_output("e2fsck", line);
-			told++;
+			count++;
 		}
-	if (told == LINES_TOLD)
+	if (count == LINES_LOGGED)
 		log_output("e2fsck", "(more lines)");
 }
 
-static void tell_result(struct plan *plan, const struct repair *r, const struct file_system *f,
-			const char *option, const struct repair_result *out, uint64_t ms)
+static void log_result(struct plan *plan, const struct repair *r, const struct file_system *f,
+		       const char *option, const struct repair_result *out, uint64_t ms)
 {
 	char name[FILE_SYSTEM_NAME];
 	char *result = plan->fsck.result;
@@ -176,15 +179,15 @@ static void tell_result(struct plan *plan, const struct repair *r, const struct 
 	size_t room = sizeof plan->fsck.result - used;
 
 	(void)file_system_name(f, name);
-	if (repair_good(out->status)) {
+	if (repair_succeeded(out->status)) {
 		log_info("%s: %s is clean now: %s, %llu KiB written, %llu ms", r->name, name,
-			 out->status & 1 ? "e2fsck has repaired it" : "nothing was wrong in it",
+			 out->status & 1 ? "e2fsck has repaired it" : "it had no errors",
 			 (unsigned long long)out->pieces * 4, (unsigned long long)ms);
 		(void)snprintf(result + used, room, "%s%s repaired", used ? "; " : "", name);
 		plan->fsck.repaired++;
 		return;
 	}
-	log_warning("%s: %s: e2fsck %s cannot repair it (status %d); the disk is as it was",
+	log_warning("%s: %s: e2fsck %s cannot repair it (status %d); the disk is unchanged",
 		    r->name, name, option, out->status);
 	if (strcmp(option, "-p") == 0)
 		log_line(LOG_WARNING, "  fix: ",
@@ -194,8 +197,8 @@ static void tell_result(struct plan *plan, const struct repair *r, const struct 
 	(void)snprintf(result + used, room, "%s%s needs vm fsck --yes", used ? "; " : "", name);
 }
 
-/* ERR is told, and the start goes on, unless a signal was its reason. */
-static bool told(struct error *err)
+/* Log ERR and continue the start, unless a signal caused the error. */
+static bool warned(struct error *err)
 {
 	if (err->status == EXIT_CLEAN)
 		return false;
@@ -214,15 +217,15 @@ static bool repair_one(struct plan *plan, const struct repair *r, const struct f
 	bool ok = repair_part(r, f->start, f->length, option, &out, err);
 
 	if (out.said.bytes)
-		tell_lines(out.said.bytes);
+		log_lines(out.said.bytes);
 	text_free(&out.said);
 	if (ok) {
 		*status |= out.status;
-		tell_result(plan, r, f, option, &out, (clock_now() - began) / 1000000);
+		log_result(plan, r, f, option, &out, (clock_now() - began) / 1000000);
 		return true;
 	}
-	/* It may be half done: no guest should see that. */
-	if (out.decided || !told(err))
+	/* A partial repair must not become visible to a guest. */
+	if (out.decided || !warned(err))
 		return false;
 	*status |= 8; /* e2fsck(8): operational error */
 	return true;
@@ -234,18 +237,18 @@ static bool finish(struct plan *plan, const struct repair *r, struct file_system
 	uint64_t pieces;
 	bool stale;
 
-	if (!repair_finish(r, &pieces, &stale, err))
+	if (!repair_apply_log(r, &pieces, &stale, err))
 		return false;
 	if (stale)
-		log_warning("%s: the log of a repair that was cut off is not for the disk as it is "
-			    "now, and was removed",
+		log_warning("%s: the log of an interrupted repair does not match the disk, and was "
+			    "removed",
 			    r->name);
 	else if (pieces)
-		log_info("%s: the repair that was cut off is finished", r->name);
+		log_info("%s: the interrupted repair is completed", r->name);
 	if (!pieces && !stale)
 		return true;
 	(void)snprintf(plan->fsck.result, sizeof plan->fsck.result, "%s",
-		       stale ? "an old repair was dropped" : "a repair was finished");
+		       stale ? "an old repair was dropped" : "a repair was completed");
 	return file_systems_find(r->disk, r->name, found, err);
 }
 
@@ -282,12 +285,28 @@ bool fsck_disks(struct plan *plan, const char *option, bool dirty_only, int *sta
 	return true;
 }
 
+static bool any_dirty(struct plan *plan)
+{
+	struct target t[TARGETS];
+	int n = targets(plan, t);
+	bool dirty = false;
+
+	for (int i = 0; i < n; i++) {
+		dirty |= is_cut_off(plan, t[i].disk);
+		for (size_t k = 0; k < t[i].found->count; k++)
+			dirty |= file_system_dirty(&t[i].found->list[k]);
+	}
+	return dirty;
+}
+
 bool plan_fsck(struct plan *plan, struct error *err)
 {
-	char dir[STATE_PATH_MAX];
 	int status;
 
-	if (plan->s.fsck == FSCK_OFF || plan->resume.kind != RESUME_NONE || is_suspended(plan, dir))
+	if (plan->s.fsck == FSCK_OFF)
 		return true;
-	return fsck_disks(plan, "-p", true, &status, err);
+	if (plan->resume.kind == RESUME_NONE)
+		return fsck_disks(plan, "-p", true, &status, err);
+	plan->fsck.cold = any_dirty(plan);
+	return true;
 }

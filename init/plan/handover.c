@@ -11,19 +11,20 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/io.h"
+#include "base/zeros.h"
 #include "host/programs.h"
 
-/* The plan as it goes over: a copy, whose pointers become numbers. */
+/* The plan to send: a copy whose pointers are replaced by numbers. */
 struct packing {
 	const struct plan *plan;
 	struct handover head;
 	struct plan *copy;
-	char *rest; /* what comes behind it */
+	char *rest; /* data that follows it */
 	size_t used, room;
 	bool failed;
 };
 
-/* N bytes at TEXT, behind the plan. Returns where, from its beginning. */
+/* Append N bytes at TEXT. Returns their offset from the plan's beginning. */
 static size_t add_bytes(struct packing *p, const char *text, size_t n)
 {
 	size_t at = sizeof *p->copy + p->used;
@@ -44,7 +45,7 @@ static size_t add_bytes(struct packing *p, const char *text, size_t n)
 	return at;
 }
 
-/* The pointer FIELD of the plan's, to N bytes. */
+/* Convert the pointer FIELD of the plan, which points to N bytes. */
 static void add_pointer(struct packing *p, const void *field, size_t n)
 {
 	size_t offset = (size_t)((const char *)field - (const char *)p->plan);
@@ -80,7 +81,7 @@ static void add_args(struct packing *p, const struct args *a)
 		add_text(p, &a->argv[i]);
 }
 
-/* Their expressions are in plan->patterns. */
+/* The markers' expressions are in plan->patterns. */
 static void add_markers(struct packing *p)
 {
 	const struct markers *all = &p->plan->markers;
@@ -106,7 +107,7 @@ static void add_all(struct packing *p)
 	add_markers(p);
 	add_text(p, &plan->guest_name);
 	add_text(p, &plan->set_clock);
-	/* What only the planner needs. */
+	/* Drop what only the planner needs. */
 	p->copy->s.environment = NULL;
 	p->copy->markers_text = NULL;
 	memset(&p->copy->kvm, 0, sizeof p->copy->kvm);
@@ -115,15 +116,15 @@ static void add_all(struct packing *p)
 	memset(&p->copy->warnings, 0, sizeof p->copy->warnings);
 }
 
-/* Pages of zeros are left out: they cost memory on the other side, too. */
+#define PAGE 4096u
+
+/* Leave out pages of zeros: written, they would take memory on the other side, too. */
 static bool write_sparse(int fd, const char *bytes, size_t n, off_t at)
 {
-	static const char zeros[4096];
-
 	for (size_t done = 0, piece; done < n; done += piece) {
-		piece = n - done < sizeof zeros ? n - done : sizeof zeros;
-		if (memcmp(bytes + done, zeros, piece) != 0 &&
-		    pwrite(fd, bytes + done, piece, at + (off_t)done) != (ssize_t)piece)
+		piece = n - done < PAGE ? n - done : PAGE;
+		if (!is_zeros(bytes + done, piece) &&
+		    !write_all_at(fd, bytes + done, piece, at + (off_t)done))
 			return false;
 	}
 	return true;
@@ -169,7 +170,7 @@ void handover_plan(struct plan *plan, struct error *err)
 
 	if (!program_init(path, sizeof path)) {
 		(void)error_set(err, EXIT_INTERNAL, "install it beside vm, or as /init",
-				"the program init is not there");
+				"the program init was not found");
 		return;
 	}
 	if (!program_vm(plan->vm, sizeof plan->vm))
@@ -177,13 +178,14 @@ void handover_plan(struct plan *plan, struct error *err)
 	int fd = handover_pack(plan);
 
 	if (fd < 0) {
-		(void)error_set(err, EXIT_INTERNAL, "", "the plan cannot be handed over: %s",
-				strerror(errno));
+		(void)error_set(err, EXIT_INTERNAL, "give the container more memory",
+				"the plan cannot be handed over: %s", strerror(errno));
 		return;
 	}
 	(void)snprintf(number, sizeof number, "%d", fd);
 	(void)fcntl(fd, F_SETFD, 0);
 	handover_fds(plan, keep_open, NULL);
 	(void)execve(path, argv, environ);
-	(void)error_set(err, EXIT_INTERNAL, "", "%s cannot be run: %s", path, strerror(errno));
+	(void)error_set(err, EXIT_INTERNAL, "install both programs of one build",
+			"%s cannot be run: %s", path, strerror(errno));
 }

@@ -1,10 +1,10 @@
-/* handover.h - a finished plan, from the program that makes it (vm run) to the one that carries it
- * out (/init), in the same process: execve(2) between them.
+/* handover.h - passes a finished plan from the program that makes it (vm run) to the one that
+ * executes it (/init), in the same process: execve(2) happens in between.
  *
- * The plan goes through a memfd as the bytes of struct plan. Its pointers are numbers there,
- * counted from the beginning of the struct; what they point to outside of it comes behind it, and a
- * list says where in the struct they are. The descriptors that it names stay open. Both programs
- * are of one build: the version and the sizes in the header have to be equal.
+ * The plan is sent through a memfd as the bytes of struct plan. Pointers are replaced by offsets
+ * from the beginning of the struct; data outside of it is appended, and a list contains the
+ * positions of the pointers. The descriptors that the plan names stay open. Both programs come from
+ * one build: the version and the sizes in the header must be equal.
  */
 #ifndef VM_PLAN_HANDOVER_H
 #define VM_PLAN_HANDOVER_H
@@ -15,22 +15,22 @@
 
 struct handover {
 	char version[64];
-	uint64_t plan_size; /* of struct plan */
-	uint64_t size;	    /* of all that follows this header */
-	uint64_t started;   /* when vm run was, CLOCK_MONOTONIC */
+	uint64_t plan_size; /* size of struct plan */
+	uint64_t size;	    /* size of everything after this header */
+	uint64_t started;   /* start time of vm run, CLOCK_MONOTONIC */
 	uint32_t pointers;
-	uint32_t offsets[HANDOVER_POINTERS]; /* of pointers in struct plan, which follows */
+	uint32_t offsets[HANDOVER_POINTERS]; /* of the pointers in struct plan, which follows */
 };
 
-/* PLAN as a memfd; -1 with errno. */
+/* Store PLAN in a memfd. -1 with errno. */
 int handover_pack(const struct plan *plan);
-/* Execute /init with PLAN: returns with ERR (EXIT_INTERNAL) if that cannot be. */
+/* Execute /init with PLAN. Returns only on failure, with ERR (EXIT_INTERNAL). */
 void handover_plan(struct plan *plan, struct error *err);
 
-/* In /init: the plan behind the descriptor FD, which is closed. NULL with ERR: it is none. */
+/* In /init: read the plan from the descriptor FD and close it. NULL with ERR: it is invalid. */
 struct plan *handover_take(int fd, struct error *err);
 
-/* Each descriptor of PLAN that is open is given to DO (pointer to it, ARG). */
+/* Call DO (pointer to the descriptor, ARG) for each open descriptor of PLAN. */
 void handover_fds(struct plan *plan, void (*give)(int *fd, void *arg), void *arg);
 
 #endif

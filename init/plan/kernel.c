@@ -22,17 +22,17 @@
 #include "plan/kernel_fit.h"
 #include "plan/plan.h"
 
-/* One of the files, under the name of its setting. */
+/* One of the files, and the name of its setting. */
 struct file {
 	struct plan *plan;
 	const char *setting;
 	char path[4096];
 };
 
-/* What is in one. */
+/* The kind of a file's contents. */
 struct content {
 	struct kernel_file k;
-	char other[64]; /* what no kernel is, "" for unknown */
+	char other[64]; /* kind of a file that is not a kernel, "" for unknown */
 };
 
 void kernel_init(struct kernel *k)
@@ -50,7 +50,7 @@ void kernel_close(struct kernel *k)
 
 /* ---- reading and unpacking ----------------------------------------------------------------- */
 
-/* F, open for reading; -1 with an error. */
+/* Open F for reading; -1 with an error. */
 static int open_file(const struct file *f)
 {
 	int fd = open_regular(AT_FDCWD, f->path, O_RDONLY, false, NULL);
@@ -62,8 +62,7 @@ static int open_file(const struct file *f)
 	return fd;
 }
 
-/* All of CONFINED_IN into memory, changes stay there. NULL with ERR, whose message begins with
- * NAME. */
+/* Map CONFINED_IN privately. NULL with ERR, whose message begins with NAME. */
 static uint8_t *map_whole(const char *name, size_t *n, struct error *err)
 {
 	static uint8_t none[1];
@@ -86,7 +85,7 @@ static uint8_t *map_whole(const char *name, size_t *n, struct error *err)
 	return NULL;
 }
 
-/* In the child: what CONFINED_IN is. ARG is its name. */
+/* In the child: identify CONFINED_IN. ARG is its name. */
 static bool recognise(const void *arg, void *answer, struct error *err)
 {
 	struct content *c = answer;
@@ -105,7 +104,7 @@ static bool recognise(const void *arg, void *answer, struct error *err)
 	return kernel_check(bytes, n, arg, &c->k, err);
 }
 
-/* In the child: CONFINED_IN as an ELF32 file to CONFINED_OUT. */
+/* In the child: rewrite CONFINED_IN as an ELF32 file to CONFINED_OUT. */
 static bool narrow(const void *arg, void *answer, struct error *err)
 {
 	size_t n;
@@ -121,7 +120,7 @@ static bool narrow(const void *arg, void *answer, struct error *err)
 			 strerror(errno));
 }
 
-/* RUN over the file IN of F, writing to OUT (-1: nothing). */
+/* Run RUN in a confined child on the file IN of F, writing to OUT (-1: nothing). */
 static bool confined(const struct file *f, int in, int out,
 		     bool (*run)(const void *, void *, struct error *), void *answer, size_t size)
 {
@@ -141,18 +140,20 @@ static bool confined(const struct file *f, int in, int out,
 	return confined_run(&c, &err) || errors_append(&f->plan->errors, &err);
 }
 
-/* What the file IN of F is. */
+/* Identify the file IN of F. */
 static bool look_into(const struct file *f, int in, struct content *c)
 {
 	if (!confined(f, in, -1, recognise, c, sizeof *c))
 		return false;
 	c->other[sizeof c->other - 1] = '\0';
 	return c->k.kind <= KERNEL_ELF ||
-	       errors_add(&f->plan->errors, EXIT_BAD_IMAGE, "",
-			  "%s=%s: the process that checks it did not answer", f->setting, f->path);
+	       errors_add(
+		       &f->plan->errors, EXIT_BAD_IMAGE,
+		       "get the file again; if it was complete, please report this and attach it",
+		       "%s=%s: the process that checks it did not answer", f->setting, f->path);
 }
 
-bool kernel_look(int fd, const char *name, struct kernel_file *out, struct error *err)
+bool kernel_identify(int fd, const char *name, struct kernel_file *out, struct error *err)
 {
 	struct content content = {0};
 	const struct confined c = {.name = name,
@@ -169,14 +170,21 @@ bool kernel_look(int fd, const char *name, struct kernel_file *out, struct error
 	return ok;
 }
 
-/* An empty file without a name that QEMU's user can read. -1 with an error. */
+int kernel_new_file(const struct plan *plan)
+{
+	_cleanup_fd_ int fd = disk_open_anonymous(plan->s.tmp_dir, 0444);
+
+	/* Set the mode again, because of umask. */
+	return fd >= 0 && fchmod(fd, 0444) == 0 ? fd_take(&fd) : -1;
+}
+
+/* The same for F; -1 with an error. */
 static int make_file(const struct file *f)
 {
-	_cleanup_fd_ int fd = disk_open_nameless(f->plan->s.tmp_dir, 0444);
+	int fd = kernel_new_file(f->plan);
 
-	/* The mode once more: umask may have taken some of it. */
-	if (fd >= 0 && fchmod(fd, 0444) == 0)
-		return fd_take(&fd);
+	if (fd >= 0)
+		return fd;
 	(void)errors_add(&f->plan->errors, EXIT_NO_PERMISSION,
 			 "give the container a writable VM_TMP_DIR with room (docker run --tmpfs "
 			 "/var/tmp)",
@@ -185,7 +193,7 @@ static int make_file(const struct file *f)
 	return -1;
 }
 
-/* What PROGRAM makes of the file IN of F; -1 with an error. */
+/* Filter the file IN of F through PROGRAM; -1 with an error. */
 static int unpacked(const struct file *f, int in, const char *program)
 {
 	char name[4200];
@@ -211,7 +219,7 @@ static int guest_of(const struct kernel_file *k)
 	return is_linux ? GUEST_LINUX : k->mach ? GUEST_MACH : GUEST_GENERIC;
 }
 
-/* The kernel of PLAN, into its kernel. Returns its kind, KERNEL_UNKNOWN with an error. */
+/* Prepare the kernel of PLAN. Returns its kind, KERNEL_UNKNOWN with an error. */
 static enum kernel_kind prepare_kernel(struct file *f)
 {
 	struct kernel *out = &f->plan->kernel;
@@ -230,7 +238,7 @@ static enum kernel_kind prepare_kernel(struct file *f)
 	if (!kernel_fits(&f->plan->s, f->setting, f->path, &c.k, c.other, &f->plan->errors))
 		return KERNEL_UNKNOWN;
 	f->plan->s.kernel_guest = guest_of(&c.k);
-	out->efi = c.k.kind == KERNEL_LINUX;
+	out->efi = c.k.kind == KERNEL_LINUX || c.k.kind == KERNEL_ARM64 || c.k.kind == KERNEL_ARM;
 	bool pc = arch_of(&f->plan->s)->pc;
 	bool wide = pc && c.k.kind == KERNEL_MULTIBOOT_WIDE;
 
@@ -246,7 +254,7 @@ static enum kernel_kind prepare_kernel(struct file *f)
 		if (!ok)
 			return KERNEL_UNKNOWN;
 	}
-	out->end = pc ? c.k.end : 0; /* the memory of others does not begin at 0 */
+	out->end = pc ? c.k.end : 0; /* other machines' memory does not begin at 0 */
 	(void)snprintf(out->path, sizeof out->path, "/proc/self/fd/%d", QEMU_FD_KERNEL);
 	(void)snprintf(out->about, sizeof out->about, "%s: %s%s%s%s%s", f->path,
 		       c.k.other			   ? "a bzImage that is not Linux"
@@ -260,7 +268,8 @@ static enum kernel_kind prepare_kernel(struct file *f)
 
 /* ---- modules ------------------------------------------------------------------------------- */
 
-/* The module FD goes behind the kernel and the modules before it, from a page on. */
+/* Account for the module FD, which is loaded page-aligned after the kernel and the previous
+ * modules. */
 static void add_size(struct kernel *k, int fd)
 {
 	static const uint64_t page = 4096;
@@ -270,8 +279,8 @@ static void add_size(struct kernel *k, int fd)
 		k->end = (k->end + page - 1) / page * page + (uint64_t)st.st_size;
 }
 
-/* F->path, a multiboot module: unpacked as descriptor number I of the kernel, when it is compressed
- * (as GRUB does). Returns whether it was; *OK becomes false with an error. */
+/* F->path, a multiboot module: if it is compressed, decompress it (as GRUB does) to descriptor I of
+ * the kernel. Returns whether it was; *OK becomes false with an error. */
 static bool unpack_module(struct file *f, int i, bool *ok)
 {
 	struct kernel *out = &f->plan->kernel;
@@ -299,8 +308,8 @@ static bool unpack_module(struct file *f, int i, bool *ok)
 	return *ok;
 }
 
-/* The name of the module at TEXT, into PATH: up to a blank or a comma; two commas are one. Returns
- * what TEXT has behind it. */
+/* Copy the module name at TEXT, which ends at a blank or a comma (a double comma is a literal one),
+ * into PATH. Returns the rest of TEXT. */
 static const char *module_name(const char *text, char path[4096])
 {
 	size_t n = 0;
@@ -314,7 +323,7 @@ static const char *module_name(const char *text, char path[4096])
 	return text;
 }
 
-/* Where the arguments of a module end: at its comma, or with the text. */
+/* The end of a module's arguments: a comma or the end of the text. */
 static const char *module_end(const char *text)
 {
 	while (*text && (*text != ',' || text[1] == ','))
@@ -322,8 +331,8 @@ static const char *module_end(const char *text)
 	return text;
 }
 
-/* QEMU_INITRD of a multiboot kernel: `file arguments,file arguments` (QEMU: hw/i386/multiboot.c).
- */
+/* Prepare QEMU_INITRD of a multiboot kernel: `file arguments,file arguments` (QEMU:
+ * hw/i386/multiboot.c). */
 static void prepare_modules(struct file *f)
 {
 	struct plan *plan = f->plan;
@@ -347,7 +356,8 @@ static void prepare_modules(struct file *f)
 						 (int)(end - p), p);
 		if (*end && used < sizeof list)
 			used += (size_t)snprintf(list + used, sizeof list - used, ",");
-		if (used >= sizeof list) { /* QEMU_INITRD is at most 8000 bytes, but names grow */
+		if (used >= sizeof list) { /* QEMU_INITRD is at most 8000 bytes, but replaced names
+					      are longer */
 			(void)errors_add(&plan->errors, EXIT_BAD_SETTING, "shorten it",
 					 "QEMU_INITRD is too long");
 			return;
@@ -381,8 +391,8 @@ void kernel_prepare(struct plan *plan)
 		(void)plan_check_file(plan, f.setting, s->initrd, strlen(s->initrd), S_IFREG);
 }
 
-/* How many MiB of memory MACHINE with RAM_MB has from 0 on without a gap. QEMU: hw/i386/pc_q35.c,
- * pc_piix.c: with as much as LIMIT, it goes up to SPLIT and on above 4 GiB. */
+/* The size in MiB of the contiguous memory from address 0 on of MACHINE with RAM_MB. QEMU
+ * (hw/i386/pc_q35.c, pc_piix.c): from LIMIT on, it ends at SPLIT and continues above 4 GiB. */
 static unsigned long long low_memory(const char *machine, long ram_mb)
 {
 	bool q35 = settings_machine_is(machine, "q35");

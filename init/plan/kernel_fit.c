@@ -11,7 +11,7 @@ const char *kernel_unpacker(enum kernel_kind kind)
 	return kind == KERNEL_GZIP ? "gzip" : kind == KERNEL_XZ ? "xz" : NULL;
 }
 
-/* What QEMU does not boot, and what does. */
+/* Kernel kinds that QEMU cannot boot, and the alternative. */
 static bool refuse(const char *setting, const char *path, enum kernel_kind kind, const char *other,
 		   struct errors *errs)
 {
@@ -34,10 +34,10 @@ static bool refuse(const char *setting, const char *path, enum kernel_kind kind,
 	const char *what = kind == KERNEL_UNKNOWN && other[0] ? other : kernel_kind_name(kind);
 
 	return errors_add(errs, EXIT_BAD_IMAGE, fixes[kind], "%s=%s is %s%s", setting, path, what,
-			  kernel_unpacker(kind) ? " twice over" : ": QEMU cannot boot it");
+			  kernel_unpacker(kind) ? " twice" : ": QEMU cannot boot it");
 }
 
-/* The architecture of K: a PC's is x86_64 or i386. NULL: anything, or nothing of ours. */
+/* The architecture of K: x86_64 or i386 for a PC. NULL: any, or an unsupported one. */
 static const char *made_for(const struct kernel_file *k)
 {
 	const struct arch_row *elf = k->machine ? arch_of_elf(k->machine, k->wide) : NULL;
@@ -77,7 +77,7 @@ bool kernel_fits(const struct settings *s, const char *setting, const char *path
 	case KERNEL_LIMINE:
 	case KERNEL_EFI:
 	case KERNEL_ZBOOT: return refuse(setting, path, k->kind, other, errs);
-	case KERNEL_LINUX: return true;
+	case KERNEL_LINUX:
 	case KERNEL_MULTIBOOT:
 	case KERNEL_MULTIBOOT_WIDE:
 	case KERNEL_PVH:
@@ -90,7 +90,7 @@ bool kernel_fits(const struct settings *s, const char *setting, const char *path
 	}
 	if (arch->pc)
 		return refuse(setting, path, k->kind, other, errs);
-	/* Other machines take ELF files, and any bytes as they are. */
+	/* Other machines accept ELF files, and raw binaries. */
 	if (k->machine && !made)
 		return errors_add(errs, EXIT_BAD_IMAGE, "name a kernel that is",
 				  "%s=%s is an ELF file of another architecture, not for %s",

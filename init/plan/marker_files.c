@@ -1,6 +1,7 @@
-/* marker_files.c - see marker_files.h: the files, taken in by the assembler.
+/* marker_files.c - see marker_files.h: the files, included by the assembler.
  *
- * The compiler runs in the top directory; make knows that this file's object needs them.
+ * The compiler runs in the top directory. The Makefile lists the marker files as dependencies of
+ * this file's object.
  */
 #include "plan/marker_files.h"
 
@@ -21,7 +22,7 @@ FILE_OF(minix);
 FILE_OF(exov6);
 FILE_OF(generic);
 
-const char *marker_file(enum guest g, size_t *n)
+const char *marker_file(enum guest_kind g, size_t *n)
 {
 	static const struct {
 		const char *text, *end;

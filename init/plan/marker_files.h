@@ -6,8 +6,8 @@
 
 #include "config/settings.h"
 
-/* The text of G's marker file (GUEST_AUTO has the generic one), of *N bytes, without a NUL at its
- * end (format/markers.h reads it). */
-const char *marker_file(enum guest g, size_t *n);
+/* The text of G's marker file (the generic one for GUEST_AUTO), of *N bytes, without a terminating
+ * NUL (format/markers.h parses it). */
+const char *marker_file(enum guest_kind g, size_t *n);
 
 #endif

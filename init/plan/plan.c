@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/netaddr.h"
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 #include "format/markers.h"
 #include "format/plain_text.h"
 #include "host/confined.h"
@@ -25,14 +25,14 @@
 #include "plan/marker_files.h"
 #include "proto/stop_rungs.h"
 
-/* The status for a file that cannot be read, by errno. */
+/* The exit status for a file that cannot be read, by errno. */
 static enum exit_status file_status(int why)
 {
 	return why == ENOENT || why == ENOTREG ? EXIT_NO_IMAGE : EXIT_NO_PERMISSION;
 }
 
-/* The first line of FILE, the value of SETTING, into PASSWORD. It is read once, by us: QEMU's user
- * cannot read the file, and it is on no command line. */
+/* Read the first line of FILE, the value of SETTING, into PASSWORD. This process reads it once:
+ * QEMU's user cannot read the file, and the password appears on no command line. */
 static void read_password(struct plan *plan, const char *setting, const char *file, char *password,
 			  size_t size)
 {
@@ -94,7 +94,7 @@ static void read_passwords(struct plan *plan)
 	const struct settings *s = &plan->s;
 	char login[RELAY_PASSWORD + 1];
 
-	/* It is read again at each login; errors are reported before the start. */
+	/* Only checked here; each login reads it again. */
 	read_password(plan, "VM_LOGIN_PASSWORD_FILE", s->login_password_file, login, sizeof login);
 	explicit_bzero(login, sizeof login);
 
@@ -112,8 +112,7 @@ static void check_files(struct plan *plan)
 	const struct settings *s = &plan->s;
 
 	plan_firmware(plan);
-	if (s->dtb)
-		(void)plan_check_file(plan, "QEMU_DTB", s->dtb, strlen(s->dtb), S_IFREG);
+	plan_check_dtb(plan);
 	if (s->trace && s->trace[0] == '/')
 		plan_trace(plan);
 	if (s->share == SHARE_9P || s->share == SHARE_DISK)
@@ -139,7 +138,7 @@ static bool parse_markers(const void *arg, void *answer, struct error *err)
 	return markers_parse(t->text, t->n, &parsed, err);
 }
 
-/* Do the N bytes at TEXT, of the file PATH, do their reader no harm, and are they markers? */
+/* Is the text of the file PATH (N bytes) safe to parse, and does it contain valid markers? */
 static bool markers_try(const char *path, const char *text, size_t n, struct error *err)
 {
 	const struct markers_text t = {text, n};
@@ -159,18 +158,18 @@ static bool compile_markers(struct plan *plan, struct error *err)
 			       &plan->patterns, err);
 }
 
-/* VM_MARKERS, or what is known of the guest; and how it is asked to power off. */
+/* Load VM_MARKERS or the guest's built-in markers; choose the shutdown commands. */
 static void read_life(struct plan *plan)
 {
 	static char text[MARKERS_TEXT_MAX + 2];
 	const struct settings *s = &plan->s;
 	struct error err = {0};
-	const struct profile *profile = profile_of((enum guest)s->guest);
+	const struct guest_preset *preset = preset_of((enum guest_kind)s->guest);
 	const char *bad;
 
-	plan->guest_name = profile->name;
-	plan->set_clock = profile->set_clock;
-	plan->idle_panic = profile->idle_panic;
+	plan->guest_name = preset->name;
+	plan->set_clock = preset->set_clock;
+	plan->idle_panic = preset->idle_panic;
 	plan->rungs = rungs_parse(s->stop_ladder, &bad);
 	if (!plan->rungs)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
@@ -180,7 +179,7 @@ static void read_life(struct plan *plan)
 	if (s->stop == STOP_SUSPEND)
 		plan->rungs |= 1u << RUNG_SUSPEND;
 	if (!s->markers) {
-		plan->markers_text = marker_file((enum guest)s->guest, &plan->markers_len);
+		plan->markers_text = marker_file((enum guest_kind)s->guest, &plan->markers_len);
 		if (!compile_markers(plan, &err))
 			(void)errors_append(&plan->errors, &err);
 		return;
@@ -220,7 +219,7 @@ static bool retry_possible(const struct plan *plan, struct error *err)
 			 plan->s.boot_retries);
 }
 
-/* What ready means has to be possible. */
+/* The condition for readiness must be possible. */
 static void check_ready(struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -239,7 +238,7 @@ static void check_ready(struct plan *plan)
 	if (s->ready != READY_SSH && s->ready != READY_HTTP)
 		return;
 	for (int i = 0; i < n; i++)
-		if (!f[i].udp && f[i].guest == port)
+		if (!f[i].udp && f[i].guest_port == port)
 			return;
 	(void)errors_add(
 		&plan->errors, EXIT_BAD_SETTING,
@@ -249,8 +248,8 @@ static void check_ready(struct plan *plan)
 		s->ready == READY_SSH ? "ssh" : "http", port);
 }
 
-/* `vm check` and `vm args` are asked beside a running guest, too. Another start is not: it ends
- * when it finds the socket taken. */
+/* `vm check` and `vm args` may run beside a running guest. A second start may not: it ends when it
+ * finds the socket in use. */
 bool plan_guest_runs(const struct settings *s)
 {
 	char path[RUN_PATH_MAX];
@@ -261,7 +260,7 @@ bool plan_guest_runs(const struct settings *s)
 	return fd >= 0;
 }
 
-/* Was a stop asked for while files were read? Then nothing else counts. */
+/* Was a stop requested while files were read? Then other errors do not matter. */
 static bool plan_stopped(struct plan *plan)
 {
 	if (!confined_stopped())
@@ -300,9 +299,9 @@ bool plan_make(struct plan *plan, char *const envp[])
 	bool settings_ok = settings_parse(envp, s, &plan->errors);
 	bool found = disk_find(s, path, &embedded, &plan->errors);
 
-	s->embedded_guest = embedded;
+	s->builtin_guest = embedded;
 	if (embedded)
-		disk_overlooked(s, &plan->errors, &plan->warnings);
+		disk_check_unused(s, &plan->errors, &plan->warnings);
 	s->guest_runs = plan_guest_runs(s);
 	if (!s->drive && !embedded && path[0])
 		s->drive = path;
@@ -324,8 +323,8 @@ bool plan_make(struct plan *plan, char *const envp[])
 		return false;
 	if (settings_ok)
 		firmware_prepare(plan);
-	plan_fsck_look(plan);
-	plan_direct(plan);
+	plan_fsck_inspect(plan);
+	plan_set_direct_io(plan);
 	if (s->cdrom)
 		(void)cdrom_open(s, s->cdrom, &plan->cdrom_fd, &plan->errors);
 	if (s->cdrom2)
@@ -336,25 +335,26 @@ bool plan_make(struct plan *plan, char *const envp[])
 	check_ready(plan);
 	if (settings_ok)
 		network_check(plan);
-	/* The accelerator comes last: there is no need to prove anything for a start that fails. */
+	/* The accelerator is checked last: a start that fails anyway does not need the KVM test. */
 	plan->accel = (struct accel_choice){.accel = ACCEL_TCG};
 	if (settings_ok && !accel_choose(s, &plan->kvm, &plan->accel, &err))
 		(void)errors_append(&plan->errors, &err);
 	if (plan->accel.accel == ACCEL_KVM)
 		plan->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	/* All that is wrong is told at once, so these names are looked up beside other errors, too.
-	 */
+	/* All errors are reported together, so these names are checked even if there are other
+	 * errors. */
 	if (identified && access(plan->qemu, X_OK) == 0) {
-		plan_check_offers(plan);
+		plan_check_emulator(plan);
 		plan_check_logs(plan);
 	}
-	/* Nobody's "host" but this one's could resume a state. */
+	/* With "host", a state could be resumed on this host only. */
 	if (plan->accel.accel == ACCEL_KVM && !s->cpu && (s->warm || s->stop == STOP_SUSPEND))
 		s->cpu = "Nehalem";
 	plan_ram(plan);
 	if (settings_ok && !plan_args(plan, &err))
 		(void)errors_append(&plan->errors, &err);
-	if (plan->errors.count == 0 && !plan->facts.unattended) /* which are there to boot */
+	if (plan->errors.count == 0 &&
+	    !plan->facts.unattended) /* only saved states of a disk that can boot */
 		plan_resume(plan);
 	if (plan->errors.count == 0)
 		plan_fsck_warn(plan);

@@ -1,4 +1,4 @@
-/* plan_args.c - from the plan to QEMU's arguments. */
+/* plan_args.c - converts the plan to QEMU's arguments. */
 #include "plan/plan.h"
 
 static void disk_facts(const struct disk *disk, struct disk_facts *out)
@@ -20,7 +20,7 @@ static void collect_facts(struct plan *plan)
 	f->has_cdrom2 = plan->cdrom2_fd >= 0;
 	f->uefi = plan->firmware.fds[0] >= 0;
 	f->incoming = plan->resume.kind != RESUME_NONE;
-	/* A boot of the profiler's is no place to make it. */
+	/* A boot of the profiler does not create the disk of VM_SHARE. */
 	f->has_share = plan->s.share == SHARE_DISK && !f->unattended;
 	f->kernel = plan->kernel.fds[0] >= 0 ? plan->kernel.path : NULL;
 	f->direct = plan->boot.direct;

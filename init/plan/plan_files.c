@@ -1,4 +1,4 @@
-/* plan_files.c - files that a start hands to QEMU in a form that QEMU can read (plan.h). */
+/* plan_files.c - converts files that QEMU cannot read as they are (plan.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void direct(struct plan *plan, const struct disk *disk)
 	}
 }
 
-void plan_direct(struct plan *plan)
+void plan_set_direct_io(struct plan *plan)
 {
 	if (plan->s.cache != CACHE_NONE && plan->s.cache != CACHE_DIRECTSYNC)
 		return;
@@ -46,7 +46,7 @@ static bool same_file(const struct disk_layer *a, const struct disk_layer *b)
 	       one.st_ino == other.st_ino;
 }
 
-/* Have A and B a file in common, which is not only read? */
+/* Do A and B share a file that one of them writes to? */
 static bool disks_share(const struct disk *a, const struct disk *b)
 {
 	for (int i = 0; i < a->count; i++)
@@ -65,12 +65,12 @@ static void check_distinct(struct plan *plan, int n)
 		if (disks_share(i < 0 ? &plan->disk : &plan->more[i], &plan->more[n]))
 			(void)errors_add(&plan->errors, EXIT_BAD_SETTING,
 					 "name another image, or use QEMU_DISK_MODE=throwaway",
-					 "%s=%s is a part of the %s too", d.setting, d.path,
+					 "%s=%s is also part of the %s", d.setting, d.path,
 					 i < 0 ? "first disk"
 					       : settings_more_disk(&plan->s, i).what);
 }
 
-/* Those that PCs had (QEMU: hw/block/fdc.c, fd_formats). */
+/* The sizes of PC floppies (QEMU: hw/block/fdc.c, fd_formats). */
 static bool is_floppy_size(uint64_t bytes)
 {
 	static const unsigned sizes[] = {360, 720, 1200, 1440, 2880};
@@ -98,7 +98,8 @@ static void check_floppy(struct plan *plan)
 
 void plan_more_disks(struct plan *plan)
 {
-	static struct settings s; /* the first one's, but for what is said of one alone */
+	static struct settings
+		s; /* the first disk's settings, except for those that apply to it alone */
 	const struct disk *first = &plan->disk;
 
 	for (int i = 0; i < DISKS_MORE; i++) {
@@ -120,12 +121,13 @@ void plan_more_disks(struct plan *plan)
 	if (first->count && plan->s.drive_format == FORMAT_RAW &&
 	    is_floppy_size(first->layers[0].virtual_size))
 		(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
-				 "QEMU_DRIVE=%s has a floppy's size; as a floppy it goes to "
-				 "QEMU_FLOPPY",
+				 "QEMU_DRIVE=%s has the size of a floppy; to use it as one, name "
+				 "it in QEMU_FLOPPY",
 				 first->path);
 }
 
-/* By the mode bits of the file and of the directories that lead to it; we may be root. */
+/* Checked by the mode bits of the file and its parent directories, because this process may be
+ * root. */
 static bool may_open(const struct identity *id, const char *path)
 {
 	char part[4096];
@@ -173,6 +175,6 @@ void plan_trace(struct plan *plan)
 		return;
 	plan->trace_fd = file_memory("trace-events");
 	if (plan->trace_fd < 0 || !write_all(plan->trace_fd, text, n))
-		(void)errors_add(&plan->errors, EXIT_INTERNAL, "", "VM_TRACE=%s: no copy: %s", path,
-				 strerror(errno));
+		(void)errors_add(&plan->errors, EXIT_INTERNAL, "give the container more memory",
+				 "VM_TRACE=%s: no copy: %s", path, strerror(errno));
 }

@@ -1,8 +1,8 @@
-/* plan_kept.c - what a start keeps, and whether it outlives the container (plan.h).
+/* plan_kept.c - which files a start keeps, and whether they outlive the container (plan.h).
  *
- * A file that is mounted alone, instead of its directory, leaves everything beside it in the
- * container's own layer. Which file system that is, the root directory tells; a container is told
- * by the program being its /init.
+ * If a single file is mounted instead of its directory, the files beside it are in the container's
+ * own layer. The root directory shows which file system that is. This process is taken to be in a
+ * container if its program is /init.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 #define TMPFS 0x01021994 /* linux/magic.h */
 
-/* As the image has our programs. */
+/* Paths of the programs in the image. */
 static bool in_container(void)
 {
 	char init[4096];
@@ -23,7 +23,7 @@ static bool in_container(void)
 	return program_init(init, sizeof init) && strcmp(init, "/init") == 0;
 }
 
-bool plan_goes_with_container(const char *path)
+bool plan_in_container_layer(const char *path)
 {
 	char dir[4300];
 	struct statfs fs;
@@ -43,26 +43,27 @@ bool plan_goes_with_container(const char *path)
 	return st.st_dev == root.st_dev || (statfs(dir, &fs) == 0 && fs.f_type == TMPFS);
 }
 
-/* DIR holds WHAT, which is a file of its own and may have been mounted there. */
+/* DIR contains WHAT, a file that may itself be a mount point. */
 static void warn(struct plan *plan, const char *what, const char *path)
 {
 	char dir[4300];
 	const char *slash = strrchr(path, '/');
 
 	(void)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
-	if (!plan_goes_with_container(dir))
+	if (!plan_in_container_layer(dir))
 		return;
-	/* A directory below that of the images is kept with it. */
+	/* A subdirectory of the image directory is kept with it. */
 	const char *images = plan->s.image_dir;
 	size_t n = strlen(images);
 	bool below = strncmp(dir, images, n) == 0 && (dir[n] == '/' || !dir[n]);
 
 	if (below)
 		dir[n] = '\0';
-	(void)errors_add(&plan->warnings, EXIT_BAD_SETTING, "",
-			 "%s %.300s is in this container and goes with it: mount the directory "
-			 "(-v \"$PWD/%.100s:%.200s\")",
-			 what, path, below ? "images" : strrchr(dir, '/') + 1, dir);
+	(void)errors_add(
+		&plan->warnings, EXIT_BAD_SETTING, "",
+		"%s %.300s is in this container and is removed with it: mount the directory "
+		"(-v \"$PWD/%.100s:%.200s\")",
+		what, path, below ? "images" : strrchr(dir, '/') + 1, dir);
 }
 
 void plan_check_kept(struct plan *plan)

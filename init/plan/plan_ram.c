@@ -16,10 +16,10 @@ static uint64_t ram_bytes(const struct plan *plan)
 	return (uint64_t)plan->s.ram_mb << 20;
 }
 
-/* May this guest's state be saved, or resumed, with its memory outside of QEMU's stream? Under TCG
- * shared memory costs nothing that can be measured (docs/benchmarks.md), so `vm warm` finds it
- * there in every guest. Under KVM the processor's own tables can use the huge pages that only
- * private memory gets: there it is for who has asked for states. */
+/* May this guest's state be saved or resumed with its memory outside of QEMU's stream? Under TCG
+ * shared memory has no measurable cost (docs/benchmarks.md), so every guest has it, for `vm warm`.
+ * Under KVM the processor's second-level page tables can use huge pages, which only private memory
+ * gets: memory is shared only if a setting asks for states. */
 static bool wants_shared(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -60,23 +60,29 @@ bool plan_ram_resume(struct plan *plan, const char *dir, bool packed, bool suspe
 	if (fd < 0)
 		return error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, file_strerror(errno));
 	if (!args_ram_name(&plan->s)[0])
-		return error_set(err, EXIT_BAD_SETTING, "",
+		return error_set(err, EXIT_BAD_SETTING,
+				 "leave the memory to QEMU_RAM to resume a saved state",
 				 "QEMU_MACHINE or QEMU_EXTRA_ARGS say where its memory is");
 	if (!packed && (uint64_t)st.st_size != ram_bytes(plan))
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s is cut off, or not of this memory",
-				 path);
-	/* A guest that is to be suspended again saves its memory by itself, which has to be shared
-	 * for that. */
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "save the state again (vm warm), or remove its directory",
+				 "%s is truncated, or not of this memory", path);
+	/* A guest that will be suspended again saves its memory outside of the stream, which
+	 * requires
+	 *  shared memory.
+	 */
 	if (!packed && !suspended && plan->s.stop != STOP_SUSPEND &&
 	    ram_mappable(fd, ram_bytes(plan), &plan->identity, &why)) {
-		/* For whoever wants to write to the file and asks first. */
+		/* Needed by programs that lock the file before they write to it. */
 		(void)flock(fd, LOCK_SH | LOCK_NB);
 		*out = (struct plan_ram){.where = RAM_MAPPED, .fd = fd_take(&fd), .from = -1};
 		return true;
 	}
 	if (!share(out, ram_bytes(plan)))
-		return error_set(err, EXIT_INTERNAL, "", "no memory for the guest: %s",
-				 strerror(errno));
+		return error_set(
+			err, EXIT_INTERNAL,
+			"raise the container's memory limit (compose: mem_limit) or lower QEMU_RAM",
+			"no memory for the guest: %s", strerror(errno));
 	out->from = fd_take(&fd);
 	out->packed = packed;
 	(void)snprintf(out->copied, sizeof out->copied, "%s", why);

@@ -1,8 +1,8 @@
-/* resume.c - which saved state a start resumes, and what a state belongs to (plan.h).
+/* resume.c - which saved state a start resumes, and what a state depends on (plan.h).
  *
- * A suspended guest is resumed whatever the settings say now: its disk is in the middle of what it
- * was doing. A warm state is asked for. Either must have been saved from this very machine and over
- * this very disk; QEMU's version is known, and compared, when it has greeted.
+ * A suspended guest is resumed regardless of the present settings, because its disk is in use by
+ * it. A warm state is resumed on request. Either must have been saved from the same machine and
+ * over the same disk. QEMU's version is compared when QEMU has sent its QMP greeting.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 
 /* ---- a state's disk ----------------------------------------------------------------------- */
 
-/* Layer N of the state in DIR, checked. */
+/* Open and check layer N of the state in DIR. */
 static bool open_layer(const struct plan *plan, const char *dir, int n, bool writable,
 		       struct disk_layer *layer, struct error *err)
 {
@@ -46,8 +46,8 @@ static bool open_layer(const struct plan *plan, const char *dir, int n, bool wri
 	return true;
 }
 
-/* A warm state's layers come between the image and the new overlay; those of a suspended guest take
- * its place. */
+/* A warm state's layers are inserted between the image and the new overlay; those of a suspended
+ * guest replace the overlay. */
 static bool add_layers(struct plan *plan, const char *dir, int count, bool suspended,
 		       struct error *err)
 {
@@ -59,9 +59,13 @@ static bool add_layers(struct plan *plan, const char *dir, int count, bool suspe
 	if (count == 0)
 		return true;
 	if (disk->overlays != 1)
-		return error_set(err, EXIT_BAD_IMAGE, "", "it was saved from a throwaway disk");
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "save the state again (vm warm), or remove its directory",
+				 "it was saved from a throwaway disk");
 	if (disk->count + count > DISK_LAYERS_MAX)
-		return error_set(err, EXIT_BAD_IMAGE, "", "the disk has too many layers");
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "merge some of them: qemu-img convert -O qcow2 FILE NEW.qcow2",
+				 "the disk has too many layers");
 	while (opened < count &&
 	       open_layer(plan, dir, opened, suspended && opened == 0, &layers[opened], err))
 		opened++;
@@ -82,7 +86,7 @@ static bool add_layers(struct plan *plan, const char *dir, int count, bool suspe
 
 /* ---- which state ---------------------------------------------------------------------------- */
 
-/* How the memory was saved, by its name in the manifest. STATE_FORMAT_AUTO: a name of no format. */
+/* The memory format of this name in the manifest. STATE_FORMAT_AUTO: unknown name. */
 static enum state_format format_named(const char *name)
 {
 	for (int f = STATE_FORMAT_STREAM; f <= STATE_FORMAT_PACKED; f++) {
@@ -104,7 +108,7 @@ static bool open_stream(const char *dir, const char *name, int *fd, struct error
 	return *fd >= 0 || error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, file_strerror(errno));
 }
 
-/* In a child: is the text ARG a manifest? */
+/* In a child: is the text ARG a valid manifest? */
 static bool parse_manifest(const void *arg, void *answer, struct error *err)
 {
 	static char text[MANIFEST_MAX + 1];
@@ -114,10 +118,12 @@ static bool parse_manifest(const void *arg, void *answer, struct error *err)
 	(void)answer;
 	memcpy(text, arg, n + 1);
 	return manifest_read(text, n, &m) ||
-	       error_set(err, EXIT_BAD_IMAGE, "", "its %s is none", STATE_MANIFEST);
+	       error_set(err, EXIT_BAD_IMAGE,
+			 "save the state again (vm warm), or remove its directory",
+			 "its %s is none", STATE_MANIFEST);
 }
 
-/* The manifest at PATH into TEXT and M. */
+/* Read the manifest at PATH into TEXT and M. */
 static bool read_manifest(const char *path, char *text, struct manifest *m, struct error *err)
 {
 	const struct confined c = {.name = path,
@@ -131,13 +137,15 @@ static bool read_manifest(const char *path, char *text, struct manifest *m, stru
 	if (n < 0)
 		return error_set(err, EXIT_BAD_IMAGE, "", "its %s: %s", STATE_MANIFEST,
 				 file_strerror(errno));
-	/* The child has read it up to a zero byte. */
+	/* The child read it up to a zero byte. */
 	return confined_run(&c, err) &&
 	       ((strlen(text) == (size_t)n && manifest_read(text, (size_t)n, m)) ||
-		error_set(err, EXIT_BAD_IMAGE, "", "its %s is none", STATE_MANIFEST));
+		error_set(err, EXIT_BAD_IMAGE,
+			  "save the state again (vm warm), or remove its directory",
+			  "its %s is none", STATE_MANIFEST));
 }
 
-/* What is resumed may not be taken by QEMU: the plan as it is, for a cold start. */
+/* QEMU may reject the saved state: keep the plan for a cold start. */
 static bool keep_cold(struct plan *plan, struct error *err)
 {
 	struct disk *disk = &plan->cold.disk;
@@ -152,13 +160,24 @@ static bool keep_cold(struct plan *plan, struct error *err)
 		if (disk->layers[i].fd < 0) {
 			disk->count = i;
 			disk_close(disk);
-			return error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
+			return error_set(err, EXIT_INTERNAL,
+					 "raise the limit on open files (ulimit -n)",
+					 "no descriptor for the disk: %s", strerror(errno));
 		}
 	}
 	return true;
 }
 
-/* The state in DIR, which is there, into the plan. False, with the reason, when it does not fit. */
+/* Store LINE as the console's prompt, if it can be one. */
+static void take_line(struct resume *r, const char *line)
+{
+	for (const char *p = line ? line : ""; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f || p - line >= PROMPT_LINE - 1)
+			return;
+	(void)snprintf(r->line, sizeof r->line, "%s", line ? line : "");
+}
+
+/* Add the existing state in DIR to the plan. False, with the reason, if it does not fit. */
 static bool take(struct plan *plan, const char *dir, bool suspended, struct error *err)
 {
 	static char text[MANIFEST_MAX + 1];
@@ -179,9 +198,9 @@ static bool take(struct plan *plan, const char *dir, bool suspended, struct erro
 	bool apart = packed || format == STATE_FORMAT_MAPPED;
 
 	if (format == STATE_FORMAT_AUTO)
-		return error_set(err, EXIT_BAD_IMAGE, "",
-				 "its memory is in a form that this "
-				 "version does not know");
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "save the state again (vm warm), or remove its directory",
+				 "the format of its memory is unknown to this version");
 	if (!keep_cold(plan, err) ||
 	    !open_stream(dir, apart ? STATE_DEVICES : STATE_MEMORY, &stream, err) ||
 	    (apart && !plan_ram_resume(plan, dir, packed, suspended, &ram, err)))
@@ -203,6 +222,7 @@ static bool take(struct plan *plan, const char *dir, bool suspended, struct erro
 				       .login = saved.login,
 				       .console = prompt_state_named(saved.console),
 				       .saved = saved.saved};
+	take_line(&plan->resume, saved.line);
 	(void)snprintf(plan->resume.dir, sizeof plan->resume.dir, "%s", dir);
 	(void)snprintf(plan->resume.qemu, sizeof plan->resume.qemu, "%s", saved.qemu);
 	return true;
@@ -214,7 +234,7 @@ void plan_resume(struct plan *plan)
 	char dir[STATE_PATH_MAX];
 
 	plan_check_kept(plan);
-	/* The running guest has resumed or removed its state already. */
+	/* The running guest has already resumed or removed its state. */
 	for (int i = 0; i < 2 && !plan->s.guest_runs; i++) {
 		struct error err = {0};
 
@@ -223,7 +243,7 @@ void plan_resume(struct plan *plan)
 		    access(dir, F_OK) != 0)
 			continue;
 		if (take(plan, dir, i == 0, &err) && plan_args(plan, &err)) {
-			plan_direct(plan);
+			plan_set_direct_io(plan);
 			return;
 		}
 		disk_close(&plan->cold.disk);

@@ -8,8 +8,15 @@
 static const char *const settings[AXES] = {
 	[AXIS_CPUS] = "QEMU_SMP",    [AXIS_CPU_MODEL] = "QEMU_CPU",   [AXIS_RAM] = "QEMU_RAM",
 	[AXIS_ACCEL] = "QEMU_ACCEL", [AXIS_MACHINE] = "QEMU_MACHINE", [AXIS_BUS] = "QEMU_DISK_BUS",
-	[AXIS_BOOT] = NULL,
+	[AXIS_BOOT] = NULL,	     [AXIS_ARCH] = "QEMU_ARCH",	      [AXIS_CACHE] = "QEMU_CACHE",
+	[AXIS_AIO] = "QEMU_AIO",     [AXIS_THREADS] = "QEMU_ACCEL",   [AXIS_IOTHREADS] = NULL,
+	[AXIS_TOPOLOGY] = NULL,
 };
+
+/* QEMU's option for a separate I/O thread for every virtio-blk disk. */
+#define IOTHREAD                                                                                   \
+	"-object iothread,id=profile-io -global virtio-blk-pci.iothread=profile-io "               \
+	"-global virtio-blk-device.iothread=profile-io"
 
 static void add_to_key(struct cell *c, const char *value)
 {
@@ -31,7 +38,11 @@ static void make_cell(const struct profiler_options *o, size_t index, struct cel
 		size_t n = o->counts[a];
 
 		choice->value[a] = n ? o->values[a][index % n] : NULL;
-		if (n > 1 || (n == 1 && a == AXIS_CPUS))
+		if (n <= 1 && (n == 0 || a != AXIS_CPUS))
+			continue;
+		if (a == AXIS_IOTHREADS) /* a bare 0 or 1 would not be understandable */
+			add_to_key(cell, choice->value[a][0] == '1' ? "iothread" : "no-iothread");
+		else
 			add_to_key(cell, choice->value[a]);
 		index /= n ? n : 1;
 	}
@@ -62,7 +73,7 @@ bool matrix_make(const struct profiler_options *o, struct report *r, struct choi
 	return true;
 }
 
-/* NAME=VALUE at the end. */
+/* Append NAME=VALUE. */
 static bool add(struct environment *e, const char *name, const char *value)
 {
 	size_t room = sizeof e->text - e->used;
@@ -83,7 +94,7 @@ static bool names(const char *var, const char *name)
 	return strncmp(var, name, n) == 0 && var[n] == '=';
 }
 
-/* Settings that are another's in a profile; "" is as good as unset. */
+/* Settings that are replaced in a profile; "" is equivalent to unset. */
 static const struct {
 	const char *name, *value;
 } fixed[] = {
@@ -95,6 +106,7 @@ static const struct {
 	{"SERIAL_RAW_PORT", "0"},
 	{"MONITOR_PORT", "0"},
 	{"ENABLE_VNC", "0"},
+	{"VM_WEB", "0"},
 	{"VM_DISPLAY", "none"},
 	{"GDB", "0"},
 	{"GDB_WAIT", "0"},
@@ -104,7 +116,7 @@ static const struct {
 	{"VM_BOOT_RETRIES", "0"},
 };
 
-/* The VM_BOOT of C's --boot; NULL: as the settings say. */
+/* The VM_BOOT for C's --boot; NULL: as in the settings. */
 static const char *boot_way(const struct choice *c)
 {
 	const char *boot = c->value[AXIS_BOOT];
@@ -112,6 +124,11 @@ static const char *boot_way(const struct choice *c)
 	return !boot || strcmp(boot, "kernel") == 0 ? NULL
 	       : strcmp(boot, "disk") == 0	    ? "firmware"
 						    : "direct";
+}
+
+static bool has_iothreads(const struct choice *c)
+{
+	return c->value[AXIS_IOTHREADS] && strcmp(c->value[AXIS_IOTHREADS], "1") == 0;
 }
 
 static bool is_replaced(const char *var, const struct choice *c, const char *markers,
@@ -126,31 +143,116 @@ static bool is_replaced(const char *var, const struct choice *c, const char *mar
 	if (boot_way(c) && (names(var, "VM_BOOT") || names(var, "QEMU_KERNEL") ||
 			    names(var, "QEMU_INITRD") || names(var, "QEMU_APPEND")))
 		return true;
+	if (has_iothreads(c) && names(var, "QEMU_EXTRA_ARGS"))
+		return true;
 	return (markers && names(var, "VM_MARKERS")) ||
 	       (forwards && (names(var, "QEMU_HOSTFWDS") || names(var, "VM_READY")));
+}
+
+/* C's value of AXIS. TCG's threads are part of QEMU_ACCEL, which can be set only once. */
+static bool add_axis(struct environment *e, const struct choice *c, int axis)
+{
+	char accel[AXIS_VALUE + 16];
+
+	if (!settings[axis] || !c->value[axis])
+		return true;
+	if (axis == AXIS_ACCEL && c->value[AXIS_THREADS])
+		return true;
+	if (axis != AXIS_THREADS)
+		return add(e, settings[axis], c->value[axis]);
+	(void)snprintf(accel, sizeof accel, "tcg,thread=%s", c->value[axis]);
+	return add(e, settings[axis], accel);
+}
+
+/* The user's own QEMU_EXTRA_ARGS are kept. */
+static bool add_iothread(struct environment *e, char *const envp[])
+{
+	static const char name[] = "QEMU_EXTRA_ARGS=";
+	char text[8192];
+	const char *theirs = "";
+
+	for (; *envp; envp++)
+		if (strncmp(*envp, name, strlen(name)) == 0)
+			theirs = *envp + strlen(name);
+	if (snprintf(text, sizeof text, "%s %s", theirs, IOTHREAD) >= (int)sizeof text)
+		return false;
+	return add(e, "QEMU_EXTRA_ARGS", text);
+}
+
+#define ARCH_MARK "{arch}"
+
+/* Settings that name what is of one architecture: ARCH_MARK in them stands for its name. */
+static bool is_of_arch(const char *var)
+{
+	static const char *const of_arch[] = {"QEMU_KERNEL", "QEMU_INITRD", "QEMU_APPEND",
+					      "QEMU_DTB",    "QEMU_BIOS",   "QEMU_DRIVE"};
+
+	for (size_t i = 0; i < sizeof of_arch / sizeof *of_arch; i++)
+		if (names(var, of_arch[i]))
+			return strstr(var, ARCH_MARK);
+	return false;
+}
+
+/* VAR at the end, with ARCH for each ARCH_MARK. */
+static bool add_of_arch(struct environment *e, const char *var, const char *arch)
+{
+	char text[8192];
+	size_t used = 0;
+
+	for (const char *next; used < sizeof text && (next = strstr(var, ARCH_MARK)) != NULL;
+	     var = next + strlen(ARCH_MARK))
+		used += (size_t)snprintf(text + used, sizeof text - used, "%.*s%s",
+					 (int)(next - var), var, arch);
+	if (used < sizeof text)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s", var);
+	if (used >= sizeof text)
+		return false;
+	char *value = strchr(text, '=');
+
+	*value++ = '\0';
+	return add(e, text, value);
 }
 
 bool environment_make(char *const envp[], const struct choice *c, const char *markers,
 		      const char *forwards, struct environment *out)
 {
+	char *const *all = envp;
 	bool ok = true;
 
 	out->count = out->used = 0;
-	for (; *envp && out->count < ENVIRONMENT_MAX; envp++)
-		if (!is_replaced(*envp, c, markers, forwards))
+	for (; *envp && out->count < ENVIRONMENT_MAX; envp++) {
+		if (is_replaced(*envp, c, markers, forwards))
+			continue;
+		if (c->value[AXIS_ARCH] && is_of_arch(*envp))
+			ok &= add_of_arch(out, *envp, c->value[AXIS_ARCH]);
+		else
 			out->vars[out->count++] = *envp;
+	}
 	out->vars[out->count] = NULL;
 	ok &= *envp == NULL;
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		ok &= add(out, fixed[i].name, fixed[i].value);
 	for (int a = 0; a < AXES; a++)
-		if (settings[a] && c->value[a])
-			ok &= add(out, settings[a], c->value[a]);
+		ok &= add_axis(out, c, a);
+	if (has_iothreads(c))
+		ok &= add_iothread(out, all);
 	if (boot_way(c))
 		ok &= add(out, "VM_BOOT", boot_way(c));
 	if (markers)
 		ok &= add(out, "VM_MARKERS", markers);
-	if (forwards) /* what ready is, the profiler sees to */
+	if (forwards) /* the profiler itself checks for readiness */
 		ok &= add(out, "QEMU_HOSTFWDS", forwards) && add(out, "VM_READY", "running");
 	return ok;
+}
+
+bool environment_set(struct environment *e, const char *name, const char *value)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->count; i++)
+		if (!names(e->vars[i], name))
+			e->vars[kept++] = e->vars[i];
+	e->count = kept;
+	e->vars[kept] = NULL;
+	return add(e, name, value);
 }

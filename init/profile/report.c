@@ -1,4 +1,4 @@
-/* report.c - the figures of a report (report.h): statistics, speed-up, comparison with estimates.
+/* report.c - the statistics of a report (report.h): summaries, speed-up, comparison with estimates.
  */
 #include "profile/report.h"
 
@@ -9,9 +9,13 @@
 const char *axis_name(enum axis a)
 {
 	static const char *const names[AXES] = {
-		[AXIS_CPUS] = "cpus",	[AXIS_CPU_MODEL] = "cpu_model", [AXIS_RAM] = "ram_mb",
-		[AXIS_ACCEL] = "accel", [AXIS_MACHINE] = "machine",	[AXIS_BUS] = "bus",
-		[AXIS_BOOT] = "boot",
+		[AXIS_CPUS] = "cpus",	      [AXIS_CPU_MODEL] = "cpu_model",
+		[AXIS_RAM] = "ram_mb",	      [AXIS_ACCEL] = "accel",
+		[AXIS_MACHINE] = "machine",   [AXIS_BUS] = "bus",
+		[AXIS_BOOT] = "boot",	      [AXIS_ARCH] = "arch",
+		[AXIS_CACHE] = "cache",	      [AXIS_AIO] = "aio",
+		[AXIS_THREADS] = "threads",   [AXIS_IOTHREADS] = "iothreads",
+		[AXIS_TOPOLOGY] = "topology",
 	};
 
 	return names[a];
@@ -43,6 +47,10 @@ struct sample *report_add(struct report *r, size_t phases)
 			     .peak_kib = NAN,
 			     .instructions = NAN,
 			     .exits = NAN,
+			     .load = NAN,
+			     .others = NAN,
+			     .waited_ms = NAN,
+			     .pinned = NAN,
 			     .phases = phases,
 			     .phase = calloc(phases ? phases : 1, sizeof *s->phase)};
 	if (!s->phase)
@@ -51,21 +59,26 @@ struct sample *report_add(struct report *r, size_t phases)
 	return s;
 }
 
-void report_free(struct report *r)
-{
-	for (size_t i = 0; i < r->count; i++)
-		free(r->sample[i].phase);
-	free(r->sample);
-	r->sample = NULL;
-	r->count = 0;
-}
-
 static bool counts(const struct sample *s, size_t cell)
 {
 	return s->cell == cell && !s->warm_up && s->status == SAMPLE_OK;
 }
 
-/* One figure of each sample that counts, into X. */
+size_t report_totals(const struct report *r, size_t cell, double *x, size_t *part)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		if (counts(&r->sample[i], cell)) {
+			x[n] = r->sample[i].total_ms;
+			if (part)
+				part[n] = r->sample[i].part;
+			n++;
+		}
+	return n;
+}
+
+/* Collect one number of each valid sample in X. */
 static void summarise(const struct report *r, size_t cell, size_t member, double *x,
 		      struct summary *out)
 {
@@ -112,7 +125,7 @@ static int by_beginning(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The names that any sample of CELL has. */
+/* The names of all phases in CELL's samples. */
 static void collect_phases(const struct report *r, size_t cell, struct cell_figures *out)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -157,13 +170,13 @@ long report_cpus(const struct report *r, size_t cell)
 	return strtol(r->cell[cell].value[AXIS_CPUS], NULL, 10);
 }
 
-int report_single(const struct report *r, size_t cell)
+int report_reference_cell(const struct report *r, size_t cell)
 {
 	for (size_t i = 0; i < r->cells; i++) {
 		bool alike = report_cpus(r, i) == 1;
 
 		for (int a = 0; a < AXES; a++)
-			alike &= a == AXIS_CPUS ||
+			alike &= a == AXIS_CPUS || a == AXIS_TOPOLOGY ||
 				 strcmp(r->cell[i].value[a], r->cell[cell].value[a]) == 0;
 		if (alike)
 			return (int)i;
@@ -171,14 +184,14 @@ int report_single(const struct report *r, size_t cell)
 	return -1;
 }
 
-double report_error_percent(double measured, double estimated)
+struct cell_figures *report_all_figures(const struct report *r)
 {
-	return fabs(measured - estimated) / estimated * 100;
-}
+	struct cell_figures *f = calloc(r->cells + 1, sizeof *f);
 
-const char *report_verdict(double error_percent)
-{
-	return error_percent < 10    ? "VERIFIED"
-	       : error_percent <= 20 ? "PLAUSIBLE"
-				     : "NEEDS_VALIDATION";
+	for (size_t i = 0; f && i < r->cells; i++)
+		if (!report_figures(r, i, &f[i])) {
+			free(f);
+			return NULL;
+		}
+	return f;
 }

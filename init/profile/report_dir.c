@@ -1,4 +1,5 @@
 /* report_dir.c - the directory of a report, and the clock's check (profiler.h). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,7 +18,7 @@
 #include "base/log.h"
 #include "profile/profiler.h"
 
-/* One that is there may be a link where LINK says so. */
+/* An existing file may be a link if LINK permits it. */
 static bool make_dir(const char *path, bool link, struct error *err)
 {
 	struct stat st;
@@ -30,10 +32,15 @@ static bool make_dir(const char *path, bool link, struct error *err)
 	}
 	return error_set(err, EXIT_NO_PERMISSION,
 			 "name a directory that this user can make: --out DIR",
-			 "%s cannot be made: %s", path, strerror(errno));
+			 "%s cannot be created: %s", path, strerror(errno));
 }
 
-bool profile_dir_make(const char *dir, struct error *err)
+bool profile_make_dir(const char *path, struct error *err)
+{
+	return make_dir(path, false, err);
+}
+
+bool profile_dir_make(const char *dir, bool resume, struct error *err)
 {
 	char path[4200];
 
@@ -43,11 +50,86 @@ bool profile_dir_make(const char *dir, struct error *err)
 			return false;
 	}
 	(void)snprintf(path, sizeof path, "%s/results.json", dir);
-	if (access(path, F_OK) == 0)
-		return error_set(err, EXIT_BAD_USAGE, "name another directory: --out DIR",
-				 "%s has a report already", dir);
+	if (!resume && access(path, F_OK) == 0)
+		return error_set(err, EXIT_BAD_USAGE,
+				 "name another directory (--out DIR), or go on with it (--resume)",
+				 "%s already contains a report", dir);
 	(void)snprintf(path, sizeof path, "%s/console", dir);
 	return make_dir(dir, true, err) && make_dir(path, false, err);
+}
+
+int profile_dir_lock(const char *dir, struct error *err)
+{
+	char path[4200];
+
+	(void)snprintf(path, sizeof path, "%s/lock", dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	if (fd < 0) {
+		(void)error_set(err, EXIT_NO_PERMISSION, "name a directory that can be written to",
+				"%s cannot be created: %s", path, strerror(errno));
+	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+		fd_close(&fd);
+		(void)error_set(err, EXIT_BAD_USAGE, "wait for it (vm profile status DIR)",
+				"another vm profile is running in %s", dir);
+	}
+	return fd; /* without support for locks nothing can be locked */
+}
+
+/* Is NAME a temporary name of file_begin()? */
+static bool is_part(const char *name)
+{
+	const char *part = strstr(name, ".part-");
+
+	return part && strspn(part + 6, "0123456789abcdef") == 16 && part[22] == '\0';
+}
+
+void profile_dir_clean(const char *dir)
+{
+	static const char *const places[] = {".", "console"};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		char path[4200];
+		struct dirent *e;
+
+		(void)snprintf(path, sizeof path, "%s/%s", dir, places[i]);
+		DIR *d = opendir(path);
+
+		while (d && (e = readdir(d)))
+			if (is_part(e->d_name))
+				(void)unlinkat(dirfd(d), e->d_name, 0);
+		if (d)
+			(void)closedir(d);
+	}
+}
+
+bool profile_dir_is_locked(const char *dir)
+{
+	char path[4200];
+
+	(void)snprintf(path, sizeof path, "%s/lock", dir);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+bool profile_load(const char *path, struct report *out, struct error *err)
+{
+	static const char name[] = "/results.json";
+	char file[4200];
+	char *buf;
+	size_t n;
+	size_t len = strlen(path);
+	bool is_file = len > 5 && strcmp(path + len - 5, ".json") == 0;
+	struct error inner = {0};
+
+	(void)snprintf(file, sizeof file, "%s%s", path, is_file ? "" : name);
+	if (!file_read(file, &buf, &n, err))
+		return false;
+	bool ok = report_read(buf, n, out, &inner);
+
+	free(buf);
+	return ok || error_set(err, inner.status, inner.fix, "%s: %s", file, inner.message);
 }
 
 bool file_read(const char *path, char **buf, size_t *n, struct error *err)
@@ -64,7 +146,8 @@ bool file_read(const char *path, char **buf, size_t *n, struct error *err)
 				 "%s has more than 256 MiB", path);
 	*buf = malloc((size_t)st.st_size + 1);
 	if (!*buf)
-		return error_set(err, EXIT_INTERNAL, "", "no memory for %s", path);
+		return error_set(err, EXIT_INTERNAL, "give the container more memory",
+				 "no memory for %s", path);
 	ssize_t got = read_full(fd, *buf, (size_t)st.st_size);
 
 	if (got < 0) {
@@ -81,13 +164,14 @@ bool file_write(const char *dir, const char *name, const struct text *t, struct 
 	char part[4240];
 
 	if (t->failed)
-		return error_set(err, EXIT_INTERNAL, "", "no memory for %s", name);
+		return error_set(err, EXIT_INTERNAL, "give the container more memory",
+				 "no memory for %s", name);
 	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
 	_cleanup_fd_ int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int fd = file_begin(path, 0644, part, sizeof part);
 
 	if (fd >= 0 && write_all(fd, t->bytes, t->len) && file_commit(fd, part, path)) {
-		(void)fsync(at); /* the name; not every file system can */
+		(void)fsync(at); /* sync the name; not every file system supports it */
 		return true;
 	}
 	int why = errno;
@@ -95,6 +179,30 @@ bool file_write(const char *dir, const char *name, const struct text *t, struct 
 	if (fd >= 0)
 		(void)unlink(part);
 	return error_set(err, EXIT_NO_PERMISSION, "make room there, or name another --out DIR",
+			 "%s cannot be written: %s", path, strerror(why));
+}
+
+bool profile_copy(const char *from, const char *dir, const char *name, struct error *err)
+{
+	char path[4400];
+	char part[4440];
+	_cleanup_fd_ int source = open_regular(AT_FDCWD, from, O_RDONLY | O_NOFOLLOW, false, NULL);
+
+	if (source < 0 && errno == ENOENT)
+		return true;
+	if (source < 0)
+		return error_set(err, EXIT_NO_PERMISSION, "make it readable", "%s: %s", from,
+				 file_strerror(errno));
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	_cleanup_fd_ int target = file_begin(path, 0644, part, sizeof part);
+
+	if (target >= 0 && file_copy(source, target) && file_commit(target, part, path))
+		return true;
+	int why = errno;
+
+	if (target >= 0)
+		(void)unlink(part);
+	return error_set(err, EXIT_NO_PERMISSION, "make room there, or name another directory",
 			 "%s cannot be written: %s", path, strerror(why));
 }
 
@@ -123,9 +231,17 @@ bool profile_documents(const char *dir, const struct report *r, struct error *er
 		void (*make)(const struct report *r, struct text *t);
 		bool (*may_make)(const struct report *r, struct text *t);
 	} documents[] = {
-		{"results.csv", report_csv, NULL},	 {"report.txt", report_text, NULL},
-		{"timeline.svg", report_timeline, NULL}, {"boxes.svg", report_boxes, NULL},
+		{"results.csv", report_csv, NULL},
+		{"report.txt", report_text, NULL},
+		{"timeline.svg", report_timeline, NULL},
+		{"boxes.svg", report_boxes, NULL},
 		{"speedup.svg", NULL, report_speedup},
+		{"timeline.tex", report_timeline_tex, NULL},
+		{"boxes.tex", report_boxes_tex, NULL},
+		{"speedup.tex", NULL, report_speedup_tex},
+		{"charts.vl.json", report_vega, NULL},
+		{"report.md", report_markdown, NULL},
+		{"milestones.txt", NULL, report_milestones},
 	};
 
 	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
@@ -187,7 +303,7 @@ void profile_resolution(struct resolution *out)
 	(void)close(fds[0]);
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
-	stats_summarise(late, n, &s); /* which puts them in order */
+	stats_summarise(late, n, &s); /* also sorts them */
 	if (n > 0)
 		*out = (struct resolution){.rounds = (double)n,
 					   .median_us = round(s.median * 1e3) / 1e3,

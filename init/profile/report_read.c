@@ -1,16 +1,15 @@
-/* report_read.c - a report from its JSON, and estimates from a baseline (report.h). Figures in the
- * file are left alone: they are made again from the samples. */
+/* report_read.c - reads a report from its JSON, and estimates from a baseline (report.h).
+ * Statistics in the file are ignored: they are recomputed from the samples. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/json.h"
-#include "profile/report.h"
+#include "profile/report_provenance.h"
 
 static const char fix[] = "give the results.json of a `vm profile`";
 
-/* A document has at most one value for two bytes. */
+/* A document has at most one value per two bytes. */
 static bool parse(struct json *doc, char *buf, size_t n, struct error *err)
 {
 	*doc = (struct json){.room = (int32_t)(n / 2 + 1)};
@@ -18,7 +17,8 @@ static bool parse(struct json *doc, char *buf, size_t n, struct error *err)
 		return error_set(err, EXIT_BAD_IMAGE, fix, "%zu bytes are too many", n);
 	doc->values = malloc((size_t)doc->room * sizeof *doc->values);
 	if (!doc->values)
-		return error_set(err, EXIT_INTERNAL, "", "no memory for %zu bytes of JSON", n);
+		return error_set(err, EXIT_INTERNAL, "give the container more memory",
+				 "no memory for %zu bytes of JSON", n);
 	if (json_parse(doc, buf, n))
 		return true;
 	return error_set(err, EXIT_BAD_IMAGE, fix, "byte %zu: %s", doc->error_at, doc->error);
@@ -39,7 +39,7 @@ static double take_number(const struct json *doc, const struct json_value *o, co
 	return json_number(doc, o, name, &x) && isfinite(x) ? x : NAN;
 }
 
-/* A count; -1 when it is none. */
+/* A count; -1 if it is invalid. */
 static long take_count(const struct json *doc, const struct json_value *o, const char *name)
 {
 	int64_t n;
@@ -79,8 +79,9 @@ static bool read_run(const struct json *doc, struct report *r)
 					    .median_us = take_number(doc, res, "median_us"),
 					    .p99_us = take_number(doc, res, "p99_us"),
 					    .max_us = take_number(doc, res, "max_us")};
-	return r->samples >= 0 && r->warm_up >= 0 && r->timeout_s >= 0 && r->jobs >= 0 &&
-	       planned >= 0;
+	/* Used as loop limits. */
+	return r->samples >= 0 && r->samples <= REPORT_SAMPLES && r->warm_up >= 0 &&
+	       r->warm_up <= REPORT_SAMPLES && r->timeout_s >= 0 && r->jobs >= 0 && planned >= 0;
 }
 
 static bool read_status(const char *name, enum sample_status *out)
@@ -116,6 +117,15 @@ static bool read_sample(const struct json *doc, const struct json_value *v, size
 	s->bytes = take_number(doc, v, "serial_bytes");
 	s->instructions = take_number(doc, v, "instructions");
 	s->exits = take_number(doc, v, "exits");
+	s->load = take_number(doc, v, "load");
+	s->others = take_number(doc, v, "others");
+	s->waited_ms = take_number(doc, v, "waited_ms");
+	s->pinned = take_number(doc, v, "pinned");
+	if (json_get(doc, v, "hints") && !take_text(doc, v, "hints", s->hints, sizeof s->hints))
+		return false;
+	long part = take_count(doc, v, "part");
+
+	s->part = part > 0 ? (size_t)part : 0;
 	n = 0;
 	for (int32_t i = phases->first; i >= 0; i = doc->values[i].next, n++) {
 		if (snprintf(s->phase[n].name, sizeof s->phase[n].name, "%s",
@@ -125,7 +135,8 @@ static bool read_sample(const struct json *doc, const struct json_value *v, size
 		if (isnan(s->phase[n].at_ms))
 			return false;
 	}
-	return s->round >= 0 && read_status(json_string(doc, v, "status"), &s->status) &&
+	return s->round >= 0 && s->part < r->parts &&
+	       read_status(json_string(doc, v, "status"), &s->status) &&
 	       (s->status != SAMPLE_OK || isfinite(s->total_ms)) &&
 	       take_text(doc, v, "why", s->why, sizeof s->why) &&
 	       take_text(doc, v, "started", s->started, sizeof s->started) &&
@@ -151,9 +162,14 @@ static bool read_cell(const struct json *doc, const char *key, struct report *r)
 		return false;
 	(void)snprintf(c->value[AXIS_CPUS], AXIS_VALUE, "%ld", cpus);
 	for (int a = AXIS_CPUS + 1; a < AXES; a++)
-		if (!take_text(doc, v, axis_name((enum axis)a), c->value[a], AXIS_VALUE))
+		if (!take_text(doc, v, axis_name((enum axis)a), c->value[a], AXIS_VALUE) &&
+		    json_get(doc, v, axis_name((enum axis)a)))
 			return false;
-	c->estimated_ms = take_number(doc, json_get(doc, v, "comparison"), "estimated_ms");
+	const struct json_value *comparison = json_get(doc, v, "comparison");
+
+	if (!comparison)
+		comparison = json_get(doc, v, "whitepaper_comparison");
+	c->estimated_ms = take_number(doc, comparison, "estimated_ms");
 	for (int32_t i = samples->first; i >= 0; i = doc->values[i].next)
 		if (!read_sample(doc, &doc->values[i], r->cells - 1, r))
 			return false;
@@ -168,18 +184,25 @@ static bool read_all(const struct json *doc, struct report *r, struct error *err
 
 	if (!schema || strcmp(schema, REPORT_SCHEMA) != 0 || !cells || cells->type != JSON_ARRAY)
 		return error_set(err, EXIT_BAD_IMAGE, fix, "this is not a report of the profiler");
-	if (!json_integer(doc, doc->values, "version", &version) || version != REPORT_VERSION)
+	if (!json_integer(doc, doc->values, "version", &version) || version < 1 ||
+	    version > REPORT_VERSION)
 		return error_set(err, EXIT_BAD_IMAGE, "use the `vm` that wrote it",
-				 "a report of version %lld; this program reads version %d",
+				 "a report of version %lld; this program reads versions 1 to %d",
 				 (long long)version, REPORT_VERSION);
-	if (!read_run(doc, r))
-		return error_set(err, EXIT_BAD_IMAGE, fix, "its member run is not whole");
+	if (!read_run(doc, r) || !report_read_pieces(doc, version, r))
+		return error_set(err, EXIT_BAD_IMAGE, fix,
+				 "its member run, settings, notes or parts is incomplete");
 	for (int32_t i = cells->first; i >= 0; i = doc->values[i].next)
 		if (doc->values[i].type != JSON_STRING || !read_cell(doc, doc->values[i].text, r))
-			return error_set(err, EXIT_BAD_IMAGE, fix, "its cell %.80s is not whole",
+			return error_set(err, EXIT_BAD_IMAGE, fix, "its cell %.80s is incomplete",
 					 doc->values[i].type == JSON_STRING ? doc->values[i].text
 									    : "?");
-	return true;
+	/* Of a matrix that a run takes: other programs' lists are not to be endless. */
+	if (r->cells * (size_t)(r->samples + r->warm_up) > REPORT_SAMPLES)
+		return error_set(err, EXIT_BAD_IMAGE, fix, "%zu cells of %ld samples are too many",
+				 r->cells, r->samples + r->warm_up);
+	return report_installs_read(doc, r) ||
+	       error_set(err, EXIT_BAD_IMAGE, fix, "its member installs is incomplete");
 }
 
 bool report_read(char *buf, size_t n, struct report *out, struct error *err)
@@ -191,7 +214,7 @@ bool report_read(char *buf, size_t n, struct report *out, struct error *err)
 	return ok;
 }
 
-/* What the baseline V says of one cell. */
+/* The estimate for one cell in the baseline V. */
 static double estimate(const struct json *doc, const struct json_value *v)
 {
 	if (v && v->type == JSON_NUMBER)
@@ -218,7 +241,7 @@ bool report_baseline(struct report *r, char *buf, size_t n, struct error *err)
 		return error_set(err, EXIT_BAD_IMAGE,
 				 "give an earlier results.json, or milliseconds by cell: "
 				 "{\"cpu_1\": 65, \"cpu_2\": 60}",
-				 "it has a time for none of this run's cells (the first is %s)",
+				 "it has no time for any cell of this run (the first is %s)",
 				 r->cells ? r->cell[0].key : "missing");
 	return ok;
 }

@@ -18,12 +18,14 @@
 #include "base/io.h"
 #include "base/lines.h"
 #include "base/log.h"
+#include "profile/guest_line.h"
+#include "profile/host_facts.h"
+#include "profile/pin.h"
 #include "profile/sample_probe.h"
 #include "qemu/launch.h"
 
 #define SECOND UINT64_C(1000000000)
-/* What is kept of the console before it is written: a boot that fits costs no write(2) until it is
- * over. */
+/* The console log is buffered: a boot that fits causes no write(2) before its end. */
 #define CONSOLE_BUFFER (256 << 10)
 
 struct boot {
@@ -35,14 +37,16 @@ struct boot {
 	struct channels w;
 	struct port_probe probe;
 	pid_t pid;
-	int instructions; /* perf_event_open(2)'s; -1: none */
+	double busy_ms;	  /* host_busy_ms() before it */
+	int instructions; /* descriptor of perf_event_open(2); -1: none */
 	uint64_t spawned_ns, now_ns, deadline_ns;
-	uint64_t over_ns; /* when the sample was over; 0: not yet */
-	bool done;	  /* nothing more is waited for */
+	uint64_t over_ns; /* end of the sample; 0: not yet */
+	bool done;	  /* nothing is waited for any more */
 	struct sample result;
 	struct sample_phase phase[REPORT_PHASES];
-	struct tail tail; /* QEMU's last words */
+	struct tail tail; /* QEMU's last messages */
 	int console;
+	int console_errno; /* why it could not be written; 0: it could */
 	size_t console_len;
 	uint8_t console_buffer[CONSOLE_BUFFER];
 };
@@ -59,7 +63,7 @@ void plan_release(struct plan *plan)
 	fd_close(&plan->trace_fd);
 }
 
-/* To the microsecond, as the report has it: read back it is the same number. */
+/* Round to microseconds, as in the report, so that reading it back gives the same number. */
 static double since_spawn_ms(const struct boot *b, uint64_t ns)
 {
 	uint64_t us = (ns - b->spawned_ns + 500) / 1000;
@@ -72,7 +76,7 @@ static bool same_name(const char *name, const struct marker *m)
 	return strlen(name) == m->name_len && memcmp(name, m->name, m->name_len) == 0;
 }
 
-/* The phase of LEN bytes at NAME begins now, if it has not before. */
+/* The phase NAME (LEN bytes) begins now, unless it has begun before. */
 static void begin_phase(struct boot *b, const char *name, size_t len)
 {
 	for (size_t i = 0; i < b->result.phases; i++)
@@ -96,7 +100,7 @@ static void on_statistics(struct qmp *q, const struct json *doc, const struct js
 	b->done = true;
 	if (!result || result->type != JSON_ARRAY)
 		return;
-	/* [{"provider": "kvm", "stats": [{"name": "exits", "value": N}]}, ...], one a processor
+	/* [{"provider": "kvm", "stats": [{"name": "exits", "value": N}]}, ...], one per processor
 	 * (QEMU: qapi/stats.json). */
 	for (int32_t i = result->first; i >= 0; i = doc->values[i].next) {
 		const struct json_value *stats = json_get(doc, &doc->values[i], "stats");
@@ -108,8 +112,8 @@ static void on_statistics(struct qmp *q, const struct json *doc, const struct js
 	}
 }
 
-/* The sample is over, for the reason WHY unless it went well. What QEMU counted is asked for then,
- * where there is something to count. */
+/* The sample has ended, for the reason WHY unless successful. QEMU's counters are queried now, if
+ * it has any. */
 static void end(struct boot *b, enum sample_status status, const char *why)
 {
 	uint64_t n;
@@ -122,11 +126,26 @@ static void end(struct boot *b, enum sample_status status, const char *why)
 	(void)snprintf(b->result.why, sizeof b->result.why, "%s", why);
 	if (b->instructions >= 0 && read(b->instructions, &n, sizeof n) == (ssize_t)sizeof n)
 		b->result.instructions = (double)n;
+	b->result.waited_ms = round(host_waited_ms(b->pid) * 1e3) / 1e3;
 	b->done = b->plan.accel.accel != ACCEL_KVM || b->qmp.state != QMP_READY ||
 		  !qmp_send(&b->qmp, "query-stats",
 			    "{\"target\":\"vcpu\",\"providers\":[{\"provider\":\"kvm\","
 			    "\"names\":[\"exits\"]}]}",
 			    on_statistics, b);
+}
+
+/* Each name once, as far as there is room. */
+static void add_hint(struct boot *b, const struct marker *m)
+{
+	char *hints = b->result.hints;
+	size_t len = strlen(hints);
+
+	for (const char *at = hints; *at; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == m->name_len && memcmp(at, m->name, m->name_len) == 0)
+			return;
+	if (len + 1 + m->name_len < sizeof b->result.hints)
+		(void)snprintf(hints + len, sizeof b->result.hints - len, "%s%.*s", len ? "," : "",
+			       (int)m->name_len, m->name);
 }
 
 static void on_marker(const struct marker *m, uint64_t now, void *arg)
@@ -138,11 +157,13 @@ static void on_marker(const struct marker *m, uint64_t now, void *arg)
 	(void)now;
 	(void)snprintf(why, sizeof why, "%s marker %.*s", marker_kind_name(m->kind),
 		       (int)m->name_len, m->name);
-	/* Of what a guest says at its end the worst counts, as for vm run (pid1/panic_check.c). */
+	/* Of the guest's final events the worst counts, as in vm run (pid1/panic_check.c). */
 	if (b->over_ns && m->kind == MARKER_PANIC && b->result.status == SAMPLE_ENDED) {
 		b->result.status = SAMPLE_PANIC;
 		(void)snprintf(b->result.why, sizeof b->result.why, "%s", why);
 	}
+	if (m->kind == MARKER_HINT)
+		add_hint(b, m);
 	if (b->over_ns)
 		return;
 	switch (m->kind) {
@@ -182,8 +203,10 @@ static void on_event(struct qmp *q, const char *name, const struct json *doc,
 
 static void flush_console(struct boot *b)
 {
-	if (b->console >= 0 && !write_all(b->console, b->console_buffer, b->console_len))
+	if (b->console >= 0 && !write_all(b->console, b->console_buffer, b->console_len)) {
+		b->console_errno = errno;
 		fd_close(&b->console);
+	}
 	b->console_len = 0;
 }
 
@@ -216,7 +239,7 @@ static void read_output(struct boot *b)
 		tail_feed(&b->tail, buf, (size_t)n);
 }
 
-/* QMP has ended, and QEMU with it. */
+/* QMP has ended, so QEMU has, too. */
 static void on_end_of_qemu(struct boot *b)
 {
 	char why[sizeof b->result.why];
@@ -232,8 +255,8 @@ static void on_end_of_qemu(struct boot *b)
 	b->done = true;
 }
 
-/* Instructions that the threads of PID take, its later ones too; without the kernel's, where those
- * are not to be had. -1: nothing can be counted (perf_event_open(2)). */
+/* Count instructions of the threads of PID, including later threads; without the kernel's if those
+ * are not permitted. -1: counting is not possible (perf_event_open(2)). */
 static int count_instructions(pid_t pid)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
@@ -271,7 +294,7 @@ static int open_console(const char *dir, const char *log)
 	char path[4200];
 
 	(void)snprintf(path, sizeof path, "%s/%s", dir, log);
-	/* What is there is not written to: it may be a link. */
+	/* Do not write to an existing file: it may be a link. */
 	(void)unlink(path);
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 }
@@ -279,10 +302,33 @@ static int open_console(const char *dir, const char *log)
 static const struct channels no_channels = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1},
 					    {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
 
+/* Pin each virtual processor's thread to a processor, and QEMU's other threads to the rest, if any.
+ * With too few processors, or without permission (CAP_SYS_NICE for another user's threads), nothing
+ * is pinned. */
+static void on_processors(struct qmp *q, const struct json *doc, const struct json_value *result,
+			  const char *error, void *arg)
+{
+	struct boot *b = arg;
+	pid_t threads[PIN_MAX];
+	size_t n = 0;
+
+	(void)error;
+	for (int32_t i = result && result->type == JSON_ARRAY ? result->first : -1;
+	     i >= 0 && n < PIN_MAX; i = doc->values[i].next) {
+		int64_t id;
+
+		if (json_integer(doc, &doc->values[i], "thread-id", &id) && id > 0)
+			threads[n++] = (pid_t)id;
+	}
+	b->result.pinned = (double)pin_threads(b->pid, threads, n);
+	(void)qmp_send(q, "cont", NULL, NULL, NULL);
+}
+
 static bool launch(struct boot *b, struct error *err)
 {
 	bool ok = channels_make(&b->w, false, err);
 
+	b->busy_ms = host_busy_ms();
 	b->spawned_ns = b->now_ns = clock_now();
 	b->deadline_ns = b->spawned_ns + b->goal->timeout_ns;
 	b->pid = ok ? qemu_start(&b->plan, &b->w, err) : -1;
@@ -292,8 +338,9 @@ static bool launch(struct boot *b, struct error *err)
 	b->instructions = count_instructions(b->pid);
 	begin_phase(b, "qemu", 4);
 	qmp_init(&b->qmp, b->w.qmp.ours, on_event, b);
-	return qmp_send(&b->qmp, "cont", NULL, NULL, NULL) ||
-	       error_set(err, EXIT_INTERNAL, "", "QMP takes no command");
+	return (b->goal->pin ? qmp_send(&b->qmp, "query-cpus-fast", NULL, on_processors, b)
+			     : qmp_send(&b->qmp, "cont", NULL, NULL, NULL)) ||
+	       error_set(err, EXIT_INTERNAL, "qemu.log says more", "QMP takes no command");
 }
 
 struct boot *boot_start(size_t cell, struct environment *env, const struct goal *goal,
@@ -302,7 +349,8 @@ struct boot *boot_start(size_t cell, struct environment *env, const struct goal 
 	struct boot *b = calloc(1, sizeof *b);
 
 	if (!b) {
-		(void)error_set(err, EXIT_INTERNAL, "", "no memory for a sample");
+		(void)error_set(err, EXIT_INTERNAL, "give the container more memory",
+				"no memory for a sample");
 		return NULL;
 	}
 	b->cell = cell;
@@ -310,6 +358,8 @@ struct boot *boot_start(size_t cell, struct environment *env, const struct goal 
 	b->w = no_channels;
 	b->instructions = b->console = b->pid = -1;
 	b->result.exits = b->result.instructions = NAN;
+	b->result.waited_ms = b->result.others = b->result.pinned = NAN;
+	b->result.load = host_load();
 	b->plan.facts.unattended = true;
 	probe_init(&b->probe, port,
 		   goal->until == UNTIL_SSH    ? PORT_SSH
@@ -322,9 +372,11 @@ struct boot *boot_start(size_t cell, struct environment *env, const struct goal 
 	ok = ok && phases_init(&b->phases, goal->markers, goal->patterns, err);
 	describe(b, log);
 	b->console = open_console(dir, log);
+	if (b->console < 0)
+		b->console_errno = errno;
 	if (ok && launch(b, err))
 		return b;
-	(void)boot_finish(b, NULL, 0, false);
+	(void)boot_finish(b, NULL, NULL, NULL);
 	return NULL;
 }
 
@@ -372,7 +424,7 @@ bool boot_events(struct boot *b, const struct pollfd *fds, size_t n, uint64_t no
 	return b->over_ns && b->done;
 }
 
-/* Kill QEMU and what it may have started, and take its accounts. */
+/* Kill QEMU and its descendants, and collect its resource usage. */
 static void reap(struct boot *b)
 {
 	struct rusage use;
@@ -386,26 +438,43 @@ static void reap(struct boot *b)
 	b->result.cpu_ms = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
 			   (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
 	b->result.peak_kib = (double)use.ru_maxrss;
+	double wall = since_spawn_ms(b, b->over_ns ? b->over_ns : b->now_ns);
+
+	/* /proc/stat has a coarse resolution: a negative result counts as zero */
+	b->result.others = wall > 0 ? (host_busy_ms() - b->busy_ms - b->result.cpu_ms) / wall : NAN;
+	b->result.others = b->result.others < 0 ? 0 : round(b->result.others * 1e3) / 1e3;
 }
 
-bool boot_finish(struct boot *b, struct report *r, long round, bool warm_up)
+bool boot_finish(struct boot *b, struct report *r, const struct slot *slot, struct error *err)
 {
 	bool ok = true;
 
 	reap(b);
+	if (r && r->guest_line[0] == '\0')
+		find_guest_line((const char *)b->console_buffer, b->console_len, r->guest_line,
+				sizeof r->guest_line);
 	flush_console(b);
+	if (b->console_errno && r) {
+		ok = error_set(err, EXIT_NO_PERMISSION,
+			       "make room there, and go on with --resume DIR",
+			       "the console of a sample, %s, cannot be written: %s", b->result.log,
+			       strerror(b->console_errno));
+		r = NULL;
+	}
 	probe_close(&b->probe);
 	if (r) {
 		struct sample *s = report_add(r, b->result.phases);
 		struct sample_phase *phase = s ? s->phase : NULL;
 
-		ok = s != NULL;
-		if (ok) {
+		ok = s || error_set(err, EXIT_INTERNAL, "give the container more memory",
+				    "no memory for another sample");
+		if (s) {
 			memcpy(phase, b->phase, b->result.phases * sizeof *phase);
 			*s = b->result;
 			s->cell = b->cell;
-			s->round = round;
-			s->warm_up = warm_up;
+			s->round = slot->round;
+			s->warm_up = slot->warm_up;
+			s->part = r->parts - 1;
 			s->phase = phase;
 		}
 	}
@@ -416,9 +485,4 @@ bool boot_finish(struct boot *b, struct report *r, long round, bool warm_up)
 	fd_close(&b->instructions);
 	free(b);
 	return ok;
-}
-
-size_t boot_cell(const struct boot *b)
-{
-	return b->cell;
 }

@@ -11,10 +11,10 @@
 #include "base/io.h"
 #include "proto/between.h"
 
-/* A guest that has no network yet lets an attempt hang, and slirp sends its SYN again later and
- * later; a guest that has one refuses at once, and a slow sshd needs seconds to say its name. So
- * attempts are short (a 32nd of the time so far) until one was refused, and as long as it takes
- * from then on. The pause between them is the resolution of what is measured then. */
+/* While the guest has no network, attempts hang, and slirp repeats its SYN at growing intervals;
+ * once it has one, connections are refused at once, and a slow sshd needs seconds to send its
+ * banner. So attempts are short (a 32nd of the elapsed time) until one was refused, and unlimited
+ * afterwards. The pause between them determines the resolution of the measurement. */
 #define SHORT_NS UINT64_C(250000000)
 #define LONG_NS	 UINT64_C(5000000000)
 #define PAUSE_NS UINT64_C(20000000)
@@ -73,7 +73,7 @@ static void attempt(struct port_probe *p, uint64_t now)
 		give_up(p, now);
 }
 
-/* Data, an end or an error. True: it is the answer. */
+/* Data, end of file or an error. True: it is the answer. */
 static bool take(struct port_probe *p, uint64_t now)
 {
 	const char *answer = kinds[p->kind].answer;

@@ -12,8 +12,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The quantile P of the N ordered numbers at X (R's type 7, Python's "inclusive"). */
-static double quantile(const double *x, size_t n, double p)
+double stats_quantile(const double *x, size_t n, double p)
 {
 	double at = p * (double)(n - 1);
 	size_t i = (size_t)at;
@@ -33,14 +32,14 @@ void stats_summarise(double *x, size_t n, struct summary *out)
 	for (size_t i = 0; i < n; i++)
 		sum += x[i];
 	out->mean = sum / (double)n;
-	/* Around the mean, in a second pass: sums of squares of milliseconds would cancel. */
+	/* In a second pass relative to the mean: sums of squares of milliseconds would cancel. */
 	for (size_t i = 0; i < n; i++)
 		squares += (x[i] - out->mean) * (x[i] - out->mean);
 	out->min = x[0];
 	out->max = x[n - 1];
-	out->median = quantile(x, n, 0.5);
-	out->q1 = quantile(x, n, 0.25);
-	out->q3 = quantile(x, n, 0.75);
+	out->median = stats_quantile(x, n, 0.5);
+	out->q1 = stats_quantile(x, n, 0.25);
+	out->q3 = stats_quantile(x, n, 0.75);
 	out->fence_low = out->q1 - 1.5 * (out->q3 - out->q1);
 	out->fence_high = out->q3 + 1.5 * (out->q3 - out->q1);
 	if (n < 2)
@@ -48,82 +47,35 @@ void stats_summarise(double *x, size_t n, struct summary *out)
 	out->stdev = sqrt(squares / (double)(n - 1));
 	double half = stats_t_quantile(0.05, (double)(n - 1)) * out->stdev / sqrt((double)n);
 
-	out->ci_low = out->mean - half;
-	out->ci_high = out->mean + half;
+	/* Measurements are not negative; a phase may have no duration. */
+	out->ci_low = out->mean > 0 ? out->mean * exp(-half / out->mean) : out->mean;
+	out->ci_high = out->mean > 0 ? out->mean * exp(half / out->mean) : out->mean;
+}
+
+size_t stats_samples_needed(double cv, double h, size_t most)
+{
+	size_t low = 1; /* too small */
+	size_t high = 2;
+
+	while (high < most &&
+	       stats_t_quantile(0.05, (double)(high - 1)) * cv > h * sqrt((double)high)) {
+		low = high;
+		high = high * 2 < most ? high * 2 : most;
+	}
+	while (high - low > 1) {
+		size_t n = low + (high - low) / 2;
+
+		if (stats_t_quantile(0.05, (double)(n - 1)) * cv > h * sqrt((double)n))
+			low = n;
+		else
+			high = n;
+	}
+	return high;
 }
 
 bool stats_outlier(const struct summary *s, double x)
 {
 	return x < s->fence_low || x > s->fence_high;
-}
-
-/* The continued fraction of DLMF 8.17.22, evaluated by Lentz's method. It converges in few steps
- * for X below (A + 1) / (A + B + 2). */
-static double beta_fraction(double x, double a, double b)
-{
-	const double tiny = 1e-300;
-	double c = 1;
-	double d = 1 - (a + b) * x / (a + 1);
-	double h;
-
-	d = 1 / (fabs(d) < tiny ? tiny : d);
-	h = d;
-	for (int m = 1; m <= 1000; m++) {
-		double step = 1;
-
-		for (int odd = 0; odd < 2; odd++) {
-			double term =
-				odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-				    : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-
-			d = 1 + term * d;
-			d = 1 / (fabs(d) < tiny ? tiny : d);
-			c = 1 + term / c;
-			c = fabs(c) < tiny ? tiny : c;
-			step = c * d;
-			h *= step;
-		}
-		if (fabs(step - 1) < 1e-14)
-			break;
-	}
-	return h;
-}
-
-/* The regularised incomplete beta function I_X(A, B). */
-static double beta(double x, double a, double b)
-{
-	if (x <= 0 || x >= 1)
-		return x >= 1;
-	double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
-
-	if (x < (a + 1) / (a + b + 2))
-		return front * beta_fraction(x, a, b) / a;
-	return 1 - front * beta_fraction(1 - x, b, a) / b;
-}
-
-double stats_t_p(double t, double df)
-{
-	return beta(df / (df + t * t), df / 2, 0.5);
-}
-
-double stats_t_quantile(double p, double df)
-{
-	double low = 0;
-	double high = 1;
-
-	while (stats_t_p(high, df) > p)
-		high *= 2;
-	while (high - low > 1e-12 * high) {
-		double middle = (low + high) / 2;
-
-		if (middle == low || middle == high)
-			break;
-		if (stats_t_p(middle, df) > p)
-			low = middle;
-		else
-			high = middle;
-	}
-	return high;
 }
 
 bool stats_welch(const struct summary *a, const struct summary *b, struct welch *out)
@@ -150,4 +102,23 @@ bool stats_welch(const struct summary *a, const struct summary *b, struct welch 
 	out->low = d - half;
 	out->high = d + half;
 	return true;
+}
+
+struct estimate stats_ratio(const struct summary *a, const struct summary *b)
+{
+	struct estimate e = {a->mean / b->mean, NAN, NAN};
+
+	if (a->n < 2 || b->n < 2 || !(a->mean > 0) || !(b->mean > 0))
+		return e;
+	double va = pow(a->stdev / a->mean, 2) / (double)a->n;
+	double vb = pow(b->stdev / b->mean, 2) / (double)b->n;
+
+	if (va + vb == 0)
+		return (struct estimate){e.value, e.value, e.value};
+	double df = pow(va + vb, 2) / (va * va / (double)(a->n - 1) + vb * vb / (double)(b->n - 1));
+	double half = stats_t_quantile(0.05, df) * sqrt(va + vb);
+
+	e.low = e.value * exp(-half);
+	e.high = e.value * exp(half);
+	return e;
 }

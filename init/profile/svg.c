@@ -53,7 +53,7 @@ void svg_end(struct text *t)
 	text_add(t, "</svg>\n");
 }
 
-/* The end of an element that may have words for the pointer. */
+/* End an element, with an optional tooltip. */
 static void close_element(struct text *t, const char *name, const char *say)
 {
 	if (!say) {

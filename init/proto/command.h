@@ -10,23 +10,23 @@ struct command_option {
 	const char *help;  /* a phrase without a full stop */
 };
 
-/* --help, the manual page and the shell completions come from these. Texts are broken into lines
- * when they are printed; "\n" begins a paragraph. */
+/* --help, the manual page and the shell completions come from these. Texts are wrapped when they
+ * are printed; "\n" begins a paragraph. */
 struct command {
 	const char *group;
 	const char *name;
 	const char *synopsis; /* arguments, for the usage line */
 	const char *about;    /* one line; "" for an internal command, which is not listed */
 	const char *help;     /* more sentences, or NULL */
-	const char *first;    /* the first argument: FILE, or choices (save|load), or NULL */
-	const struct command_option *options; /* up to one without a name, or NULL */
+	const char *first; /* kind of the first argument: FILE, or choices (save|load), or NULL */
+	const struct command_option *options; /* terminated by one without a name; may be NULL */
 	int (*run)(const struct command *self, int argc, char **argv, char **envp);
 };
 
 /* "NAME: what is wrong" and the usage line on standard error; returns EXIT_BAD_USAGE. */
 int cmd_usage(const struct command *self, const char *what, const char *argument);
 
-/* Take the only option OPTION, if it is there. False (and a message) for anything else. */
+/* Parse the only option OPTION, if it is given. False, with a message, for anything else. */
 bool cmd_only_option(const struct command *self, int argc, char **argv, const char *option,
 		     bool *given, int *status);
 

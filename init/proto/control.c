@@ -1,7 +1,7 @@
 /* control.c - see control.h.
  *
- * An answer is written at once, after SO_SNDBUF was made large enough for it; a client that does
- * not read loses the rest of its answer, and nobody waits for it.
+ * An answer is written at once, after SO_SNDBUF was made large enough for it. If a client does not
+ * read, the rest of its answer is dropped; PID 1 does not wait for it.
  */
 #include "proto/control.h"
 
@@ -20,7 +20,7 @@
 
 #define FAREWELL_NS UINT64_C(500000000)
 
-/* loop_ref.slot of the listener; the clients have their index. */
+/* loop_ref.slot of the listener; clients have their index. */
 #define SLOT_LISTENER 0xffff
 
 bool control_init(struct control *c, int epoll, int listener, uint8_t ref_type,
@@ -43,8 +43,9 @@ static void let_go(struct control *c, int slot)
 	fd_close(&c->clients[slot].fd);
 }
 
-/* As the same user as PID 1 (docker run --user) the mode of the socket's file does not keep QEMU,
- * or a guest that has taken it over, from it. It cannot start another process (-sandbox). */
+/* QEMU is refused: if it runs as PID 1's user (docker run --user), the mode of the socket's file
+ * does not protect against a guest that has taken QEMU over. It cannot start another process
+ * (-sandbox). */
 static bool is_refused(const struct control *c, int fd)
 {
 	struct ucred peer;
@@ -54,9 +55,9 @@ static bool is_refused(const struct control *c, int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == *c->refused;
 }
 
-/* A free place. None: that of the oldest client that has not sent a whole request, which it does at
- * once when it is one of ours. -1: there is none either. */
-static int find_place(struct control *c)
+/* A free slot. If there is none, that of the oldest client that has not sent a complete request,
+ * which our own clients send at once. -1: none either. */
+static int find_slot(struct control *c)
 {
 	int silent = -1;
 
@@ -83,7 +84,7 @@ static void accept_client(struct control *c)
 			    "connect there");
 		return;
 	}
-	int place = fd < 0 ? -1 : find_place(c);
+	int place = fd < 0 ? -1 : find_slot(c);
 
 	if (fd >= 0 && place < 0)
 		(void)send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
@@ -95,7 +96,7 @@ static void accept_client(struct control *c)
 
 bool control_wait(struct control *c, int slot, int what)
 {
-	static const char full[] = "too many programs wait already (vm wait); end some of them\n";
+	static const char full[] = "too many clients wait already (vm wait): end some of them\n";
 	int waiting = 0;
 
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
@@ -160,11 +161,11 @@ void control_farewell(struct control *c, int (*status_of)(const struct control_c
 		control_answer(c, i, status_of(client, status), text);
 		if (fd < 0)
 			continue;
-		(void)shutdown(fd, SHUT_WR); /* it reads to the end */
+		(void)shutdown(fd, SHUT_WR); /* the client reads to the end */
 		gone[n++] = (struct pollfd){.fd = fd};
 	}
 	for (size_t i = 0; i < n; i++) {
-		/* POLLHUP, which is not to be asked for: both sides are shut. */
+		/* POLLHUP, which need not be requested: both sides are shut down. */
 		(void)clock_poll(&gone[i], 1, end);
 		(void)close(gone[i].fd);
 	}
@@ -185,7 +186,7 @@ int control_take(struct control *c, int slot, const char *text)
 	int n = snprintf(line, sizeof line, "0 %llu\n%.*s",
 			 (unsigned long long)c->clients[slot].number, CONTROL_TAKE, text);
 
-	/* Its first answer: there is room. */
+	/* Its first answer, so the socket has room for it. */
 	(void)send(c->clients[slot].fd, line, (size_t)n, MSG_NOSIGNAL);
 	return control_release(c, slot);
 }
@@ -200,7 +201,7 @@ static void read_client(struct control *c, int slot)
 
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (got <= 0) { /* it went away: nobody is waiting any more */
+	if (got <= 0) { /* the client has disconnected */
 		let_go(c, slot);
 		return;
 	}

@@ -1,7 +1,6 @@
-/* snapshot_helper.h - what PID 1 and its helper `vm snapshot-table` (vm/cmd_snapshot_table.c) agree
- * on: `vm snapshot-table ACTION NAME OPTION DISK UID GID`, ACTION one of list, save, load, delete,
- * size; UID and GID are those of the child that parses the image.
- */
+/* snapshot_helper.h - agreement between PID 1 and its helper `vm snapshot-table`
+ * (vm/cmd_snapshot_table.c): `vm snapshot-table ACTION NAME OPTION DISK UID GID`, where ACTION is
+ * list, save, load, delete or size, and the image is parsed by a child with UID and GID. */
 #ifndef VM_PROTO_SNAPSHOT_HELPER_H
 #define VM_PROTO_SNAPSHOT_HELPER_H
 

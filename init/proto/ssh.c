@@ -25,12 +25,12 @@ static uint16_t forwarded_port(const struct settings *s)
 	int n = settings_forwards(s, f);
 
 	for (int i = 0; i < n; i++)
-		if (!f[i].udp && f[i].guest == 22)
+		if (!f[i].udp && f[i].guest_port == 22)
 			return f[i].port;
 	return 0;
 }
 
-/* The file to use into PATH. False when there is none. */
+/* Find the key file. False if there is none. */
 static bool find_key(const struct settings *s, char *path, size_t size)
 {
 	static const char *const names[] = {"id_ed25519", "id_rsa"};
@@ -54,8 +54,8 @@ bool ssh_possible(const struct settings *s)
 	return forwarded_port(s) != 0 && find_key(s, path, sizeof path);
 }
 
-/* A copy of the key at PATH, which ssh opens through /proc; CR LF, which libcrypto does not read,
- * becomes LF. -1 with errno; *WHY is what is wrong with the text. */
+/* Copy the key at PATH into a file that ssh opens through /proc; CR LF, which libcrypto does not
+ * accept, becomes LF. -1 with errno, and *WHY if the text is malformed. */
 static int copy_key(const char *path, const char **why)
 {
 	static char text[KEY_MAX];
@@ -96,15 +96,17 @@ bool ssh_prepare(const struct settings *s, const char *command, long timeout_s, 
 	if (out->key_fd < 0)
 		return error_set(err, EXIT_NO_PERMISSION, "correct VM_SSH_KEY, or the file's mode",
 				 "the ssh key %s cannot be read: %s", path, strerror(errno));
-	/* Ours, because ssh closes what it inherits. */
+	/* Our descriptor, because ssh closes inherited ones. */
 	(void)snprintf(out->key, sizeof out->key, "/proc/%ld/fd/%d", (long)getpid(), out->key_fd);
 	(void)snprintf(out->port, sizeof out->port, "%u", port);
 	(void)snprintf(out->user, sizeof out->user, "%s", s->login_user);
 	(void)snprintf(out->host, sizeof out->host, "%s",
-		       ipv4_parse(s->bind, &address) && address ? s->bind : "127.0.0.1");
+		       ipv4_parse(settings_forward_address(s), &address) && address
+			       ? settings_forward_address(s)
+			       : "127.0.0.1");
 	(void)snprintf(out->connect, sizeof out->connect, "ConnectTimeout=%ld", timeout_s);
-	/* A guest that goes down sends no FIN: the keep-alive notices. Its host key proves nothing
-	 * over a loopback forward, and each image has another. */
+	/* A guest that goes down sends no FIN, so keep-alives detect it. Its host key proves
+	 * nothing over a loopback forward, and differs in each image. */
 	const char *const fixed[] = {"ssh",
 				     "-i",
 				     out->key,

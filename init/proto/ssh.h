@@ -1,5 +1,4 @@
-/* ssh.h - running a command in the guest with ssh(1), through the port forwarded to its port 22.
- */
+/* ssh.h - a command in the guest by ssh(1), through the port forwarded to its port 22. */
 #ifndef VM_VM_SSH_H
 #define VM_VM_SSH_H
 
@@ -14,7 +13,7 @@
 struct ssh {
 	char *argv[SSH_ARGV_MAX];
 	char program[256];
-	char key[64]; /* -i: a private copy of the key, named by our descriptor */
+	char key[64]; /* -i: a private copy of the key, as a path to our descriptor */
 	char port[8];
 	char user[64];
 	char host[32];
@@ -23,14 +22,14 @@ struct ssh {
 	char **command; /* position in argv */
 };
 
-/* Is a port forwarded to the guest's port 22, and is there a key? */
+/* Whether a port is forwarded to the guest's port 22, and there is a key. */
 bool ssh_possible(const struct settings *s);
 
 /* Fill OUT to run COMMAND (one line for the guest's shell; NULL: a login) with the key of
  * VM_SSH_KEY. The key is copied into memory that only this process and its children can read,
- * because ssh refuses one that others can read, and cannot read one of another user. TIMEOUT_S
- * limits the time to connect. This process must exist while ssh runs. False with ERR: no ssh, no
- * key, no forwarded port. */
+ * because ssh refuses a key that others can read, and cannot read another user's. TIMEOUT_S limits
+ * the connection attempt. This process must exist while ssh runs. False with ERR: no ssh, no key,
+ * no forwarded port. */
 bool ssh_prepare(const struct settings *s, const char *command, long timeout_s, struct ssh *out,
 		 struct error *err);
 

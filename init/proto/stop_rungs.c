@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* WORD is its name in VM_STOP_LADDER. */
+/* WORD is the name in VM_STOP_LADDER. */
 struct rung_row {
 	const char *name, *word;
 };

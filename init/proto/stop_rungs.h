@@ -5,11 +5,11 @@
 #include <stdbool.h>
 
 enum rung {
-	RUNG_NONE,    /* nobody asked for a stop */
-	RUNG_SUSPEND, /* VM_STOP=suspend: its state is saved */
+	RUNG_NONE,    /* no stop was requested */
+	RUNG_SUSPEND, /* VM_STOP=suspend: the state is saved */
 	RUNG_ACPI,    /* QMP system_powerdown: the power button */
 	RUNG_SSH,     /* the guest's own command, over ssh */
-	RUNG_SERIAL,  /* the same on the serial console, after a login if need be */
+	RUNG_SERIAL,  /* the same on the serial console, with a login if necessary */
 	RUNG_QUIT,    /* QMP quit: flushes the disks, cuts off the guest */
 	RUNG_TERM,    /* SIGTERM to QEMU: the same without QMP */
 	RUNG_KILL,    /* SIGKILL to QEMU's process group */
@@ -17,14 +17,14 @@ enum rung {
 	RUNG_COUNT
 };
 
-/* Does RUNG ask the guest, so that a following end is a clean shutdown? */
+/* Whether RUNG asks the guest, so that its end afterwards is a clean shutdown. */
 bool rung_is_gentle(enum rung rung);
 
 /* "ACPI power button", ... */
 const char *rung_name(enum rung rung);
 
-/* The rungs in TEXT ("acpi,ssh,serial" or "none") as bits, with those that every guest has (quit,
- * SIGTERM, SIGKILL). 0 with *BAD at an unknown word. */
+/* Parse TEXT ("acpi,ssh,serial" or "none") into bits, with those that always apply (quit, SIGTERM,
+ * SIGKILL). 0 with *BAD at an unknown word. */
 unsigned rungs_parse(const char *text, const char **bad);
 
 #endif

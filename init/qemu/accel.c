@@ -8,7 +8,7 @@
 
 #define DEVICE "/dev/kvm"
 
-/* What the proof may take: a working KVM needs two or three milliseconds. */
+/* Time limit of the proof; a working KVM needs two or three milliseconds. */
 #define BOUND_MS 50
 
 static bool choose(struct accel_choice *out, enum accel accel, const char *fmt, ...)
@@ -41,7 +41,7 @@ bool accel_choose(const struct settings *s, struct kvm_result *proof, struct acc
 		return choose(out, ACCEL_TCG, "TCG, because KVM does not run %s on this host",
 			      arch_of(s)->name);
 	}
-	if (kvm_prove(DEVICE, BOUND_MS, proof))
+	if (kvm_test(DEVICE, BOUND_MS, proof))
 		return choose(out, ACCEL_KVM, "KVM: %s", proof->reason);
 	if (s->accel == ACCEL_AUTO)
 		return choose(out, ACCEL_TCG, "TCG, because %s; vm kvm says more", proof->brief);

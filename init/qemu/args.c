@@ -1,8 +1,8 @@
-/* args.c - what QEMU is started with, from the settings and from what was found.
+/* args.c - QEMU's argument vector, from the settings and from facts about host and files.
  *
- * One function for each part of the machine, in the order in which they appear. Every spelling was
+ * One function for each part of the machine, in the order of the vector. Every spelling was
  * accepted by QEMU 7.2, 10.0 and 11.1 without a warning; tests/14-qemu-args.bats starts the
- * QEMU at hand with each vector of tests/golden and asks it what it understood.
+ * installed QEMU with each vector of tests/golden and queries the result.
  */
 #include "qemu/args_parts.h"
 
@@ -10,15 +10,15 @@
 #include <string.h>
 
 #include "config/arch.h"
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 
 static bool cpu_is_host(const char *cpu)
 {
 	return strncmp(cpu, "host", 4) == 0 && (cpu[4] == '\0' || cpu[4] == ',');
 }
 
-/* The object that -machine's memory-backend names. Its file is opened by the name, not as
- * /dev/fdset/N (QEMU: softmmu/physmem.c, file_ram_open()). */
+/* The object of -machine's memory-backend. Its file is opened by name, not as /dev/fdset/N (QEMU:
+ * softmmu/physmem.c, file_ram_open()). */
 static void add_ram(const struct builder *b)
 {
 	if (b->f->ram != RAM_PRIVATE)
@@ -29,7 +29,7 @@ static void add_ram(const struct builder *b)
 			    b->f->ram == RAM_SHARED ? "share=on" : "share=off,readonly=on,rom=off");
 }
 
-/* The interrupt controller of virt's default serves 8 processors. */
+/* The default interrupt controller of virt supports 8 processors. */
 static const char *gic(const struct settings *s)
 {
 	return s->cpus > 8 && (s->arch == ARCH_AARCH64 || s->arch == ARCH_ARM) &&
@@ -38,7 +38,15 @@ static const char *gic(const struct settings *s)
 		       : "";
 }
 
-/* -machine: options in QEMU_MACHINE come after ours, and of two QEMU takes the last. */
+/* Kernels for 32-bit Arm without LPAE reach nothing above 4 GiB, where virt has its PCI bus
+ * otherwise (QEMU: hw/arm/virt.c). Its memory begins at 1 GiB. */
+static const char *low_pci(const struct settings *s)
+{
+	return s->arch == ARCH_ARM && arch_default_machine(s) && s->ram_mb <= 3072 ? ",highmem=off"
+										   : "";
+}
+
+/* -machine: options in QEMU_MACHINE follow ours, and QEMU takes the last of two. */
 static bool add_machine(const struct builder *b, struct error *err)
 {
 	const struct settings *s = b->s;
@@ -54,21 +62,20 @@ static bool add_machine(const struct builder *b, struct error *err)
 		args_option(b->out, "-machine", "%.*s,usb=%s,hpet=%s%s", type, s->machine,
 			    s->usb ? "on" : "off", s->hpet ? "on" : "off", s->machine + type);
 	else
-		args_option(b->out, "-machine", "%.*s%s%s", type, s->machine, gic(s),
+		args_option(b->out, "-machine", "%.*s%s%s%s", type, s->machine, gic(s), low_pci(s),
 			    s->machine + type);
 	if (b->f->uefi)
 		args_more(b->out, ",pflash0=firmware,pflash1=variables");
 	if (b->f->ram != RAM_PRIVATE)
 		args_more(b->out, ",memory-backend=%s", args_ram_name(s));
 	add_ram(b);
-	/* TCG's own choice is a thread for each processor wherever that is safe; asking for it
-	 * would only make it fail with -icount. */
-	if (kvm) { /* a descriptor of PID 1's: QEMU's user needs no access to the node (QEMU >= 8.2)
-		    */
+	/* By default TCG uses a thread for each processor where that is safe; asking for it would
+	 * only make it fail with -icount. */
+	if (kvm) { /* PID 1's descriptor: QEMU's user needs no access to the device (QEMU >= 8.2) */
 		args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=kvm", QEMU_FD_KVM, QEMU_FD_KVM);
 		args_option(b->out, "-accel", "kvm,device=/dev/fdset/%d", QEMU_FD_KVM);
 	} else {
-		/* Without a bound its translated code takes up to 1 GiB (QEMU: tcg/region.c). */
+		/* Without a limit, translated code takes up to 1 GiB (QEMU: tcg/region.c). */
 		args_option(b->out, "-accel", "tcg,tb-size=256%s",
 			    s->tcg_single ? ",thread=single" : "");
 	}
@@ -77,19 +84,21 @@ static bool add_machine(const struct builder *b, struct error *err)
 	else if (!arch_of(s)->pc && arch_default_machine(s))
 		args_option(b->out, "-cpu", "%s", arch_of(s)->tcg_cpu);
 	else if (!arch_of(s)->pc)
-		; /* a board has its own */
+		; /* the board has its own processor */
 	else if (s->arch == ARCH_I386 && strncmp(s->machine, "isapc", 5) == 0)
-		args_option(b->out, "-cpu", "pentium3"); /* the last one it has (QEMU >= 10.1) */
-	else /* the 32-bit emulator has neither flag, and warns about models that do */
-		args_option(b->out, "-cpu", "%s%s", profile_of((enum guest)s->guest)->tcg_cpu,
+		args_option(b->out, "-cpu",
+			    "pentium3"); /* the last model of the 32-bit emulator (QEMU >= 10.1) */
+	else /* the 32-bit emulator lacks both flags, and warns about models that have them */
+		args_option(b->out, "-cpu", "%s%s", preset_of((enum guest_kind)s->guest)->tcg_cpu,
 			    s->arch == ARCH_I386 ? ",lm=off,syscall=off" : "");
 	args_option(b->out, "-m", "%ld", s->ram_mb);
 	args_option(b->out, "-smp", "%s", s->smp ? s->smp : "1");
 	args_option(b->out, "-rtc", "base=%s,clock=host", CHOICE(SETTING_QEMU_RTC, s->rtc));
-	/* A panic that pvpanic tells of is PID 1's to act on, after the guest's last words; so is
-	 * the end (pid1/reset.c). */
+	/* PID 1 reacts to a panic reported by pvpanic, after the guest's last output, to the end of
+	 * the guest (pid1/reset.c), and to a reboot that needs another QEMU (pid1/direct_watch.c).
+	 */
 	args_option(b->out, "-action", "reboot=%s,panic=none%s",
-		    s->on_reboot == REBOOT_RESTART ? "reset" : "shutdown",
+		    s->on_reboot == REBOOT_RESTART && !b->f->direct ? "reset" : "shutdown",
 		    b->f->unattended ? "" : ",shutdown=pause");
 	args_add(b->out, "-S");
 	if (b->f->incoming)
@@ -122,7 +131,7 @@ static void add_boot(const struct builder *b)
 		     {"-dtb", s->dtb}};
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		if (i == 1) /* behind -bios */
+		if (i == 1) /* after -bios */
 			b->out->direct_at = b->out->count;
 		if (files[i].value)
 			args_option(b->out, files[i].option, "%s", files[i].value);
@@ -135,28 +144,32 @@ static void add_display(const struct builder *b)
 {
 	const struct settings *s = b->s;
 
-	/* A window that is closed would end QEMU as a power cut does. */
+	/* Closing the window would end QEMU like a power cut. */
 	args_option(b->out, "-display", "%s%s%s", CHOICE(SETTING_VM_DISPLAY, s->display),
 		    s->display ? ",window-close=off" : "", s->gl ? ",gl=on" : "");
-	if (s->vga != VGA_NONE && !arch_of(s)->pc) { /* its machines have no -vga, and no PS/2 */
-		args_option(b->out, "-device", "virtio-gpu-pci");
+	const char *venus = s->gl == GL_VENUS ? ",hostmem=1G,blob=on,venus=on" : "";
+
+	if (s->vga != VGA_NONE &&
+	    !arch_of(s)->pc) { /* arm and riscv machines have neither -vga nor PS/2 */
+		args_option(b->out, "-device", "%s%s",
+			    s->vga == VGA_VIRTIO_GL ? "virtio-gpu-gl-pci" : "virtio-gpu-pci",
+			    venus);
 		args_option(b->out, "-device", "virtio-keyboard-pci");
 		args_option(b->out, "-device", "virtio-tablet-pci");
 	} else if (s->vga == VGA_VIRTIO_GL) {
 		args_option(b->out, "-vga", "none");
-		args_option(b->out, "-device", "virtio-vga-gl%s",
-			    s->gl == GL_VENUS ? ",hostmem=1G,blob=on,venus=on" : "");
+		args_option(b->out, "-device", "virtio-vga-gl%s", venus);
 	} else if (s->vga != VGA_NONE)
 		args_option(b->out, "-vga", "%s", CHOICE(SETTING_QEMU_VGA, s->vga));
-	/* PID 1 listens (console/attach.h). A client that asks for the display for itself does not
-	 * throw the others out; with share=force-shared it would be refused. */
-	if (s->vnc && !b->f->unattended)
+	/* PID 1 listens (pid1/attach.h). A client that asks for exclusive access does not
+	 * disconnect the others; with share=force-shared it would be refused. */
+	if ((s->vnc || (s->web == WEB_ON && s->vga != VGA_NONE)) && !b->f->unattended)
 		args_option(b->out, "-vnc", "none,share=ignore%s",
-			    s->vnc_password_file ? ",password=on" : "");
+			    s->vnc && s->vnc_password_file ? ",password=on" : "");
 }
 
-/* The sockets: what PID 1 holds the other end of, and the one that users' programs reach. One QMP
- * monitor serves one client, so each has its own. */
+/* The sockets whose other end is in PID 1, and the one for users' programs. A QMP monitor serves
+ * one client, so each has its own. */
 static void add_sockets(const struct builder *b)
 {
 	args_option(b->out, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
@@ -189,7 +202,7 @@ static void add_panic_device(const struct builder *b)
 {
 	const struct settings *s = b->s;
 
-	if (profile_of((enum guest)s->guest)->pvpanic &&
+	if (preset_of((enum guest_kind)s->guest)->pvpanic &&
 	    (arch_of(s)->pc || arch_default_machine(s)))
 		args_option(b->out, "-device", arch_of(s)->pc ? "pvpanic" : "pvpanic-pci");
 }
@@ -213,7 +226,7 @@ static void add_debugging(const struct builder *b)
 		args_option(b->out, "-trace", "enable=%.*s", len, p);
 		p += len + (p[len] == ',');
 	}
-	/* QEMU opens it by name: again, when the monitor's `log` begins anew. */
+	/* QEMU opens it by name again when the monitor command `log` is used. */
 	if (!b->f->unattended)
 		args_option(b->out, "-D", "/proc/self/fd/%d", QEMU_FD_LOG);
 	if (s->gdb && !b->f->unattended) {
@@ -238,7 +251,7 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	args_option(out, "-name", "guest=%s", CHOICE(SETTING_VM_GUEST, s->guest));
 	args_add(out, "-nodefaults");
 	args_add(out, "-no-user-config");
-	/* virglrenderer and Mesa fork for their helpers; QEMU would be killed for that. */
+	/* virglrenderer and Mesa fork helpers, for which QEMU would be killed. */
 	if (s->sandbox)
 		args_option(out, "-sandbox",
 			    "on,obsolete=deny,elevateprivileges=deny,spawn=%s,"
@@ -259,7 +272,7 @@ bool args_build(const struct settings *s, const struct facts *f, struct args *ou
 	add_debugging(&b);
 	if (s->extra_args && !args_split(out, s->extra_args))
 		return error_set(err, EXIT_BAD_SETTING,
-				 "close the quote; a backslash must stand before something",
+				 "close the quote; a backslash must not be the last character",
 				 "QEMU_EXTRA_ARGS=%.300s has an open quote", s->extra_args);
 	if (out->full)
 		return error_set(

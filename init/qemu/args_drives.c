@@ -6,7 +6,7 @@
 #include "config/arch.h"
 #include "qemu/args_parts.h"
 
-/* The chip set of q35, the ICH9, has AHCI of its own. */
+/* The chip set of q35 (ICH9) includes AHCI. */
 static bool is_q35(const struct settings *s)
 {
 	return settings_machine_is(s->machine, "q35");
@@ -16,8 +16,8 @@ static bool is_q35(const struct settings *s)
 
 enum drive { DRIVE_1, DRIVE_CD, DRIVE_SHARE, DRIVE_2, DRIVE_3, DRIVE_4, DRIVE_CD2, DRIVES };
 
-/* The places of the IDE or AHCI controller, and which drive is at which; -1: none. A port of SATA
- * has one drive, a channel of IDE two. */
+/* The slots of the IDE or AHCI controller, and the drive in each; -1: free. A SATA port takes one
+ * drive, an IDE channel two. */
 struct places {
 	const char *bus;
 	bool ide;
@@ -32,8 +32,9 @@ static bool is_taken(const struct places *p, int place)
 	return false;
 }
 
-/* A drive's usual place does not depend on the other drives, so that the guest's names stay; where
- * that place is taken, it gets the first that is free (config/settings_disks.c: there is one). */
+/* A drive's usual slot does not depend on the other drives, so that device names in the guest are
+ * stable. If it is taken, the drive gets the first free slot (config/settings_disks.c ensures that
+ * there is one). */
 static void place(struct places *p, const bool wanted[DRIVES])
 {
 	static const int usual[2][DRIVES] = {{0, 1, 2, 3, 4, 5, 2}, {0, 2, 3, 1, 2, 3, 3}};
@@ -52,7 +53,7 @@ static void place(struct places *p, const bool wanted[DRIVES])
 	}
 }
 
-/* The device for drive I, KIND "hd" or "cd", into BUF. Returns BUF. */
+/* The -device for drive I of KIND "hd" or "cd". Returns BUF. */
 static const char *device_of(const struct places *p, int i, const char *kind, char buf[48])
 {
 	int at = p->of[i];
@@ -64,8 +65,8 @@ static const char *device_of(const struct places *p, int i, const char *kind, ch
 
 /* ---- the drives --------------------------------------------------------------------------- */
 
-/* One image file, by its descriptor: -add-fd puts it into a set, /dev/fdset/N opens it from there.
- * The file is locked where the host can lock (QEMU's `locking=auto`). */
+/* Pass an image file as a descriptor: -add-fd puts it into a set, /dev/fdset/N opens it. QEMU
+ * locks the file if the host can (`locking=auto`). */
 static void add_fd(const struct builder *b, int fd, const char *what)
 {
 	args_option(b->out, "-add-fd", "fd=%d,set=%d,opaque=%s", fd, fd, what);
@@ -81,16 +82,15 @@ static void add_blockdev(const struct builder *b, const struct json_member *memb
 	args_option(b->out, "-blockdev", "%s", text);
 }
 
-/* A disk whose layers' descriptors begin with FD; the nodes are NAME0 (on top), NAME1, and so on.
- */
+/* A disk whose layers' descriptors begin with FD; the nodes are NAME0 (top), NAME1, and so on. */
 struct stack {
 	const char *name;
 	const struct disk_facts *facts;
 	int fd;
 };
 
-/* One layer of a disk. The nodes below inherit what is not said: the file's read-only and cache are
- * its format node's. */
+/* One layer of a disk. Options that are not given are inherited: the file node has read-only and
+ * cache of its format node. */
 static void add_layer(const struct builder *b, const struct stack *k, int layer)
 {
 	const struct settings *s = b->s;
@@ -103,7 +103,7 @@ static void add_layer(const struct builder *b, const struct stack *k, int layer)
 	(void)snprintf(file, sizeof file, "%s-file", node);
 	(void)snprintf(fdset, sizeof fdset, FDSET, k->fd + layer);
 	(void)snprintf(below, sizeof below, "\"%s%d\"", k->name, layer + 1);
-	/* Never the backing file that the image itself names: it is the next layer or none. */
+	/* Never the backing file named in the image: the next layer, or none. */
 	add_blockdev(
 		b,
 		JSON_LIST(J_TEXT("driver", CHOICE(SETTING_QEMU_DRIVE_FORMAT, (int)disk->format)),
@@ -126,13 +126,14 @@ static void add_disk(const struct builder *b, const struct stack *k, const char 
 
 	if (k->facts->count == 0)
 		return;
-	for (int i = k->facts->count - 1; i >= 0; i--) /* a node must be there to be named */
+	for (int i = k->facts->count - 1; i >= 0;
+	     i--) /* a node has to exist before another one refers to it */
 		add_layer(b, k, i);
 	args_option(b->out, "-device", "%s,drive=%s0,write-cache=%s", device, k->name,
 		    sync ? "off" : "on");
 }
 
-/* The image FD in a drive DEVICE, both called NAME. */
+/* Attach the image FD as a CD-ROM drive DEVICE; both are called NAME. */
 static void add_cd(const struct builder *b, int fd, const char *name, const char *device)
 {
 	char file[40], fdset[32];
@@ -147,7 +148,7 @@ static void add_cd(const struct builder *b, int fd, const char *name, const char
 	args_option(b->out, "-device", "%s,drive=%s", device, name);
 }
 
-/* q35 has no floppy controller unless it is asked for one. */
+/* q35 has no floppy controller by default. */
 static void add_floppy(const struct builder *b)
 {
 	const struct stack k = {"floppy", &b->f->more[DISK_FLOPPY], QEMU_FD_MORE + 8 * DISK_FLOPPY};
@@ -157,8 +158,8 @@ static void add_floppy(const struct builder *b)
 	add_disk(b, &k, "floppy,bus=floppy-bus.0");
 }
 
-/* The controllers, where the machine has none of its own, and what is attached to them. The
- * machine's own IDE or AHCI has the CD-ROMs when the disk is virtio-blk, which knows no CD-ROM. */
+/* The controllers, if the machine lacks them, and their drives. With a virtio-blk disk, CD-ROMs
+ * are on the machine's own IDE or AHCI, because virtio-blk has no CD-ROM. */
 void args_drives(const struct builder *b)
 {
 	static const char *const names[] = {"second", "third", "fourth", "floppy"};

@@ -34,8 +34,8 @@ static void add_user_network(const struct builder *b)
 		add_domains(b->out, s->slirp_dnssearch);
 	for (int i = 0; i < n; i++)
 		args_more(b->out, ",hostfwd=%s:%s:%u-:%u", forwards[i].udp ? "udp" : "tcp",
-			  s->ports == PORTS_READY ? "127.0.0.1" : s->bind,
-			  (unsigned)forwards[i].port, (unsigned)forwards[i].guest);
+			  s->ports == PORTS_READY ? "127.0.0.1" : settings_forward_address(s),
+			  (unsigned)forwards[i].port, (unsigned)forwards[i].guest_port);
 }
 
 static void add_end(struct args *a, const char *which, bool path, const struct net_end *end)
@@ -47,7 +47,7 @@ static void add_end(struct args *a, const char *which, bool path, const struct n
 		args_more(a, ",%s.port=%u", which, (unsigned)end->port);
 }
 
-/* Datagrams: no machine has to be there before another, or to wait for one that is gone. */
+/* Datagrams, so that the machines can start and stop in any order. */
 static void add_socket_network(const struct builder *b)
 {
 	struct net_socket sock;
@@ -80,7 +80,7 @@ void args_network(const struct builder *b)
 		    CHOICE(SETTING_QEMU_NET_MODEL, s->net_model));
 	if (s->mac)
 		args_more(b->out, ",mac=%s", s->mac);
-	/* The card's boot ROM serves network boot only; a card on ISA has none. */
+	/* The card's boot ROM is for network boot only; an ISA card has none. */
 	if (s->net_model != NET_MODEL_NE2K_ISA && (!s->boot_order || !strchr(s->boot_order, 'n')))
 		args_more(b->out, ",romfile=");
 }

@@ -1,10 +1,10 @@
-/* args_ram.c - the name of the machine's memory. (args.h) */
+/* args_ram.c - the name of the machine's memory (args.h). */
 #include <string.h>
 
 #include "config/arch.h"
 #include "qemu/args.h"
 
-/* Options of QEMU that say where its memory is, or how much there is. */
+/* Whether WORDS has an option that sets where the memory is, or its size. */
 static bool says_memory(const char *words)
 {
 	static const char *const options[] = {"-m",	   "-machine", "-M",	       "-numa",

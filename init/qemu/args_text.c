@@ -1,6 +1,6 @@
-/* args_text.c - the text side of an argument vector: its memory, and a shell's quoting both ways.
+/* args_text.c - texts of an argument vector: memory, and a shell's quoting in both directions.
  *
- * Texts lie one behind the other in a->text, each with its NUL, so that the last one can grow.
+ * Texts follow each other in a->text, each with its NUL, so that the last one can grow.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,8 +70,8 @@ void args_option(struct args *a, const char *option, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Copy the quoted text from P (behind the opening QUOTE) on. Returns what follows the closing one,
- * NULL when there is none. */
+/* Copy quoted text from P (after the opening QUOTE) on. Returns what follows the closing quote,
+ * NULL if there is none. */
 static const char *split_quoted(struct args *a, const char *p, char quote)
 {
 	for (; *p != quote; p++) {
@@ -84,7 +84,7 @@ static const char *split_quoted(struct args *a, const char *p, char quote)
 	return p + 1;
 }
 
-/* Copy one word from P on. Returns what follows it, NULL when a quote stays open. */
+/* Copy one word from P on. Returns what follows it, NULL for an open quote. */
 static const char *split_word(struct args *a, const char *p)
 {
 	args_add(a, "%s", "");
@@ -95,7 +95,7 @@ static const char *split_word(struct args *a, const char *p)
 		}
 		if (*p == '\\' && !*++p)
 			return NULL;
-		if (*p != '\n') /* only behind a backslash: joined lines */
+		if (*p != '\n') /* after a backslash: lines are joined */
 			args_more(a, "%c", *p);
 		p++;
 	}
@@ -147,7 +147,7 @@ void args_by_firmware(struct args *a)
 {
 	size_t from = a->direct_at + a->direct_count;
 
-	/* With the NULL at the end. */
+	/* Including the terminating NULL. */
 	memmove(a->argv + a->direct_at, a->argv + from, (a->count + 1 - from) * sizeof *a->argv);
 	a->count -= a->direct_count;
 	a->direct_count = 0;

@@ -1,10 +1,10 @@
 /* confine.c - see confine.h.
  *
- * QEMU gets disks, kernels that were rewritten, sockets and states as descriptors. By name it needs
- * its own program, libraries and firmware, a few files of the C library's, what settings name
- * (BIOS, kernel, modules, trace events, the shared directory), and VM_LOG_DIR for what the
- * monitor's commands write. Where a setting may name anything there is no ruleset, and the reason
- * is said.
+ * Disks, rewritten kernels, sockets and saved states are passed to QEMU as descriptors. By name it
+ * needs its program, libraries and firmware, a few files of the C library, files that settings
+ * name (BIOS, kernel, modules, trace events, the shared directory), and VM_LOG_DIR for output of
+ * monitor commands. If a setting may name any file, there is no ruleset, and the reason is
+ * reported.
  */
 #include "qemu/confine.h"
 
@@ -33,7 +33,7 @@ static const struct {
 	{"/usr/share/OVMF", LANDLOCK_READ},
 	{"/usr/share/zoneinfo", LANDLOCK_READ},
 	{"/etc/localtime", LANDLOCK_READ},
-	{"/etc/resolv.conf", LANDLOCK_READ}, /* QEMU's own NAT, whenever it changes */
+	{"/etc/resolv.conf", LANDLOCK_READ}, /* read again by QEMU's NAT when it changes */
 	{"/etc/hosts", LANDLOCK_READ},
 	{"/etc/nsswitch.conf", LANDLOCK_READ},
 	{"/etc/services", LANDLOCK_READ},
@@ -45,7 +45,7 @@ static const struct {
 	{"/dev/random", LANDLOCK_DEVICE},
 };
 
-/* Why QEMU gets no ruleset; NULL: it does. */
+/* Why QEMU gets no ruleset; NULL if it gets one. */
 static const char *exempt(const struct plan *plan)
 {
 	const struct settings *s = &plan->s;
@@ -56,7 +56,7 @@ static const char *exempt(const struct plan *plan)
 		return "QEMU_EXTRA_ARGS may name any file";
 	if (s->display)
 		return "VM_DISPLAY needs the desktop's files";
-	if (!landlock_suits(plan->qemu))
+	if (!landlock_covers(plan->qemu))
 		return "VM_QEMU is outside /usr";
 	return plan->files_full ? "QEMU_INITRD names too many files" : NULL;
 }
@@ -68,7 +68,7 @@ static const char *unavailable(int why)
 				   : "a seccomp profile forbids it";
 }
 
-/* The directory of QEMU_NET_SOCKET's own path, where QEMU makes the socket. */
+/* Allow the directory of QEMU_NET_SOCKET's own path, where QEMU creates the socket. */
 static bool allow_socket(const struct settings *s, int ruleset, int abi)
 {
 	struct net_socket sock;
@@ -85,7 +85,7 @@ static bool allow_socket(const struct settings *s, int ruleset, int abi)
 	return landlock_allow(ruleset, abi, dir, LANDLOCK_FILES);
 }
 
-/* What the settings of PLAN name. */
+/* Allow the files that the settings of PLAN name. */
 static bool allow_named(const struct plan *plan, int ruleset, int abi)
 {
 	const struct settings *s = &plan->s;
@@ -135,8 +135,9 @@ int confine_qemu(struct plan *plan)
 
 /* ---- PID 1 ------------------------------------------------------------------------------- */
 
-/* The kernel's administration, other processes' memory, and interfaces with a history: what
- * Docker's default profile keeps from a container, for engines that have none (Kubernetes). */
+/* System calls that administer the kernel, reach the memory of other processes, or have a history
+ * of vulnerabilities: those that Docker's default profile denies, for engines without such a
+ * profile (Kubernetes). */
 static const uint32_t denied[] = {
 	SYS_ptrace,
 	SYS_process_vm_readv,
@@ -173,7 +174,7 @@ static const uint32_t denied[] = {
 #endif
 };
 
-/* passt makes itself a namespace and moves into it (passt: isolation.c). */
+/* passt creates a namespace and moves into it (passt: isolation.c). */
 static const uint32_t namespaces[] = {SYS_mount,  SYS_umount2, SYS_pivot_root,
 				      SYS_chroot, SYS_setns,   SYS_unshare};
 

@@ -1,6 +1,5 @@
-/* emulator_check.c - names of CPU models, their features and machine types against what the
- * emulator has. (emulator.h)
- */
+/* emulator_check.c - checks names of CPU models, features and machine types against an emulator's
+ * (emulator.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,9 @@ const struct cpu_model *emulator_cpu(const struct emulator *e, const char *name,
 	return NULL;
 }
 
-const struct machine_type *emulator_machine(const struct emulator *e, const char *name, size_t len)
+/* The machine type NAME (of LEN bytes; also an alias), NULL if there is none. */
+static const struct machine_type *machine_named(const struct emulator *e, const char *name,
+						size_t len)
 {
 	for (size_t i = 0; i < e->machine_count; i++)
 		if (is(e->machines[i].name, name, len) ||
@@ -29,16 +30,16 @@ const struct machine_type *emulator_machine(const struct emulator *e, const char
 	return NULL;
 }
 
-/* NEAR->to, in SETTING=VALUE, is no WHAT of WHOSE; LIST is the command that prints those that are.
- */
-static void unknown(const char *setting, const char *value, const char *whose, const char *what,
+/* Report that SETTING=VALUE is not a WHAT of WHOSE; NEAR has a suggestion, and the command LIST
+ * prints all. */
+static void unknown(const char *setting, const char *value, const char *owner, const char *what,
 		    const struct nearest *near, const char *list, struct errors *errs)
 {
 	char fix[200];
 
 	(void)snprintf(fix, sizeof fix, "the nearest one is %s; %s lists all", near->name, list);
 	(void)errors_add(errs, EXIT_BAD_SETTING, fix, "%s=%.200s: %s has no %s %s", setting, value,
-			 whose, what, near->to);
+			 owner, what, near->to);
 }
 
 static const char *emulator_name(const struct emulator *e, char buf[80])
@@ -55,14 +56,14 @@ static bool has_feature(const struct emulator *e, const char *name)
 	return false;
 }
 
-/* Features as QEMU reads them: +NAME, -NAME or NAME=VALUE, with _ for - (target/i386/cpu.c,
+/* Parse features as QEMU does: +NAME, -NAME or NAME=VALUE, with _ for - (target/i386/cpu.c,
  * x86_cpu_parse_featurestr(), which also takes tsc-freq). */
 static void check_features(const struct emulator *e, const char *value, const char *model,
 			   struct errors *errs)
 {
 	for (const char *p = strchr(value, ','); p; p = strchr(p, ',')) {
 		char name[64];
-		char whose[160];
+		char owner[160];
 		char list[96];
 		struct nearest near = {.to = name};
 
@@ -73,46 +74,48 @@ static void check_features(const struct emulator *e, const char *value, const ch
 		if (has_feature(e, name) || strcmp(name, "tsc-freq") == 0)
 			continue;
 		for (size_t i = 0; i < e->feature_count; i++)
-			nearest_offer(&near, e->features[i]);
-		(void)snprintf(whose, sizeof whose, "the model %s of QEMU %s", model, e->version);
+			nearest_compare(&near, e->features[i]);
+		(void)snprintf(owner, sizeof owner, "the model %s of QEMU %s", model, e->version);
 		(void)snprintf(list, sizeof list, "vm cpus %s", model);
-		unknown("QEMU_CPU", value, whose, "feature", &near, list, errs);
+		unknown("QEMU_CPU", value, owner, "feature", &near, list, errs);
 	}
 }
 
 void emulator_check_cpu(const struct emulator *e, const char *value, struct errors *errs)
 {
 	char name[64];
-	char whose[80];
+	char owner[80];
 	size_t len = strcspn(value, ",");
 	struct nearest near = {.to = name};
 
 	(void)snprintf(name, sizeof name, "%.*s", (int)len, value);
+	if (e->cpu_count == 0) /* they are not known */
+		return;
 	if (emulator_cpu(e, value, len)) {
 		if (e->feature_count > 0)
 			check_features(e, value, name, errs);
 		return;
 	}
 	for (size_t i = 0; i < e->cpu_count; i++)
-		nearest_offer(&near, e->cpus[i].name);
-	unknown("QEMU_CPU", value, emulator_name(e, whose), "CPU model", &near, "vm cpus", errs);
+		nearest_compare(&near, e->cpus[i].name);
+	unknown("QEMU_CPU", value, emulator_name(e, owner), "CPU model", &near, "vm cpus", errs);
 }
 
 void emulator_check_machine(const struct emulator *e, const char *value, struct errors *errs)
 {
 	char name[64];
-	char whose[80];
+	char owner[80];
 	size_t len = strcspn(value, ",");
 	struct nearest near = {.to = name};
 
-	if (emulator_machine(e, value, len))
+	if (machine_named(e, value, len))
 		return;
 	(void)snprintf(name, sizeof name, "%.*s", (int)len, value);
 	for (size_t i = 0; i < e->machine_count; i++) {
-		nearest_offer(&near, e->machines[i].name);
+		nearest_compare(&near, e->machines[i].name);
 		if (e->machines[i].alias[0])
-			nearest_offer(&near, e->machines[i].alias);
+			nearest_compare(&near, e->machines[i].alias);
 	}
-	unknown("QEMU_MACHINE", value, emulator_name(e, whose), "machine type", &near,
+	unknown("QEMU_MACHINE", value, emulator_name(e, owner), "machine type", &near,
 		"vm machines", errs);
 }

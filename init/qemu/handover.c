@@ -1,4 +1,4 @@
-/* handover.c - see plan/handover.h: the side of /init. */
+/* handover.c - see plan/handover.h: the receiving side, in /init. */
 #include "plan/handover.h"
 
 #include <errno.h>
@@ -52,8 +52,8 @@ struct plan *handover_take(int fd, struct error *err)
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	fd_close(&fd);
 	if (at == MAP_FAILED) {
-		(void)error_set(err, EXIT_INTERNAL, "", "no plan was handed over: %s",
-				strerror(errno));
+		(void)error_set(err, EXIT_INTERNAL, "start init without --plan",
+				"no plan was passed: %s", strerror(errno));
 		return NULL;
 	}
 	const struct handover *head = at;

@@ -15,7 +15,7 @@
 #include "host/guest_ram.h"
 #include "qemu/confine.h"
 
-/* The kernel's out-of-memory killer takes QEMU rather than PID 1, which then can say what
+/* The kernel's out-of-memory killer should take QEMU and not PID 1, which can report what
  * happened. */
 #define QEMU_OOM_SCORE 500
 
@@ -29,7 +29,7 @@ static bool make_pair(struct channel *w)
 	return fd_nonblock(fds[0], true);
 }
 
-/* A pipe in one direction; our end does not block. */
+/* Make a pipe in one direction; our end is non-blocking. */
 static bool make_pipe(struct channel *w, bool we_read)
 {
 	int fds[2];
@@ -69,13 +69,13 @@ static void add_fd(struct child *c, int from, int to)
 		c->fds[c->fd_count++] = (struct child_fd){.from = from, .to = to};
 }
 
-/* What QEMU needs of our own environment, to the end of ENVP: TZ for QEMU_RTC=localtime, and where
- * the window of VM_DISPLAY goes. */
+/* Append to ENVP what QEMU needs of our environment: TZ for QEMU_RTC=localtime, and the display of
+ * VM_DISPLAY. */
 static void inherit(const struct settings *s, char **envp)
 {
 	static const char *const names[] = {"TZ=", "DISPLAY=", "XAUTHORITY="};
 
-	/* Without an address libdbus spawns dbus-launch, for which the sandbox kills QEMU. */
+	/* Without an address libdbus runs dbus-launch, for which the sandbox would kill QEMU. */
 	if (s->display)
 		*envp++ = (char *)"DBUS_SESSION_BUS_ADDRESS=disabled:";
 	for (size_t i = 0; i < (s->display ? 3 : 1); i++)
@@ -99,13 +99,15 @@ pid_t qemu_start(struct plan *plan, const struct channels *w, struct error *err)
 			  .no_core = true,
 			  .oom_score_adj = QEMU_OOM_SCORE};
 
-	/* A QEMU before this one may have written there. */
+	/* A previous QEMU may have written there. */
 	if (plan->ram.where == RAM_SHARED && !guest_ram_clear(plan->ram.fd)) {
-		(void)error_set(err, EXIT_INTERNAL, "", "the guest's memory: %s", strerror(errno));
+		(void)error_set(err, EXIT_INTERNAL,
+				"lower QEMU_RAM, or raise the container's memory limit",
+				"the guest's memory: %s", strerror(errno));
 		return -1;
 	}
-	/* It opens this one by its name, as its own user. */
-	if (w->log.theirs >= 0 && !identity_own(&plan->identity, w->log.theirs))
+	/* QEMU opens it by name, as its own user. */
+	if (w->log.theirs >= 0 && !identity_chown(&plan->identity, w->log.theirs))
 		(void)fchmod(w->log.theirs, 0666);
 	inherit(&plan->s, envp + 3);
 	(void)snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", plan->s.tmp_dir);

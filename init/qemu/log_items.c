@@ -9,7 +9,7 @@
 #include "host/child.h"
 
 #define BOUND_MS 5000
-/* Where the explanation of an item of -d begins (QEMU: util/log.c, qemu_print_log_usage()). */
+/* The column of the explanations in -d help (QEMU: util/log.c, qemu_print_log_usage()). */
 #define COLUMN 16
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_"
@@ -32,12 +32,12 @@ bool log_items_ask(const char *program, const struct identity *id, enum log_list
 			  .die_with_parent = true,
 			  .no_core = true};
 
-	/* Its status is 1 after -d help, and 0 after -trace help. */
+	/* Its exit status is 1 after -d help, and 0 after -trace help. */
 	return child_output(&c, buf, LOG_ITEMS_MAX, BOUND_MS, err);
 }
 
-/* The length of the name in LINE, 0 when there is none: the list of -d has headings, and
- * explanations of more than one line. */
+/* The length of the name in LINE, 0 if there is none: -d help has headings and explanations of
+ * several lines. */
 static size_t name_length(enum log_list list, const char *line)
 {
 	size_t eol = strcspn(line, "\n");
@@ -61,7 +61,7 @@ static bool is_known(enum log_list list, const char *text, const char *name, str
 		if (len > 0 && fnmatch(name, known, 0) == 0)
 			return true;
 		if (len > 0)
-			nearest_offer(near, known);
+			nearest_compare(near, known);
 		text += strcspn(text, "\n");
 		text += *text == '\n';
 	}
@@ -83,8 +83,7 @@ void log_items_check(enum log_list list, const char *text, const char *setting, 
 		(void)snprintf(name, sizeof name, "%.*s", (int)len - off, p + off);
 		if (list == LOG_LIST && strcmp(name, "tid") == 0) {
 			(void)errors_add(errs, EXIT_BAD_SETTING, "leave tid out",
-					 "%s=%.200s: tid is one log for each thread, and this one "
-					 "is a whole",
+					 "%s=%.200s: tid, a log for each thread, is not supported",
 					 setting, value);
 			continue;
 		}

@@ -1,6 +1,5 @@
-/* machine.c - what is done with a finished plan: QEMU's machine as a saved state names it, and the
- * plan's other ways (plan.h). No file of others is parsed here.
- */
+/* machine.c - functions on a finished plan: the machine as a saved state's manifest names it, and
+ * the plan's alternatives (plan.h). No untrusted file is parsed here. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +8,7 @@
 #include "base/io.h"
 #include "plan/plan.h"
 
-/* The processor that "-cpu host" shows to the guest. */
+/* The processor model that the guest sees with "-cpu host". */
 static const char *host_cpu(const struct plan *plan)
 {
 	static char text[8192];
@@ -32,7 +31,9 @@ struct marks {
 static bool mark(struct marks *k, int fd, struct error *err)
 {
 	if (k->m->disk_count == MANIFEST_DISKS)
-		return error_set(err, EXIT_BAD_IMAGE, "", "too many images for a saved state");
+		return error_set(err, EXIT_BAD_IMAGE,
+				 "merge the disk's backing files (qemu-img convert)",
+				 "too many images for a saved state");
 	if (!disk_mark(fd, k->text[k->m->disk_count], err))
 		return false;
 	k->m->disks[k->m->disk_count] = k->text[k->m->disk_count];
@@ -65,7 +66,7 @@ bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err
 	       (plan->firmware.fds[0] < 0 || mark(&k, plan->firmware.fds[0], err));
 }
 
-/* A becomes what FROM is, whose text has moved with it. */
+/* Copy FROM to A, whose vector then points to its own text. */
 static void take_args(struct args *a, const struct args *from)
 {
 	*a = *from;

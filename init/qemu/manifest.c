@@ -1,16 +1,16 @@
 /* manifest.c - see manifest.h. */
 #include "qemu/manifest.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "format/json.h"
+#include "host/disk.h"
 
 #define FORMAT 1
 
-/* Options that the guest does not see, and whether a value follows. */
+/* Options that the guest does not see, and whether a value follows them. */
 static const struct {
 	const char *option;
 	bool value;
@@ -22,8 +22,8 @@ static const struct {
 	{"-trace", true},    {"-D", true},	 {"-gdb", true},
 };
 
-/* WORD and NEXT ("" for none). How many of them the guest does not see: 0, 1 or 2. */
-static size_t unseen_words(const char *word, const char *next)
+/* Of WORD and NEXT ("" for none), how many the guest does not see: 0, 1 or 2. */
+static size_t hidden_words(const char *word, const char *next)
 {
 	if (strcmp(word, "-object") == 0 && strncmp(next, "memory-backend-file,", 20) == 0)
 		return 2;
@@ -33,8 +33,8 @@ static size_t unseen_words(const char *word, const char *next)
 	return 0;
 }
 
-/* Parts of the values of -netdev and -machine that the guest does not see. */
-static bool is_the_hosts(const char *part)
+/* Whether PART of a value of -netdev or -machine is invisible to the guest. */
+static bool is_host_part(const char *part)
 {
 	static const char *const parts[] = {"hostfwd=", "local.", "remote.", "memory-backend="};
 
@@ -44,8 +44,8 @@ static bool is_the_hosts(const char *part)
 	return false;
 }
 
-/* The value without those, to OUT. Returns its length with the NUL. */
-static size_t what_the_guest_sees(const char *value, char *out, size_t size)
+/* Copy VALUE without those parts to OUT. Returns its length with the NUL. */
+static size_t visible_part(const char *value, char *out, size_t size)
 {
 	size_t used = 0;
 
@@ -53,7 +53,7 @@ static size_t what_the_guest_sees(const char *value, char *out, size_t size)
 	while (*value && used < size) {
 		int len = (int)strcspn(value, ",");
 
-		if (!is_the_hosts(value))
+		if (!is_host_part(value))
 			used += (size_t)snprintf(out + used, size - used, "%s%.*s", used ? "," : "",
 						 len, value);
 		value += len + (value[len] == ',');
@@ -67,10 +67,11 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 
 	m->word_count = 0;
 	for (size_t i = 0; i < args->count;) {
-		/* Of a direct boot all that the guest keeps is in its memory. */
+		/* After a direct boot the guest does not need these files any more: their content
+		 * is in its memory. */
 		size_t skip = args->direct_count && i == args->direct_at
 				      ? args->direct_count
-				      : unseen_words(args->argv[i],
+				      : hidden_words(args->argv[i],
 						     i + 1 < args->count ? args->argv[i + 1] : "");
 		const char *slash = i == 0 ? strrchr(args->argv[0], '/') : NULL;
 
@@ -79,8 +80,7 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 
 			if (i > 0 && (strcmp(args->argv[i - 1], "-netdev") == 0 ||
 				      strcmp(args->argv[i - 1], "-machine") == 0)) {
-				size_t n =
-					what_the_guest_sees(word, text + used, MANIFEST_MAX - used);
+				size_t n = visible_part(word, text + used, MANIFEST_MAX - used);
 
 				word = text + used;
 				used += n;
@@ -91,62 +91,38 @@ void manifest_machine(struct manifest *m, const struct args *args, char text[MAN
 	}
 }
 
-struct writer {
-	char *buf;
-	size_t used;
-};
-
-static void __attribute__((format(printf, 2, 3))) put(struct writer *w, const char *fmt, ...)
+/* Write LIST as a JSON array into BUF. */
+static const char *array(char *buf, const char *const *list, size_t count, bool *full)
 {
-	va_list ap;
+	struct json_list l;
 
-	if (w->used >= MANIFEST_MAX)
-		return;
-	va_start(ap, fmt);
-	w->used += (size_t)vsnprintf(w->buf + w->used, MANIFEST_MAX - w->used, fmt, ap);
-	va_end(ap);
-}
-
-static void put_text(struct writer *w, const char *name, const char *text)
-{
-	put(w, "\"%s\":", name);
-	if (w->used + 8 < MANIFEST_MAX)
-		w->used += strlen(json_quote(text, w->buf + w->used, MANIFEST_MAX - w->used));
-	put(w, ",");
-}
-
-static void put_list(struct writer *w, const char *name, const char *const *list, size_t count)
-{
-	put(w, "\"%s\":[", name);
-	for (size_t i = 0; i < count; i++) {
-		put(w, "%s", i ? "," : "");
-		if (w->used + 8 < MANIFEST_MAX)
-			w->used += strlen(
-				json_quote(list[i], w->buf + w->used, MANIFEST_MAX - w->used));
-	}
-	put(w, "]");
+	json_list_begin(&l, buf, MANIFEST_MAX);
+	for (size_t i = 0; i < count; i++)
+		json_list_text(&l, list[i], -1);
+	*full |= l.full;
+	return json_list_end(&l);
 }
 
 size_t manifest_write(const struct manifest *m, char *buf)
 {
-	struct writer w = {.buf = buf};
+	static char disks[MANIFEST_MAX], words[MANIFEST_MAX];
+	bool full = false;
+	const char *disk = array(disks, m->disks, m->disk_count, &full);
+	const char *machine = array(words, m->words, m->word_count, &full);
 
-	put(&w, "{\"format\":%d,", FORMAT);
-	put_text(&w, "kind", m->kind);
-	put_text(&w, "memory", m->memory);
-	put_text(&w, "qemu", m->qemu);
-	put_text(&w, "host_cpu", m->host_cpu);
-	put_text(&w, "console", m->console ? m->console : "busy");
-	put(&w, "\"saved\":%" PRId64 ",\"ready\":%s,\"login\":%s,\"overlays\":%" PRId64 ",",
-	    m->saved, m->ready ? "true" : "false", m->login ? "true" : "false", m->overlays);
-	put_list(&w, "disk", m->disks, m->disk_count);
-	put(&w, ",");
-	put_list(&w, "machine", m->words, m->word_count);
-	put(&w, "}\n");
-	return w.used < MANIFEST_MAX ? w.used : 0;
+	return full ? 0
+		    : json_line(buf, MANIFEST_MAX,
+				JSON_LIST(J_INT("format", FORMAT), J_TEXT("kind", m->kind),
+					  J_TEXT("memory", m->memory), J_TEXT("qemu", m->qemu),
+					  J_TEXT("host_cpu", m->host_cpu),
+					  J_TEXT("console", m->console ? m->console : "busy"),
+					  J_TEXT("line", m->line ? m->line : ""),
+					  J_INT("saved", m->saved), J_BOOL("ready", m->ready),
+					  J_BOOL("login", m->login), J_INT("overlays", m->overlays),
+					  J_RAW("disk", disk), J_RAW("machine", machine)));
 }
 
-/* The texts of the array NAME of DOC. False when it is none, or too long. */
+/* Read the texts of the array NAME of DOC. False if it is not an array, or too long. */
 static bool read_list(const struct json *doc, const char *name, const char **list, size_t max,
 		      size_t *count)
 {
@@ -179,7 +155,8 @@ bool manifest_read(char *buf, size_t n, struct manifest *m)
 			       .host_cpu = json_string(&doc, root, "host_cpu"),
 			       .ready = json_bool(&doc, root, "ready", false),
 			       .login = json_bool(&doc, root, "login", false),
-			       .console = json_string(&doc, root, "console")};
+			       .console = json_string(&doc, root, "console"),
+			       .line = json_string(&doc, root, "line")};
 	return m->kind && m->memory && m->qemu && m->host_cpu &&
 	       json_integer(&doc, root, "saved", &m->saved) &&
 	       json_integer(&doc, root, "overlays", &m->overlays) && m->overlays >= 0 &&
@@ -188,8 +165,14 @@ bool manifest_read(char *buf, size_t n, struct manifest *m)
 	       read_list(&doc, "machine", m->words, ARGS_MAX, &m->word_count);
 }
 
+static bool same_word(const char *was, const char *is)
+{
+	return strcmp(was, is) == 0;
+}
+
 static bool same_list(const char *const *saved, size_t saved_count, const char *const *now,
-		      size_t now_count, const char *what, char *why, size_t size)
+		      size_t now_count, bool (*same)(const char *was, const char *is),
+		      const char *what, char *why, size_t size)
 {
 	for (size_t i = 0; i < saved_count || i < now_count; i++) {
 		const char *was = i < saved_count ? saved[i] : "nothing";
@@ -197,7 +180,7 @@ static bool same_list(const char *const *saved, size_t saved_count, const char *
 		const char *option =
 			i > 0 && i < saved_count && saved[i - 1][0] == '-' ? saved[i - 1] : "";
 
-		if (strcmp(was, is) == 0)
+		if (same(was, is))
 			continue;
 		(void)snprintf(why, size, "%s%s%s: it was %s, and is %s", what, *option ? " " : "",
 			       option, was, is);
@@ -215,7 +198,7 @@ bool manifest_same(const struct manifest *saved, const struct manifest *now, cha
 		return false;
 	}
 	return same_list(saved->disks, saved->disk_count, now->disks, now->disk_count,
-			 "the disk's size and time of change", why, size) &&
-	       same_list(saved->words, saved->word_count, now->words, now->word_count,
+			 disk_marks_match, "the disk's size and time of change", why, size) &&
+	       same_list(saved->words, saved->word_count, now->words, now->word_count, same_word,
 			 "the machine", why, size);
 }

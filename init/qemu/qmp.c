@@ -1,9 +1,9 @@
 /* qmp.c - see qmp.h.
  *
- * Bytes from QEMU collect in q->in until json_scan() finds a whole object there; it is parsed in
- * place and handled by what it has: QMP (the greeting), event, return or error. Commands wait as
- * text in q->out and as an entry in q->queue; the first of both is under way. qmp_capabilities is
- * simply the first command of all, so that what is sent early waits behind it.
+ * Bytes from QEMU are collected in q->in until json_scan() finds a complete object. It is parsed
+ * in place, and handled by the member that it has: QMP (the greeting), event, return or error.
+ * Commands wait as text in q->out and as entries of q->queue; the first of each is under way.
+ * qmp_capabilities is always the first command, so commands that are sent early wait for it.
  *
  * The protocol: QEMU's docs/interop/qmp-spec.rst.
  */
@@ -17,15 +17,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fds.h"
 #include "base/io.h"
 
 #define READS_PER_CALL 16
 
-/* One document at a time is looked at, and only within handle(). */
+/* Only one document is parsed at a time, within handle(). */
 static struct json_value values[JSON_VALUES];
 static struct json document = {.values = values, .room = JSON_VALUES};
 
-/* End the connection, and answer what will not be answered by QEMU. Returns false. */
+/* End the connection, and report commands that QEMU will not answer. Returns false. */
 static bool __attribute__((format(printf, 2, 3))) closed(struct qmp *q, const char *fmt, ...)
 {
 	va_list ap;
@@ -44,35 +45,19 @@ static bool __attribute__((format(printf, 2, 3))) closed(struct qmp *q, const ch
 	return false;
 }
 
-/* Send the beginning of the command under way, with its descriptor if it has one. */
+/* Send part of the command under way, with its descriptor if it has one. */
 static ssize_t send_some(struct qmp *q)
 {
 	struct qmp_command *command = &q->queue[0];
-	struct iovec text = {.iov_base = q->out, .iov_len = q->sending};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1};
-
-	if (command->fd >= 0) {
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof control.bytes;
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &command->fd, sizeof(int));
-	}
-	ssize_t done = sendmsg(q->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t done = fds_send_some(q->fd, q->out, q->sending, &command->fd, command->fd >= 0,
+				     MSG_DONTWAIT);
 
 	if (done > 0)
 		fd_close(&command->fd);
 	return done;
 }
 
-/* Send what may be sent. False with errno on an error that will not pass. */
+/* Send as much as possible. False with errno on an error other than EAGAIN. */
 static bool pump(struct qmp *q)
 {
 	if (!q->under_way && q->queued > 0 &&
@@ -116,7 +101,7 @@ bool qmp_send_fd(struct qmp *q, const char *command, const char *arguments, int 
 						     .fd = fd_take(&ours),
 						     .reply = reply,
 						     .arg = arg};
-	(void)pump(q); /* an error shows again at the next qmp_readable(), which may close */
+	(void)pump(q); /* qmp_readable() finds the error again, and may close */
 	return true;
 }
 
@@ -161,7 +146,7 @@ static bool handle_greeting(struct qmp *q, const struct json_value *root)
 	return true;
 }
 
-/* A reply to the command under way; RESULT or FAILURE is NULL. */
+/* Handle a reply to the command under way; one of RESULT and FAILURE is NULL. */
 static bool handle_reply(struct qmp *q, const struct json_value *root,
 			 const struct json_value *result, const struct json_value *failure)
 {
@@ -195,7 +180,7 @@ static bool handle_event(struct qmp *q, const struct json_value *root)
 	return q->state != QMP_CLOSED;
 }
 
-/* The object of N bytes at BUF. */
+/* Handle the object of N bytes at BUF. */
 static bool handle(struct qmp *q, char *buf, size_t n)
 {
 	const struct json_value *root = document.values;
@@ -215,7 +200,7 @@ static bool handle(struct qmp *q, char *buf, size_t n)
 	return handle_reply(q, root, result, failure);
 }
 
-/* Handle the whole objects that are there. */
+/* Handle all complete objects. */
 static bool handle_all(struct qmp *q)
 {
 	size_t start = 0;
@@ -239,7 +224,7 @@ bool qmp_readable(struct qmp *q)
 	if (q->state == QMP_CLOSED)
 		return false;
 	for (int i = 0; i < READS_PER_CALL; i++) {
-		/* One byte is kept free: json_parse() wants it. */
+		/* json_parse() needs one byte more. */
 		ssize_t got =
 			recv(q->fd, q->in + q->in_len, sizeof q->in - 1 - q->in_len, MSG_DONTWAIT);
 
@@ -247,7 +232,7 @@ bool qmp_readable(struct qmp *q)
 			continue;
 		if (got < 0 && errno == EAGAIN)
 			break;
-		/* ECONNRESET: it went with a command of ours unread. */
+		/* ECONNRESET: QEMU ended with a command of ours unread. */
 		q->eof = got == 0 || (got < 0 && errno == ECONNRESET);
 		if (q->eof)
 			return closed(q, "QEMU closed the connection");
@@ -264,7 +249,7 @@ bool qmp_writable(struct qmp *q)
 {
 	if (q->state == QMP_CLOSED)
 		return false;
-	/* What it said before it went is still to be read: EPIPE is no reason to stop reading. */
+	/* What QEMU sent before it ended can still be read, so EPIPE does not close. */
 	if (!pump(q) && errno != EPIPE && errno != ECONNRESET)
 		return closed(q, "writing to QEMU: %s", strerror(errno));
 	return true;

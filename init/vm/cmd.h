@@ -15,6 +15,7 @@
 int cmd_run(const struct command *self, int argc, char **argv, char **envp);
 int cmd_init(const struct command *self, int argc, char **argv, char **envp);
 int cmd_args(const struct command *self, int argc, char **argv, char **envp);
+int cmd_companion(const struct command *self, int argc, char **argv, char **envp);
 int cmd_check(const struct command *self, int argc, char **argv, char **envp);
 int cmd_state_files(const struct command *self, int argc, char **argv, char **envp);
 int cmd_console(const struct command *self, int argc, char **argv, char **envp);
@@ -27,6 +28,7 @@ int cmd_image(const struct command *self, int argc, char **argv, char **envp);
 int cmd_kvm(const struct command *self, int argc, char **argv, char **envp);
 int cmd_machines(const struct command *self, int argc, char **argv, char **envp);
 int cmd_markers(const struct command *self, int argc, char **argv, char **envp);
+int cmd_mcp(const struct command *self, int argc, char **argv, char **envp);
 int cmd_messages(const struct command *self, int argc, char **argv, char **envp);
 int cmd_overlay(const struct command *self, int argc, char **argv, char **envp);
 int cmd_profile(const struct command *self, int argc, char **argv, char **envp);
@@ -40,6 +42,8 @@ int cmd_send(const struct command *self, int argc, char **argv, char **envp);
 int cmd_settings(const struct command *self, int argc, char **argv, char **envp);
 int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp);
 int cmd_snapshot_table(const struct command *self, int argc, char **argv, char **envp);
+int cmd_ssh(const struct command *self, int argc, char **argv, char **envp);
+int cmd_top(const struct command *self, int argc, char **argv, char **envp);
 int cmd_unpack(const struct command *self, int argc, char **argv, char **envp);
 int cmd_version(const struct command *self, int argc, char **argv, char **envp);
 int cmd_wait(const struct command *self, int argc, char **argv, char **envp);
@@ -52,53 +56,62 @@ int cmd_fail(const struct error *err);
  * it does not fit into SIZE bytes. */
 bool cmd_quote(char *out, size_t size, const char *text);
 
-/* The settings in ENVP, as far as they are right (PID 1 has reported the others); read once. */
-const struct settings *client_settings(char **envp);
+/* The valid settings of ENVP, read once. PID 1 has already reported the invalid ones. */
+const struct settings *control_settings(char **envp);
 
-/* Connect to PID 1, trying for PATIENCE_MS. -1 with errno; PATH (RUN_PATH_MAX) is its socket. */
-int client_open(char **envp, long patience_ms, char *path);
+/* Connect to PID 1, retrying for PATIENCE_MS. -1 with errno. PATH (RUN_PATH_MAX bytes) receives the
+ * socket's path. */
+int control_open(char **envp, long patience_ms, char *path);
 
 /* Connect to PID 1 and send REQUEST (one line without a line end). Returns the connection, from
  * which the answer is read (proto/control.h), or -1 after printing an error. */
-int client_connect(char **envp, const char *request);
+int control_connect(char **envp, const char *request);
 
-/* The same for a request that is answered by a stream (`console`). Returns the connection after its
- * status line, or -1 after printing an error, with the exit status in *STATUS. */
-int client_stream(char **envp, const char *request, int *status);
-/* The same for a slow reader: another process reads ahead (vm/pump.h). */
-int client_stream_patient(char **envp, const char *request, int *status);
-/* The same for the guest's shell: REQUEST is `shell ...`, and HEAD gets what PID 1 says of the
- * line. PID 1 may take PATIENCE_MS to be there, the answer until END_NS (0: as long as it takes).
- * *STATUS as of client_await(), with the answer's text in WHY (SIZE bytes). */
+/* Like client_connect(), for a request that is answered by a stream (`console`). Returns the
+ * connection, positioned after the status line, or -1 after printing an error, with the exit status
+ * in *STATUS. */
+int control_stream(char **envp, const char *request, int *status);
+/* Like control_stream(), for a slow reader: a separate process reads ahead (vm/pump.h). */
+int control_stream_patient(char **envp, const char *request, int *status);
+/* Like control_stream(), for the guest's shell. REQUEST is `shell ...`; HEAD receives PID 1's
+ * description of the line. Wait for PID 1 to listen for at most PATIENCE_MS, and for the answer
+ * until END_NS (0: no limit). *STATUS is as in control_await(); WHY (SIZE bytes) receives the
+ * answer's text. */
+#define NO_GUEST_FIX                                                                               \
+	"start the container, or set VM_RUN_DIR to the directory that its guest runs with"
+#define EXPECT_LATE_FIX                                                                            \
+	"give it longer, or correct the expression; vm console shows what the guest prints"
 #define CLIENT_NO_PLACE_FIX                                                                        \
 	"end vm exec, expect, script, send or pull of this container that are no longer needed"
 struct shell_head {
-	char profile[32], clock[80], line[192];
+	char guest[32], clock[80], line[192];
 	enum { HEAD_PROMPT, HEAD_BUSY, HEAD_SILENT } state;
 };
-int client_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
-		 struct shell_head *head, int *status, char *why, size_t size);
-/* After the end of the last stream: ask PID 1 for the reason and put it into ERR. Returns its
- * status: EXIT_FELL_BEHIND, EXIT_NO_PLACE, or EXIT_QEMU_FAILED if the guest has ended. */
-int client_stream_ended(char **envp, struct error *err);
+int control_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
+		  struct shell_head *head, int *status, char *why, size_t size);
+/* Call after the last stream has ended: ask PID 1 for the reason and put it into ERR. Returns its
+ * status: EXIT_FELL_BEHIND, EXIT_NO_SLOT, or EXIT_QEMU_FAILED if the guest has ended. */
+int control_stream_ended(char **envp, struct error *err);
 
 /* Send REQUEST (one line without a line end) on the connection FD. On failure false, with errno. */
-bool client_send(int fd, const char *request);
+bool control_send(int fd, const char *request);
 
 /* Send REQUEST (one line without a line end) to PID 1 and print the answer, including errors and
  * not-ready lines. TIMEOUT_S < 0: no limit. PATIENCE_MS: how long to wait for PID 1 to listen.
- * Returns the status from PID 1, or EXIT_NOT_READY if there is no PID 1 or the time is up. */
-int client_request(char **envp, const char *request, long timeout_s, long patience_ms);
-/* The same, but put the answer into BUF, without trailing line ends, cut to SIZE - 1 bytes. */
-int client_await(char **envp, const char *request, long timeout_s, long patience_ms, char *buf,
-		 size_t size);
-/* client_await() with PATIENCE_MS 0. */
-int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size);
-/* Print PID 1's answer to `status`, or the line of `health` or `wait` with its exit status: on a
- * terminal, the state in colour. */
-void state_print_status(const char *text);
-void state_print_health(const char *text, int status);
-/* Close the connection of the last answer, which otherwise stays open until the process ends. */
-void client_hang_up(void);
+ * Returns the status from PID 1, or EXIT_NOT_READY if PID 1 is not running or the time limit has
+ * passed. */
+int control_exchange(char **envp, const char *request, long timeout_s, long patience_ms);
+/* Like control_exchange(), but put the answer into BUF, without trailing line ends, cut to SIZE - 1
+ * bytes. */
+int control_await(char **envp, const char *request, long timeout_s, long patience_ms, char *buf,
+		  size_t size);
+/* control_await() with PATIENCE_MS 0. */
+int control_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size);
+/* Print PID 1's answer to `status`, or the line of `health` or `wait` with its exit status. On a
+ * terminal the state is coloured. */
+void status_print(const char *text);
+void status_print_health(const char *text, int status);
+/* Close the connection of the last answer. Otherwise it stays open until the process ends. */
+void control_hang_up(void);
 
 #endif

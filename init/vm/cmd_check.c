@@ -46,8 +46,7 @@ int cmd_check(const struct command *self, int argc, char **argv, char **envp)
 		print_json(&plan, ok);
 		return errors_status(&plan.errors);
 	}
-	for (size_t i = 0; i < plan.warnings.count && i < ERRORS_MAX; i++)
-		log_warning("%s", plan.warnings.list[i].message);
+	warnings_report(&plan.warnings);
 	if (ok) {
 		plan_describe(&plan);
 		log_info("all checks passed");

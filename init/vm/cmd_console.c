@@ -1,9 +1,9 @@
 /* cmd_console.c - vm console: the serial console on this terminal or pipe.
  *
- * It is a client of PID 1 like any other (proto/control.h, `console`), so nothing that happens to
- * this terminal affects PID 1. Ctrl-] opens a menu; every other key goes to the guest. PID 1
- * starts `vm console --own` itself if its standard input is a terminal (pid1/console.c). There,
- * disconnecting is a pause, because the terminal has nothing else to return to.
+ * It is an ordinary client of PID 1 (proto/control.h, `console`), so nothing that happens to this
+ * terminal affects PID 1. Ctrl-] opens a menu; every other key goes to the guest. If PID 1's
+ * standard input is a terminal, PID 1 itself starts `vm console --own` (pid1/console.c). There,
+ * disconnecting only pauses, because no shell is waiting on that terminal.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,17 +18,19 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "format/console_text.h"
 #include "host/terminal.h"
 #include "proto/between.h"
 #include "vm/cmd.h"
 #include "vm/interleave.h"
+#include "vm/scrollback.h"
 
 #define MENU_KEY	 '\035'
 #define INTERRUPT_KEY	 '\003'
 #define STATUS_TIMEOUT_S 5
 #define STATUS_SIGNAL	 128
 
-/* Colours off, cursor on: what a program of the guest's may have left behind. */
+/* Reset colours and show the cursor: a guest program may have changed both. */
 #define TIDY "\033[0m\033[?25h"
 
 enum menu { MENU_CLOSED, MENU_OPEN, MENU_QUIT };
@@ -37,14 +39,14 @@ enum outcome { GOES_ON, LEFT, ENDED, REDRAW };
 
 struct console {
 	char **envp;
-	int fd;	 /* to PID 1, non-blocking */
+	int fd;	 /* connection to PID 1, non-blocking */
 	int log; /* PID 1's log lines for this terminal, non-blocking; -1: none */
 	struct interleave interleave;
 	bool terminal, read_only, own;
-	struct winsize size; /* of the own terminal, as it was seen last */
+	struct winsize size; /* last known size of this terminal */
 	bool input_ended;
 	enum menu menu;
-	size_t typed_len; /* what PID 1 has not taken yet */
+	size_t typed_len; /* bytes that PID 1 has not accepted yet */
 	char typed[1024];
 };
 
@@ -54,7 +56,7 @@ static void say(struct console *c, const char *text)
 	(void)write_all(STDOUT_FILENO, text, strlen(text));
 }
 
-/* What PID 1 has logged since. False: the terminal is gone. */
+/* Print new log lines of PID 1. False if the terminal is gone. */
 static bool take_log(struct console *c)
 {
 	char buf[4096];
@@ -73,15 +75,15 @@ static bool take_log(struct console *c)
 static void show_status(const struct console *c)
 {
 	terminal_restore();
-	(void)client_request(c->envp, "status", STATUS_TIMEOUT_S, 0);
+	(void)control_exchange(c->envp, "status", STATUS_TIMEOUT_S, 0);
 	(void)fflush(stdout);
 	terminal_raw();
 }
 
-/* What PID 1 does without an answer that anybody would wait for. */
+/* Send a request to PID 1 without waiting for its answer. */
 static void order(struct console *c, const char *request, const char *what)
 {
-	int fd = client_connect(c->envp, request);
+	int fd = control_connect(c->envp, request);
 
 	say(c, fd < 0 ? "[PID 1 does not answer]\r\n" : what);
 	fd_close(&fd);
@@ -156,11 +158,11 @@ static void send_typed(struct console *c)
 		c->typed_len -= (size_t)n;
 		memmove(c->typed, c->typed + n, c->typed_len);
 	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		c->typed_len = 0; /* PID 1 is gone; its last words are still to be read */
+		c->typed_len = 0; /* PID 1 is gone, but its last output can still be read */
 	}
 }
 
-/* From the terminal, as much as there is room for. */
+/* From the terminal, limited by the free space in the buffer. */
 static enum outcome take_keys(struct console *c)
 {
 	char keys[sizeof c->typed];
@@ -185,9 +187,9 @@ static void on_resize(int sig)
 	resized = 1;
 }
 
-/* docker attach gives the terminal a size when it comes: that of its own, after one that is a row
- * and a column larger (so that programs draw anew; docker/cli, container/attach.go). Somebody
- * looks at a terminal that was out of sight then. */
+/* When docker attach connects, it first sets a size one row and one column too large, then the real
+ * one, so that programs redraw (docker/cli, container/attach.go). So a change of size means that a
+ * user has attached to the terminal. */
 static bool is_attached(struct console *c)
 {
 	struct winsize now = {0};
@@ -246,7 +248,7 @@ static void on_fatal_signal(int sig)
 	_exit(STATUS_SIGNAL + sig);
 }
 
-/* Back from a stop (kill -STOP, and a shell that has changed the terminal meanwhile). */
+/* Continue after a stop (kill -STOP). The shell may have changed the terminal's modes. */
 static void on_continue(int sig)
 {
 	(void)sig;
@@ -264,18 +266,19 @@ static void catch_signals(bool raw)
 	(void)sigaction(SIGCONT, &cont, NULL);
 }
 
-/* Show the console from ALL on or from now on, until it is left or over. *STATUS: what the program
- * ends with. */
+/* Show the console until the user leaves or the guest ends, with the scrollback if ALL. *STATUS is
+ * the exit status. */
 static enum outcome session(struct console *c, bool all, int *status)
 {
 	char request[32];
 
 	(void)snprintf(request, sizeof request, "console %s%s%s", all ? "all" : "live",
 		       c->read_only ? " readonly" : "", c->terminal ? " terminal" : "");
-	/* A terminal shows what is now; a pipe gets all of it. */
+	/* A terminal needs only the latest output; a pipe must receive all of it, so a process
+	 * reads ahead. */
 	_cleanup_fd_ int fd = c->terminal || c->own
-				      ? client_stream(c->envp, request, status)
-				      : client_stream_patient(c->envp, request, status);
+				      ? control_stream(c->envp, request, status)
+				      : control_stream_patient(c->envp, request, status);
 
 	if (fd < 0)
 		return ENDED;
@@ -288,7 +291,8 @@ static enum outcome session(struct console *c, bool all, int *status)
 	enum outcome outcome = relay_bytes(c);
 
 	if (c->log >= 0 && outcome != REDRAW) {
-		/* PID 1's last lines come when we are gone, and begin a line of their own. */
+		/* PID 1 prints its last lines after this process has ended; they start on a new
+		 * line. */
 		(void)take_log(c);
 		(void)interleave_flush(&c->interleave);
 		if (c->interleave.mid_line)
@@ -302,13 +306,14 @@ static enum outcome session(struct console *c, bool all, int *status)
 	return outcome;
 }
 
-/* The own terminal was left: wait for Enter. False when the guest or the terminal is gone. */
-static bool come_back(struct console *c)
+/* After disconnecting from PID 1's own terminal: wait for Enter. False if the guest or the terminal
+ * is gone. */
+static bool await_enter(struct console *c)
 {
-	_cleanup_fd_ int gone = client_connect(c->envp, "wait exit");
+	_cleanup_fd_ int gone = control_connect(c->envp, "wait exit");
 	char line[256];
 
-	(void)signal(SIGINT, SIG_IGN); /* ^C is PID 1's now */
+	(void)signal(SIGINT, SIG_IGN); /* PID 1 handles ^C from here on */
 	(void)signal(SIGQUIT, SIG_IGN);
 	say(c, "\n[the guest runs on; Enter comes back, Ctrl-C stops it]\n");
 	for (;;) {
@@ -331,12 +336,35 @@ static bool come_back(struct console *c)
 	}
 }
 
+/* ---- vm console --scrollback ------------------------------------------------------------- */
+
+static void print_text(void *arg, uint8_t *buf, size_t n)
+{
+	size_t len = 0;
+
+	n = console_text_strip(arg, buf, n, buf);
+	for (size_t i = 0; i < n; i++)
+		if (buf[i] != '\r')
+			buf[len++] = buf[i];
+	(void)write_all(STDOUT_FILENO, buf, len);
+}
+
+static int print_scrollback(char **envp)
+{
+	struct console_text strip = {0};
+	int status;
+
+	return scrollback_read(envp, print_text, &strip, &status) ? EXIT_CLEAN : status;
+}
+
 int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 {
 	struct console c = {.envp = envp, .log = -1, .interleave = {.out = STDOUT_FILENO}};
 	bool all = true;
 	int status = EXIT_CLEAN;
 
+	if (argc == 2 && strcmp(argv[1], "--scrollback") == 0)
+		return print_scrollback(envp);
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--read-only") == 0)
 			c.read_only = true;
@@ -347,7 +375,7 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 		else
 			return cmd_usage(self, "unknown argument", argv[i]);
 	}
-	c.terminal = terminal_remember(STDIN_FILENO);
+	c.terminal = terminal_save(STDIN_FILENO);
 	if (c.own) {
 		struct sigaction resize = {.sa_handler = on_resize};
 
@@ -359,30 +387,30 @@ int cmd_console(const struct command *self, int argc, char **argv, char **envp)
 	for (;;) {
 		enum outcome outcome = session(&c, all, &status);
 
-		if (outcome == REDRAW) { /* as to a new client, but on a screen of its own */
+		if (outcome == REDRAW) { /* as for a new client, but on a cleared screen */
 			resized = 0;
 			say(&c,
 			    "\033[H\033[2J[the guest's serial console; Ctrl-] for the menu]\r\n");
 			all = true;
 			continue;
 		}
-		if (outcome == LEFT && c.own && c.terminal && !c.input_ended && come_back(&c)) {
+		if (outcome == LEFT && c.own && c.terminal && !c.input_ended && await_enter(&c)) {
 			all = false;
 			say(&c, "[the serial console; Ctrl-] for the menu]\n");
 			continue;
 		}
 		struct error err = {0};
 
-		/* PID 1's own terminal cannot be started again by a user: it goes on with new
-		 * output. */
+		/* A user cannot restart the client of PID 1's own terminal, so it continues with
+		 * new output. */
 		if (c.own && c.terminal && outcome == ENDED && status == EXIT_CLEAN &&
-		    client_stream_ended(envp, &err) != EXIT_QEMU_FAILED) {
+		    control_stream_ended(envp, &err) != EXIT_QEMU_FAILED) {
 			all = false;
 			say(&c, "\r\n[part of the console is missing here]\r\n");
 			continue;
 		}
 		if (!c.own && outcome == ENDED && status == EXIT_CLEAN &&
-		    client_stream_ended(envp, &err) != EXIT_QEMU_FAILED)
+		    control_stream_ended(envp, &err) != EXIT_QEMU_FAILED)
 			return cmd_fail(&err);
 		if (!c.own && c.terminal && status == EXIT_CLEAN)
 			(void)fprintf(stderr, outcome == LEFT ? "\n[left; the guest runs on]\n"

@@ -1,4 +1,4 @@
-/* cmd_cpus.c - vm cpus, vm machines: what the emulator of this start supports. */
+/* cmd_cpus.c - vm cpus, vm machines: what this start's emulator supports. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,20 +9,20 @@
 static struct plan plan;
 static struct emulator emulator;
 
-/* Plan the start and ask its emulator. What is wrong with the settings otherwise is not our
- * question: who asks may be about to mend it. */
+/* Plan the start and query its emulator. Errors in other settings are ignored: the list may be
+ * needed to correct them. */
 static bool ask(char **envp, const char *model, int *status)
 {
 	struct error err = {0};
 
 	(void)plan_make(&plan, envp);
-	if (plan_ask_emulator(&plan, model, &emulator, &err))
+	if (plan_query_emulator(&plan, model, &emulator, &err))
 		return true;
 	*status = cmd_fail(&err);
 	return false;
 }
 
-/* The value of OPTION in the vector of this start up to its first comma, "" when it has none. */
+/* The value of OPTION in this start's argument vector, up to the first comma; "" if it has none. */
 static const char *in_vector(const char *option, char *buf, size_t size)
 {
 	buf[0] = '\0';
@@ -46,7 +46,7 @@ static const char *text_or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-/* WORDS, "a,b", as a list. */
+/* WORDS ("a,b") as a JSON list. */
 static const char *list_of(const char *words, char *buf, size_t size)
 {
 	struct json_list list;
@@ -61,8 +61,8 @@ static const char *list_of(const char *words, char *buf, size_t size)
 	return json_list_end(&list);
 }
 
-/* The emulator, and a list NAME of what it offers. */
-static void print_offer(const char *name, struct json_list *list)
+/* The emulator and NAME, the list of what it offers. */
+static void print_list(const char *name, struct json_list *list)
 {
 	static char text[2 * sizeof emulator];
 	bool by_accelerator = strcmp(name, "machines") != 0;
@@ -79,14 +79,14 @@ static void print_offer(const char *name, struct json_list *list)
 	(void)puts(text);
 }
 
-static char offer[sizeof emulator];
+static char elements[sizeof emulator];
 
 static void print_cpus_json(const char *model, const char *chosen)
 {
 	static char missing[16384];
 	struct json_list list;
 
-	json_list_begin(&list, offer, sizeof offer);
+	json_list_begin(&list, elements, sizeof elements);
 	for (size_t i = 0; model && i < emulator.feature_count; i++)
 		json_list_text(&list, emulator.features[i], -1);
 	if (!model)
@@ -101,7 +101,7 @@ static void print_cpus_json(const char *model, const char *chosen)
 						  J_RAW("missing", list_of(c->missing, missing,
 									   sizeof missing))));
 	}
-	print_offer(model ? "features" : "cpus", &list);
+	print_list(model ? "features" : "cpus", &list);
 }
 
 static void print_cpus(const char *model, const char *chosen)
@@ -132,6 +132,17 @@ int cmd_cpus(const struct command *self, int argc, char **argv, char **envp)
 		return cmd_usage(self, "unknown argument", argv[argc - 1]);
 	if (!ask(envp, model, &status))
 		return status;
+	if (emulator.cpu_count == 0) {
+		struct error err = {0};
+		char fix[4200];
+
+		(void)snprintf(fix, sizeof fix, "run %s -cpu help", plan.qemu);
+		(void)error_set(
+			&err, EXIT_QEMU_FAILED, fix,
+			"QEMU %s for this architecture does not tell programs its CPU models",
+			emulator.version);
+		return cmd_fail(&err);
+	}
 	if (model && !emulator_cpu(&emulator, model, strlen(model))) {
 		struct errors errs = {0};
 
@@ -155,7 +166,7 @@ static void print_machines_json(const char *chosen)
 {
 	struct json_list list;
 
-	json_list_begin(&list, offer, sizeof offer);
+	json_list_begin(&list, elements, sizeof elements);
 	list.between = ",\n";
 	for (size_t i = 0; i < emulator.machine_count; i++) {
 		const struct machine_type *m = &emulator.machines[i];
@@ -167,7 +178,7 @@ static void print_machines_json(const char *chosen)
 						  J_BOOL("deprecated", m->deprecated),
 						  J_INT("max_cpus", m->cpu_max)));
 	}
-	print_offer("machines", &list);
+	print_list("machines", &list);
 }
 
 static void print_machines(const char *chosen)

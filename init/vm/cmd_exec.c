@@ -1,4 +1,5 @@
 /* cmd_exec.c - vm exec: a command in the guest, on its serial console or by ssh. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,13 @@
 #include "vm/cmd.h"
 #include "vm/guest_shell.h"
 
+#define TIMEOUT_FIX "give the command longer: vm exec --timeout SECONDS"
+
 #define SECOND UINT64_C(1000000000)
-/* As timeout(1) ends. */
+/* timeout(1)'s status */
 #define STATUS_TIMEOUT 124
-/* As a shell ends that finds a program and cannot run it. */
+#define STATUS_SIGNAL  128
+/* A shell's status for a program that exists but cannot be run. */
 #define STATUS_NO_DIR 126
 #define ENV_MAX	      64
 
@@ -27,7 +31,7 @@ struct exec_options {
 	char command[SESSION_COMMAND_MAX + 1];
 };
 
-/* Words that are more than one are quoted for a shell, so that each stays one. */
+/* Several words are quoted, so that the guest's shell sees the same words. */
 static bool join(char *out, size_t size, char **argv, int argc)
 {
 	if (argc == 1)
@@ -38,7 +42,8 @@ static bool join(char *out, size_t size, char **argv, int argc)
 	return true;
 }
 
-/* NAME=VALUE, or NAME: as it is here; nothing when it is not. */
+/* NAME=VALUE, or NAME to copy the variable from this environment. An unset variable adds nothing.
+ */
 static bool add_env(struct exec_options *w, char *text)
 {
 	static const char letters[] =
@@ -52,7 +57,7 @@ static bool add_env(struct exec_options *w, char *text)
 		w->env[w->env_count++] = text;
 		return true;
 	}
-	/* The environment's own text is NAME=VALUE. */
+	/* Entries of environ already have the form NAME=VALUE. */
 	char *value = getenv(text);
 
 	if (value)
@@ -60,7 +65,7 @@ static bool add_env(struct exec_options *w, char *text)
 	return true;
 }
 
-/* Put what --env and --dir ask for before the command. False: it is too long. */
+/* Prepend what --env and --dir require to the command. False if the result is too long. */
 static bool surround(struct exec_options *w)
 {
 	static char command[sizeof w->command];
@@ -88,7 +93,8 @@ static bool surround(struct exec_options *w)
 	return n < size && snprintf(w->command + n, size - n, "; %s", command) < (int)(size - n);
 }
 
-/* The option at ARGV[*I], with its value. False: it is none, or wrong (*BAD says what). */
+/* Parse the option at ARGV[*I] with its value. False if it is not an option or invalid (*BAD says
+ * why). */
 static bool option(struct exec_options *w, int argc, char **argv, int *i, const char **bad)
 {
 	const char *name = argv[*i];
@@ -146,22 +152,58 @@ static uint64_t after(long s)
 	return s < 0 ? 0 : clock_now() + (uint64_t)s * SECOND;
 }
 
-static int run_in(struct session *session, const struct exec_options *w, uint64_t end, char **envp)
+/* The signal that arrived while a command ran. The first ends the command with ^C, the second ends
+ * this process. */
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int sig)
 {
+	stopped = sig;
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		(void)sigaction(signals[i], &stop, NULL);
+}
+
+static int run_in(const struct guest_line *line, const struct exec_options *w, uint64_t end,
+		  char **envp)
+{
+	struct session *session = line->session;
 	struct error err = {0};
 	int status;
+
+	bool leaves = session_logged_in(session) && !w->stay;
+
+	catch_signals();
+	if (leaves)
+		session_last(session);
 	enum session_result result =
 		session_exec(session, w->command, end, STDOUT_FILENO, &status, &err);
 
-	if (w->stay && result == SESSION_DONE)
-		session_await_prompt(session);
-	session_close(session, session_logged_in(session) && !w->stay);
+	/* The command may have ended the shell. */
+	leaves = leaves && session_logged_in(session);
+	if (!leaves && result == SESSION_DONE && (status >= 0 || w->stay))
+		session_await_prompt(session, w->stay);
+	if (leaves)
+		guest_line_mark_logout(line);
+	session_close(session, leaves);
 	switch (result) {
 	case SESSION_DONE: return status < 0 ? EXIT_CLEAN : status;
 	case SESSION_TIMEOUT:
+		if (stopped) {
+			log_error("interrupted by signal %d: the command was ended by ^C",
+				  (int)stopped);
+			return STATUS_SIGNAL + stopped;
+		}
 		log_error("not done within %ld s: ended by ^C", w->timeout_s);
+		log_line(LOG_ERROR, "  fix: ", TIMEOUT_FIX);
 		return STATUS_TIMEOUT;
-	case SESSION_GONE: (void)client_stream_ended(envp, &err); return cmd_fail(&err);
+	case SESSION_GONE: (void)control_stream_ended(envp, &err); return cmd_fail(&err);
 	default: return cmd_fail(&err);
 	}
 }
@@ -175,32 +217,34 @@ static int exec_serial(const struct settings *s, const struct exec_options *w, c
 					  .interrupt = w->interrupt,
 					  .going_down = w->poweroff,
 					  .no_wait = w->no_wait,
+					  .at_once = !w->poweroff,
 					  .prompt = w->prompt,
-					  .end_ns = end};
+					  .end_ns = end,
+					  .stop = &stopped};
 
 	if (!guest_line_open(s, &how, envp, &line, &err))
 		return err.message[0] ? cmd_fail(&err) : (int)err.status;
 	_cleanup_fd_ int lock = line.lock;
 
-	if ((w->env_count > 0 || w->dir) && line.profile->shell != SHELL_SH) {
+	if ((w->env_count > 0 || w->dir) && line.preset->shell != SHELL_SH) {
 		session_close(line.session, session_logged_in(line.session));
 		(void)error_set(&err, EXIT_BAD_SETTING,
 				"docs/files.md says which guest can do what",
 				"--env and --dir: the shell of this guest (VM_GUEST=%s) has no "
 				"environment and no directories",
-				line.profile->name);
+				line.preset->name);
 		return cmd_fail(&err);
 	}
 	if (!w->poweroff)
-		return run_in(line.session, w, end, envp);
-	bool taken = session_poweroff(line.session, line.profile->poweroff, &err) == SESSION_DONE;
+		return run_in(&line, w, end, envp);
+	bool taken = session_poweroff(line.session, line.preset->poweroff, &err) == SESSION_DONE;
 
 	session_close(line.session, false);
 	return taken ? EXIT_CLEAN : cmd_fail(&err);
 }
 
-/* The first of WORDS that the guest has, detached, so that the session ends before the guest does
- * and its status comes back: 127 when it has none. */
+/* Run the first of WORDS that the guest has, detached, so that the session ends before the guest
+ * does and its status arrives. 127 if the guest has none of them. */
 static bool poweroff_line(const char *const *words, char *out, size_t size)
 {
 	int n = snprintf(out, size, "PATH=$PATH:/usr/sbin:/sbin; ( trap '' HUP; ");
@@ -215,13 +259,13 @@ static bool poweroff_line(const char *const *words, char *out, size_t size)
 	return m < (int)size;
 }
 
-/* The line that ssh gives to the user's shell, whichever that is. */
-static bool ssh_line(const struct exec_options *w, const struct profile *profile, char *out,
+/* ssh passes this line to the user's login shell, whichever that is. */
+static bool ssh_line(const struct exec_options *w, const struct guest_preset *preset, char *out,
 		     size_t size)
 {
 	char inner[SESSION_COMMAND_MAX + 1];
 
-	if (w->poweroff && !poweroff_line(profile->poweroff, inner, sizeof inner))
+	if (w->poweroff && !poweroff_line(preset->poweroff, inner, sizeof inner))
 		return false;
 	if (!w->poweroff && !w->dir && w->env_count == 0)
 		return snprintf(out, size, "%s", w->command) < (int)size;
@@ -238,18 +282,18 @@ static int exec_ssh(const struct command *self, const struct settings *given,
 	int status;
 	struct error err = {0};
 	uint64_t end = after(w->timeout_s);
-	const struct profile *profile = NULL;
+	const struct guest_preset *preset = NULL;
 
 	as_user = *given;
 	if (w->user)
 		as_user.login_user = w->user;
 	if (!guest_wait(given, w->poweroff || w->no_wait ? GUEST_NO_WAIT : GUEST_SSH, end, envp,
 			&err) ||
-	    !(profile = guest_profile(given, envp, &err)))
+	    !(preset = running_preset(given, envp, &err)))
 		return cmd_fail(&err);
-	if (!ssh_line(w, profile, line, sizeof line))
+	if (!ssh_line(w, preset, line, sizeof line))
 		return cmd_usage(self, "the command is too long", NULL);
-	long left = guest_left_s(end);
+	long left = guest_seconds_left(end);
 
 	if (!ssh_prepare(&as_user, line, left > 0 && left < GUEST_SSH_S ? left : GUEST_SSH_S, &ssh,
 			 &err))
@@ -257,8 +301,10 @@ static int exec_ssh(const struct command *self, const struct settings *given,
 	status = guest_ssh_run(&ssh, left);
 	if (w->poweroff)
 		return status == 0 ? EXIT_CLEAN : EXIT_NOT_READY;
-	if (status == GUEST_SSH_TIMEOUT)
+	if (status == GUEST_SSH_TIMEOUT) {
 		log_error("not done within %ld s", w->timeout_s);
+		log_line(LOG_ERROR, "  fix: ", TIMEOUT_FIX);
+	}
 	return status;
 }
 
@@ -285,7 +331,7 @@ int cmd_exec(const struct command *self, int argc, char **argv, char **envp)
 		return cmd_usage(self, "the command is too long", NULL);
 	if (!w.poweroff && !surround(&w))
 		return cmd_usage(self, "the command is too long with --env and --dir", NULL);
-	const struct settings *s = client_settings(envp);
+	const struct settings *s = control_settings(envp);
 
 	return w.ssh ? exec_ssh(self, s, &w, envp) : exec_serial(s, &w, envp);
 }

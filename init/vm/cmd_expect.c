@@ -31,6 +31,7 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 	const char *regex = NULL;
 	bool all = false;
 	bool screen = false;
+	bool options = true; /* until -- */
 	long timeout = -1;
 	char why[128];
 	int status;
@@ -39,17 +40,19 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
 		char *end;
 
-		if (strcmp(argv[i], "--from") == 0) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (options && strcmp(argv[i], "--from") == 0) {
 			all = strcmp(value, "start") == 0;
 			if (!all && strcmp(value, "now") != 0)
 				return cmd_usage(self, "--from takes start or now, not", value);
 			i++;
-		} else if (strcmp(argv[i], "--timeout") == 0) {
+		} else if (options && strcmp(argv[i], "--timeout") == 0) {
 			timeout = strtol(value, &end, 10);
 			if (value[0] < '0' || value[0] > '9' || *end || timeout > 10000000)
 				return cmd_usage(self, "--timeout takes seconds, not", value);
 			i++;
-		} else if (strcmp(argv[i], "--screen") == 0) {
+		} else if (options && strcmp(argv[i], "--screen") == 0) {
 			screen = true;
 		} else if (!regex) {
 			regex = argv[i];
@@ -64,7 +67,7 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 	uint64_t end = timeout < 0 ? 0 : clock_now() + (uint64_t)timeout * SECOND;
 	if (screen)
 		return expect_screen(envp, set, end);
-	_cleanup_fd_ int fd = client_stream_patient(
+	_cleanup_fd_ int fd = control_stream_patient(
 		envp, all ? "console all readonly" : "console live readonly", &status);
 
 	if (fd < 0)
@@ -80,7 +83,8 @@ int cmd_expect(const struct command *self, int argc, char **argv, char **envp)
 	struct error err = {.status = EXIT_NOT_READY, .message = "not in time"};
 
 	if (fired == WATCH_ENDED)
-		(void)client_stream_ended(envp, &err);
+		(void)control_stream_ended(envp, &err);
 	log_error("%s; the last line: %s", err.message, w.line);
+	log_line(LOG_ERROR, "  fix: ", "%s", err.fix[0] ? err.fix : EXPECT_LATE_FIX);
 	return err.status;
 }

@@ -1,5 +1,4 @@
-/* cmd_fsck.c - vm fsck: check and repair the file systems on the guest's disks, while no guest
- * runs.
+/* cmd_fsck.c - vm fsck: check and repair the file systems on the guest's disks while no guest runs.
  */
 #include <stdio.h>
 
@@ -40,7 +39,7 @@ int cmd_fsck(const struct command *self, int argc, char **argv, char **envp)
 	if (!cmd_only_option(self, argc, argv, "--yes", &yes, &status))
 		return status;
 	confined_hold(true);
-	plan.facts.unattended = true; /* which saved states there are is asked below */
+	plan.facts.unattended = true; /* saved states are looked up below */
 	if (!plan_make(&plan, envp)) {
 		errors_report(&plan.errors);
 		return errors_status(&plan.errors);
@@ -48,5 +47,5 @@ int cmd_fsck(const struct command *self, int argc, char **argv, char **envp)
 	if (!possible(&plan, &err) || !fsck_no_state(&plan, &err) ||
 	    !fsck_disks(&plan, yes ? "-y" : "-p", false, &bits, &err))
 		return cmd_fail(&err);
-	return repair_good(bits) ? EXIT_CLEAN : EXIT_BAD_IMAGE;
+	return repair_succeeded(bits) ? EXIT_CLEAN : EXIT_BAD_IMAGE;
 }

@@ -1,20 +1,20 @@
-/* cmd_health.c - vm health: is the guest ready and well? With --hold, the image's health check.
+/* cmd_health.c - vm health: is the guest ready and healthy? With --hold, the image's health check.
  *
- * An engine starts a process for each check, which costs about 100 ms of processor time, and
- * learns of a change only at the next check. So a check with --hold answers at once if its answer
- * is new, and for the next ANSWERS - 1 checks, because engines count failures (--retries). Later
- * checks stay, ask PID 1 themselves (about 100 us), and answer when the answer changes or the
- * time is over. With one second between checks, readiness is then seen at once and an idle guest
- * costs nothing, on every engine: --start-interval (Engine 25) is not needed.
+ * An engine starts a process for each check, which costs about 100 ms of processor time, and sees a
+ * change only at the next check. So a check with --hold answers at once if its answer is new, and
+ * for the next ANSWERS - 1 checks, because engines count failures (--retries). Later checks stay,
+ * query PID 1 themselves (about 100 us), and answer when the answer changes or the hold time has
+ * passed. With one second between checks, readiness is seen at once and an idle guest costs
+ * nothing, on every engine; --start-interval (Engine 25) is not needed.
  *
- * The last answer, its count and the longest hold are in the file `health` in VM_RUN_DIR. If it
- * is older than the control socket, it belongs to an earlier start.
+ * The last answer, its count and the longest hold are stored in the file `health` in VM_RUN_DIR. A
+ * file that is older than the control socket belongs to an earlier start.
  *
- * An engine whose timeout is shorter than the hold (a healthcheck.timeout set by the user) kills
- * the check and counts a failure. Therefore a check that holds keeps the file `health.hold`
- * locked and touches it every second; a later check that finds the file unlocked knows how long
- * it was held. `docker pause` also kills a check. Only if two were killed after the same time is
- * that taken for the engine's timeout, and later checks hold for less.
+ * An engine whose timeout is shorter than the hold (the user sets healthcheck.timeout) kills the
+ * check and counts a failure. Therefore a check that holds keeps the file `health.hold` locked and
+ * touches it every second; a later check that finds the file unlocked knows how long the killed one
+ * held. `docker pause` also kills a check. Only two checks killed after the same time are
+ * attributed to the engine's timeout; later checks then hold for less.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,13 +31,12 @@
 #include "config/settings.h"
 #include "vm/cmd.h"
 
-/* A health check must answer within Docker's own timeout, also when PID 1 hangs. */
+/* A health check must answer within Docker's own timeout, even if PID 1 hangs. */
 #define HEALTH_TIMEOUT_S 5
-/* How often PID 1 is asked: until the guest is ready, and then. */
+/* How often PID 1 is queried: until the guest is ready, and after that. */
 #define STARTING_MS 200
 #define READY_MS    10000
-/* How often an answer is given before a check holds: what --retries of the Dockerfile is, at least.
- */
+/* How often an answer is given before a check holds: at least --retries of the Dockerfile. */
 #define ANSWERS	   3
 #define HOLD_MAX_S 86400
 
@@ -48,7 +47,7 @@ struct last_answer {
 	int status;		    /* 0 or 1; -1: none in this start */
 	int count;
 	int longest; /* seconds; checks that held for longer were killed */
-	int killed;  /* seconds after which one was killed; 0: none */
+	int killed;  /* seconds after which a check was killed; 0: none */
 };
 
 static bool is_newer(const struct stat *a, const struct stat *b)
@@ -59,7 +58,7 @@ static bool is_newer(const struct stat *a, const struct stat *b)
 
 static struct last_answer last_answer(char **envp)
 {
-	const struct settings *s = client_settings(envp);
+	const struct settings *s = control_settings(envp);
 	struct last_answer last = {.status = -1, .longest = HOLD_MAX_S};
 	char text[32];
 	struct stat file, socket;
@@ -81,7 +80,7 @@ static struct last_answer last_answer(char **envp)
 	int longest = (int)strtol(at, &at, 10);
 	int killed = (int)strtol(at, &at, 10);
 
-	if (*at != '\n') /* half-written, or not ours */
+	if (*at != '\n') /* half-written, or not written by this program */
 		return last;
 	last.status = status;
 	last.count = count;
@@ -90,8 +89,8 @@ static struct last_answer last_answer(char **envp)
 	return last;
 }
 
-/* A new file for this start, or -1. PID 1 removes its socket at its end and our files after that,
- * so a file that was made while the socket is there does not stay behind. */
+/* Create the file for this start; -1 on failure. PID 1 removes its socket before the other files of
+ * this directory, so a file created while the socket exists is removed too. */
 static int new_file(const struct last_answer *last, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -103,7 +102,7 @@ static int new_file(const struct last_answer *last, const char *path)
 	return fd;
 }
 
-/* Where it cannot be written no check holds: each answers at once. */
+/* If the file cannot be written, no check holds: each answers at once. */
 static void remember(const struct last_answer *answer)
 {
 	(void)unlink(answer->path);
@@ -116,9 +115,9 @@ static void remember(const struct last_answer *answer)
 	(void)close(fd);
 }
 
-/* Was the check before this one killed while it held? Then the next ones answer at once, so that
- * the engine counts no second failure in a row. */
-static void learn(struct last_answer *last)
+/* Was the previous check killed while it held? Then the next ones answer at once, so that the
+ * engine does not count a second failure in a row. */
+static void read_last(struct last_answer *last)
 {
 	_cleanup_fd_ int fd = open(last->holding, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char text[32];
@@ -142,7 +141,8 @@ static void learn(struct last_answer *last)
 		last->longest = 0;
 }
 
-/* -1: another check holds, or it cannot be written. The lock ends with the process. */
+/* -1: another check holds, or the file cannot be written. The kernel releases the lock when the
+ * process ends. */
 static int begin_hold(const struct last_answer *last)
 {
 	int fd = new_file(last, last->holding);
@@ -160,7 +160,7 @@ static void pause_ms(long ms)
 	(void)nanosleep(&t, NULL);
 }
 
-/* In steps of a second, each of which is seen in the file's time. */
+/* Hold in steps of one second; each step updates the file's modification time. */
 static void wait_holding(int fd, long ms)
 {
 	for (; ms > 0; ms -= 1000) {
@@ -176,16 +176,16 @@ static int hold(char **envp, long seconds)
 	char why[512];
 	int status;
 
-	learn(&last);
+	read_last(&last);
 	if (seconds > last.longest)
 		seconds = last.longest;
 	uint64_t end = clock_now() + (uint64_t)seconds * 1000000000u;
 
 	for (;;) {
 		why[0] = '\0';
-		status = client_ask(envp, "health", HEALTH_TIMEOUT_S, why, sizeof why) != 0;
-		client_hang_up(); /* PID 1's end would wait for a connection that is kept */
-		/* Without an answer (said), there is no change to wait for. */
+		status = control_ask(envp, "health", HEALTH_TIMEOUT_S, why, sizeof why) != 0;
+		control_hang_up(); /* an open connection would delay PID 1's exit */
+		/* Without an answer (already reported) there is no change to wait for. */
 		if (status != last.status || last.count < ANSWERS || !why[0] || clock_now() >= end)
 			break;
 		if (holding < 0 && (holding = begin_hold(&last)) < 0)
@@ -204,7 +204,7 @@ static int hold(char **envp, long seconds)
 	last.count = status != last.status ? 1 : last.count < ANSWERS ? last.count + 1 : ANSWERS;
 	last.status = status;
 	remember(&last);
-	state_print_health(why, status);
+	status_print_health(why, status);
 	return status;
 }
 
@@ -212,9 +212,9 @@ int cmd_health(const struct command *self, int argc, char **argv, char **envp)
 {
 	if (argc == 1) {
 		char text[4096];
-		int status = client_ask(envp, self->name, HEALTH_TIMEOUT_S, text, sizeof text);
+		int status = control_ask(envp, self->name, HEALTH_TIMEOUT_S, text, sizeof text);
 
-		state_print_health(text, status);
+		status_print_health(text, status);
 		return status;
 	}
 	if (argc != 3 || strcmp(argv[1], "--hold") != 0)

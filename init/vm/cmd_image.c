@@ -1,8 +1,8 @@
 /* cmd_image.c - vm image: inspect, check, grow, create and convert disk images with qemu-img(1).
  *
- * What qemu-img opens (host/qemu_img.h) has passed the checks of a start (host/image.h) and is
- * not in use. The locks are tested here, because qemu-img's message names neither the guest nor a
- * fix. New images get their name when they are complete.
+ * Images that qemu-img opens (host/qemu_img.h) have passed the checks of a start (host/image.h) and
+ * are not in use. The locks are tested here, because qemu-img's message names neither the guest nor
+ * a fix. A new image is renamed to its final name when it is complete.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include "vm/cmd.h"
 #include "vm/foreign_open.h"
 
-/* Of processor time, s: a check reads all tables, a conversion all data. */
+/* Processor time limits in s: a check reads all tables, a conversion all data. */
 #define CHECK_CPU_S   3600
 #define CONVERT_CPU_S 86400
 
@@ -33,20 +33,20 @@ struct request {
 	const struct command *self;
 	char *const *envp;
 	struct settings s;
-	char *words[3]; /* what is no option */
+	char *words[3]; /* non-option arguments */
 	int count;
 	const char *cluster, *preallocation;
 	enum drive_format format;
-	enum foreign_format foreign; /* --from-format, of another virtual machine */
+	enum foreign_format foreign; /* --from-format: a format of another virtual machine */
 	bool json, repair;
-	char path[4096];    /* of the image that is meant */
-	struct image image; /* its descriptor is the first layer's */
-	struct disk disk;   /* the image, and its backing files */
+	char path[4096];    /* path of the image */
+	struct image image; /* its descriptor is that of the first layer */
+	struct disk disk;   /* the image and its backing files */
 };
 
 /* ---- qemu-img ------------------------------------------------------------------------------ */
 
-/* Run Q, and print what it prints; its exit status, or -1 with ERR. */
+/* Run Q and print its output. Returns its exit status, or -1 with ERR. */
 static int run(const struct request *r, struct qemu_img *q, struct error *err)
 {
 	struct identity id;
@@ -55,7 +55,7 @@ static int run(const struct request *r, struct qemu_img *q, struct error *err)
 
 	if (status >= 0 && q->out.bytes)
 		qemu_img_names(q, q->out.bytes, r->json, &shown);
-	if (shown.bytes && r->json) /* QEMU's JSON has no characters but ASCII's */
+	if (shown.bytes && r->json) /* QEMU's JSON is pure ASCII */
 		(void)fputs(shown.bytes, stdout);
 	else if (shown.bytes)
 		escape_print(stdout, shown.bytes);
@@ -65,7 +65,7 @@ static int run(const struct request *r, struct qemu_img *q, struct error *err)
 	return status;
 }
 
-/* ---- the image that is meant --------------------------------------------------------------- */
+/* ---- the image of the command ------------------------------------------------------------- */
 
 static bool cannot_open(const struct request *r, int why, struct error *err)
 {
@@ -73,8 +73,8 @@ static bool cannot_open(const struct request *r, int why, struct error *err)
 			 "check its name and its mode", "%s: %s", r->path, file_strerror(why));
 }
 
-/* WORD, or without one the image that a start would use: open it, look at it, and make sure that
- * nobody has it. R->image.fd is the caller's. */
+/* Open WORD, or without one the image that a start would use; check it and make sure that no guest
+ * uses it. The caller closes R->image.fd. */
 static bool open_image(struct request *r, const char *word, bool writable, struct error *err)
 {
 	static struct errors errs;
@@ -112,7 +112,7 @@ static bool open_image(struct request *r, const char *word, bool writable, struc
 	return true;
 }
 
-/* Not while a guest runs on it. */
+/* Refuse while a guest runs on the image. */
 static bool is_free(const struct request *r, bool writable, struct error *err)
 {
 	if (image_check_lock(&r->image, writable, err))
@@ -122,7 +122,7 @@ static bool is_free(const struct request *r, bool writable, struct error *err)
 	return false;
 }
 
-/* Open it with all that lies below it, unless it is in use. */
+/* Open the image and its backing files, unless it is in use. */
 static bool open_free(struct request *r, const char *word, bool writable, struct error *err)
 {
 	return open_image(r, word, writable, err) && is_free(r, writable, err) &&
@@ -131,7 +131,8 @@ static bool open_free(struct request *r, const char *word, bool writable, struct
 
 /* ---- sizes and options --------------------------------------------------------------------- */
 
-/* Bytes of TEXT, a number with an optional K, M, G or T (powers of 1024); 0 when it is none. */
+/* Bytes of TEXT, a number with an optional suffix K, M, G or T (powers of 1024); 0 if it is
+ * invalid. */
 static uint64_t parse_size(const char *text)
 {
 	static const char suffixes[] = "KMGT";
@@ -158,20 +159,21 @@ static bool qcow2_options(const struct request *r, char out[160], struct error *
 	size_t i = 0;
 
 	if (cluster < 512 || cluster > 2 << 20 || (cluster & (cluster - 1)) != 0)
-		return error_set(err, EXIT_BAD_USAGE, "a power of two from 512 to 2M",
-				 "--cluster-size %s", r->cluster);
+		return error_set(err, EXIT_BAD_USAGE, "use a power of two from 512 to 2M",
+				 "--cluster-size %s is invalid", r->cluster);
 	while (i < sizeof modes / sizeof *modes && strcmp(modes[i], r->preallocation) != 0)
 		i++;
 	if (i == sizeof modes / sizeof *modes)
-		return error_set(err, EXIT_BAD_USAGE, "off, metadata, falloc or full",
-				 "--preallocation %s", r->preallocation);
+		return error_set(err, EXIT_BAD_USAGE, "use off, metadata, falloc or full",
+				 "--preallocation %s is invalid", r->preallocation);
 	(void)snprintf(out, 160,
 		       "compat=1.1,lazy_refcounts=on,cluster_size=%" PRIu64 ",preallocation=%s",
 		       cluster, r->preallocation);
 	return true;
 }
 
-/* What its file may grow to as a disk of SIZE bytes, if that is more than it has. */
+/* qemu-img's file size limit for a disk of SIZE bytes, or for the present image if that is larger.
+ */
 static size_t disk_bytes(const struct request *r, uint64_t size)
 {
 	uint64_t most =
@@ -186,12 +188,12 @@ static bool cannot_make(const char *to, int why, struct error *err)
 {
 	if (why == EEXIST)
 		return error_set(err, EXIT_NO_PERMISSION, "choose another name, or remove it",
-				 "%s is there already", to);
+				 "%s already exists", to);
 	return error_set(err, EXIT_NO_PERMISSION, "make its directory writable", "%s: %s", to,
 			 strerror(why));
 }
 
-/* The file that is to become TO, and the name that it has until then. -1 with ERR. */
+/* Create the file that will become TO, under a temporary name. -1 with ERR. */
 static int begin(const char *to, char part[4240], struct error *err)
 {
 	struct stat st;
@@ -206,7 +208,7 @@ static int begin(const char *to, char part[4240], struct error *err)
 	return fd;
 }
 
-/* Run Q, which writes the file FD, as begin() has made it. */
+/* Run Q, which writes to FD, the file that begin() created. */
 static bool make(const struct request *r, struct qemu_img *q, int fd, const char *part,
 		 const char *to, struct error *err)
 {
@@ -227,7 +229,7 @@ static bool do_info(struct request *r, struct error *err)
 	if (!open_image(r, r->count ? r->words[0] : NULL, false, err))
 		return false;
 	qemu_img_begin(&q, "info", r->path);
-	qemu_img_word(&q, "-U"); /* a running guest does not mind being looked at */
+	qemu_img_word(&q, "-U"); /* a running guest does not conflict with a read */
 	qemu_img_word(&q, r->json ? "--output=json" : "--output=human");
 	qemu_img_words(
 		&q, (const char *const[]){"-f", r->format == FORMAT_RAW ? "raw" : "qcow2", NULL});
@@ -294,8 +296,8 @@ static bool do_resize(struct request *r, struct error *err)
 	uint64_t old = r->image.virtual_size;
 
 	if (size == 0)
-		return error_set(err, EXIT_BAD_USAGE, "a number of bytes, or 8G, or +4G", "size %s",
-				 text);
+		return error_set(err, EXIT_BAD_USAGE, "give a number of bytes, or 8G, or +4G",
+				 "the size %s is invalid", text);
 	size += more ? old : 0;
 	if (size < old)
 		return error_set(err, EXIT_BAD_USAGE, "name a larger size",
@@ -305,9 +307,9 @@ static bool do_resize(struct request *r, struct error *err)
 		return false;
 	log_info("%s: %.2f GiB, and was %.2f", r->path, (double)size / (1 << 30),
 		 (double)old / (1 << 30));
-	log_info("the guest does not use the new space yet: make a partition in it (fdisk, then "
-		 "mke2fs). Growing the root file system of a Hurd has broken its boot: keep a "
-		 "copy if you try");
+	log_info("the guest does not use the new space yet: create a partition in it (fdisk, then "
+		 "mke2fs). Growing the root file system of a Hurd has broken its boot: make a copy "
+		 "first");
 	return true;
 }
 
@@ -321,8 +323,8 @@ static bool do_create(struct request *r, struct error *err)
 	char bytes[32];
 
 	if (size == 0)
-		return error_set(err, EXIT_BAD_USAGE, "a number of bytes, or 40G", "size %s",
-				 r->words[1]);
+		return error_set(err, EXIT_BAD_USAGE, "give a number of bytes, or 40G",
+				 "the size %s is invalid", r->words[1]);
 	if (!qcow2_options(r, options, err))
 		return false;
 	_cleanup_fd_ int fd = begin(to, part, err);
@@ -377,7 +379,7 @@ static bool do_convert(struct request *r, struct error *err)
 
 static const struct action {
 	const char *name;
-	int least, most; /* words */
+	int least, most; /* number of words */
 	bool (*run)(struct request *r, struct error *err);
 } actions[] = {
 	{"info", 0, 1, do_info},     {"check", 0, 1, do_check},	    {"resize", 1, 2, do_resize},
@@ -449,7 +451,7 @@ int cmd_image(const struct command *self, int argc, char **argv, char **envp)
 	bool ok = action->run(&r, &err);
 
 	disk_close(&r.disk);
-	confined_hold(false); /* a signal that has come ends us here */
+	confined_hold(false); /* from here on a signal ends this process */
 	if (!ok)
 		error_report(&err);
 	return ok ? EXIT_CLEAN : (int)err.status;

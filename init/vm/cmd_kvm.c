@@ -32,7 +32,7 @@ int cmd_kvm(const struct command *self, int argc, char **argv, char **envp)
 	(void)envp;
 	if (!cmd_only_option(self, argc, argv, "--json", &json, &status))
 		return status;
-	bool works = kvm_prove("/dev/kvm", BOUND_MS, &r);
+	bool works = kvm_test("/dev/kvm", BOUND_MS, &r);
 
 	if (json)
 		print_json(&r, works);

@@ -15,11 +15,11 @@
 
 static const struct {
 	const char *name;
-	enum guest guest;
+	enum guest_kind guest;
 } guests[] = {{"hurd", GUEST_HURD},   {"mach", GUEST_MACH},   {"linux", GUEST_LINUX},
 	      {"minix", GUEST_MINIX}, {"exov6", GUEST_EXOV6}, {"generic", GUEST_GENERIC}};
 
-/* The text of the guest's file called NAME; NULL if there is none. */
+/* The text of the built-in marker file NAME; NULL if there is none. */
 static const char *text_of_guest(const char *name, size_t *n)
 {
 	for (size_t i = 0; i < sizeof guests / sizeof *guests; i++)
@@ -28,7 +28,7 @@ static const char *text_of_guest(const char *name, size_t *n)
 	return NULL;
 }
 
-/* The text of the file PATH, which stays until the next call; NULL with ERR filled. */
+/* The text of the file PATH, valid until the next call; NULL with ERR. */
 static const char *text_of_file(const char *path, size_t *n, struct error *err)
 {
 	static char text[MARKERS_TEXT_MAX + 2];
@@ -79,7 +79,7 @@ static void print_fired(const struct markers *m, const struct pattern_bits *fire
 				     (int)m->list[i].name_len, m->list[i].name);
 }
 
-/* What fires in standard input, each with the number of its line there. */
+/* Print what matches in standard input, each match with its line number there. */
 static bool match_input(const struct markers *m, struct error *err)
 {
 	struct marker_matcher *matcher = matcher_new(m, err);
@@ -95,7 +95,7 @@ static bool match_input(const struct markers *m, struct error *err)
 			size_t taken = matcher_feed(matcher, buf + at, (size_t)n - at, &fired);
 
 			line += lines_in(buf + at, taken);
-			/* Where the line end was the last to come, the line is the one it ends. */
+			/* If a line end arrived last, the match is in the line that it ends. */
 			print_fired(m, &fired, line - (buf[at + taken - 1] == '\n'));
 			at += taken;
 		}

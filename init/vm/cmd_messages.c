@@ -33,7 +33,7 @@ static void print_json(const struct message *m, bool first)
 	(void)printf("%s\n%s", first ? "" : ",", line);
 }
 
-/* The words of ARGV, with blanks between them. False if they are too long. */
+/* The words of ARGV, joined by blanks. False if they are too long. */
 static bool join(char **argv, char *out, size_t size)
 {
 	size_t n = 0;

@@ -19,20 +19,20 @@ static int show(const char *overlay)
 	return EXIT_CLEAN;
 }
 
-/* Those of the other disks. */
+/* The overlays of the other disks. */
 static int reset_more(struct settings *s)
 {
 	char overlay[4096];
 
-	if (s->overlay && s->overlay[0] == '/') /* the first one's */
+	if (s->overlay && s->overlay[0] == '/') /* the first disk's */
 		s->overlay = NULL;
 	for (int i = 0; i < DISKS_MORE; i++) {
 		const char *path = settings_more_disk(s, i).path;
 		struct error err = {0};
 
 		if (path && overlay_reset(s, path, false, overlay, &err)) {
-			log_info("%s is removed: the next start begins with %s as it is", overlay,
-				 path);
+			log_info("%s is removed: the next start begins with the unchanged %s",
+				 overlay, path);
 		} else if (path && err.status != EXIT_NO_IMAGE) {
 			error_report(&err);
 			return err.status;
@@ -64,7 +64,8 @@ int cmd_overlay(const struct command *self, int argc, char **argv, char **envp)
 		       : overlay_path(&s, path, embedded, overlay, &err)) {
 		if (!reset)
 			return show(overlay);
-		log_info("%s is removed: the next start begins with %s as it is", overlay, path);
+		log_info("%s is removed: the next start begins with the unchanged %s", overlay,
+			 path);
 		return reset_more(&s);
 	}
 	error_report(&err);

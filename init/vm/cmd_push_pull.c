@@ -18,7 +18,7 @@
 #define MIB	 1048576.0
 #define EVERY_NS (SECOND / 4)
 
-/* What vm pull takes of a guest without --max-size, in GiB. */
+/* Default of vm pull --max-size, in GiB. */
 #define MAX_SIZE_G 16
 
 struct progress {
@@ -41,7 +41,7 @@ static void say(struct progress *p, uint64_t now)
 	bar_draw(part, p->turn++, text);
 }
 
-/* What nftw(3) has added up, in bytes of an archive; it takes no argument. */
+/* nftw(3) passes no argument to its callback, so the sum is global; in bytes of an archive. */
 static uint64_t added;
 
 static int add_member(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -56,7 +56,7 @@ static int add_member(const char *path, const struct stat *st, int type, struct 
 	return added > most;
 }
 
-/* How much is sent of PATH, 0 if that is not known. */
+/* The bytes that will be sent for PATH; 0 if unknown. */
 static uint64_t bytes_of(const struct transfer *t, const char *path)
 {
 	struct stat st;
@@ -79,7 +79,7 @@ static void on_progress(void *arg, size_t n)
 		say(p, now);
 }
 
-/* A path without the slashes behind it. False for one that has no last name. */
+/* PATH without trailing slashes. False if it has no last component. */
 static bool trim(char *path)
 {
 	size_t n = strlen(path);
@@ -91,7 +91,7 @@ static bool trim(char *path)
 	return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* BYTES with K, M, G or T behind it. False for anything else. */
+/* A size with an optional suffix K, M, G or T. False for anything else. */
 static bool parse_size(const char *text, uint64_t *out)
 {
 	static const char units[] = "KMGT";
@@ -112,7 +112,7 @@ static bool parse_size(const char *text, uint64_t *out)
 	return *out > 0 && *out <= INT64_MAX;
 }
 
-/* A terminal acts on control characters instead of passing them on. */
+/* Control characters in a name would act on the terminal or be lost. */
 static bool plain(const char *text)
 {
 	for (; *text; text++)

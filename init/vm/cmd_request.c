@@ -5,13 +5,14 @@
 
 #include "base/error.h"
 #include "vm/cmd.h"
+#include "vm/guest_shell.h"
 
 #define PATIENCE_MS 10000
 #define REQUEST_MAX 4000
 #define STATUS_MAX  65536
 
-/* vm monitor without a command: one per line of standard input, until that ends. The prompt is
- * QEMU's. Returns the last status that was not 0. */
+/* vm monitor without a command: each line of standard input is one, until it ends. The prompt is
+ * QEMU's. Returns the last non-zero status. */
 static int monitor_lines(const struct command *self, char **envp)
 {
 	static const char request[] = "monitor ";
@@ -35,11 +36,11 @@ static int monitor_lines(const struct command *self, char **envp)
 		line[n] = '\0';
 		if (!line[start + strspn(line + start, " \t")])
 			continue;
-		int status = client_request(envp, line, -1, 0);
+		int status = control_exchange(envp, line, -1, 0);
 
 		if (status != EXIT_CLEAN)
 			worst = status;
-		/* Without PID 1 no later line has an answer either. */
+		/* Without PID 1 no later line would be answered either. */
 		if (status == EXIT_NOT_READY)
 			break;
 	}
@@ -53,12 +54,13 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 	char line[REQUEST_MAX];
 	size_t used = (size_t)snprintf(line, sizeof line, "%s", self->name);
 	bool words = strcmp(self->name, "monitor") == 0;
-	bool warm = strcmp(self->name, "warm") == 0; /* waits for a guest that only just starts */
+	bool warm = strcmp(self->name, "warm") ==
+		    0; /* vm warm waits for a guest that is just starting */
 
 	if (words && argc < 2)
 		return monitor_lines(self, envp);
 	for (int i = 1; i < argc; i++) {
-		/* What is not free text must be the one option that the synopsis names. */
+		/* An argument that is not free text must be the one option of the synopsis. */
 		if (!words &&
 		    (i > 1 || self->synopsis[0] != '[' ||
 		     strncmp(argv[i], self->synopsis + 1, strlen(self->synopsis) - 2) != 0 ||
@@ -70,10 +72,12 @@ int cmd_request(const struct command *self, int argc, char **argv, char **envp)
 	}
 	if (strcmp(line, "status") == 0) {
 		static char text[STATUS_MAX];
-		int status = client_ask(envp, line, -1, text, sizeof text);
+		int status = control_ask(envp, line, -1, text, sizeof text);
 
-		state_print_status(text);
+		status_print(text);
 		return status;
 	}
-	return client_request(envp, line, -1, warm ? PATIENCE_MS : 0);
+	if (warm)
+		guest_await_logout(control_settings(envp));
+	return control_exchange(envp, line, -1, warm ? PATIENCE_MS : 0);
 }

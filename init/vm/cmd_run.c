@@ -1,5 +1,5 @@
-/* cmd_run.c - vm run: plan, report, and become PID 1's program. vm init: the same for its plain
- * form. */
+/* cmd_run.c - vm run: plan, report, and exec PID 1's program. vm init: the same for its plain form.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,8 @@
 #include "plan/check_network.h"
 #include "plan/handover.h"
 #include "vm/cmd.h"
+#include "vm/companion.h"
 #include "vm/fetch.h"
-
-static void report_warnings(const struct errors *warnings)
-{
-	for (size_t i = 0; i < warnings->count && i < ERRORS_MAX; i++)
-		log_warning("%s", warnings->list[i].message);
-}
 
 int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 {
@@ -35,13 +30,13 @@ int cmd_run(const struct command *self, int argc, char **argv, char **envp)
 	plan.repairs = true;
 	bool ok = plan_make(&plan, envp);
 
-	report_warnings(&plan.warnings);
+	warnings_report(&plan.warnings);
 	if (!ok) {
 		errors_report(&plan.errors);
 		return errors_status(&plan.errors);
 	}
 	plan_describe(&plan);
-	if (network_open(&plan, &err))
+	if (network_open(&plan, &err) && companions_start(&plan.s, &err))
 		handover_plan(&plan, &err);
 	return cmd_fail(&err);
 }
@@ -60,7 +55,7 @@ int cmd_init(const struct command *self, int argc, char **argv, char **envp)
 		(void)execve(path, all, envp);
 		log_error("%s: %s", path, strerror(errno));
 	} else {
-		log_error("the program init is not there");
+		log_error("the program init was not found");
 		log_line(LOG_ERROR, "  fix: ", "install it beside vm, or as /init");
 	}
 	free(all);

@@ -1,5 +1,5 @@
-/* cmd_screenshot.c - vm screenshot: QEMU writes the PNG into VM_RUN_DIR, and it is copied from
- * there. */
+/* cmd_screenshot.c - vm screenshot: QEMU writes the PNG into VM_RUN_DIR; it is copied from there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define TIMEOUT_S 10
 
-/* FROM to the new file TO, which appears whole or not at all. */
+/* Copy FROM to the new file TO, atomically. */
 static bool copy(const char *from, const char *to)
 {
 	char part[4200];
@@ -58,10 +58,16 @@ int cmd_screenshot(const struct command *self, int argc, char **argv, char **env
 	if (argc != 2 || argv[1][0] == '-')
 		return cmd_usage(self, argc < 2 ? "the file is missing" : "one file, not",
 				 argc < 2 ? NULL : argv[argc - 1]);
-	int status = client_ask(envp, "screenshot", TIMEOUT_S, answer, sizeof answer);
+	int status = control_ask(envp, "screenshot", TIMEOUT_S, answer, sizeof answer);
 
 	if (status != EXIT_CLEAN) {
 		log_error("no screenshot: %s", answer);
+		if (status == EXIT_NOT_READY)
+			log_line(LOG_ERROR, "  fix: ", NO_GUEST_FIX);
+		else if (status !=
+			 EXIT_BAD_SETTING) /* EXIT_BAD_SETTING: the error names the setting */
+			log_line(LOG_ERROR,
+				 "  fix: ", "vm status shows how the guest is; try again");
 		return status;
 	}
 	bool ok = copy(answer, argv[1]);

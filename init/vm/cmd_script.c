@@ -23,8 +23,10 @@
 #include "format/plain_text.h"
 #include "vm/cmd.h"
 #include "vm/expect_match.h"
+#include "vm/guest_shell.h"
 #include "vm/screen.h"
 #include "vm/script.h"
+#include "vm/script_report.h"
 
 #define SECOND	   UINT64_C(1000000000)
 #define SCRIPT_MAX 65536
@@ -36,25 +38,26 @@ enum verb { VERB_SEND, VERB_LINE, VERB_KEY, VERB_EXPECT, VERB_FAIL, VERB_TIMEOUT
 
 static const char *const verbs[] = {"send", "line", "key", "expect", "fail", "timeout", "exit"};
 
-/* In front of the first four: by the keyboard and the screen (screen.h). */
+/* Prefix of the first four verbs: use the keyboard and the screen (screen.h). */
 static const char on_screen[] = "screen-";
 
 struct step {
 	enum verb verb;
 	bool screen;
-	unsigned line; /* in the file */
+	unsigned line; /* line number in the file */
 	const char *text;
-	long number; /* of timeout and exit, and of a key its byte (-1: a break) */
+	long number; /* for timeout and exit; for key its byte (-1: a break) */
 };
 
 struct script {
 	const char *name;
 	size_t count, fails;
 	struct step steps[STEPS_MAX];
-	const char *fail[FAILS_MAX]; /* those so far */
+	const char *fail[FAILS_MAX]; /* the `fail` expressions so far */
 	long timeout_s;
 	bool quiet;
 	struct watch watch;
+	struct script_report report;
 	char text[SCRIPT_MAX];
 };
 
@@ -82,7 +85,7 @@ static bool regex_right(const char *regex, char *why, size_t size)
 	return right;
 }
 
-/* Is the step's argument one that its verb takes? */
+/* Is the step's argument valid for its verb? */
 static bool check(struct script *s, struct step *step, struct error *err)
 {
 	char out[4096];
@@ -100,8 +103,8 @@ static bool check(struct script *s, struct step *step, struct error *err)
 		       wrong(s, step, "no US keyboard has a key for all of this", err);
 	case VERB_KEY:
 		if (step->screen)
-			return screen_chord(step->text, out) || wrong(s, step, "no such key", err);
-		step->number = send_key(step->text);
+			return key_chord(step->text, out) || wrong(s, step, "no such key", err);
+		step->number = key_byte(step->text);
 		return step->number >= 0 || strcmp(step->text, "break") == 0 ||
 		       wrong(s, step, "no such key", err);
 	case VERB_FAIL:
@@ -117,7 +120,7 @@ static bool check(struct script *s, struct step *step, struct error *err)
 	return number(step, 255) || wrong(s, step, "exit takes a status from 0 to 255", err);
 }
 
-/* One line of the file, which is cut into its words. */
+/* Parse one line of the file. The line is modified. */
 static bool parse_line(struct script *s, char *line, unsigned at, struct error *err)
 {
 	struct step *step = &s->steps[s->count];
@@ -138,7 +141,7 @@ static bool parse_line(struct script *s, char *line, unsigned at, struct error *
 			continue;
 		step->verb = (enum verb)v;
 		step->screen = skip;
-		step->text = line[n] ? line + n + 1 : line + n;
+		step->text = line + n + strspn(line + n, " \t");
 		s->count++;
 		return check(s, step, err);
 	}
@@ -163,7 +166,7 @@ static bool parse(struct script *s, struct error *err)
 	return true;
 }
 
-/* The step's expression, and behind it those that end the script. NULL: no memory. */
+/* The step's expression, followed by those that end the script. NULL: no memory. */
 static struct pattern_set *step_patterns(const struct script *s, const struct step *step)
 {
 	char why[128];
@@ -177,9 +180,12 @@ static struct pattern_set *step_patterns(const struct script *s, const struct st
 	return set;
 }
 
-static int fails(const struct script *s, const struct step *step, int fired, const char *line)
+static int fails(struct script *s, const struct step *step, int fired, const char *line)
 {
 	log_error("%s:%u: it failed (%s): %s", s->name, step->line, s->fail[fired - 1], line);
+	log_line(LOG_ERROR,
+		 "  fix: ", "correct what the guest reports, or the fail step of the script");
+	steps_failed(&s->report, REPORT_FAILURE, "it failed (%s): %s", s->fail[fired - 1], line);
 	return EXIT_NOT_READY;
 }
 
@@ -201,15 +207,18 @@ static int expect(struct script *s, const struct step *step, char **envp)
 	struct error err = {.status = EXIT_NOT_READY, .message = "not in time"};
 
 	if (fired == WATCH_ENDED)
-		(void)client_stream_ended(envp, &err);
+		(void)control_stream_ended(envp, &err);
 	if (fired > 0)
 		return fails(s, step, fired, watch_line(&s->watch));
 	log_error("%s:%u: %s: expect %s; the last line: %s", s->name, step->line, err.message,
 		  step->text, s->watch.line);
+	log_line(LOG_ERROR, "  fix: ", "%s", err.fix[0] ? err.fix : EXPECT_LATE_FIX);
+	steps_failed(&s->report, fired == WATCH_ENDED ? REPORT_ERROR : REPORT_FAILURE,
+		     "%s: expect %s; the last line: %s", err.message, step->text, s->watch.line);
 	return err.status;
 }
 
-/* The same for the screen. */
+/* The same, on the screen. */
 static int expect_screen(struct script *s, const struct step *step, char **envp)
 {
 	char line[SCREEN_COLUMNS + 1];
@@ -223,21 +232,26 @@ static int expect_screen(struct script *s, const struct step *step, char **envp)
 	pattern_set_free(set);
 	if (fired > 0)
 		return fails(s, step, fired, line);
-	if (fired < 0)
+	if (fired < 0) {
 		log_error("%s:%u: screen-expect %s: %s", s->name, step->line, step->text,
 			  err.message);
+		log_line(LOG_ERROR, "  fix: ", "%s", err.fix[0] ? err.fix : EXPECT_LATE_FIX);
+		steps_failed(&s->report,
+			     err.status == EXIT_NOT_READY ? REPORT_FAILURE : REPORT_ERROR,
+			     "screen-expect %s: %s", step->text, err.message);
+	}
 	return fired < 0 ? err.status : EXIT_CLEAN;
 }
 
 static int type_screen(const struct step *step, char **envp)
 {
 	char text[4097];
-	char chord[SCREEN_CHORD];
+	char chord[KEY_CHORD];
 	struct error err = {0};
 	bool ok;
 
 	if (step->verb == VERB_KEY) {
-		ok = screen_chord(step->text, chord) && screen_press(envp, chord, &err);
+		ok = key_chord(step->text, chord) && screen_press(envp, chord, &err);
 	} else {
 		int n = send_unescape(step->text, text, sizeof text - 1);
 
@@ -254,7 +268,7 @@ static int type(struct script *s, const struct step *step, char **envp)
 	int n = 1;
 
 	if (step->verb == VERB_KEY && step->number < 0)
-		return client_request(envp, "break", 5, 0);
+		return control_exchange(envp, "break", 5, 0);
 	if (step->verb == VERB_KEY)
 		text[0] = (char)step->number;
 	else
@@ -264,31 +278,93 @@ static int type(struct script *s, const struct step *step, char **envp)
 	return write_all(s->watch.fd, text, (size_t)n) ? EXIT_CLEAN : EXIT_QEMU_FAILED;
 }
 
+/* Is the step a test case of a report, and not a directive for later steps? */
+static bool is_case(const struct step *step)
+{
+	return step->verb != VERB_FAIL && step->verb != VERB_TIMEOUT;
+}
+
+static int do_step(struct script *s, const struct step *step, char **envp)
+{
+	switch (step->verb) {
+	case VERB_EXPECT:
+		return step->screen ? expect_screen(s, step, envp) : expect(s, step, envp);
+	case VERB_FAIL: s->fail[s->fails++] = step->text; return EXIT_CLEAN;
+	case VERB_TIMEOUT: s->timeout_s = step->number; return EXIT_CLEAN;
+	case VERB_EXIT: return (int)step->number;
+	default: return step->screen ? type_screen(step, envp) : type(s, step, envp);
+	}
+}
+
 static int run(struct script *s, char **envp)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		const struct step *step = &s->steps[i];
-		int status = EXIT_CLEAN;
 
-		switch (step->verb) {
-		case VERB_EXPECT:
-			status =
-				step->screen ? expect_screen(s, step, envp) : expect(s, step, envp);
-			break;
-		case VERB_FAIL: s->fail[s->fails++] = step->text; break;
-		case VERB_TIMEOUT: s->timeout_s = step->number; break;
-		case VERB_EXIT: return (int)step->number;
-		default: status = step->screen ? type_screen(step, envp) : type(s, step, envp);
-		}
-		if (status != EXIT_CLEAN)
+		steps_next(&s->report);
+		int status = do_step(s, step, envp);
+
+		if (status != EXIT_CLEAN) {
+			steps_failed(&s->report,
+				     step->verb == VERB_EXIT ? REPORT_FAILURE : REPORT_ERROR,
+				     step->verb == VERB_EXIT
+					     ? "the script ends with status %d"
+					     : "the step cannot be carried out (status %d)",
+				     status);
 			return status;
+		}
+		if (is_case(step))
+			steps_passed(&s->report);
+		if (step->verb == VERB_EXIT)
+			break;
 	}
 	return EXIT_CLEAN;
 }
 
+static void feed_report(void *arg, const uint8_t *buf, size_t n)
+{
+	steps_feed(arg, buf, n);
+}
+
+static bool begin_report(struct script *s, struct error *err)
+{
+	char verb[32];
+
+	if (!s->report.junit && !s->report.tap)
+		return true;
+	for (size_t i = 0; i < s->count; i++) {
+		const struct step *step = &s->steps[i];
+
+		(void)snprintf(verb, sizeof verb, "%s%s", step->screen ? on_screen : "",
+			       verbs[step->verb]);
+		if (is_case(step))
+			steps_add(&s->report, step->line, verb, step->text);
+	}
+	s->report.script = s->name;
+	s->watch.take = feed_report;
+	s->watch.take_arg = &s->report;
+	return steps_begin(&s->report, err);
+}
+
+/* STATUS, or the status of a failure to write the report. */
+static int end_report(struct script *s, int status)
+{
+	struct error err = {0};
+
+	if (!s->report.junit && !s->report.tap)
+		return status;
+	if (status != EXIT_CLEAN)
+		steps_failed(&s->report, REPORT_ERROR,
+			     "the guest's console is not available (status %d)", status);
+	if (steps_finish(&s->report, &err))
+		return status;
+	error_report(&err);
+	return status != EXIT_CLEAN ? status : (int)err.status;
+}
+
 int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 {
-	static struct script s; /* initialised, it would be 95 kB of the program's file */
+	static struct script s; /* with an initialiser it would take 95 kB of the program's file */
 	struct script_guest guest = {0};
 	struct error err = {0};
 	bool boot = false;
@@ -301,6 +377,10 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 			s.quiet = true;
 		else if (strcmp(argv[i], "--boot") == 0)
 			boot = true;
+		else if (strcmp(argv[i], "--tap") == 0)
+			s.report.tap = s.quiet = true;
+		else if (strcmp(argv[i], "--junit") == 0 && i + 1 < argc)
+			s.report.junit = argv[++i];
 		else
 			return cmd_usage(self, "unknown option", argv[i]);
 	if (i + 1 != argc)
@@ -312,8 +392,9 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 	ssize_t n = in < 0 ? -1 : read_full(in, s.text, sizeof s.text - 1);
 
 	if (n < 0 || n == sizeof s.text - 1) {
-		(void)error_set(&err, EXIT_NO_IMAGE, "", "%s: %s", s.name,
-				n < 0 ? strerror(errno) : "the file is too large");
+		(void)error_set(&err, EXIT_NO_IMAGE,
+				n < 0 ? "check its name and its mode" : "split it", "%s: %s",
+				s.name, n < 0 ? strerror(errno) : "the file is too large");
 		return cmd_fail(&err);
 	}
 	size_t len = (size_t)n;
@@ -325,14 +406,20 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 	}
 	if (!parse(&s, &err))
 		return cmd_fail(&err);
-	if (boot && !script_boot(&guest, envp, &err))
+	if (!begin_report(&s, &err))
 		return cmd_fail(&err);
+	if (boot && !script_boot(&guest, envp, &err)) {
+		steps_failed(&s.report, REPORT_ERROR, "%s", err.message);
+		return end_report(&s, cmd_fail(&err));
+	}
+	if (!boot)
+		guest_await_logout(control_settings(envp));
 	_cleanup_fd_ int fd =
-		client_stream_patient(envp, boot ? "console all" : "console live", &status);
+		control_stream_patient(envp, boot ? "console all" : "console live", &status);
 
 	s.watch.fd = fd;
 	s.watch.show = !s.quiet;
 	if (fd >= 0)
 		status = run(&s, envp);
-	return boot ? script_boot_end(&guest, envp, status) : status;
+	return end_report(&s, boot ? script_boot_end(&guest, envp, status) : status);
 }

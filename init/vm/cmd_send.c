@@ -7,6 +7,8 @@
 #include "base/io.h"
 #include "vm/cmd.h"
 #include "vm/expect_match.h"
+#include "vm/guest_shell.h"
+#include "vm/keys.h"
 #include "vm/screen.h"
 
 static int hex(char c)
@@ -17,7 +19,7 @@ static int hex(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* The byte that two digits at TEXT are, -1 if they are not. */
+/* The byte that the two hexadecimal digits at TEXT encode; -1 if they are invalid. */
 static int hex_pair(const char *text)
 {
 	int high = hex(text[0]);
@@ -49,44 +51,36 @@ int send_unescape(const char *text, char *out, size_t size)
 	return *text ? -1 : (int)n;
 }
 
-int send_key(const char *name)
-{
-	static const struct {
-		const char *name;
-		int byte;
-	} keys[] = {{"enter", '\r'}, {"tab", '\t'}, {"escape", 033}, {"backspace", 0177}};
-
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (strcmp(name, keys[i].name) == 0)
-			return keys[i].byte;
-	if (strncmp(name, "ctrl-", 5) == 0 && name[5] && !name[6]) {
-		char c = name[5] >= 'a' && name[5] <= 'z' ? (char)(name[5] - 0x20) : name[5];
-
-		if (c >= '@' && c <= '_')
-			return c - '@';
-	}
-	return -1;
-}
-
 /* One argument of vm send --screen: a key, or a text. */
 struct screen_input {
-	char chord[SCREEN_CHORD];
+	char chord[KEY_CHORD];
 	char text[4096];
 	int n; /* bytes of the text; 0: a key */
 };
 
-/* The argument at *I, which may be two. NULL, or what is wrong with ARGV[*I]. */
-static const char *screen_input(int argc, char **argv, int *i, struct screen_input *in)
+/* Index of `--`, after which everything is text; ARGC if there is none. */
+static int end_of_options(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && strcmp(argv[i], "--") != 0)
+		i++;
+	return i;
+}
+
+/* Parse the argument at *I, which may take two words. NULL, or what is wrong with ARGV[*I]. */
+static const char *screen_input(int argc, char **argv, int *i, bool options,
+				struct screen_input *in)
 {
 	unsigned char bad;
 
 	in->n = 0;
-	if (strcmp(argv[*i], "--enter") == 0)
-		return screen_chord("enter", in->chord) ? NULL : "no such key:";
-	if (strcmp(argv[*i], "--key") == 0) {
+	if (options && strcmp(argv[*i], "--enter") == 0)
+		return key_chord("enter", in->chord) ? NULL : "no such key:";
+	if (options && strcmp(argv[*i], "--key") == 0) {
 		if (*i + 1 < argc)
 			++*i;
-		return screen_chord(argv[*i], in->chord) ? NULL : "no such key:";
+		return key_chord(argv[*i], in->chord) ? NULL : "no such key:";
 	}
 	in->n = send_unescape(argv[*i], in->text, sizeof in->text);
 	if (in->n <= 0)
@@ -96,20 +90,23 @@ static const char *screen_input(int argc, char **argv, int *i, struct screen_inp
 		       : "no US keyboard has a key for all of";
 }
 
-/* All is looked at before the first key is pressed. */
+/* Check all arguments before the first key is pressed. */
 static int send_screen(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct screen_input in;
 	struct error err = {0};
 	const char *wrong;
+	int text = end_of_options(argc, argv);
 
-	if (argc < 3)
+	if (argc < 3 || (argc == 3 && text == 2))
 		return cmd_usage(self, "there is nothing to send", NULL);
 	for (int i = 2; i < argc; i++)
-		if ((wrong = screen_input(argc, argv, &i, &in)) != NULL)
+		if (i != text && (wrong = screen_input(argc, argv, &i, i < text, &in)) != NULL)
 			return cmd_usage(self, wrong, argv[i]);
 	for (int i = 2; i < argc; i++) {
-		(void)screen_input(argc, argv, &i, &in);
+		if (i == text)
+			continue;
+		(void)screen_input(argc, argv, &i, i < text, &in);
 		if (!(in.n > 0 ? screen_type(envp, in.text, (size_t)in.n, &err)
 			       : screen_press(envp, in.chord, &err)))
 			return cmd_fail(&err);
@@ -126,17 +123,21 @@ int cmd_send(const struct command *self, int argc, char **argv, char **envp)
 
 	if (argc > 1 && strcmp(argv[1], "--screen") == 0)
 		return send_screen(self, argc, argv, envp);
+	const int end = end_of_options(argc, argv);
+
 	for (int i = 1; i < argc; i++) {
 		int got = 1;
 
-		if (strcmp(argv[i], "--enter") == 0) {
+		if (i == end) {
+			continue;
+		} else if (i < end && strcmp(argv[i], "--enter") == 0) {
 			text[n] = '\r';
-		} else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
+		} else if (i < end && strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
 			if (strcmp(argv[++i], "break") == 0) {
 				send_break = true;
 				continue;
 			}
-			int byte = send_key(argv[i]);
+			int byte = key_byte(argv[i]);
 
 			if (byte < 0)
 				return cmd_usage(self, "no such key:", argv[i]);
@@ -152,11 +153,12 @@ int cmd_send(const struct command *self, int argc, char **argv, char **envp)
 	}
 	if (n == 0 && !send_break)
 		return cmd_usage(self, "there is nothing to send", NULL);
-	if (send_break && (status = client_request(envp, "break", 5, 0)) != EXIT_CLEAN)
+	if (send_break && (status = control_exchange(envp, "break", 5, 0)) != EXIT_CLEAN)
 		return status;
 	if (n == 0)
 		return EXIT_CLEAN;
-	_cleanup_fd_ int fd = client_stream(envp, "console live", &status);
+	guest_await_logout(control_settings(envp));
+	_cleanup_fd_ int fd = control_stream(envp, "console live", &status);
 
 	if (fd < 0)
 		return status;

@@ -1,12 +1,35 @@
-/* cmd_settings.c - vm settings: the table, for people, for programs and for docs/settings.md. */
+/* cmd_settings.c - vm settings: the table as text, as JSON and for docs/settings.md. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json_write.h"
-#include "config/settings.h"
+#include "config/retired.h"
 #include "vm/cmd.h"
 
-enum { VALUE_MAX = 8192 };
+enum { VALUE_MAX = 8192, RETIRED_JSON = 4096 };
+
+/* What of ROW is deprecated, a sentence each: in Markdown with BOLD around the word. */
+static void print_deprecated(const struct setting *row, const char *bold)
+{
+	size_t len = strlen(row->name);
+
+	for (const struct retired *r = NULL; (r = retired_find(row->name, len, r)) != NULL;)
+		(void)printf(". %sDeprecated%s since version %s%s%s%s: %s", bold, bold, r->since,
+			     r->value[0] ? " (" : "", r->value, r->value[0] ? ")" : "", r->instead);
+}
+
+static const char *deprecated_json(const struct setting *row, char buf[RETIRED_JSON])
+{
+	struct json_list list;
+	size_t len = strlen(row->name);
+
+	json_list_begin(&list, buf, RETIRED_JSON);
+	for (const struct retired *r = NULL; (r = retired_find(row->name, len, r)) != NULL;)
+		json_list_object(&list, JSON_LIST(J_TEXT("value", r->value[0] ? r->value : NULL),
+						  J_TEXT("since", r->since),
+						  J_TEXT("instead", r->instead)));
+	return json_list_end(&list);
+}
 
 static void print_text(const struct settings *s)
 {
@@ -24,9 +47,11 @@ static void print_text(const struct settings *s)
 				     : row->type == SETTING_MEM ? "MiB, or with K, M, G, T"
 								: "";
 
-		(void)printf("  %s=%s%s\n      %s%s%s. Default: %s\n", row->name, value,
+		(void)printf("  %s=%s%s\n      %s%s%s. Default: %s", row->name, value,
 			     s->given[i] ? "   (set)" : "", values, values[0] ? ": " : "",
 			     row->help, row->dflt[0] ? row->dflt : "unset");
+		print_deprecated(row, "");
+		(void)printf("\n");
 	}
 }
 
@@ -35,6 +60,7 @@ static void print_json(const struct settings *s)
 	static const char *const types[] = {"bool", "int", "port", "mem", "enum", "text", "path"};
 	static char value[VALUE_MAX];
 	static char text[8 * VALUE_MAX];
+	static char deprecated[RETIRED_JSON];
 
 	(void)printf("[\n");
 	for (int i = 0; i < SETTINGS_COUNT; i++) {
@@ -47,7 +73,8 @@ static void print_json(const struct settings *s)
 					   J_BOOL("set", s->given[i]), J_TEXT("default", row->dflt),
 					   J_INT("min", row->min), J_INT("max", row->max),
 					   J_TEXT("choices", row->choices),
-					   J_TEXT("help", row->help)));
+					   J_TEXT("help", row->help),
+					   J_RAW("deprecated", deprecated_json(row, deprecated))));
 		(void)printf("%s%s\n", text, i + 1 < SETTINGS_COUNT ? "," : "");
 	}
 	(void)printf("]\n");
@@ -85,6 +112,7 @@ static void print_markdown(void)
 		(void)printf(" | %s%s%s | ", row->dflt[0] ? "`" : "",
 			     row->dflt[0] ? row->dflt : "unset", row->dflt[0] ? "`" : "");
 		print_cell(row->help);
+		print_deprecated(row, "**");
 		(void)printf(" |\n");
 	}
 }

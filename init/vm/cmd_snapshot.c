@@ -1,4 +1,4 @@
-/* cmd_snapshot.c - vm snapshot: PID 1 does it if a guest runs; else qemu-img does it here, on the
+/* cmd_snapshot.c - vm snapshot: if a guest runs, PID 1 does it; otherwise qemu-img works on the
  * disk that the next start would write to. */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "host/snapshot_table.h"
 #include "plan/plan.h"
 #include "vm/cmd.h"
+#include "vm/guest_shell.h"
 
 struct action {
 	const char *verb; /* "save", "load", "delete", "list" */
@@ -64,19 +65,19 @@ static int ask(char **envp, const struct action *action)
 		       !action->option ? ""
 		       : action->name  ? "--force"
 				       : "--json");
-	return client_request(envp, line, -1, 0);
+	return control_exchange(envp, line, -1, 0);
 }
 
 /* ---- on the stopped guest ----------------------------------------------------------------- */
 
-/* The disk that the next start writes to, and the user that qemu-img runs as. */
+/* The disk that the next start writes to, and qemu-img's user. */
 struct offline {
 	struct settings s;
 	struct disk disk;
 	struct identity id;
 };
 
-/* `qemu-img snapshot OPTION TAG` on the disk, which it locks: tables are all that changes. */
+/* Run `qemu-img snapshot OPTION TAG` on the disk, which qemu-img locks. Only tables change. */
 static bool qemu_img(const struct offline *o, const char *option, const char *tag,
 		     struct error *err)
 {
@@ -119,7 +120,7 @@ static bool carry_out(const struct offline *o, const struct action *action, stru
 	static struct snapshots all;
 	static char text[SNAPSHOTS_TEXT];
 
-	if (!snapshots_possible(&o->disk, err) ||
+	if (!snapshots_check_disk(&o->disk, err) ||
 	    !snapshots_read(o->disk.layers[0].fd, snapshots_disk_name(&o->disk), &all, err))
 		return false;
 	if (!action->name) {
@@ -148,7 +149,7 @@ static bool open_disk(struct settings *s, struct disk *disk, struct errors *errs
 
 	if (!disk_find(s, path, &embedded, errs))
 		return false;
-	s->embedded_guest = embedded;
+	s->builtin_guest = embedded;
 	if (!s->drive && !embedded && path[0])
 		s->drive = path;
 	if (!settings_resolve(s, 0, errs, &warnings))
@@ -185,8 +186,11 @@ int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp)
 	}
 	bool good = settings_parse(envp, &o.s, &errs);
 
-	if (plan_guest_runs(&o.s))
+	if (plan_guest_runs(&o.s)) {
+		if (strcmp(action.verb, "save") == 0)
+			guest_await_logout(&o.s);
 		return ask(envp, &action);
+	}
 	if (!good || !open_disk(&o.s, &o.disk, &errs)) {
 		errors_report(&errs);
 		return errors_status(&errs);
@@ -200,7 +204,7 @@ int cmd_snapshot(const struct command *self, int argc, char **argv, char **envp)
 	}
 
 	disk_close(&o.disk);
-	confined_hold(false); /* a signal that has come ends us here */
+	confined_hold(false); /* from here on a signal ends this process */
 	if (done)
 		return EXIT_CLEAN;
 	error_report(&err);

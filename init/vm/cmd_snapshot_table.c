@@ -1,9 +1,9 @@
 /* cmd_snapshot_table.c - vm snapshot-table: internal helper of PID 1, which parses no image itself.
  *
- * Descriptor 3 is the disk of the running guest. `list` answers a control client (proto/control.h),
- * which is standard output; the others print one line for PID 1: of snapshot NAME the tag (- if
- * there is none) and the bytes of memory, or why ACTION cannot be done. `revert` takes the disk
- * back to snapshot NAME, when no QEMU has it (pid1/boot_retry.c).
+ * Descriptor 3 is the disk of the running guest. `list` answers a control client (proto/control.h)
+ * on standard output. The others print one line for PID 1: the tag of snapshot NAME (- if there is
+ * none) and its memory size in bytes, or why ACTION is impossible. `revert` takes the disk back to
+ * snapshot NAME while no QEMU has it open (pid1/boot_retry.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static int list(const char *disk, bool json)
 	return write_all(STDOUT_FILENO, text, (size_t)n) ? EXIT_CLEAN : EXIT_NOT_READY;
 }
 
-/* May ACTION be done with snapshot NAME? *ONE: what there is of that name, NULL for nothing. */
+/* Is ACTION possible for snapshot NAME? *ONE: the snapshot of that name, NULL if there is none. */
 static bool check(const struct snapshots *all, const char *action, const char *name, bool force,
 		  const struct qcow2_snapshot **one, struct error *err)
 {
@@ -57,7 +57,7 @@ static bool check(const struct snapshots *all, const char *action, const char *n
 	return true;
 }
 
-/* The disk called DISK, which nobody else has open now, back to snapshot NAME. */
+/* Take the disk DISK, which no other process has open, back to snapshot NAME. */
 static int revert(const char *disk, const char *name, const struct identity *id, char **envp)
 {
 	static struct settings s;
@@ -71,7 +71,7 @@ static int revert(const char *disk, const char *name, const struct identity *id,
 	(void)settings_parse(envp, &s, &errs);
 	qemu_img_begin(&q, "snapshot", disk);
 	qemu_img_words(&q, (const char *const[]){"-a", name, NULL});
-	qemu_img_disk(&q, &layers, 1); /* tables are all that changes */
+	qemu_img_disk(&q, &layers, 1); /* only tables change */
 	int status = qemu_img_run(&q, &s, id, &err);
 
 	if (status > 0)

@@ -1,8 +1,8 @@
 /* cmd_unpack.c - vm unpack: internal helper of vm pull that writes the received files
  * (vm/transfer.h), as the owner of the destination and without capabilities.
  *
- * Standard input is a line with the checksum of all files, and a tar archive, possibly compressed
- * with gzip. It is unpacked into a directory with a random name beside its destination and
+ * Standard input is a line with the checksum of all files, then a tar archive, possibly compressed
+ * with gzip. It is unpacked into a directory with a random name beside its destination, which is
  * renamed when it is complete.
  */
 #include <errno.h>
@@ -24,9 +24,11 @@
 #include "vm/cmd.h"
 #include "vm/peer.h"
 
+#define AGAIN_FIX "copy it again: the connection to the guest was disturbed"
+
 struct job {
-	const char *member; /* the one name in the archive */
-	const char *name;   /* what it becomes in UNPACK_DEST_FD */
+	const char *member; /* the only top-level name in the archive */
+	const char *name;   /* its new name in UNPACK_DEST_FD */
 	bool gzip;
 	struct unpack u;
 	char stage[32]; /* in UNPACK_STAGE_FD */
@@ -41,7 +43,7 @@ static void on_signal(int sig)
 	stopped = sig;
 }
 
-/* The line, and no byte more: gzip reads what is behind it. */
+/* Read exactly the line: gzip reads what follows. */
 static bool read_sum(struct job *j, struct error *err)
 {
 	size_t n = 0;
@@ -53,8 +55,8 @@ static bool read_sum(struct job *j, struct error *err)
 		}
 		n++;
 	}
-	return error_set(err, EXIT_NOT_READY, "",
-			 n ? "the received data is not a checksum" : "nothing has come");
+	return error_set(err, EXIT_NOT_READY, AGAIN_FIX,
+			 n ? "the received data is not a checksum" : "nothing was received");
 }
 
 static bool make_stage(struct job *j, struct error *err)
@@ -69,10 +71,12 @@ static bool make_stage(struct job *j, struct error *err)
 				 "cannot create files in the destination: %s", strerror(errno));
 	j->staged =
 		openat(UNPACK_STAGE_FD, j->stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return j->staged >= 0 || error_set(err, EXIT_INTERNAL, "", "%s", strerror(errno));
+	return j->staged >= 0 ||
+	       error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+			 "the destination cannot be opened: %s", strerror(errno));
 }
 
-/* gzip -dc between standard input and us: *FD becomes its output. */
+/* Put gzip -dc between standard input and this process: *FD becomes its output. */
 static pid_t start_gzip(int *fd, struct error *err)
 {
 	static char path[4096];
@@ -84,7 +88,8 @@ static pid_t start_gzip(int *fd, struct error *err)
 		return -1;
 	}
 	if (pipe2(fds, O_CLOEXEC) != 0) {
-		(void)error_set(err, EXIT_INTERNAL, "", "no pipe: %s", strerror(errno));
+		(void)error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				"no pipe: %s", strerror(errno));
 		return -1;
 	}
 	const struct child c = {.path = path,
@@ -102,7 +107,7 @@ static pid_t start_gzip(int *fd, struct error *err)
 	return pid;
 }
 
-/* All that comes from FD. */
+/* Read FD to its end. */
 static bool take(struct job *j, int fd)
 {
 	static uint8_t buf[65536];
@@ -113,7 +118,8 @@ static bool take(struct job *j, int fd)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_set(&j->u.err, EXIT_INTERNAL, "", "%s", strerror(errno));
+			return error_set(&j->u.err, EXIT_INTERNAL, "run the command again",
+					 "the archive cannot be read: %s", strerror(errno));
 		if (n == 0)
 			return unpack_end(&j->u);
 		if (!unpack_feed(&j->u, buf, (size_t)n))
@@ -139,7 +145,7 @@ static bool receive(struct job *j, struct error *err)
 		while (waitpid(gzip, &status, 0) < 0 && errno == EINTR)
 			;
 	if (ok && status != 0)
-		return error_set(err, EXIT_NOT_READY, "", "the received data is damaged");
+		return error_set(err, EXIT_NOT_READY, AGAIN_FIX, "the received data is damaged");
 	return ok;
 }
 
@@ -150,10 +156,10 @@ static bool is_whole(struct job *j, struct error *err)
 
 	unpack_sum(&j->u, sum);
 	n = strlen(sum);
-	/* Behind it stand a blank and a name, or nothing. */
+	/* The checksum is followed by a blank and a name, or by nothing. */
 	if (n > 0 && strncmp(sum, j->sum, n) == 0 && (j->sum[n] == ' ' || j->sum[n] == '\0'))
 		return true;
-	return error_set(err, EXIT_NOT_READY, "",
+	return error_set(err, EXIT_NOT_READY, AGAIN_FIX,
 			 "%s: the received contents differ from the sent ones", j->name);
 }
 
@@ -161,7 +167,7 @@ static bool place(struct job *j, struct error *err)
 {
 	if (!read_sum(j, err) || !receive(j, err))
 		return false;
-	/* A member that was refused may have been one of the files that count. */
+	/* A refused member may have been part of the checksum. */
 	if (j->u.refused == 0 && !is_whole(j, err))
 		return false;
 	if (!place_tree(j->staged, j->member, UNPACK_DEST_FD, j->name, err))

@@ -44,15 +44,15 @@ int cmd_wait(const struct command *self, int argc, char **argv, char **envp)
 	uint64_t end = clock_now() + (uint64_t)(timeout < 0 ? 0 : timeout) * 1000000000u;
 	int status;
 
-	/* While an image is fetched there is no guest to wait for: PID 1 says so when it is there.
-	 */
-	while ((status = client_await(envp, line, timeout, GUEST_START_MS, text, sizeof text)) ==
+	/* While an image is being fetched there is no guest to wait for; PID 1 reports when it is
+	 * there. */
+	while ((status = control_await(envp, line, timeout, GUEST_START_MS, text, sizeof text)) ==
 	       EXIT_ASK_AGAIN) {
 		uint64_t now = clock_now();
 
 		if (timeout >= 0)
 			timeout = now < end ? (long)((end - now) / 1000000000u) : 0;
 	}
-	state_print_health(text, status);
+	status_print_health(text, status);
 	return status;
 }

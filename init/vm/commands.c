@@ -38,13 +38,22 @@ const struct command commands[] = {
 	{.group = LIFE,
 	 .name = "status",
 	 .synopsis = "[--json]",
-	 .about = "Show the state of the guest",
-	 .options = OPTIONS{JSON("the state"), END_OF_OPTIONS},
+	 .about = "Show the status of the guest",
+	 .options = OPTIONS{JSON("the status"), END_OF_OPTIONS},
 	 .run = cmd_request},
+	{.group = LIFE,
+	 .name = "top",
+	 .synopsis = "[--once]",
+	 .about = "Watch the guest: status, boot phases, CPU and memory, console",
+	 .help = "Fills the terminal and redraws when something changes. A phase's bar is the "
+		 "time since the phase before it. q quits.",
+	 .options = OPTIONS{{"--once", "", "print the same once as text, also without a terminal"},
+			    END_OF_OPTIONS},
+	 .run = cmd_top},
 	{.group = LIFE,
 	 .name = "health",
 	 .synopsis = "[--hold S]",
-	 .about = "Exit with 0 if the guest is ready and well, else with 1",
+	 .about = "Exit with 0 if the guest is ready and healthy, else with 1",
 	 .help = "Prints one line with the reason. This is the health check of the image.",
 	 .options = OPTIONS{{"--hold", "S",
 			     "after three equal answers, delay the next one until it changes, for "
@@ -138,7 +147,7 @@ const struct command commands[] = {
 	 .run = cmd_markers},
 	{.group = CONSOLE,
 	 .name = "console",
-	 .synopsis = "[--read-only]",
+	 .synopsis = "[--read-only | --scrollback]",
 	 .about = "Connect this terminal to the serial console; Ctrl-] opens a menu",
 	 .help = "Shows the scrollback first. All keys go to the guest, including Ctrl-C. The menu "
 		 "disconnects, sends a break, shows the status, shuts the guest down or cuts its "
@@ -146,8 +155,10 @@ const struct command commands[] = {
 		 "If standard input is a pipe, its bytes are typed and the console is printed "
 		 "until "
 		 "the guest ends.",
-	 .options =
-		 OPTIONS{{"--read-only", "", "type nothing; Ctrl-C disconnects"}, END_OF_OPTIONS},
+	 .options = OPTIONS{{"--read-only", "", "type nothing; Ctrl-C disconnects"},
+			    {"--scrollback", "",
+			     "print the stored console output without escape sequences, and exit"},
+			    END_OF_OPTIONS},
 	 .run = cmd_console},
 	{.group = CONSOLE,
 	 .name = "send",
@@ -155,7 +166,7 @@ const struct command commands[] = {
 	 .about = "Type on the serial console, or on the guest's keyboard",
 	 .help = "Text and keys are sent in the order given. TEXT may contain the escapes \\r \\n "
 		 "\\t "
-		 "\\e \\xHH \\\\.",
+		 "\\e \\xHH \\\\. Everything after -- is text.",
 	 .options = OPTIONS{{"--enter", "", "send a carriage return"},
 			    {"--key", "KEY",
 			     "send a key: break (a serial break), enter, tab, escape, backspace, "
@@ -174,12 +185,12 @@ const struct command commands[] = {
 	 .options = OPTIONS{{"--timeout", "S", "wait at most S seconds"},
 			    {"--from", "start|now",
 			     "start: also search the scrollback; now (default): new output only"},
-			    {"--screen", "", "look at the screen's text (VGA, 80 by 25) instead"},
+			    {"--screen", "", "match the screen's text (VGA, 80 by 25) instead"},
 			    END_OF_OPTIONS},
 	 .run = cmd_expect},
 	{.group = CONSOLE,
 	 .name = "script",
-	 .synopsis = "[--quiet] [--boot] FILE",
+	 .synopsis = "[--quiet] [--boot] [--junit FILE] [--tap] FILE",
 	 .about = "Run a script of console input and expected output",
 	 .help = "FILE (- for standard input) has one step per line: send TEXT, line TEXT (with a "
 		 "return), key KEY, expect REGEX, fail REGEX, timeout S, exit STATUS, and "
@@ -191,6 +202,10 @@ const struct command commands[] = {
 	 .first = "FILE",
 	 .options =
 		 OPTIONS{{"--quiet", "", "do not print console output"},
+			 {"--junit", "FILE",
+			  "write FILE when the script ends: JUnit XML, a test case for each step"},
+			 {"--tap", "",
+			  "print TAP, a test for each step, instead of console output"},
 			 {"--boot", "",
 			  "start a guest for the script and end it afterwards; exit with 125 if it "
 			  "cannot be started, as 'git bisect run' expects"},
@@ -235,14 +250,29 @@ const struct command commands[] = {
 			 {"--via", "serial|ssh",
 			  "serial (default), or ssh with the key of VM_SSH_KEY"},
 			 {"--stay", "", "do not log out afterwards"},
-			 {"--interrupt", "", "first end what runs on the console by ^C"},
-			 {"--prompt", "TEXT", "TEXT at the end of a line is a shell prompt, too"},
+			 {"--interrupt", "", "first end the program on the console with ^C"},
+			 {"--prompt", "TEXT",
+			  "also treat TEXT at the end of a line as a shell prompt"},
 			 {"--no-wait", "", "fail if the guest is not ready"},
 			 {"--poweroff", "",
 			  "instead of COMMAND: run the guest's own shutdown command and do not "
 			  "wait"},
 			 END_OF_OPTIONS},
 	 .run = cmd_exec},
+	{.group = INSIDE,
+	 .name = "ssh",
+	 .synopsis = "[--login USER] [--timeout S] [--tty] [--] [COMMAND...]",
+	 .about = "Open a shell in the guest by ssh, or run COMMAND there",
+	 .help = "Uses the forwarded port of the guest's port 22, the key of VM_SSH_KEY (or "
+		 "ssh/id_ed25519 beside the image) and VM_LOGIN_USER. Waits until the guest is "
+		 "ready and its ssh server answers. Standard input, output and error are the "
+		 "command's; the exit status is its own, or 255 if ssh failed. A single argument "
+		 "is a line for the guest's shell; several are quoted.",
+	 .options = OPTIONS{LOGIN,
+			    {"--timeout", "S", "wait at most S seconds for the ssh server"},
+			    {"--tty", "", "give COMMAND a terminal, as ssh -t does"},
+			    END_OF_OPTIONS},
+	 .run = cmd_ssh},
 	{.group = INSIDE,
 	 .name = "push",
 	 .synopsis = "[--via ssh|serial] [--login USER] PATH... DEST",
@@ -304,8 +334,8 @@ const struct command commands[] = {
 	 .name = "fsck",
 	 .synopsis = "[--yes]",
 	 .about = "Check and repair the ext2-4 file systems of the guest's disks",
-	 .help = "While no guest runs. e2fsck -p repairs what is safe; the disk stays as it was if "
-		 "more is needed. A start does this by itself after a power cut (VM_FSCK).",
+	 .help = "While no guest runs. e2fsck -p repairs what is safe; the disk is unchanged if "
+		 "more is needed. A start does this automatically after a power cut (VM_FSCK).",
 	 .options = OPTIONS{{"--yes", "",
 			     "answer all of e2fsck's questions with yes (e2fsck -y); "
 			     "files may be lost, so copy the image before"},
@@ -339,36 +369,63 @@ const struct command commands[] = {
 	 .run = cmd_request},
 	{.group = MEASURE,
 	 .name = "profile",
-	 .synopsis = "[OPTIONS | compare A.json B.json [--json] | report DIR]",
+	 .synopsis =
+		 "[OPTIONS | compare A.json B.json [--json|--svg] | report DIR [--names paper] | "
+		 "merge [--force] OUT DIR... | status DIR [--follow] [--json]]",
 	 .about = "Boot a matrix of machines repeatedly and measure each boot phase",
-	 .help = "The matrix is the product of the lists, which are separated by commas; what is "
-		 "not "
-		 "given is as the settings say. Each sample has a throwaway disk. Exits with 1 if "
-		 "a "
-		 "cell of the matrix has no result (docs/profile.md).\n"
+	 .help = "The matrix is the product of the lists. The values of a list are separated by "
+		 "commas, or by semicolons if the list has one. Without an option the setting "
+		 "applies. Each sample boots on a throwaway disk. Exits with 1 if a cell of the "
+		 "matrix has no result (docs/profile.md).\n"
 		 "compare applies Welch's t-test to two reports. report writes the documents of a "
-		 "report again.",
-	 .first = "compare|report",
-	 .options =
-		 OPTIONS{{"--cpus", "LIST", "processor counts (default 1,2,4,8)"},
-			 {"--cpu-models", "LIST", "values of QEMU_CPU"},
-			 {"--ram", "LIST", "values of QEMU_RAM"},
-			 {"--accels", "LIST", "values of QEMU_ACCEL"},
-			 {"--machines", "LIST", "values of QEMU_MACHINE"},
-			 {"--buses", "LIST", "values of QEMU_DISK_BUS"},
-			 {"--boot", "LIST",
-			  "disk, direct: by the firmware, directly (VM_BOOT); kernel: QEMU_KERNEL"},
-			 {"--samples", "N", "samples per cell (default 3)"},
-			 {"--warm-up", "N", "boots per cell that do not count (default 1)"},
-			 {"--until", "PHASE",
-			  "measure until this marker, or ready (default), login, ssh, http"},
-			 {"--timeout", "S", "seconds per sample (default 600)"},
-			 {"--jobs", "N", "samples at the same time (default 1)"},
-			 {"--baseline", "FILE", "expected times, or an earlier results.json"},
-			 {"--markers", "FILE", "markers instead of those of the guest"},
-			 {"--out", "DIR", "directory for the report"},
-			 {"--json", "", "compare: print the result as JSON"},
-			 END_OF_OPTIONS},
+		 "report again. merge joins reports of shards or whole runs in the new directory "
+		 "OUT; it exits with 1 if samples are missing. status shows a run's progress.",
+	 .first = "compare|report|merge|status",
+	 .options = OPTIONS{{"--cpus", "LIST",
+			     "processor counts (default 1,2,4,8), or topologies: "
+			     "1;2;sockets=1,cores=4"},
+			    {"--archs", "LIST", "values of QEMU_ARCH"},
+			    {"--cpu-models", "LIST", "values of QEMU_CPU"},
+			    {"--ram", "LIST", "values of QEMU_RAM"},
+			    {"--accels", "LIST", "values of QEMU_ACCEL"},
+			    {"--machines", "LIST", "values of QEMU_MACHINE"},
+			    {"--buses", "LIST", "values of QEMU_DISK_BUS"},
+			    {"--caches", "LIST", "values of QEMU_CACHE"},
+			    {"--aio", "LIST", "values of QEMU_AIO"},
+			    {"--threads", "LIST", "of TCG: single, multi"},
+			    {"--iothreads", "LIST",
+			     "0, 1: a separate I/O thread for the disk (virtio)"},
+			    {"--boot", "LIST",
+			     "disk: by the firmware; direct: VM_BOOT=direct; kernel: QEMU_KERNEL"},
+			    {"--samples", "N", "samples per cell (default 3)"},
+			    {"--warm-up", "N",
+			     "boots per cell before the samples, not counted (default 1)"},
+			    {"--until", "PHASE",
+			     "measure until this marker, or ready (default), login, ssh, http"},
+			    {"--timeout", "S", "seconds per sample (default 600)"},
+			    {"--jobs", "N", "samples at the same time (default 1)"},
+			    {"--pin", "",
+			     "pin each virtual processor to one of the host, if it has enough"},
+			    {"--baseline", "FILE", "expected times, or an earlier results.json"},
+			    {"--markers", "FILE", "markers instead of those of the guest"},
+			    {"--out", "DIR", "directory for the report"},
+			    {"--install", "SCRIPT",
+			     "first install each cell's disk from QEMU_CDROM with this vm script"},
+			    {"--install-size", "SIZE", "of these disks (default 4G)"},
+			    {"--resume", "DIR",
+			     "continue the run in DIR, with the same arguments; begin it if "
+			     "there is none"},
+			    {"--shard", "I/N", "measure part I of N of the matrix"},
+			    {"--shard-by", "samples|cells",
+			     "a shard has some samples of each cell (default), or some cells"},
+			    {"--json", "", "compare, status: print the result as JSON"},
+			    {"--names", "paper",
+			     "also write the report with the file names of the MINIX papers"},
+			    {"--svg", "", "compare: draw the result"},
+			    {"--force", "",
+			     "merge: also join reports whose guests or machines differ"},
+			    {"--follow", "", "status: until the run ends"},
+			    END_OF_OPTIONS},
 	 .run = cmd_profile},
 	{.group = OTHER,
 	 .name = "init",
@@ -378,11 +435,28 @@ const struct command commands[] = {
 		 "if signal n ended it, 126 or 127 if it could not be run.",
 	 .run = cmd_init},
 	{.group = OTHER,
+	 .name = "mcp",
+	 .synopsis = "[--once [--protocol VERSION] [--method METHOD] [--name NAME]]",
+	 .about = "Serve the Model Context Protocol on standard input and output",
+	 .help = "For programs that let a language model use tools: docker exec -i CONTAINER vm "
+		 "mcp. The tools are status, exec, console_read, console_send, expect, screenshot, "
+		 "push, pull, snapshot, reset, stop and profile (docs/automation.md). Ends at the "
+		 "end of standard input.",
+	 .options = OPTIONS{{"--once", "",
+			     "read one message up to the end of standard input, and print the "
+			     "answer, for an HTTP server. Exits with 64 if the HTTP status is "
+			     "400, 69 if it is 404"},
+			    {"--protocol", "VERSION", "the request's header MCP-Protocol-Version"},
+			    {"--method", "METHOD", "the request's header Mcp-Method"},
+			    {"--name", "NAME", "the request's header Mcp-Name"},
+			    END_OF_OPTIONS},
+	 .run = cmd_mcp},
+	{.group = OTHER,
 	 .name = "messages",
 	 .synopsis = "[--json] [PATTERN...]",
 	 .about = "List all errors and warnings with exit status and fix",
 	 .help = "PATTERN is a part of a message or of its fix, or a whole line from a log. \"…\" "
-		 "stands for what is put in: a name, a number, the system's reason. A warning has "
+		 "stands for a variable part: a name, a number, the system's reason. A warning has "
 		 "no "
 		 "status; that of an error without one depends on what caused it.",
 	 .options = OPTIONS{JSON("the list"), END_OF_OPTIONS},
@@ -400,6 +474,7 @@ const struct command commands[] = {
 	 .synopsis = "ACTION NAME OPTION DISK UID GID",
 	 .about = "",
 	 .run = cmd_snapshot_table},
+	{.name = "companion", .synopsis = "NAME", .about = "", .run = cmd_companion},
 	{.name = "unpack", .synopsis = "SUMS MEMBER NAME z|- MAX", .about = "", .run = cmd_unpack},
 	{.name = NULL},
 };

@@ -15,15 +15,15 @@
 #include "host/listen.h"
 #include "vm/cmd.h"
 
-/* Where an answer's text goes: to standard output, escaped, or into BUF as far as it fits. */
+/* Destination of an answer's text: standard output, escaped, or BUF, as much as fits. */
 struct sink {
 	char *buf;
 	size_t size, len;
-	char cut[4]; /* the first bytes of a character whose last have not come */
+	char cut[4]; /* the first bytes of an incomplete UTF-8 character */
 	size_t cut_len;
 };
 
-/* How many of the N bytes at TEXT are at most the beginning of its last character. */
+/* If TEXT (N bytes) ends in an incomplete UTF-8 character, the number of its bytes; else 0. */
 static size_t cut_character(const char *text, size_t n)
 {
 	for (size_t i = 1; i <= 3 && i <= n; i++) {
@@ -37,7 +37,7 @@ static size_t cut_character(const char *text, size_t n)
 	return 0;
 }
 
-/* The answer's last bytes have LAST. JSON in it is not changed: it is escaped already. */
+/* LAST: the answer ends here. JSON is unchanged, because it is already escaped. */
 static bool print(struct sink *to, const char *text, size_t n, bool last)
 {
 	static char all[4096 + 4];
@@ -52,7 +52,7 @@ static bool print(struct sink *to, const char *text, size_t n, bool last)
 	return write_all(STDOUT_FILENO, out, escape_text(all, n, "\n\t", out, sizeof out));
 }
 
-/* N is 4096 at most. */
+/* N is at most 4096. */
 static bool take(struct sink *to, const char *text, size_t n)
 {
 	if (!to->buf)
@@ -64,8 +64,8 @@ static bool take(struct sink *to, const char *text, size_t n)
 	return true;
 }
 
-/* Take what comes on FD behind the first line, which is the status. Returns it, or -1 when the
- * answer broke off; -2 when END (CLOCK_MONOTONIC ns, 0 for none) came first. */
+/* Read the rest of the answer from FD after the first line, the status. Returns the status; -1 if
+ * the answer is incomplete; -2 if END (CLOCK_MONOTONIC ns, 0 for none) was reached. */
 static int read_answer(int fd, uint64_t end, struct sink *to)
 {
 	char buf[4096];
@@ -96,7 +96,7 @@ static int read_answer(int fd, uint64_t end, struct sink *to)
 	}
 }
 
-const struct settings *client_settings(char **envp)
+const struct settings *control_settings(char **envp)
 {
 	static struct settings s;
 	static struct errors ignored;
@@ -108,12 +108,12 @@ const struct settings *client_settings(char **envp)
 	return &s;
 }
 
-/* Whoever starts a container and waits for it may be here before PID 1 has made its socket, which
- * it does a few milliseconds after its start. */
-int client_open(char **envp, long patience_ms, char *path)
+/* A client that runs right after the container was started may connect before PID 1 has created its
+ * socket, which takes a few milliseconds. */
+int control_open(char **envp, long patience_ms, char *path)
 {
 	uint64_t end = clock_now() + (uint64_t)patience_ms * 1000000u;
-	int fd = connect_unix(run_path(client_settings(envp), "control.sock", path));
+	int fd = connect_unix(run_path(control_settings(envp), "control.sock", path));
 
 	while (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && clock_now() < end) {
 		clock_nap(10000000);
@@ -122,7 +122,7 @@ int client_open(char **envp, long patience_ms, char *path)
 	return fd;
 }
 
-bool client_send(int fd, const char *request)
+bool control_send(int fd, const char *request)
 {
 	char end[] = "\n";
 	struct iovec parts[] = {{(void *)(uintptr_t)request, strlen(request)}, {end, 1}};
@@ -131,8 +131,8 @@ bool client_send(int fd, const char *request)
 	return sendmsg(fd, &line, MSG_NOSIGNAL) == (ssize_t)(parts[0].iov_len + 1);
 }
 
-/* The connection of the last answer stays until the process has ended: PID 1, which is the last to
- * end in its container and takes everybody with it, waits for that (control_farewell()). */
+/* The connection of the last answer stays open until this process has ended: PID 1 waits for that
+ * (control_farewell()), because its exit kills every process in its container. */
 static int kept = -1;
 
 static void keep_until_exit(int fd)
@@ -141,12 +141,12 @@ static void keep_until_exit(int fd)
 	kept = fd;
 }
 
-void client_hang_up(void)
+void control_hang_up(void)
 {
 	fd_close(&kept);
 }
 
-/* A line of our own: to standard output, or in place of the answer. */
+/* Print a line of this program: to standard output, or in place of the answer. */
 static void __attribute__((format(printf, 2, 3))) tell(struct sink *to, const char *fmt, ...)
 {
 	char line[512];
@@ -166,18 +166,18 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 	uint64_t end = timeout_s < 0 ? 0 : clock_now() + (uint64_t)timeout_s * 1000000000u;
 	int status = -1;
 
-	/* Between two of its tasks, an image and a guest, PID 1 has another socket: who stood at
-	 * the first one's socket is at the second's path then. */
+	/* PID 1 replaces its socket between fetching an image and starting the guest. A client
+	 * whose request was lost with the first socket repeats it at the second. */
 	do {
 		uint64_t now = clock_now();
-		int fd = client_open(envp, now < patience ? (long)((patience - now) / 1000000) : 0,
-				     path);
+		int fd = control_open(envp, now < patience ? (long)((patience - now) / 1000000) : 0,
+				      path);
 
 		if (fd < 0) {
 			tell(to, "no guest runs here: %s: %s\n", path, strerror(errno));
 			return EXIT_NOT_READY;
 		}
-		if (client_send(fd, request))
+		if (control_send(fd, request))
 			status = read_answer(fd, end, to);
 		keep_until_exit(fd);
 	} while (status == -1 && clock_now() < patience);
@@ -188,20 +188,20 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 	return status < 0 ? EXIT_NOT_READY : status;
 }
 
-int client_request(char **envp, const char *request, long timeout_s, long patience_ms)
+int control_exchange(char **envp, const char *request, long timeout_s, long patience_ms)
 {
 	struct sink out = {0};
 
 	return ask(envp, request, timeout_s, patience_ms, &out);
 }
 
-int client_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size)
+int control_ask(char **envp, const char *request, long timeout_s, char *buf, size_t size)
 {
-	return client_await(envp, request, timeout_s, 0, buf, size);
+	return control_await(envp, request, timeout_s, 0, buf, size);
 }
 
-int client_await(char **envp, const char *request, long timeout_s, long patience_ms, char *buf,
-		 size_t size)
+int control_await(char **envp, const char *request, long timeout_s, long patience_ms, char *buf,
+		  size_t size)
 {
 	struct sink out = {.buf = buf, .size = size - 1};
 	int status = ask(envp, request, timeout_s, patience_ms, &out);

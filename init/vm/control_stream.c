@@ -12,27 +12,31 @@
 #include "vm/cmd.h"
 #include "vm/pump.h"
 
-int client_connect(char **envp, const char *request)
+#define NO_ANSWER_FIX "vm status shows how the guest is; if it has ended, start it again"
+
+int control_connect(char **envp, const char *request)
 {
 	char path[RUN_PATH_MAX];
-	_cleanup_fd_ int fd = client_open(envp, 0, path);
+	_cleanup_fd_ int fd = control_open(envp, 0, path);
 
 	if (fd < 0) {
 		log_error("no guest runs here: %s: %s", path, strerror(errno));
+		log_line(LOG_ERROR, "  fix: ", NO_GUEST_FIX);
 		return -1;
 	}
-	if (!client_send(fd, request)) {
+	if (!control_send(fd, request)) {
 		log_error("PID 1 does not accept the request: %s", strerror(errno));
+		log_line(LOG_ERROR, "  fix: ", NO_ANSWER_FIX);
 		return -1;
 	}
 	return fd_take(&fd);
 }
 
-/* The stream's number, by which PID 1 knows why it ended. */
+/* The stream's number, by which PID 1 knows why the stream ended. */
 static unsigned long number;
 
-/* A line without its end, byte by byte, as what stands behind it may be the stream's. -1 with errno
- * (ETIMEDOUT), or when it did not come whole. */
+/* Read a line without its end, byte by byte, because the stream may begin right after it. -1 with
+ * errno (ETIMEDOUT), or if the line is incomplete. */
 static int read_line(int fd, uint64_t end_ns, char *line, size_t size)
 {
 	size_t len = 0;
@@ -51,7 +55,7 @@ static int read_line(int fd, uint64_t end_ns, char *line, size_t size)
 	}
 }
 
-/* -1: it did not come. */
+/* -1: no complete line arrived. */
 static int read_status(int fd, uint64_t end_ns)
 {
 	char line[32];
@@ -65,9 +69,9 @@ static int read_status(int fd, uint64_t end_ns)
 	return status;
 }
 
-int client_stream(char **envp, const char *request, int *status)
+int control_stream(char **envp, const char *request, int *status)
 {
-	_cleanup_fd_ int fd = client_connect(envp, request);
+	_cleanup_fd_ int fd = control_connect(envp, request);
 	char text[256];
 
 	*status = EXIT_NOT_READY;
@@ -87,18 +91,20 @@ int client_stream(char **envp, const char *request, int *status)
 		n--;
 	struct error err = {0};
 
-	(void)error_set(&err, EXIT_NOT_READY, answered == EXIT_NO_PLACE ? CLIENT_NO_PLACE_FIX : "",
+	(void)error_set(&err, EXIT_NOT_READY, answered == EXIT_NO_SLOT ? CLIENT_NO_PLACE_FIX : "",
 			"%.*s", n > 0 ? (int)n : 0, text);
-	if (n > 0)
+	if (n > 0) {
 		(void)cmd_fail(&err);
-	else
+	} else {
 		log_error("PID 1 ended without an answer");
+		log_line(LOG_ERROR, "  fix: ", NO_ANSWER_FIX);
+	}
 	return -1;
 }
 
 static int pump(char **envp, int fd)
 {
-	const struct settings *s = client_settings(envp);
+	const struct settings *s = control_settings(envp);
 	static const char *dirs[4];
 
 	dirs[0] = s->tmp_dir;
@@ -107,9 +113,9 @@ static int pump(char **envp, int fd)
 	return fd < 0 ? fd : pump_start(fd, dirs);
 }
 
-int client_stream_patient(char **envp, const char *request, int *status)
+int control_stream_patient(char **envp, const char *request, int *status)
 {
-	return pump(envp, client_stream(envp, request, status));
+	return pump(envp, control_stream(envp, request, status));
 }
 
 static bool read_head(int fd, uint64_t end_ns, struct shell_head *head)
@@ -118,7 +124,7 @@ static bool read_head(int fd, uint64_t end_ns, struct shell_head *head)
 		[HEAD_PROMPT] = "prompt ", [HEAD_BUSY] = "busy ", [HEAD_SILENT] = "silent "};
 	char line[sizeof head->line + 16];
 
-	if (read_line(fd, end_ns, head->profile, sizeof head->profile) < 0 ||
+	if (read_line(fd, end_ns, head->guest, sizeof head->guest) < 0 ||
 	    read_line(fd, end_ns, head->clock, sizeof head->clock) < 0 ||
 	    read_line(fd, end_ns, line, sizeof line) < 0)
 		return false;
@@ -134,8 +140,8 @@ static bool read_head(int fd, uint64_t end_ns, struct shell_head *head)
 	return false;
 }
 
-int client_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
-		 struct shell_head *head, int *status, char *why, size_t size)
+int control_shell(char **envp, const char *request, uint64_t end_ns, long patience_ms,
+		  struct shell_head *head, int *status, char *why, size_t size)
 {
 	uint64_t patience = clock_now() + (uint64_t)patience_ms * 1000000u;
 	char path[RUN_PATH_MAX];
@@ -144,16 +150,16 @@ int client_shell(char **envp, const char *request, uint64_t end_ns, long patienc
 
 	*status = EXIT_NOT_READY;
 	why[0] = '\0';
-	/* As in client_await(): between an image and a guest PID 1 has another socket. */
+	/* As in control_await(): between an image and a guest PID 1 has another socket. */
 	do {
 		fd_close(&fd);
-		fd = client_open(envp, patience_ms, path);
+		fd = control_open(envp, patience_ms, path);
 		if (fd < 0) {
 			(void)snprintf(why, size, "no guest runs here: %s: %s", path,
 				       strerror(errno));
 			return -1;
 		}
-		if (client_send(fd, request))
+		if (control_send(fd, request))
 			answered = read_status(fd, end_ns);
 	} while (answered < 0 && errno != ETIMEDOUT && clock_now() < patience);
 	if (answered == EXIT_CLEAN && read_head(fd, end_ns, head)) {
@@ -171,7 +177,7 @@ int client_shell(char **envp, const char *request, uint64_t end_ns, long patienc
 	return -1;
 }
 
-/* What PID 1 says of the stream's end, into BUF; "" when it says nothing. */
+/* PID 1's reason for the end of the stream, into BUF; "" if there is none. */
 static void ask_why(char **envp, char *buf, size_t size)
 {
 	char path[RUN_PATH_MAX];
@@ -180,9 +186,9 @@ static void ask_why(char **envp, char *buf, size_t size)
 
 	buf[0] = '\0';
 	(void)snprintf(request, sizeof request, "console-end %lu", number);
-	_cleanup_fd_ int fd = client_open(envp, 0, path);
+	_cleanup_fd_ int fd = control_open(envp, 0, path);
 
-	if (fd < 0 || !client_send(fd, request) || read_status(fd, 0) != EXIT_CLEAN)
+	if (fd < 0 || !control_send(fd, request) || read_status(fd, 0) != EXIT_CLEAN)
 		return;
 	ssize_t n = read_full(fd, answer, sizeof answer - 1);
 
@@ -190,7 +196,7 @@ static void ask_why(char **envp, char *buf, size_t size)
 		(void)snprintf(buf, size, "%.*s", (int)strcspn(answer, "\n"), answer);
 }
 
-int client_stream_ended(char **envp, struct error *err)
+int control_stream_ended(char **envp, struct error *err)
 {
 	char why[32];
 
@@ -202,10 +208,12 @@ int client_stream_ended(char **envp, struct error *err)
 				"fell too far behind; the guest runs on");
 	else if (strcmp(why, "evicted") == 0)
 		(void)error_set(
-			err, EXIT_NO_PLACE, "start it again",
+			err, EXIT_NO_SLOT, "start it again",
 			"disconnected from the console in favour of another client, because this "
 			"one was idle for the longest time; the guest runs on");
 	else
-		(void)error_set(err, EXIT_QEMU_FAILED, "", "the guest has ended");
+		(void)error_set(err, EXIT_QEMU_FAILED,
+				"start it again; the container's log says why it ended",
+				"the guest has ended");
 	return err->status;
 }

@@ -23,7 +23,7 @@ static void remember(struct watch *w, const uint8_t *text, size_t n)
 	w->line[w->len] = '\0';
 }
 
-/* Look at what is in the buffer. The number of the expression that has matched, or WATCH_TIMEOUT.
+/* Match the buffered output. Returns the number of the expression that matched, or WATCH_TIMEOUT.
  */
 static int look(struct watch *w, struct pattern_set *set)
 {
@@ -54,12 +54,15 @@ int watch_wait(struct watch *w, struct pattern_set *set, uint64_t end)
 			return n < 0 && errno == ETIMEDOUT ? WATCH_TIMEOUT : WATCH_ENDED;
 		w->at = 0;
 		w->filled = console_text_strip(&w->strip, w->buf, (size_t)n, w->buf);
+		if (w->take)
+			w->take(w->take_arg, w->buf, w->filled);
 		if (w->show)
 			(void)write_all(STDOUT_FILENO, w->buf, w->filled);
 	}
 }
 
-/* One that ends in $ matches at the line's end, which has begun another. */
+/* An expression that ends in $ matches at the end of a line, when the next line has already begun.
+ */
 const char *watch_line(const struct watch *w)
 {
 	return w->len ? w->line : w->last;

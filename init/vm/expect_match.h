@@ -1,4 +1,4 @@
-/* expect_match.h - matching regular expressions against console output as it comes, and typing:
+/* expect_match.h - matching regular expressions against console output as it arrives, and typing:
  * shared by vm expect, vm send and vm script. */
 #ifndef VM_VM_EXPECT_MATCH_H
 #define VM_VM_EXPECT_MATCH_H
@@ -15,8 +15,11 @@
 enum { WATCH_TIMEOUT = -1, WATCH_ENDED = -2 };
 
 struct watch {
-	int fd;	   /* a stream of the console (cmd.h, client_stream) */
+	int fd;	   /* a stream of the console (cmd.h, control_stream) */
 	bool show; /* copy the output to standard output */
+	/* Called with the output; may be NULL. */
+	void (*take)(void *arg, const uint8_t *buf, size_t n);
+	void *take_arg;
 	struct console_text strip;
 	size_t at, filled; /* the unread part of BUF */
 	size_t len;
@@ -30,14 +33,11 @@ struct watch {
  * ended. */
 int watch_wait(struct watch *w, struct pattern_set *set, uint64_t end);
 
-/* The line of the match, as far as it has come; otherwise the last line. */
+/* The line of the match, as far as it has arrived; otherwise the last line. */
 const char *watch_line(const struct watch *w);
 
 /* Append TEXT to OUT with its escapes (\r \n \t \e \\ \xHH) replaced. Returns the number of bytes,
  * or -1 for an unknown escape or if it does not fit. */
 int send_unescape(const char *text, char *out, size_t size);
-
-/* The byte of a key: ctrl-c, ctrl-], enter, tab, escape, backspace. -1: unknown. */
-int send_key(const char *name);
 
 #endif

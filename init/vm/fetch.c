@@ -1,7 +1,8 @@
 /* fetch.c - see fetch.h.
  *
- * Two programs one after the other: make-keys as who we are, because ssh-keygen wants a user with a
- * name, then fetch-image. Each runs in a session of its own, so that a stop reaches all it started.
+ * Two programs run one after the other: make-keys as our own user, because ssh-keygen needs a user
+ * with a name, then fetch-image. Each runs in its own session, so that a stop reaches all of its
+ * processes.
  */
 #include "vm/fetch.h"
 
@@ -39,7 +40,7 @@ enum { REF_SIGNALS, REF_TIMERS, REF_CONTROLS, REF_SAID };
 
 struct fetch {
 	struct settings s;
-	char dir[4096]; /* where the image comes to */
+	char dir[4096]; /* destination directory of the image */
 	const char *name;
 	struct identity owner;
 	int epoll, signals, said;
@@ -47,14 +48,14 @@ struct fetch {
 	struct control control;
 	pid_t pid;
 	bool ended, stopped;
-	int status; /* of waitpid(2) */
+	int status; /* as from waitpid(2) */
 	struct line line;
-	char last[sizeof(struct line)]; /* what is answered */
+	char last[sizeof(struct line)]; /* the last line, which requests are answered with */
 };
 
-/* ---- whether, and where to ----------------------------------------------------------------- */
+/* ---- whether to fetch, and the destination --------------------------------------------------- */
 
-/* No image where the start would look for one? F->dir and F->name are where it is to come. */
+/* Is there no image where the start would look for one? F->dir and F->name are its destination. */
 static bool is_missing(struct fetch *f)
 {
 	static struct errors errs;
@@ -64,7 +65,7 @@ static bool is_missing(struct fetch *f)
 
 	(void)snprintf(f->dir, sizeof f->dir, "%s", f->s.image_dir);
 	if (!f->s.drive) {
-		/* Without an image and without a built-in guest that is the only error. */
+		/* Without an image and a built-in guest this is the only error. */
 		bool found = disk_find(&f->s, path, &embedded, &errs);
 
 		return found ? embedded : errors_status(&errs) == EXIT_NO_IMAGE;
@@ -78,8 +79,8 @@ static bool is_missing(struct fetch *f)
 	return true;
 }
 
-/* Who owns the directory owns what comes into it, and the network's bytes are not taken apart by
- * root unless it is root's. */
+/* Files in the directory get its owner. Downloaded data is not parsed as root unless root owns the
+ * directory. */
 static bool choose_owner(struct fetch *f, struct error *err)
 {
 	struct stat st;
@@ -129,7 +130,8 @@ static bool start(struct fetch *f, bool (*argv)(const struct fetch *, struct arg
 				 "VM_FETCH_OPTIONS=%.300s: an open quote, or too long",
 				 f->s.fetch_options ? f->s.fetch_options : "");
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "no pipe: %s", strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				 "no pipe: %s", strerror(errno));
 	f->said = fds[0];
 	_cleanup_fd_ int theirs = fds[1];
 	struct child c = {.path = args.argv[0],
@@ -177,7 +179,7 @@ static void stop(struct fetch *f)
 	if (f->stopped)
 		return;
 	f->stopped = true;
-	log_info("stopped while fetching: what has come is kept, the next start goes on");
+	log_info("stopped while fetching: received data is kept, and the next start continues");
 	(void)kill(-f->pid, SIGTERM);
 	timers_set(&f->timers, 0, clock_now() + STOP_NS);
 }
@@ -199,9 +201,9 @@ static void on_signals(struct fetch *f)
 	}
 }
 
-/* ---- who asks ------------------------------------------------------------------------------ */
+/* ---- requests on the control socket -------------------------------------------------------- */
 
-/* `vm wait` is answered in the end, and asks the guest then. */
+/* `vm wait` is answered at the end; the client then asks the guest. */
 static void on_request(struct control *c, int slot, char *request, void *arg)
 {
 	struct fetch *f = arg;
@@ -233,7 +235,7 @@ static void send_on(struct fetch *f)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-/* Until the program has ended. */
+/* Run until the program has ended. */
 static void run_loop(struct fetch *f)
 {
 	struct epoll_event events[8];
@@ -279,7 +281,10 @@ static bool set_up(struct fetch *f, struct error *err)
 	if (f->signals < 0 || f->epoll < 0 || !timers_init(&f->timers) ||
 	    !loop_add(f->epoll, f->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNALS}) ||
 	    !loop_add(f->epoll, f->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMERS}))
-		return error_set(err, EXIT_INTERNAL, "", "no event loop: %s", strerror(errno));
+		return error_set(err, EXIT_INTERNAL,
+				 "raise the limit on open files (ulimit -n); the kernel needs "
+				 "epoll, signalfd and timerfd",
+				 "no event loop: %s", strerror(errno));
 	if (!files_make_run_dir(&f->s, err))
 		return false;
 	(void)run_path(&f->s, "control.sock", path);
@@ -289,7 +294,7 @@ static bool set_up(struct fetch *f, struct error *err)
 	       control_init(&f->control, f->epoll, control, REF_CONTROLS, on_request, f);
 }
 
-/* The supervisor makes its own of all this. */
+/* The supervisor creates its own loop, signals and control socket. */
 static void tear_down(struct fetch *f)
 {
 	char path[RUN_PATH_MAX];
@@ -305,7 +310,7 @@ static void tear_down(struct fetch *f)
 	fd_close(&f->epoll);
 }
 
-/* Both programs. False with ERR when one cannot be started; else how it ended is in F. */
+/* Run both programs. False with ERR if one cannot be started; otherwise F says how it ended. */
 static bool run_programs(struct fetch *f, char *const envp[], struct error *err)
 {
 	if (!start(f, keys_argv, NULL, envp, err))
@@ -322,16 +327,16 @@ static bool run_programs(struct fetch *f, char *const envp[], struct error *err)
 bool fetch_image(char *const envp[], int *status)
 {
 	static struct fetch f;
-	static struct errors ignored; /* plan_make() tells them */
+	static struct errors ignored; /* plan_make() reports them */
 	struct error err = {0};
 
 	if (!settings_parse(envp, &f.s, &ignored) || !f.s.fetch || !is_missing(&f))
 		return true;
 	if (getpid() != 1)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (plan_goes_with_container(f.dir))
-		log_warning("VM_FETCH=1: the image and its ssh key come into this container and go "
-			    "with it: mount the directory (-v \"$PWD/images:%s\")",
+	if (plan_in_container_layer(f.dir))
+		log_warning("VM_FETCH=1: the image and its ssh key are stored in this container "
+			    "and removed with it: mount the directory (-v \"$PWD/images:%s\")",
 			    f.dir);
 	f.said = -1;
 	(void)snprintf(f.last, sizeof f.last, "begins to fetch %s", f.s.fetch_source);

@@ -16,7 +16,7 @@
 #include "host/image.h"
 #include "host/qemu_img.h"
 
-/* No disk of another virtual machine's is larger. */
+/* Upper bound for the disk of another virtual machine. */
 #define DISK_MAX (INT64_C(64) << 40)
 
 struct task {
@@ -24,8 +24,8 @@ struct task {
 	enum foreign_format format;
 };
 
-/* In the child: what CONFINED_IN is. */
-static bool look(const void *arg, void *answer, struct error *err)
+/* In the child: the descriptor CONFINED_IN. */
+static bool inspect(const void *arg, void *answer, struct error *err)
 {
 	const struct task *t = arg;
 	uint8_t head[FOREIGN_HEAD] = {0};
@@ -35,7 +35,8 @@ static bool look(const void *arg, void *answer, struct error *err)
 	if (fstat(CONFINED_IN, &st) != 0 || pread(CONFINED_IN, head, sizeof head, 0) < 0 ||
 	    (st.st_size >= FOREIGN_TAIL &&
 	     pread(CONFINED_IN, tail, sizeof tail, st.st_size - FOREIGN_TAIL) < 0))
-		return error_set(err, EXIT_NO_PERMISSION, "", "%s: %s", t->name, strerror(errno));
+		return error_set(err, EXIT_NO_PERMISSION, "make it readable for the container",
+				 "%s: %s", t->name, strerror(errno));
 	*(enum foreign_state *)answer = foreign_state(t->format, head, tail);
 	return true;
 }
@@ -44,29 +45,21 @@ static bool is_whole(int fd, const char *path, enum foreign_format format, struc
 {
 	const struct task t = {path, format};
 	enum foreign_state state = FOREIGN_OTHER;
-	const struct confined c = {.name = path,
-				   .run = look,
-				   .arg = &t,
-				   .answer = &state,
-				   .size = sizeof state,
-				   .in = fd,
-				   .out = -1,
-				   .memory = (size_t)1 << 20};
 
-	if (!confined_run(&c, err))
+	if (!confined_query(path, fd, inspect, &t, &state, sizeof state, err))
 		return false;
 	if (state == FOREIGN_WHOLE)
 		return true;
 	if (state == FOREIGN_PARTS)
 		return error_set(err, EXIT_BAD_IMAGE,
-				 "let the other virtual machine export it as one file",
-				 "%s is only a part of a disk: it names other files", path);
+				 "export it from the other virtual machine as a single file",
+				 "%s is only part of a disk: it refers to other files", path);
 	return error_set(err, EXIT_BAD_IMAGE,
 			 "name its format: --from-format vmdk, vdi, vhdx, vpc, qcow2 or raw",
-			 "%s is no %s image", path, foreign_driver(format));
+			 "%s is not a %s image", path, foreign_driver(format));
 }
 
-/* TEXT is what `qemu-img info` printed, of a file that may have taken it over. */
+/* TEXT is the output of `qemu-img info`, which a malicious image may control. */
 static bool read_size(struct text *text, const char *path, uint64_t *size, struct error *err)
 {
 	static struct json_value values[512];
@@ -75,12 +68,14 @@ static bool read_size(struct text *text, const char *path, uint64_t *size, struc
 
 	if (!text->bytes || !json_parse(&doc, text->bytes, strlen(text->bytes)) ||
 	    !json_integer(&doc, values, "virtual-size", &n) || n <= 0 || n > DISK_MAX)
-		return error_set(err, EXIT_BAD_IMAGE, "", "%s: qemu-img tells no size of its disk",
-				 path);
+		return error_set(
+			err, EXIT_BAD_IMAGE,
+			"run qemu-img info on it: the file may be truncated, or of another format",
+			"%s: qemu-img does not report the size of its disk", path);
 	if (json_get(&doc, values, "backing-filename"))
 		return error_set(err, EXIT_BAD_IMAGE,
-				 "let the other virtual machine export it as one file",
-				 "%s is only a part of a disk: it names other files", path);
+				 "export it from the other virtual machine as a single file",
+				 "%s is only part of a disk: it refers to other files", path);
 	*size = (uint64_t)n;
 	return true;
 }

@@ -8,8 +8,8 @@
 #include "config/settings.h"
 #include "format/foreign_image.h"
 
-/* Open PATH, an image of FORMAT that nobody else uses, and ask qemu-img for the size of its disk,
- * as confined as a conversion: *SIZE, bytes. Returns the descriptor; -1 with ERR. */
+/* Open PATH, an image of FORMAT that no other process uses, and query qemu-img, confined as for a
+ * conversion, for the virtual size (*SIZE, bytes). Returns the descriptor; -1 with ERR. */
 int foreign_open(const struct settings *s, const char *path, enum foreign_format format,
 		 uint64_t *size, struct error *err);
 

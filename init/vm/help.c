@@ -8,7 +8,7 @@
 
 enum { WIDTH = 80, WIDTH_MIN = 40, WIDTH_MAX = 100, OPTION_COLUMN = 26, NAME_COLUMN = 14 };
 
-/* Columns to fill: the terminal's, within bounds, or WIDTH in a pipe. */
+/* Width of the text: the terminal's, within bounds, or WIDTH in a pipe. */
 static int width(int fd)
 {
 	struct winsize size;
@@ -31,7 +31,7 @@ static size_t word_length(const char *text, bool brackets)
 	return n;
 }
 
-/* Print TEXT in lines that begin in column INDENT; the cursor is in column AT. */
+/* Print TEXT with its lines indented to column INDENT; the cursor is in column AT. */
 static void print_wrapped(FILE *to, const char *text, int at, int indent, bool brackets)
 {
 	int columns = width(fileno(to));

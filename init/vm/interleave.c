@@ -5,13 +5,13 @@
 
 #include "base/io.h"
 
-/* The terminal may be raw: a line's end is CR LF, which a cooked one shows alike. */
+/* CR LF: the terminal may be raw, and a cooked one shows it alike. */
 static bool end_line(const struct interleave *w)
 {
 	return write_all(w->out, "\r\n", 2);
 }
 
-/* Print the first N bytes of what waits. */
+/* Print the first N of the held bytes. */
 static bool print_held(struct interleave *w, size_t n)
 {
 	bool ok = !w->mid_line || end_line(w);
@@ -34,7 +34,7 @@ bool interleave_flush(struct interleave *w)
 	return w->held_len == 0 || print_held(w, w->held_len);
 }
 
-/* N bytes of the guest's as they are. CR alone ends no line: what stands there is still seen. */
+/* Print N bytes of the guest unchanged. CR alone does not end a line: its text stays visible. */
 static bool print(struct interleave *w, const char *buf, size_t n)
 {
 	for (size_t i = n; i > 0; i--) {
@@ -54,7 +54,7 @@ bool interleave_guest(struct interleave *w, const char *buf, size_t n, uint64_t 
 	if (end) {
 		size_t line = (size_t)(end - buf) + 1;
 
-		if (line < n && buf[line] == '\r') /* LF CR is as good */
+		if (line < n && buf[line] == '\r') /* LF CR is a line end too */
 			line++;
 		if (!print(w, buf, line) || !interleave_flush(w))
 			return false;

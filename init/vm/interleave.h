@@ -1,8 +1,8 @@
 /* interleave.h - writing guest output and log lines to one terminal.
  *
- * A log line that comes within a line of the guest waits for the end of that line, or until the
- * guest has been quiet for a moment (at a prompt nothing more comes), or for INTERLEAVE_MOST_NS at
- * most.
+ * A log line that arrives within a line of the guest is held until that line ends, or until the
+ * guest has been quiet for a moment (a prompt is not followed by a line end), or for
+ * INTERLEAVE_MOST_NS at most.
  */
 #ifndef VM_VM_INTERLEAVE_H
 #define VM_VM_INTERLEAVE_H
@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A UART at 9600 baud has a gap of 1 ms between two bytes; a shell that starts a program, more. */
+/* A UART at 9600 baud has gaps of 1 ms between bytes; a shell that starts a program pauses for
+ * longer. */
 #define INTERLEAVE_QUIET_NS 100000000u
 #define INTERLEAVE_MOST_NS  1000000000u
 

@@ -1,6 +1,6 @@
 /* main.c - selects the sub-command.
  *
- * The program vm has all that people type (commands.c), and makes the plan that PID 1 carries out
+ * The program vm contains all commands (commands.c) and makes the plan that PID 1 executes
  * (cmd_run.c). The other program is init (pid1/main.c).
  */
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "vm/cmd.h"
 #include "vm/commands.h"
 
-/* vm --help [--json], vm help [COMMAND]. -1: it is something else. */
+/* vm --help [--json], vm help [COMMAND]. -1: something else. */
 static int answer_help(int argc, char **argv)
 {
 	bool option = strcmp(argv[1], "--help") == 0;

@@ -4,11 +4,12 @@
 
 #include "vm/messages.h"
 
-/* Fewer letters than this are in too many lines. */
+/* Messages with fewer letters match too many lines. */
 enum { LETTERS_MIN = 5 };
 
-/* The letters of TEXT if its parts between the gaps stand in LINE in that order, else 0. */
-static int stands_in(const char *text, const char *line)
+/* The number of letters of TEXT if its parts between the gaps occur in LINE in that order, else 0.
+ */
+static int letters_in(const char *text, const char *line)
 {
 	static const size_t gap = sizeof MESSAGE_ANY - 1;
 	int letters = 0;
@@ -32,5 +33,5 @@ int message_fits(const struct message *m, const char *pattern)
 {
 	if (strcasestr(m->text, pattern) || strcasestr(m->fix, pattern))
 		return MESSAGE_PART;
-	return stands_in(m->text, pattern);
+	return letters_in(m->text, pattern);
 }

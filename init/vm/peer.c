@@ -20,7 +20,8 @@ bool peer_start(struct peer *p, struct child *c, bool reads, int words_fd, struc
 	_cleanup_fd_ int words = file_memory("words");
 
 	if (words < 0 || pipe2(fds, O_CLOEXEC) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s", strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "raise the limit on open files (ulimit -n)",
+				 "no descriptors: %s", strerror(errno));
 	_cleanup_fd_ int theirs = fds[reads ? 0 : 1];
 	_cleanup_fd_ int ours = fds[reads ? 1 : 0];
 
@@ -59,19 +60,21 @@ int peer_end(struct peer *p, char *said, size_t size, const volatile int *stoppe
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* ---- the destination of what is pulled ------------------------------------------------------- */
+/* ---- destination of a pull --------------------------------------------------------------------
+ */
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 static bool no_directory(const char *path, bool link, struct error *err)
 {
 	return error_set(err, EXIT_NOT_READY,
-			 link ? "name the directory that it leads to, or remove it" : "", "%s: %s",
-			 path,
+			 link ? "name the directory that it leads to, or remove it"
+			      : "make it, or name another",
+			 "%s: %s", path,
 			 link ? "a symbolic link, which is not followed" : "no such directory");
 }
 
-/* The directory that DEST names with a slash behind it, or as a directory that is there. */
+/* The directory DEST, if it has a trailing slash or exists as a directory. */
 static int open_into(const char *dest, bool *link)
 {
 	char path[4096];
@@ -87,7 +90,7 @@ static int open_into(const char *dest, bool *link)
 	return open(path, DIR_FLAGS | O_NOFOLLOW);
 }
 
-/* The directory above DEST, whose last name goes to D. */
+/* The parent directory of DEST; the last component goes to D. */
 static bool open_above(struct destination *d, const char *dest, struct error *err)
 {
 	char path[4096];
@@ -96,7 +99,8 @@ static bool open_above(struct destination *d, const char *dest, struct error *er
 
 	if (!name[0] || strlen(name) >= sizeof d->name || n >= sizeof path || !strcmp(name, ".") ||
 	    !strcmp(name, ".."))
-		return error_set(err, EXIT_NOT_READY, "", "%s: not a valid file name", dest);
+		return error_set(err, EXIT_NOT_READY, "name a file, of at most 255 bytes",
+				 "%s: not a valid file name", dest);
 	memcpy(path, dest, n);
 	path[n] = '\0';
 	memcpy(d->name, name, strlen(name) + 1);
@@ -104,13 +108,14 @@ static bool open_above(struct destination *d, const char *dest, struct error *er
 	return d->dir >= 0 || error_set(err, EXIT_NOT_READY, "", "%s: %s", path, strerror(errno));
 }
 
-/* The files are for the owner of STAGE. */
+/* The files get the owner of STAGE. */
 static bool choose_owner(struct destination *d, const char *dest, struct error *err)
 {
 	struct stat st;
 
 	if (fstat(d->stage, &st) != 0)
-		return error_set(err, EXIT_INTERNAL, "", "%s: %s", dest, strerror(errno));
+		return error_set(err, EXIT_INTERNAL, "look for errors of the host's disk (dmesg)",
+				 "%s: %s", dest, strerror(errno));
 	d->identity = (struct identity){.uid = geteuid(), .gid = getegid()};
 	if (geteuid() != 0)
 		return true;
@@ -138,15 +143,15 @@ bool destination_open(struct destination *d, const char *dest, const char *membe
 	d->dir = open_into(dest, &link);
 	if (d->dir >= 0) {
 		if (strlen(member) >= sizeof d->name)
-			return error_set(err, EXIT_NOT_READY, "", "%s: the name is too long",
-					 member);
+			return error_set(err, EXIT_NOT_READY, "name a file, of at most 255 bytes",
+					 "%s: the name is too long", member);
 		memcpy(d->name, member, strlen(member) + 1);
 	} else if (into) {
 		return no_directory(dest, link, err);
 	} else if (!open_above(d, dest, err)) {
 		return false;
 	}
-	/* What is merged into a directory is unpacked there: it may be another file system. */
+	/* A merge is unpacked inside the existing directory, which may be another file system. */
 	d->stage = openat(d->dir, d->name, DIR_FLAGS | O_NOFOLLOW);
 	if (d->stage < 0)
 		d->stage = fcntl(d->dir, F_DUPFD_CLOEXEC, 0);

@@ -10,30 +10,30 @@
 #include "base/error.h"
 #include "host/child.h"
 
-/* A child process whose input or output is ours, with its messages in a file. */
+/* A child process whose input or output is a pipe to this process; its messages go to a file. */
 struct peer {
 	pid_t pid;
-	int fd; /* reads what it writes, or writes what it reads */
+	int fd; /* connected to its output or input */
 	int words;
 };
 
-/* Start C, which is complete except for descriptors. Its messages are its standard error or, if
- * WORDS_FD > 0, what it writes to that descriptor. READS: we write to its standard input. */
+/* Start C, which is complete except for the descriptors. Its messages are its standard error or, if
+ * WORDS_FD > 0, its output on that descriptor. READS: the pipe is the child's standard input. */
 bool peer_start(struct peer *p, struct child *c, bool reads, int words_fd, struct error *err);
 
-/* Wait for its end. Returns its exit status, 128 + n for a signal; its last message goes to SAID.
- * If *STOPPED becomes non-zero, it is ended by SIGTERM. */
+/* Wait for the child's end. Returns its exit status, 128 + n for a signal; SAID receives its last
+ * message. If *STOPPED becomes non-zero, the child is ended with SIGTERM. */
 int peer_end(struct peer *p, char *said, size_t size, const volatile int *stopped);
 
-/* What `vm unpack SUMS MEMBER NAME z|- MAX` (vm/cmd_unpack.c) has open: the directory in which
- * MEMBER becomes NAME, that in which it is unpacked before, and where the error goes. */
+/* Descriptors of `vm unpack SUMS MEMBER NAME z|- MAX` (vm/cmd_unpack.c): the directory in which
+ * MEMBER becomes NAME, the one in which it is unpacked first, and the file for the error. */
 #define UNPACK_DEST_FD	3
 #define UNPACK_STAGE_FD 4
 #define UNPACK_WORDS_FD 5
 
 /* The destination of a pull. */
 struct destination {
-	int dir;   /* directory of NAME */
+	int dir;   /* parent directory of NAME */
 	int stage; /* DIR, or the existing directory NAME */
 	char name[256];
 	struct identity identity; /* the directory's owner */

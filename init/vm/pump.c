@@ -19,17 +19,17 @@
 
 #define PIECE	  (64 * 1024)
 #define TYPED_MAX 4096
-#define FDS_MOST  1024 /* closed one by one where the kernel has no close_range(2) */
-/* What was typed and PID 1 does not take is given up so long after the sub-command has gone. */
+#define FDS_MOST  1024 /* closed one by one if the kernel has no close_range(2) */
+/* After the sub-command has ended, input that PID 1 does not accept is dropped after this time. */
 #define LAST_NS UINT64_C(5000000000)
 
-/* Bytes in their order: first those in memory, then those in the file. */
+/* A queue of bytes: first those in memory, then those in the file. */
 struct queue {
 	const char *const *dirs;
 	uint8_t *memory;
-	size_t at, end;	  /* in memory */
+	size_t at, end;	  /* offsets in memory */
 	int file;	  /* -1: not needed yet */
-	off_t head, tail; /* in the file */
+	off_t head, tail; /* offsets in the file */
 };
 
 struct pump {
@@ -64,20 +64,13 @@ static bool queue_put(struct queue *q, const uint8_t *buf, size_t n)
 		q->file = open_nameless(q->dirs);
 	if (q->file < 0)
 		return false;
-	for (size_t done = 0; done < n;) {
-		ssize_t got = pwrite(q->file, buf + done, n - done, q->tail + (off_t)done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) /* a full disk: these bytes are still the caller's */
-			return false;
-		done += (size_t)got;
-	}
+	if (!write_all_at(q->file, buf, n, q->tail)) /* disk full: the caller keeps these bytes */
+		return false;
 	q->tail += (off_t)n;
 	return true;
 }
 
-/* The first bytes, into memory. False: there are none. */
+/* Move the first bytes of the file into memory. False: it has none. */
 static bool queue_load(struct queue *q)
 {
 	if (q->at < q->end)
@@ -88,7 +81,7 @@ static bool queue_load(struct queue *q)
 	size_t most = q->tail - q->head < PIECE ? (size_t)(q->tail - q->head) : PIECE;
 	ssize_t n = pread(q->file, q->memory, most, q->head);
 
-	if (n <= 0) { /* a file that cannot be read any more is lost, whatever is in it */
+	if (n <= 0) { /* the file cannot be read: its contents are lost */
 		q->head = q->tail = 0;
 		return false;
 	}
@@ -109,10 +102,10 @@ static bool try_again(void)
 	return errno == EAGAIN || errno == EINTR;
 }
 
-static void take_console(struct pump *p)
+static void read_output(struct pump *p)
 {
 	static uint8_t buf[PIECE];
-	static size_t held; /* read, and there was no room */
+	static size_t held; /* bytes that were read but did not fit */
 
 	if (held == 0) {
 		ssize_t n = recv(p->console, buf, sizeof buf, MSG_DONTWAIT);
@@ -127,7 +120,7 @@ static void take_console(struct pump *p)
 		held = 0;
 }
 
-static void give_ours(struct pump *p)
+static void send_output(struct pump *p)
 {
 	struct queue *q = &p->queue;
 
@@ -144,11 +137,11 @@ static void give_ours(struct pump *p)
 			return;
 		q->at += (size_t)n;
 		if (p->full)
-			take_console(p);
+			read_output(p);
 	}
 }
 
-static void take_ours(struct pump *p)
+static void read_input(struct pump *p)
 {
 	ssize_t n = recv(p->ours, p->typed + p->typed_len, sizeof p->typed - p->typed_len,
 			 MSG_DONTWAIT);
@@ -160,19 +153,19 @@ static void take_ours(struct pump *p)
 		p->typed_len += (size_t)n;
 }
 
-static void give_console(struct pump *p)
+static void send_input(struct pump *p)
 {
 	ssize_t n = send(p->console, p->typed, p->typed_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0 && try_again())
 		return;
-	if (n < 0) /* PID 1 is gone; its last words are still to be read */
+	if (n < 0) /* PID 1 is gone, but its last output can still be read */
 		n = (ssize_t)p->typed_len;
 	p->typed_len -= (size_t)n;
 	memmove(p->typed, p->typed + n, p->typed_len);
 }
 
-/* Until both are gone, or the sub-command is and what it typed is handed on. */
+/* Run until both ends are closed, or the sub-command has ended and its input has been passed on. */
 static void run(struct pump *p)
 {
 	bool gone = false, shut = false;
@@ -201,29 +194,29 @@ static void run(struct pump *p)
 			return;
 		if (!p->ours_ended && p->typed_len < sizeof p->typed &&
 		    (gone || (fds[1].revents & (POLLIN | POLLHUP | POLLERR))))
-			take_ours(p);
+			read_input(p);
 		if (p->typed_len > 0)
-			give_console(p);
+			send_input(p);
 		if (!p->full && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)))
-			take_console(p);
+			read_output(p);
 		gone = gone || (fds[1].revents & (POLLHUP | POLLERR));
 		if (gone)
 			p->queue.at = p->queue.end = 0, p->queue.head = p->queue.tail = 0;
 		else if (fds[1].revents & POLLOUT)
-			give_ours(p);
+			send_output(p);
 	}
 }
 
 /* ---- the process ------------------------------------------------------------------------- */
 
-/* Keep no descriptor of the sub-command open: a reader of its output waits for its end. */
+/* Close all descriptors of the sub-command: a reader of its output waits until they are closed. */
 static void keep_only(struct pump *p)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	for (int fd = 0; fd < 3; fd++)
 		(void)dup2(null, fd);
-	/* Both numbers are free to be used once both descriptors are out of the way. */
+	/* First move both descriptors out of the way, then both numbers are free. */
 	p->console = fcntl(p->console, F_DUPFD, 5);
 	p->ours = fcntl(p->ours, F_DUPFD, 5);
 	p->console = dup2(p->console, 3);
@@ -235,14 +228,19 @@ static void keep_only(struct pump *p)
 
 static pid_t pump_pid;
 
-/* What was typed last (a logout) reaches PID 1 before the sub-command's end is seen. */
+/* The last input (a logout) must reach PID 1 before the end of the sub-command is noticed. */
 static void wait_for_pump(void)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pump_pid, 0);
+	int fd = pump_pid ? (int)syscall(SYS_pidfd_open, pump_pid, 0) : -1;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	if (fd >= 0 && poll(&p, 1, (int)(LAST_NS / 1000000)) > 0)
 		(void)waitpid(pump_pid, NULL, 0);
+}
+
+void pump_leave(void)
+{
+	pump_pid = 0;
 }
 
 int pump_start(int console, const char *const *dirs)
@@ -255,7 +253,8 @@ int pump_start(int console, const char *const *dirs)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		/* Not of a terminal's foreground, whose keys stop and end the sub-command. */
+		/* Leave the terminal's foreground process group, whose keys stop and end the
+		 * sub-command. */
 		(void)setsid();
 		(void)signal(SIGPIPE, SIG_IGN);
 		p = (struct pump){

@@ -1,5 +1,5 @@
-/* screen.c - see screen.h. Both ways go by QEMU's monitor (hmp-commands.hx: sendkey, xp), as its
- * QMP commands would write a file (pmemsave) or have no more to say (send-key). */
+/* screen.c - see screen.h. Both directions use QEMU's monitor (hmp-commands.hx: sendkey, xp): of
+ * the QMP commands, pmemsave would write a file, and send-key has no advantage. */
 #include "vm/screen.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@
 #include "vm/cmd.h"
 
 #define ASK_S	   10
-#define HOLD_MS	   40 /* a key is down; QEMU's own default is 100 */
+#define HOLD_MS	   40 /* how long a key is held down; QEMU's own default is 100 */
 #define KEY_NS	   (100 * 1000000L)
 #define LOOK_NS	   (200 * 1000000L)
 #define CELLS	   (SCREEN_ROWS * SCREEN_COLUMNS)
@@ -23,55 +23,13 @@
 #define XP_MAX	   65536
 #define NO_CARD_FIX                                                                                \
 	"set QEMU_VGA=std; a guest in a graphics mode has no text: vm screenshot shows it"
+#define STATUS_FIX "vm status shows whether the guest runs"
 
 _Static_assert(CELLS == 2000, "XP_COMMAND reads that many");
 
 /* ---- keys -------------------------------------------------------------------------------- */
 
-static const struct key {
-	const char *name, *qemu; /* NULL: the same (qapi/ui.json, QKeyCode) */
-} keys[] = {
-	{"enter", "ret"}, {"escape", "esc"}, {"tab", NULL},   {"backspace", NULL}, {"spc", NULL},
-	{"up", NULL},	  {"down", NULL},    {"left", NULL},  {"right", NULL},	   {"home", NULL},
-	{"end", NULL},	  {"pgup", NULL},    {"pgdn", NULL},  {"insert", NULL},	   {"delete", NULL},
-	{"f1", NULL},	  {"f2", NULL},	     {"f3", NULL},    {"f4", NULL},	   {"f5", NULL},
-	{"f6", NULL},	  {"f7", NULL},	     {"f8", NULL},    {"f9", NULL},	   {"f10", NULL},
-	{"f11", NULL},	  {"f12", NULL},     {"shift", NULL}, {"ctrl", NULL},	   {"alt", NULL},
-};
-
-static const char *key_name(const char *name, size_t n)
-{
-	static char single[2];
-
-	if (n == 1 && (islower((unsigned char)*name) || isdigit((unsigned char)*name))) {
-		single[0] = *name;
-		return single;
-	}
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (strlen(keys[i].name) == n && memcmp(keys[i].name, name, n) == 0)
-			return keys[i].qemu ? keys[i].qemu : keys[i].name;
-	return NULL;
-}
-
-bool screen_chord(const char *name, char chord[SCREEN_CHORD])
-{
-	size_t used = 0;
-
-	for (;;) {
-		size_t n = strcspn(name, "-");
-		const char *qemu = key_name(name, n);
-
-		if (!qemu || used + strlen(qemu) + 2 > SCREEN_CHORD)
-			return false;
-		used += (size_t)snprintf(chord + used, SCREEN_CHORD - used, "%s%s", used ? "-" : "",
-					 qemu);
-		if (!name[n])
-			return true;
-		name += n + 1;
-	}
-}
-
-bool screen_char(char c, char chord[SCREEN_CHORD])
+bool screen_char(char c, char chord[KEY_CHORD])
 {
 	static const struct {
 		char plain, shifted;
@@ -105,15 +63,14 @@ bool screen_char(char c, char chord[SCREEN_CHORD])
 		    {0177, 0177, "backspace"}};
 
 	if (islower((unsigned char)c) || isupper((unsigned char)c)) {
-		(void)snprintf(chord, SCREEN_CHORD, "%s%c",
-			       isupper((unsigned char)c) ? "shift-" : "",
+		(void)snprintf(chord, KEY_CHORD, "%s%c", isupper((unsigned char)c) ? "shift-" : "",
 			       tolower((unsigned char)c));
 		return true;
 	}
 	for (size_t i = 0; c && i < sizeof rows / sizeof *rows; i++)
 		if (c == rows[i].plain || c == rows[i].shifted) {
-			(void)snprintf(chord, SCREEN_CHORD, "%s%s",
-				       c == rows[i].plain ? "" : "shift-", rows[i].qemu);
+			(void)snprintf(chord, KEY_CHORD, "%s%s", c == rows[i].plain ? "" : "shift-",
+				       rows[i].qemu);
 			return true;
 		}
 	return false;
@@ -121,7 +78,7 @@ bool screen_char(char c, char chord[SCREEN_CHORD])
 
 bool screen_can_type(const char *text, size_t n, unsigned char *bad)
 {
-	char chord[SCREEN_CHORD];
+	char chord[KEY_CHORD];
 
 	for (size_t i = 0; i < n; i++)
 		if (!screen_char(text[i], chord)) {
@@ -131,26 +88,28 @@ bool screen_can_type(const char *text, size_t n, unsigned char *bad)
 	return true;
 }
 
-/* The monitor has no status of its own: a command that it takes prints nothing. */
+/* The monitor returns no status: a command that succeeds prints nothing. */
 bool screen_press(char **envp, const char *chord, struct error *err)
 {
-	char request[SCREEN_CHORD + 40];
+	char request[KEY_CHORD + 40];
 	char answer[300];
 
 	(void)snprintf(request, sizeof request, "monitor sendkey %s %d", chord, HOLD_MS);
-	int status = client_ask(envp, request, ASK_S, answer, sizeof answer);
+	int status = control_ask(envp, request, ASK_S, answer, sizeof answer);
 
 	if (status == EXIT_CLEAN && !answer[0])
 		return true;
-	return error_set(err, status == EXIT_CLEAN ? EXIT_QEMU_FAILED : status, "",
+	return error_set(err, status == EXIT_CLEAN ? EXIT_QEMU_FAILED : status,
+			 status == EXIT_CLEAN ? "use the names of keys of QEMU's sendkey"
+					      : STATUS_FIX,
 			 "the key %s cannot be pressed: %s", chord, answer);
 }
 
 bool screen_type(char **envp, const char *text, size_t n, struct error *err)
 {
-	char chord[SCREEN_CHORD];
+	char chord[KEY_CHORD];
 
-	/* QEMU's keyboard drops what comes when its queue of 16 is full (hw/input/ps2.c). */
+	/* QEMU's keyboard drops keys when its queue of 16 is full (hw/input/ps2.c). */
 	for (size_t i = 0; i < n; i++) {
 		if (!screen_char(text[i], chord) || !screen_press(envp, chord, err))
 			return false;
@@ -161,7 +120,7 @@ bool screen_type(char **envp, const char *text, size_t n, struct error *err)
 
 /* ---- the text ---------------------------------------------------------------------------- */
 
-/* The next cell in the answer at *AT: a word 0xAACC, of attribute and character. */
+/* The next cell in the answer at *AT: a word 0xAACC of attribute and character. */
 static bool next_cell(const char **at, unsigned *cell)
 {
 	const char *p = *at;
@@ -188,13 +147,18 @@ static bool next_cell(const char **at, unsigned *cell)
 	}
 }
 
+static bool unreadable(int status, const char *why, struct error *err)
+{
+	return error_set(err, status, status == EXIT_BAD_SETTING ? NO_CARD_FIX : STATUS_FIX,
+			 "the screen cannot be read: %s", why);
+}
+
 static bool has_display(char **envp, struct error *err)
 {
 	char why[200];
-	int status = client_ask(envp, "screenshot possible", ASK_S, why, sizeof why);
+	int status = control_ask(envp, "screenshot possible", ASK_S, why, sizeof why);
 
-	return status == EXIT_CLEAN ||
-	       error_set(err, status, "", "the screen cannot be read: %s", why);
+	return status == EXIT_CLEAN || unreadable(status, why, err);
 }
 
 static bool read_text(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], struct error *err)
@@ -202,17 +166,17 @@ static bool read_text(char **envp, char lines[SCREEN_ROWS][SCREEN_COLUMNS + 1], 
 	static char answer[XP_MAX];
 	const char *at = answer;
 	bool card = false;
-	int status = client_ask(envp, XP_COMMAND, ASK_S, answer, sizeof answer);
+	int status = control_ask(envp, XP_COMMAND, ASK_S, answer, sizeof answer);
 
 	if (status != EXIT_CLEAN)
-		return error_set(err, status, "", "the screen cannot be read: %s", answer);
+		return unreadable(status, answer, err);
 	for (unsigned i = 0; i < CELLS; i++) {
 		unsigned cell;
 
 		if (!next_cell(&at, &cell))
 			return error_set(err, EXIT_BAD_SETTING, NO_CARD_FIX,
 					 "the display has no VGA text: %.200s", answer);
-		card = card || cell != 0xffff; /* which nobody answers reads so */
+		card = card || cell != 0xffff; /* reads return all ones where no device responds */
 		unsigned char c = cell & 0xff;
 
 		lines[i / SCREEN_COLUMNS][i % SCREEN_COLUMNS] = (char)(c == 0		    ? ' '
@@ -273,8 +237,10 @@ int screen_wait(char **envp, struct pattern_set *set, uint64_t end_ns,
 			last = lines[i][0] ? i : last;
 		}
 		if (end_ns && clock_now() >= end_ns) {
-			(void)error_set(err, EXIT_NOT_READY, "", "not in time; the last line: %s",
-					lines[last]);
+			(void)error_set(err, EXIT_NOT_READY,
+					"give it longer, or correct the expression; vm screenshot "
+					"--text shows the screen",
+					"not in time; the last line: %s", lines[last]);
 			return -1;
 		}
 		(void)nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);

@@ -12,14 +12,15 @@
 
 struct script_guest {
 	pid_t pid;
-	int status; /* of waitpid(2) */
+	int status; /* as from waitpid(2) */
 };
 
 /* Start a guest with ENVP's settings and wait until PID 1 answers. False with ERR, whose status is
  * SCRIPT_NOT_STARTED, or EXIT_BAD_USAGE if a guest runs already. */
 bool script_boot(struct script_guest *g, char **envp, struct error *err);
 
-/* Cut its power. Returns STATUS, the script's, or SCRIPT_NOT_STARTED if the guest never ran. */
+/* Cut the guest's power. Returns STATUS, the script's, or SCRIPT_NOT_STARTED if the guest never
+ * ran. */
 int script_boot_end(struct script_guest *g, char **envp, int status);
 
 #endif

@@ -1,8 +1,8 @@
-/* script_boot.c - vm script --boot: a guest for one script, which ends with it.
+/* script_boot.c - vm script --boot: runs a guest for the duration of one script.
  *
- * `vm run` is a child with the same settings, whose log goes to standard error. One command line
- * thus tests a kernel as `git bisect run` expects: 0 good, 1 bad, and 125, "cannot be tested", if
- * the guest could not be started.
+ * `vm run` is a child with the same settings; its log goes to standard error. The exit statuses are
+ * those that `git bisect run` expects of a kernel test: 0 good, 1 bad, and 125 (cannot be tested)
+ * if the guest could not be started.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,14 +17,14 @@
 
 #define STOP_S 30
 
-/* As PID 1 we have no default actions; what we have started ends with us. */
+/* PID 1 has no default signal actions. Its children end with it. */
 static void on_signal(int number)
 {
 	_exit(128 + number);
 }
 
-/* Until PID 1 answers. False: it has ended before, with *STATUS (waitpid(2)). */
-static bool answers(const struct settings *s, pid_t pid, int *status)
+/* Wait until PID 1 await_answer. False: it has ended before, with *STATUS (waitpid(2)). */
+static bool await_answer(const struct settings *s, pid_t pid, int *status)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
 
@@ -60,13 +60,13 @@ bool script_boot(struct script_guest *g, char **envp, struct error *err)
 	g->pid = child_start(&c, NULL, err);
 	if (g->pid < 0)
 		return false;
-	if (answers(&s, g->pid, &g->status))
+	if (await_answer(&s, g->pid, &g->status))
 		return true;
 	return error_set(err, SCRIPT_NOT_STARTED, "see the message above",
 			 "the guest was not started");
 }
 
-/* Did it never run, or could QEMU not go on: the sysexits of DESIGN? */
+/* Did the guest never run, or could QEMU not continue? (Statuses from sysexits(3).) */
 static bool not_started(int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
@@ -78,7 +78,7 @@ int script_boot_end(struct script_guest *g, char **envp, int status)
 {
 	char answer[256];
 
-	(void)client_ask(envp, "stop --now", STOP_S, answer, sizeof answer);
+	(void)control_ask(envp, "stop --now", STOP_S, answer, sizeof answer);
 	while (waitpid(g->pid, &g->status, 0) < 0 && errno == EINTR)
 		;
 	return status == EXIT_QEMU_FAILED && not_started(g->status) ? SCRIPT_NOT_STARTED : status;

@@ -7,9 +7,11 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "vm/pump.h"
 #include "vm/shell_internal.h"
 
 #define LOG_OUT_NS (3000 * MS)
+#define FDS_MOST   1024
 #define ABORT_NS   (5000 * MS) /* from ^C to the prompt */
 #define SH_LINE	   512
 
@@ -18,7 +20,7 @@ struct session *session_open(int fd, const struct session_options *w, struct err
 	struct session *s = calloc(1, sizeof *s);
 
 	if (!s || !session_grow((s->fd = fd, s->w = *w, s), 0)) {
-		(void)error_set(err, EXIT_INTERNAL, "", "no memory");
+		(void)error_set(err, EXIT_INTERNAL, "give the container more memory", "no memory");
 	} else {
 		s->text[0] = '\0';
 		session_new_mark(s);
@@ -32,36 +34,60 @@ struct session *session_open(int fd, const struct session_options *w, struct err
 	return NULL;
 }
 
+void session_last(struct session *s)
+{
+	s->last = true;
+}
+
 bool session_logged_in(const struct session *s)
 {
 	return s->logged_in;
 }
 
-/* The shell takes its time to go, and what is typed meanwhile is lost, or taken for a name by the
- * next login. So a child waits for the prompt, with the caller's lock on the line, which it
- * inherits; the caller need not. */
-static void see_off(struct session *s)
+/* Whoever reads what the caller prints waits until the descriptors are closed. Those of this
+ * program alone are closed by an exec. */
+static void close_inherited(void)
 {
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
+	for (int fd = STDERR_FILENO + 1; fd < FDS_MOST; fd++)
+		if (fcntl(fd, F_GETFD) == 0)
+			(void)close(fd);
+}
+
+/* The shell takes a moment to exit. Input in that time is lost, or taken for a user name by the
+ * next login. So a child waits for the login prompt, holding the caller's lock on the line, which
+ * it inherits. The caller waits for it only if the logout has been typed after the command: it must
+ * have reached the guest. */
+static void await_logout(struct session *s)
+{
+	/* For the child, if the caller leads a terminal's session (docker exec -t) and ends. */
+	(void)signal(SIGHUP, SIG_IGN);
+	pid_t pid = fork();
+
+	if (pid != 0) {
+		if (pid > 0 && s->left)
+			pump_leave();
+		return;
+	}
 	(void)setsid();
+	(void)signal(SIGTERM, SIG_DFL);
+	close_inherited();
+	s->w.stop = NULL;
 	s->w.end_ns = clock_now() + LOG_OUT_NS;
-	while (!session_over(s) && session_look(s) != SEEN_LOGIN)
-		(void)session_take(s, s->w.end_ns);
+	while (!session_over(s) && session_classify_line(s) != SEEN_LOGIN)
+		(void)session_read(s, s->w.end_ns);
 	_exit(0);
 }
 
 void session_close(struct session *s, bool log_out)
 {
 	if (log_out && !s->gone) {
-		session_type_line(s, "exit");
-		see_off(s);
+		if (!s->left)
+			session_type_line(s, "exit");
+		await_logout(s);
 	}
 	(void)close(s->fd);
 	free(s->text);
@@ -70,7 +96,7 @@ void session_close(struct session *s, bool log_out)
 
 /* ---- a command ----------------------------------------------------------------------------- */
 
-/* Where the output begins in the text (offset), 0 while that is not known. */
+/* Offset of the output in the text; 0 while it is unknown. */
 static size_t output_start(const struct session *s)
 {
 	const char *at = session_find_mark(s, s->text, 'B');
@@ -79,7 +105,7 @@ static size_t output_start(const struct session *s)
 	return eol ? (size_t)(eol + 1 - s->text) : 0;
 }
 
-/* Is the shell back? A line begins with its prompt, whatever the kernel has printed behind it. */
+/* Is the shell's prompt back? It begins a line; the kernel may have printed after it. */
 static const char *find_prompt(const struct session *s, size_t from)
 {
 	const char *at = s->text + from;
@@ -92,7 +118,7 @@ static const char *find_prompt(const struct session *s, size_t from)
 	return NULL;
 }
 
-/* Print the text in [FROM, TO) with CR LF as LF. */
+/* Print the text in [FROM, TO), with CR LF replaced by LF. */
 static bool print(const struct session *s, size_t from, size_t to, int out)
 {
 	char buf[4096];
@@ -111,17 +137,17 @@ static bool print(const struct session *s, size_t from, size_t to, int out)
 	return n == 0 || write_all(out, buf, n);
 }
 
-/* A run under way. */
+/* A running command. */
 struct run {
-	size_t printed; /* offset in the text up to which the output went out; 0: none did */
-	bool asked;	/* machsh: for the status */
-	bool first;	/* sh: session_options.first is in its line */
+	size_t printed; /* offset in the text up to which output was printed; 0: none was */
+	bool asked;	/* machsh: the status was requested */
+	bool first;	/* sh: session_options.first is part of its line */
 	int out;
 	int *status;
 };
 
-/* The text from r->printed on can go out but for what may be the beginning of an end mark, and
- * but for the last line, which may be a prompt. */
+/* Print the text from r->printed on, except the possible beginning of an end mark, and except the
+ * last line, which may be a prompt. */
 static void print_some(const struct session *s, struct run *r, bool sh)
 {
 	size_t keep = sh ? 1 + strlen(s->mark) + 1
@@ -135,7 +161,7 @@ static void print_some(const struct session *s, struct run *r, bool sh)
 	r->printed = s->len - keep;
 }
 
-/* sh: all is between the marks. */
+/* sh: all output is between the marks. */
 static bool sh_step(struct session *s, struct run *r)
 {
 	const char *end;
@@ -153,19 +179,24 @@ static bool sh_step(struct session *s, struct run *r)
 		return false;
 	}
 	(void)print(s, r->printed, (size_t)(end - s->text), r->out);
+	s->left = s->last;
 	return true;
 }
 
-/* machsh: the output ends at the prompt, and then it is asked for the status. A line that it
- * refuses has no mark B: what it says stands behind the echo of the line. */
+/* machsh: the output ends at the prompt; then the status is requested. If machsh rejects the line,
+ * mark B is missing and its message follows the echo of the line. */
 static bool machsh_step(struct session *s, struct run *r)
 {
 	char line[160];
 	size_t from = output_start(s);
 	const char *refused = from ? NULL : strchr(s->text, '\n');
 
-	if (r->asked)
-		return session_find_end(s, s->text, r->status) != NULL;
+	if (r->asked) {
+		bool ended = session_find_end(s, s->text, r->status) != NULL;
+
+		s->left = ended && s->last;
+		return ended;
+	}
 	if (r->printed == 0)
 		r->printed = from;
 	if (!from && !refused)
@@ -180,6 +211,8 @@ static bool machsh_step(struct session *s, struct run *r)
 	(void)print(s, from ? r->printed : (size_t)(refused + 1 - s->text),
 		    (size_t)(prompt - s->text), r->out);
 	session_mark_command(s, 'E', "$?", line, sizeof line);
+	(void)snprintf(line + strlen(line), sizeof line - strlen(line), "%s",
+		       s->last ? "; exit" : "");
 	session_type_line(s, line);
 	r->asked = true;
 	return false;
@@ -187,35 +220,37 @@ static bool machsh_step(struct session *s, struct run *r)
 
 static bool step(struct session *s, struct run *r)
 {
-	return s->w.profile->shell == SHELL_MACHSH ? machsh_step(s, r) : sh_step(s, r);
+	return s->w.preset->shell == SHELL_MACHSH ? machsh_step(s, r) : sh_step(s, r);
 }
 
 void session_interrupt(struct session *s)
 {
 	s->w.end_ns = clock_now() + ABORT_NS;
 	s->w.stop = NULL;
-	session_press(s, "\003", 1);
-	session_settle(s, QUIET_NS);
+	session_type(s, "\003", 1);
+	session_await_quiet(s, QUIET_NS);
 }
 
 void session_recover(struct session *s)
 {
 	while (!session_over(s) && !session_prove_shell(s))
-		session_press(s, "\003\r", 2);
+		session_type(s, "\003\r", 2);
 }
 
-/* ^C, and back to the prompt: the line is left usable. */
+/* Send ^C and wait for the prompt, so that the line can be used again. */
 static void abort_run(struct session *s, struct run *r)
 {
 	session_interrupt(s);
-	/* What it still said; a shell drops the rest of the line with the command. */
+	/* sh has read the exit behind the command already, machsh has not. */
+	s->last = s->last && s->w.preset->shell == SHELL_SH;
+	/* The rest of its output; a shell drops the rest of the line with the command. */
 	if (!step(s, r) && r->printed)
 		(void)print(s, r->printed, (size_t)(session_last_line(s) - s->text), r->out);
-	session_recover(s);
+	if (!s->left)
+		session_recover(s);
 }
 
-/* COMMAND from byte *AT on inside '...', as far as a line of SH_LINE takes; a ' is left out of it.
- */
+/* Quote COMMAND from byte *AT on inside '...', as much as fits into SH_LINE; a ' ends the piece. */
 static void quote(const char *command, size_t *at, char out[SH_LINE])
 {
 	size_t n = 0;
@@ -231,11 +266,13 @@ static void quote(const char *command, size_t *at, char out[SH_LINE])
 	out[n] = '\0';
 }
 
-/* sh gets the command as a variable, in lines that its line editor takes (BusyBox: 1024 bytes), and
- * the shell, which is not to be left with a syntax error or an `exit`, as `sh -c`. A short command
- * takes one line for all that: each is a round trip to the guest. */
+/* sh receives the command as a variable, in lines short enough for its line editor (BusyBox: 1024
+ * bytes), and runs it by `sh -c`, so that a syntax error or an `exit` does not affect the login
+ * shell. A short command takes one line: each line is a round trip to the guest, whose line editor
+ * waits for the terminal (BusyBox under TCG: 17 ms). */
 void session_start_sh(struct session *s, const char *command, const char *redirect)
 {
+	char set[MARK_SET];
 	char begin[128];
 	char end[160];
 	char run[400];
@@ -247,7 +284,8 @@ void session_start_sh(struct session *s, const char *command, const char *redire
 	s->w.first = NULL;
 	session_mark_command(s, 'B', "", begin, sizeof begin);
 	session_mark_command(s, 'E', "$?", end, sizeof end);
-	(void)snprintf(run, sizeof run, "%s; sh -c \"$vm_\" %s; %s", begin, redirect, end);
+	(void)snprintf(run, sizeof run, "%s%s;sh -c \"$vm_\" %s;%s%s", session_mark_set(s, set),
+		       begin, redirect, end, s->last ? ";exit" : "");
 	for (bool first = true; first || command[at]; first = false) {
 		quote(command, &at, piece);
 		int n = snprintf(line, sizeof line, "%s%s%s%s", first ? before : "",
@@ -255,12 +293,12 @@ void session_start_sh(struct session *s, const char *command, const char *redire
 				 piece);
 
 		if (!command[at] && (size_t)n + 2 + strlen(run) < SH_LINE) {
-			(void)snprintf(line + n, sizeof line - (size_t)n, "; %s", run);
+			(void)snprintf(line + n, sizeof line - (size_t)n, ";%s", run);
 			session_type_line(s, line);
 			return;
 		}
 		session_type_line(s, line);
-		session_settle(s, 30 * MS);
+		session_await_quiet(s, 30 * MS);
 	}
 	session_type_line(s, run);
 }
@@ -275,10 +313,70 @@ static void start_machsh(struct session *s, const char *command)
 	session_type_line(s, line);
 }
 
+/* Does COMMAND take one line for sh? Then it runs whole or not at all. */
+static bool one_line(const char *command)
+{
+	size_t n = 300; /* marks, and the command for the clock */
+
+	for (; *command; command++)
+		n += *command == '\'' ? 4 : 1;
+	return n < SH_LINE;
+}
+
+static void start(struct session *s, const char *command)
+{
+	if (s->w.preset->shell == SHELL_MACHSH)
+		start_machsh(s, command);
+	else
+		session_start_sh(s, command, "</dev/null");
+}
+
+/* No mark of COMMAND has come: is a shell there? It answers what it is asked in turn, so when it
+ * does, and has printed no mark before, COMMAND never came to it, and is typed again. */
+static bool prove_late(struct session *s, const char *command, const char *first, struct error *err)
+{
+	s->unproved = false;
+	if (!session_prove_shell(s))
+		return s->refused ? session_refusal(s, err)
+				  : error_set(err, EXIT_NOT_READY, "vm console shows what it says",
+					      "no shell prompt follows the login");
+	if (session_find_mark(s, s->text, 'B') || session_find_mark(s, s->text, 'E'))
+		return true;
+	s->w.first = first;
+	start(s, command);
+	return true;
+}
+
+/* So many digits of a mark in a row are a part of it. */
+#define MARK_PART 6
+
+/* Is a part of a mark in the text from FROM on? Then the kernel has printed into all of them. */
+static bool has_part(const struct session *s, size_t from)
+{
+	for (const char *m = s->mark; strlen(m) >= MARK_PART; m++)
+		if (memmem(s->text + from, s->len - from, m, MARK_PART))
+			return true;
+	return false;
+}
+
+/* There is a login prompt instead of the shell's. The command has ended the shell (reboot does), or
+ * it was the last one and the end mark cannot be read. */
+static enum session_result shell_gone(struct session *s, struct error *err)
+{
+	s->logged_in = false;
+	if (!s->last || !has_part(s, output_start(s)))
+		return SESSION_DONE;
+	(void)error_set(err, EXIT_NOT_READY, "vm console shows what it says",
+			"the guest's shell has ended, and the command's status did not come");
+	return SESSION_FAILED;
+}
+
 enum session_result session_exec(struct session *s, const char *command, uint64_t end_ns, int out,
 				 int *status, struct error *err)
 {
 	struct run r = {.out = out, .status = status, .first = s->w.first != NULL};
+	const char *first = s->w.first;
+	uint64_t proof_ns = clock_now() + ANSWER_NS;
 
 	*status = -1;
 	s->w.end_ns = end_ns;
@@ -290,43 +388,56 @@ enum session_result session_exec(struct session *s, const char *command, uint64_
 				SESSION_COMMAND_MAX);
 		return SESSION_FAILED;
 	}
-	session_new_mark(s);
-	if (s->w.profile->shell == SHELL_MACHSH)
-		start_machsh(s, command);
+	if (s->mark_used)
+		session_new_mark(s);
+	s->mark_used = true;
+	if (s->unproved && !one_line(command))
+		proof_ns = 0;
 	else
-		session_start_sh(s, command, "</dev/null");
+		start(s, command);
 	while (!step(s, &r)) {
+		bool silent;
+
 		if (s->gone)
 			return SESSION_GONE;
 		if (session_over(s)) {
 			abort_run(s, &r);
 			return SESSION_TIMEOUT;
 		}
-		(void)session_take(s, clock_now() + SILENCE_NS);
-		/* Back at its prompt, without the end's mark, or without any. */
-		if (session_refuses(s, s->prompt, r.printed ? 2 * SILENCE_NS : SILENCE_NS)) {
+		if (proof_ns)
+			(void)session_read(s, clock_now() + SILENCE_NS);
+		s->unproved = s->unproved && !session_find_mark(s, s->text, 'B');
+		/* The prompt is back, but the end mark is missing or incomplete. */
+		silent = session_refuses(s, s->prompt, r.printed ? 2 * SILENCE_NS : SILENCE_NS);
+		if (s->unproved && (silent || clock_now() >= proof_ns)) {
+			proof_ns = UINT64_MAX;
+			if (!prove_late(s, command, first, err))
+				return SESSION_FAILED;
+		} else if (silent) {
 			(void)session_refusal(s, err);
 			return SESSION_FAILED;
 		}
-		/* The shell is gone when there is a login prompt where its own should be. */
-		if (session_look(s) == SEEN_LOGIN && clock_now() - s->last_ns > SILENCE_NS / 2) {
-			s->logged_in = false;
-			return SESSION_DONE;
-		}
+		if (session_classify_line(s) == SEEN_LOGIN &&
+		    clock_now() - s->last_ns > SILENCE_NS / 2)
+			return shell_gone(s, err);
+		if (session_restarted(s, err))
+			return SESSION_FAILED;
 	}
 	return SESSION_DONE;
 }
 
 /* ---- powering off -------------------------------------------------------------------------- */
 
-#define TAKEN_NS (2000 * MS) /* a shell that does not know a word says so within this */
+#define TAKEN_NS (2000 * MS) /* an unknown command is reported within this time */
 
-/* sh tries one word after the other: what it knows in the end is asked of it by marks. */
+/* sh tries one word after the other; mark F is printed if all of them fail. */
 static void type_words(struct session *s, const char *const *words)
 {
-	char line[SH_LINE] = "PATH=$PATH:/usr/sbin:/sbin; ";
+	char line[SH_LINE];
+	char set[MARK_SET];
 	char mark[160];
-	size_t n = strlen(line);
+	size_t n = (size_t)snprintf(line, sizeof line, "%sPATH=$PATH:/usr/sbin:/sbin; ",
+				    session_mark_set(s, set));
 
 	for (size_t i = 0; words[i]; i++)
 		n += (size_t)snprintf(line + n, sizeof line - n, "%s || ", words[i]);
@@ -344,10 +455,10 @@ static enum session_result poweroff_sh(struct session *s, const char *const *wor
 	while (!session_over(s) && clock_now() < end) {
 		if (session_find_mark(s, s->text, 'F'))
 			return SESSION_FAILED;
-		/* The last of the words went well, and the shell is there again for now. */
+		/* One of the words succeeded, and the shell is still there for now. */
 		if (session_refuses(s, s->prompt, QUIET_NS))
 			return SESSION_DONE;
-		(void)session_take(s, clock_now() + QUIET_NS);
+		(void)session_read(s, clock_now() + QUIET_NS);
 	}
 	return SESSION_DONE;
 }
@@ -356,7 +467,7 @@ enum session_result session_poweroff(struct session *s, const char *const *words
 {
 	char all[160] = "";
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool machsh = s->w.profile->shell == SHELL_MACHSH;
+	bool machsh = s->w.preset->shell == SHELL_MACHSH;
 	bool taken = !machsh && poweroff_sh(s, words) == SESSION_DONE;
 	int status;
 
@@ -372,6 +483,7 @@ enum session_result session_poweroff(struct session *s, const char *const *words
 	(void)close(null);
 	if (taken)
 		return SESSION_DONE;
-	(void)error_set(err, EXIT_NOT_READY, "", "the guest's shell has none of: %s", all);
+	(void)error_set(err, EXIT_NOT_READY, "install one of them in the guest",
+			"the guest's shell has none of: %s", all);
 	return SESSION_FAILED;
 }

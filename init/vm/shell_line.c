@@ -9,9 +9,10 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "console/prompt.h"
 #include "vm/shell_internal.h"
 
-#define PIECE 512 /* typed at once: GNU Mach's input queue holds little more */
+#define PIECE 512 /* bytes typed at once: GNU Mach's input queue holds little more */
 
 /* ---- the line ------------------------------------------------------------------------------ */
 
@@ -32,7 +33,7 @@ bool session_grow(struct session *s, size_t more)
 	return true;
 }
 
-bool session_take(struct session *s, uint64_t end)
+bool session_read(struct session *s, uint64_t end)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLIN};
 	uint8_t buf[16384];
@@ -49,6 +50,10 @@ bool session_take(struct session *s, uint64_t end)
 		s->gone = true;
 		return false;
 	}
+	for (ssize_t i = 0; i < n; i++) {
+		memmove(s->tail, s->tail + 1, sizeof s->tail - 1);
+		s->tail[sizeof s->tail - 1] = (char)buf[i];
+	}
 	s->last_ns = clock_now();
 	s->len += console_text_strip(&s->strip, buf, (size_t)n, (uint8_t *)s->text + s->len);
 	s->text[s->len] = '\0';
@@ -60,14 +65,14 @@ bool session_over(const struct session *s)
 	return s->gone || (s->w.stop && *s->w.stop) || (s->w.end_ns && clock_now() >= s->w.end_ns);
 }
 
-void session_forget(struct session *s)
+void session_discard(struct session *s)
 {
 	s->len = 0;
 	if (s->text)
 		s->text[0] = '\0';
 }
 
-void session_press(struct session *s, const char *text, size_t n)
+void session_type(struct session *s, const char *text, size_t n)
 {
 	while (n > 0 && !s->gone) {
 		size_t piece = n < PIECE ? n : PIECE;
@@ -77,22 +82,41 @@ void session_press(struct session *s, const char *text, size_t n)
 			s->gone = true;
 		text += piece;
 		n -= piece;
-		if (n > 0 && session_take(s, clock_now() + SILENCE_NS) && s->last_ns != before)
-			while (session_take(s, clock_now() + 20 * MS))
+		if (n > 0 && session_read(s, clock_now() + SILENCE_NS) && s->last_ns != before)
+			while (session_read(s, clock_now() + 20 * MS))
 				;
 	}
 }
 
-void session_type_line(struct session *s, const char *line)
+/* A line editor that asks for the cursor's position behind its prompt waits for input. */
+static bool is_asked(const struct session *s)
 {
-	session_forget(s);
-	session_press(s, line, strlen(line));
-	session_press(s, "\r", 1);
+	return memcmp(s->tail, QUERY, sizeof s->tail) == 0 && prompt_looks(session_last_line(s));
 }
 
-void session_settle(struct session *s, uint64_t ns)
+/* Without an answer, BusyBox' line editor sleeps for 20 ms after the line, so that the late answer
+ * of a terminal is not echoed (libbb/lineedit.c, sent_ESC_br6n). */
+static void answer(struct session *s)
 {
-	while (!session_over(s) && session_take(s, clock_now() + ns))
+	char text[32];
+	int n = snprintf(text, sizeof text, "\033[1;%zuR", strlen(session_last_line(s)) + 1);
+
+	session_type(s, text, (size_t)n);
+	memset(s->tail, 0, sizeof s->tail);
+}
+
+void session_type_line(struct session *s, const char *line)
+{
+	if (is_asked(s))
+		answer(s);
+	session_discard(s);
+	session_type(s, line, strlen(line));
+	session_type(s, "\r", 1);
+}
+
+void session_await_quiet(struct session *s, uint64_t ns)
+{
+	while (!session_over(s) && session_read(s, clock_now() + ns))
 		;
 }
 
@@ -113,18 +137,25 @@ bool session_ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-bool session_settle_prompt(struct session *s, uint64_t within_ns)
+bool session_await_quiet_prompt(struct session *s, uint64_t within_ns)
 {
 	static const char *const ends[] = {"login: ", "assword: ", "# ", "$ ", "> ", "% "};
 	uint64_t end = clock_now() + within_ns;
 	bool more = true;
 
 	while (more && !session_over(s) && clock_now() < end) {
-		bool prompt = false;
+		const char *last = session_last_line(s);
+		uint64_t quiet = QUIET_NS;
 
 		for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-			prompt |= session_ends_with(session_last_line(s), ends[i]);
-		more = session_take(s, clock_now() + (prompt ? PROMPT_NS : QUIET_NS));
+			if (session_ends_with(last, ends[i]))
+				quiet = PROMPT_NS;
+		/* If it is not a prompt yet, the shell reads the question later, and answers. */
+		if (s->entering && prompt_looks(last))
+			quiet = ENTER_NS;
+		if (is_asked(s))
+			quiet = 0;
+		more = session_read(s, clock_now() + quiet);
 	}
 	return !more;
 }
@@ -135,19 +166,47 @@ void session_new_mark(struct session *s)
 {
 	uint8_t random[8];
 
-	/* It fails on kernels without the call alone (getrandom(2)); then one mark serves them all.
-	 */
+	/* It fails only on kernels without getrandom(2); then all commands share one mark. */
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
 		memset(random, 0x5a, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++)
 		(void)snprintf(s->mark + 2 * i, 3, "%02x", random[i]);
+	s->mark_told = s->mark_used = false;
+}
+
+const char *session_mark_set(const struct session *s, char out[MARK_SET])
+{
+	out[0] = '\0';
+	if (!s->mark_told && s->w.preset->shell != SHELL_MACHSH)
+		(void)snprintf(out, MARK_SET, "vm_m=%s;", s->mark);
+	return out;
+}
+
+static void literal_mark(const struct session *s, char what, const char *tail, char *out,
+			 size_t size)
+{
+	(void)snprintf(out, size, "echo \"%c\"\"%s\"%s.\"%c\"\"%s\"%s.\"%c\"\"%s\"%s.", what,
+		       s->mark, tail, what, s->mark, tail, what, s->mark, tail);
+}
+
+void session_first_mark(const struct session *s, char what, char *out, size_t size)
+{
+	size_t n;
+
+	literal_mark(s, what, "", out, size);
+	n = strlen(out);
+	if (s->w.preset->shell != SHELL_MACHSH)
+		(void)snprintf(out + n, size - n, ";vm_m=%s", s->mark);
 }
 
 void session_mark_command(const struct session *s, char what, const char *tail, char *out,
 			  size_t size)
 {
-	(void)snprintf(out, size, "echo \"%c\"\"%s\"%s.\"%c\"\"%s\"%s.\"%c\"\"%s\"%s.", what,
-		       s->mark, tail, what, s->mark, tail, what, s->mark, tail);
+	if (s->w.preset->shell == SHELL_MACHSH)
+		literal_mark(s, what, tail, out, size);
+	else
+		(void)snprintf(out, size, "echo \"%c$vm_m%s.%c$vm_m%s.%c$vm_m%s.\"", what, tail,
+			       what, tail, what, tail);
 }
 
 const char *session_find_mark(const struct session *s, const char *from, char what)

@@ -7,14 +7,16 @@
 #include "vm/shell_internal.h"
 
 #define LOGIN_NS   (30000 * MS) /* from the user's name to the shell's prompt */
-#define ODD_NS	   (2000 * MS)	/* after a login of ours, a last line that is no prompt we know */
+#define ODD_NS	   (2000 * MS)	/* after logging in: a last line that is not a known prompt */
 #define LEARN_NS   (300 * MS)
-#define BUSY_NS	   (3000 * MS) /* no prompt for so long: something runs on the line */
+#define AGAIN_NS   (200 * MS)  /* from the end of a command to the prompt */
+#define BUSY_NS	   (3000 * MS) /* no prompt for this time: a program runs on the line */
 #define LOOK_NS	   (50 * MS)
 #define TOLD_NS	   (1000 * MS)
+#define STILL_NS   (60000 * MS) /* a boot prints something within this time, or waits for a user */
 #define PROBES	   6
 #define NOISY_MAX  3
-#define SILENT_MAX 5 /* returns without any echo: a program is there, and does not echo */
+#define SILENT_MAX 5 /* returns without any echo: a program that does not echo */
 
 static void without_blanks(const char *text, char *out, size_t size)
 {
@@ -23,7 +25,7 @@ static void without_blanks(const char *text, char *out, size_t size)
 		out[--n] = '\0';
 }
 
-static enum seen look_at(const char *text)
+static enum seen classify_text(const char *text)
 {
 	char line[PROMPT_MAX];
 
@@ -35,13 +37,14 @@ static enum seen look_at(const char *text)
 	return SEEN_TEXT;
 }
 
-enum seen session_look(const struct session *s)
+enum seen session_classify_line(const struct session *s)
 {
-	return s->len == 0 ? SEEN_NOTHING : look_at(session_last_line(s));
+	return s->len == 0 ? SEEN_NOTHING : classify_text(session_last_line(s));
 }
 
-/* The same where a prompt does not stay the last line: in what has come since a line was typed. */
-static enum seen look_through(const struct session *s)
+/* Like session_classify_line(), for when kernel messages may follow the prompt: search all output
+ * since the last line was typed. */
+static enum seen classify_output(const struct session *s)
 {
 	enum seen seen = s->len > 0 ? SEEN_TEXT : SEEN_NOTHING;
 
@@ -54,12 +57,12 @@ static enum seen look_through(const struct session *s)
 	return seen;
 }
 
-/* Wait for a prompt, and say what came. *QUIET: it was not given up because of the kernel, which
- * may as well have printed a line behind the prompt and then nothing. */
+/* Wait for a prompt and return what was seen. *QUIET: the line became quiet. If not, the kernel may
+ * have printed after the prompt. */
 static enum seen await_prompt(struct session *s, bool *quiet)
 {
-	*quiet = session_settle_prompt(s, NOISE_NS);
-	return *quiet && *session_last_line(s) ? session_look(s) : look_through(s);
+	*quiet = session_await_quiet_prompt(s, NOISE_NS);
+	return *quiet && *session_last_line(s) ? session_classify_line(s) : classify_output(s);
 }
 
 bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns)
@@ -78,66 +81,69 @@ bool session_refuses(struct session *s, const char *prompt, uint64_t silence_ns)
 bool session_refusal(const struct session *s, struct error *err)
 {
 	return error_set(err, EXIT_NOT_READY,
-			 "vm exec needs a shell like sh: --login NAME takes another user's, "
-			 "--via ssh goes by sshd",
+			 "vm exec needs a Bourne-like shell: choose another user with --login "
+			 "NAME, or use --via ssh",
 			 "the guest's shell does not accept the command line%s%s",
-			 s->said[0] ? ", it says: " : "", s->said);
+			 s->said[0] ? ": " : "", s->said);
 }
 
-/* The shell is back at the prompt that stood BEFORE it was asked: nothing else is to be waited for.
- * False: that has not come, or there was none. */
-static bool is_back(struct session *s, const char *before)
+/* The prompt that was there BEFORE the question is back: there is nothing else to wait for. False:
+ * it is not, or there was none. */
+static bool is_back(struct session *s, const char *before, uint64_t within_ns)
 {
-	uint64_t end = clock_now() + PROMPT_NS;
+	uint64_t end = clock_now() + within_ns;
 
 	while (before[0] && strcmp(session_last_line(s), before) != 0)
-		if (session_over(s) || clock_now() >= end || !session_take(s, end))
+		if (session_over(s) || clock_now() >= end || !session_read(s, end))
 			return false;
 	return before[0];
 }
 
-/* What stands behind the answer, in the end, is the shell's prompt. */
+/* The shell's prompt is the text after its answer. */
 static void learn_prompt(struct session *s, char prompt[PROMPT_MAX], const char *before,
 			 uint64_t end)
 {
-	bool machsh = s->w.profile->shell == SHELL_MACHSH;
+	bool machsh = s->w.preset->shell == SHELL_MACHSH;
 
 	prompt[0] = '\0';
-	if (prompt_looks(before) && is_back(s, before)) {
+	if (prompt_looks(before) && is_back(s, before, PROMPT_NS)) {
 		(void)snprintf(prompt, PROMPT_MAX, "%s", before);
 		return;
 	}
 	do {
-		(void)session_settle_prompt(s, machsh ? NOISE_NS : LEARN_NS);
+		(void)session_await_quiet_prompt(s, machsh ? NOISE_NS : LEARN_NS);
 		(void)snprintf(prompt, PROMPT_MAX, "%s", session_last_line(s));
 	} while (machsh && !prompt[0] && !session_over(s) && clock_now() < end);
 	if (s->w.learned && prompt[0] && !prompt_looks(prompt) && strlen(prompt) < PROMPT_LINE / 2)
 		s->w.learned(s->w.arg, prompt);
 }
 
-/* Is a shell there, whose prompt stands BEFORE it is asked ("" when that is not known)? */
-static bool ask_shell(struct session *s, char prompt[PROMPT_MAX], const char *stands)
+/* Does a shell answer? STANDS: its prompt, "" if unknown. */
+static bool ask_shell(struct session *s, char prompt[PROMPT_MAX], const char *shown_prompt)
 {
 	char line[160];
 	char before[PROMPT_MAX];
 	uint64_t end = clock_now() + ANSWER_NS;
 	const char *at = NULL;
 
-	(void)snprintf(before, sizeof before, "%s", stands);
-	session_mark_command(s, 'P', "", line, sizeof line);
+	(void)snprintf(before, sizeof before, "%s", shown_prompt);
+	s->mark_told = false;
+	session_first_mark(s, 'P', line, sizeof line);
 	session_type_line(s, line);
 	while (!session_over(s) && clock_now() < end &&
 	       (at = session_find_mark(s, s->text, 'P')) == NULL) {
 		uint64_t look = clock_now() + LOOK_NS;
 
-		(void)session_take(s, look < end ? look : end);
-		/* The shell that was there has just logged out. */
-		if (session_look(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
-			(void)session_settle_prompt(s, NOISE_NS);
-		if (session_look(s) == SEEN_LOGIN || session_look(s) == SEEN_PASSWORD ||
+		(void)session_read(s, look < end ? look : end);
+		/* The previous shell has just logged out. */
+		if (session_classify_line(s) == SEEN_LOGIN && clock_now() - s->last_ns < PROMPT_NS)
+			(void)session_await_quiet_prompt(s, NOISE_NS);
+		if (session_classify_line(s) == SEEN_LOGIN ||
+		    session_classify_line(s) == SEEN_PASSWORD ||
 		    session_refuses(s, before, TOLD_NS))
 			return false;
 	}
+	s->mark_told = at != NULL;
 	if (at)
 		learn_prompt(s, prompt, before, end);
 	return at != NULL;
@@ -148,13 +154,13 @@ bool session_prove_shell(struct session *s)
 	char before[PROMPT_MAX];
 	const char *last = session_last_line(s);
 
-	/* What machsh prints may have the kernel's lines in it: its prompt is one that came twice.
-	 */
+	/* Kernel messages may interleave with machsh's output: its prompt is the line that appeared
+	 * twice. */
 	(void)snprintf(before, sizeof before, "%s", prompt_looks(last) ? last : "");
 	for (int i = 0; i < PROBES; i++) {
 		if (!ask_shell(s, s->prompt, session_last_line(s)))
 			return false;
-		if (s->w.profile->shell != SHELL_MACHSH ||
+		if (s->w.preset->shell != SHELL_MACHSH ||
 		    (s->prompt[0] && strcmp(s->prompt, before) == 0))
 			return true;
 		memcpy(before, s->prompt, sizeof before);
@@ -167,9 +173,9 @@ static bool failed(struct error *err, const char *fix, const char *what)
 	return error_set(err, EXIT_NOT_READY, fix, "%s", what);
 }
 
-/* We have logged in, by what was typed at TYPED_NS: is the last line its prompt? One that nobody
- * knows may be, after a while: only what the user's own login has begun can be running there. So
- * may an empty one, when a kernel that goes on printing has put a line behind the prompt. */
+/* After our login, typed at TYPED_NS: is the last line a prompt? An unknown one counts after a
+ * while, because only programs of this login can be running. So does an empty line if the kernel,
+ * which keeps printing, may have printed after the prompt. */
 static bool shell_waits(const struct session *s, uint64_t typed_ns)
 {
 	const char *line = session_last_line(s);
@@ -181,8 +187,7 @@ static bool shell_waits(const struct session *s, uint64_t typed_ns)
 	return prompt_looks(line) || clock_now() - s->last_ns >= ODD_NS;
 }
 
-/* At a login prompt: in, up to a shell that answers. */
-static bool log_in(struct session *s, struct error *err)
+static bool enter(struct session *s, struct error *err)
 {
 	uint64_t typed_ns = clock_now();
 	uint64_t end = typed_ns + LOGIN_NS;
@@ -199,8 +204,8 @@ static bool log_in(struct session *s, struct error *err)
 					      "VM_LOGIN_PASSWORD_FILE (or prepare the image for "
 					      "an empty one)",
 					      s->w.password ? "the guest rejects the password"
-							    : "the guest asks for a password");
-			s->logged_in = true; /* tried, at least */
+							    : "the guest requires a password");
+			s->logged_in = true; /* at least attempted */
 			session_type_line(s, s->w.password);
 			typed_ns = clock_now();
 			break;
@@ -213,7 +218,12 @@ static bool log_in(struct session *s, struct error *err)
 			if (quiet && !shell_waits(s, typed_ns))
 				break;
 			s->logged_in = true;
-			if (session_prove_shell(s))
+			s->unproved = s->w.at_once && s->w.preset->shell == SHELL_SH &&
+				      prompt_looks(session_last_line(s));
+			if (s->unproved)
+				(void)snprintf(s->prompt, sizeof s->prompt, "%s",
+					       session_last_line(s));
+			if (s->unproved || session_prove_shell(s))
 				return true;
 			if (s->refused)
 				return session_refusal(s, err);
@@ -224,8 +234,18 @@ static bool log_in(struct session *s, struct error *err)
 	return failed(err, "vm console shows what it says", "no shell prompt follows the login");
 }
 
-/* Until a prompt stands on the line, as far as is known (session_options.line). False: for so long
- * none did; LAST is the last line then. */
+/* Log in at a login prompt, until a shell answers. */
+static bool log_in(struct session *s, struct error *err)
+{
+	s->entering = true;
+	bool in = enter(s, err);
+
+	s->entering = false;
+	return in;
+}
+
+/* Until a prompt shown_prompt on the line, as far as is known (session_options.line). False: for so
+ * long none did; LAST is the last line then. */
 static bool await_line(struct session *s, char *last, size_t size)
 {
 	uint64_t end = clock_now() + BUSY_NS;
@@ -238,16 +258,39 @@ static bool await_line(struct session *s, char *last, size_t size)
 			return true;
 		if (is == LINE_BUSY && clock_now() >= end)
 			return false;
-		(void)session_take(s, clock_now() + LOOK_NS);
+		(void)session_read(s, clock_now() + LOOK_NS);
 	}
 	return !s->w.line;
 }
 
-void session_await_prompt(struct session *s)
+void session_await_prompt(struct session *s, bool patient)
 {
 	char last[PROMPT_LINE];
 
-	(void)await_line(s, last, sizeof last);
+	/* Behind the mark of a command's end, the prompt that is known is no output. */
+	if (s->prompt[0] && is_back(s, s->prompt, AGAIN_NS) && s->w.seen &&
+	    s->w.seen(s->w.arg, s->prompt))
+		return;
+	if (patient)
+		(void)await_line(s, last, sizeof last);
+}
+
+bool session_restarted(struct session *s, struct error *err)
+{
+	uint64_t still = s->w.still_ns ? s->w.still_ns : STILL_NS;
+	char last[PROMPT_LINE];
+	uint64_t now = clock_now();
+
+	if (!s->w.line || now - s->last_ns < still || now - s->asked_ns < still)
+		return false;
+	s->asked_ns = now;
+	if (s->w.line(s->w.arg, last, sizeof last) != LINE_SILENT)
+		return false;
+	s->logged_in = false;
+	(void)error_set(err, EXIT_QEMU_FAILED,
+			"vm console shows what it waits for, vm status how far it is",
+			"the guest was restarted while the command ran");
+	return true;
 }
 
 static bool no_shell(const struct session *s, struct error *err)
@@ -269,7 +312,7 @@ static bool busy(const char *last, bool interrupted, struct error *err)
 		last);
 }
 
-/* Make sure that what is typed goes to a login or a shell. *INTERRUPTED: ^C was needed. */
+/* Make sure that input goes to a login or a shell. *INTERRUPTED: ^C was needed. */
 static bool get_line(struct session *s, bool *interrupted, struct error *err)
 {
 	char last[PROMPT_LINE];
@@ -283,7 +326,7 @@ static bool get_line(struct session *s, bool *interrupted, struct error *err)
 			return true;
 		if (i > 0 || !s->w.interrupt)
 			return busy(last, s->w.interrupt, err);
-		session_press(s, "\003", 1);
+		session_type(s, "\003", 1);
 	}
 	return true;
 }
@@ -293,21 +336,21 @@ static bool get_line(struct session *s, bool *interrupted, struct error *err)
 
 enum found { FOUND_SHELL, FOUND_ERROR, FOUND_NOTHING };
 
-/* A prompt stands on the line, as PID 1 has seen it: it need not be asked for. */
+/* PID 1 has seen a prompt on the line: no return is needed to get one. */
 static enum found use_prompt(struct session *s, struct error *err)
 {
-	enum seen seen = s->w.stands ? look_at(s->w.stands) : SEEN_NOTHING;
+	enum seen seen = s->w.shown_prompt ? classify_text(s->w.shown_prompt) : SEEN_NOTHING;
 
 	if (seen == SEEN_LOGIN) {
-		session_press(s, ERASE, 1);
+		session_type(s, ERASE, 1);
 		return log_in(s, err) ? FOUND_SHELL : FOUND_ERROR;
 	}
-	/* Behind a state that was loaded one is known to stand, but not which. */
-	if (seen != SEEN_TEXT || !s->w.stands[0])
+	/* After loading a state the line is known to be at a prompt, but its text is unknown. */
+	if (seen != SEEN_TEXT || !s->w.shown_prompt[0])
 		return FOUND_NOTHING;
-	session_press(s, ERASE, 1);
-	if (ask_shell(s, s->prompt, s->w.stands) &&
-	    (s->w.profile->shell != SHELL_MACHSH || strcmp(s->prompt, s->w.stands) == 0))
+	session_type(s, ERASE, 1);
+	if (ask_shell(s, s->prompt, s->w.shown_prompt) &&
+	    (s->w.preset->shell != SHELL_MACHSH || strcmp(s->prompt, s->w.shown_prompt) == 0))
 		return FOUND_SHELL;
 	if (!s->refused)
 		return FOUND_NOTHING;
@@ -328,29 +371,29 @@ bool session_find_shell(struct session *s, struct error *err)
 		return false;
 	interrupted = interrupted && s->w.going_down;
 	while (!session_over(s)) {
-		session_forget(s);
-		session_press(s, interrupted ? "\003\r" : ERASE "\r", 2);
-		(void)session_take(s, clock_now() + SILENCE_NS);
+		session_discard(s);
+		session_type(s, interrupted ? "\003\r" : ERASE "\r", 2);
+		(void)session_read(s, clock_now() + SILENCE_NS);
 		bool quiet;
 		enum seen seen = await_prompt(s, &quiet);
 		bool whole = quiet && *session_last_line(s);
 
 		switch (seen) {
 		case SEEN_LOGIN: return log_in(s, err);
-		case SEEN_PASSWORD: continue; /* of a login that was not ours: it fails now */
+		case SEEN_PASSWORD: continue; /* from an earlier login attempt, which fails now */
 		case SEEN_NOTHING: silent++; break;
 		case SEEN_TEXT:
 			if (session_prove_shell(s))
 				return true;
 			if (s->refused)
 				return session_refusal(s, err);
-			if (session_look(s) == SEEN_LOGIN)
+			if (session_classify_line(s) == SEEN_LOGIN)
 				return log_in(s, err);
-			if (session_look(s) == SEEN_PASSWORD)
+			if (session_classify_line(s) == SEEN_PASSWORD)
 				continue;
 			break;
 		}
-		/* The kernel may have printed into the prompt: another one may be whole. */
+		/* Kernel messages may have broken the prompt; another one may be complete. */
 		noisy += !whole;
 		if (!whole && noisy < NOISY_MAX && !s->w.interrupt)
 			continue;

@@ -1,16 +1,16 @@
 /* shell_stream.c - see shell_stream.h.
  *
- * Marks (shell_internal.h), each with numbers of the guest's behind it:
- *   A  push: how many bytes of the stream it has taken, and the number of the line that it answers
- *   D  pull: a block begins: its number and the checksum of its text; then the text
- *   Z  pull: the block ends
- *   M  what the command said, at the end; then E, its status
+ * Marks (shell_internal.h), each followed by numbers from the guest:
+ *    A  push: number of bytes of the stream received so far, and number of the line acknowledged
+ *    D  pull: start of a block: its number and the checksum of its text; then the text
+ *    Z  pull: end of the block
+ *    M  the command's messages, at the end; then E, its status
  *
- * A line that is typed into the guest:
- *   NUMBER START END SUM TEXT: the bytes [START, END) of the stream, as TEXT; the number grows with
- *   every line, repeated ones too. A repeated line may hold less than the one before, which the
- *   guest may have taken after all: so it is by bytes that both sides count, not by lines.
- *   "end": the stream's.
+ * Lines typed into the guest:
+ *    NUMBER START END SUM TEXT: the bytes [START, END) of the stream, encoded as TEXT. NUMBER grows
+ *    with every line, including repeated ones. A repeated line may be shorter than the previous
+ *    one, which the guest may have received after all; therefore both sides count bytes, not lines.
+ *    "end": the end of the stream.
  */
 #include "vm/shell_stream.h"
 
@@ -26,14 +26,14 @@
 #include "vm/shell_internal.h"
 
 #define SCRIPT_MAX 8192
-#define FIRST_LINE 192	/* bytes of the stream in the first line that is typed */
-#define LINE_TEXT  3840 /* characters of text in a line, so that 4096 hold all of it */
+#define FIRST_LINE 192	/* bytes of the stream in the first line */
+#define LINE_TEXT  3840 /* characters of TEXT in a line, so that the whole line fits into 4096 */
 #define PULL_BLOCK 12288
-#define ASK_NS	   (10000 * MS)	 /* nothing came: ask again */
-#define DEAD_NS	   (120000 * MS) /* nothing came for so long: nobody is there */
+#define ASK_NS	   (10000 * MS)	 /* no answer: repeat */
+#define DEAD_NS	   (120000 * MS) /* without input for this time, the peer is considered gone */
 #define TRIES	   12
 
-/* The guest's program for checksums; the sum is the first word of what it prints. */
+/* The guest's checksum program; the sum is the first word of its output. */
 static const char *sum_program(const struct session_stream *t)
 {
 	return t->sum == SUM_SHA256 ? "sha256sum" : "cksum";
@@ -48,15 +48,15 @@ static void sum_text(const struct session_stream *t, const char *text, size_t n,
 		(void)snprintf(out, SHA256_TEXT, "%lu", (unsigned long)posix_cksum(text, n));
 }
 
-/* What both loops begin with: no echo, the terminal's mode back at the end however that comes, the
- * terminal on 4 (in) and 5 (out), a file for what the command says. */
+/* Beginning of both loops: no echo; restore the terminal's mode on any exit; terminal on 4 (in) and
+ * 5 (out); a file for the command's messages. */
 #define PROLOGUE                                                                                   \
 	"stty -echo 2>/dev/null; e=${TMPDIR:-/tmp}/.vm-stream.$$; "                                \
 	"trap 'stty echo 2>/dev/null; rm -f \"$e\"' EXIT; trap 'exit 130' INT HUP TERM; "          \
 	"exec 4<&0 5>&1; n=0; "
-/* … and end with: the command's status, and its last words if that is not 0. Of those three lines,
- * as tar and the decompressor that it has started both complain, in either order. By the shell
- * alone: a guest may have neither tail nor sed. */
+/* End of both loops: the command's status and, if it is not 0, its last messages. Three lines,
+ * because tar and the decompressor that it starts both print errors, in either order. Shell
+ * built-ins only: a guest may have neither tail nor sed. */
 #define EPILOGUE                                                                                   \
 	"a= b= c= r=; while read -r l; do a=$b b=$c c=$r r=$l; done <\"$e\"; "                     \
 	"[ \"$r\" = 0 ] || { echo; echo \"M\"\"%s\".\"${a:+$a; }${b:+$b; }$c\"; }; "               \
@@ -67,7 +67,7 @@ static bool failed(struct error *err, const char *what)
 	return error_set(err, EXIT_NOT_READY, "vm console shows what it says", "%s", what);
 }
 
-/* The number behind the last mark WHAT that came whole, with the '.' behind it; -1: none. */
+/* The number after the last complete mark WHAT, which a '.' follows; -1: none. */
 static long last_number(const struct session *s, char what)
 {
 	long number = -1;
@@ -86,7 +86,7 @@ static long last_number(const struct session *s, char what)
 	return number;
 }
 
-/* The command has ended. What it said goes to T->said. */
+/* The command has ended. T->said receives its messages. */
 static bool ended(const struct session *s, struct session_stream *t, int *status)
 {
 	const char *end = session_find_end(s, s->text, status);
@@ -101,8 +101,8 @@ static bool ended(const struct session *s, struct session_stream *t, int *status
 
 /* ---- into the guest ------------------------------------------------------------------------ */
 
-/* The last answer that came whole: how many bytes it has *TAKEN, and the *LINE that it answers (-1:
- * one that came broken, or an empty one). False: none came. */
+/* The last complete answer: *TAKEN is the number of bytes received, *LINE the line that it
+ * acknowledges (-1: a corrupt or empty line). False: there was no answer. */
 static bool last_answer(const struct session *s, long *taken, long *line)
 {
 	bool came = false;
@@ -131,18 +131,18 @@ static bool last_answer(const struct session *s, long *taken, long *line)
 
 enum answer { ANSWER_CAME, ANSWER_ENDED, ANSWER_NONE };
 
-/* A push under way. */
+/* A push in progress. */
 struct push {
 	struct session *s;
 	struct session_stream *t;
-	long line;	  /* number of the one typed last */
-	long sent;	  /* bytes that the guest has taken */
-	size_t now, most; /* what is known of the lines that it takes, in bytes of the stream */
+	long line;	  /* number of the last line typed */
+	long sent;	  /* bytes that the guest has received */
+	size_t now, most; /* the current and the maximum length of a line, in bytes of the stream */
 	int *status;
 };
 
-/* A line was typed, with what follows P->sent: what does the guest say? *TAKEN is how much of
- * the HAVE bytes it has by now. */
+/* A line was typed, with the bytes from P->sent on: wait for the guest's answer. *TAKEN is how many
+ * of the HAVE bytes it has received. */
 static enum answer await_answer(const struct push *p, size_t have, size_t *taken)
 {
 	struct session *s = p->s;
@@ -152,10 +152,11 @@ static enum answer await_answer(const struct push *p, size_t have, size_t *taken
 	long line;
 
 	while (!session_over(s) && clock_now() - begun < DEAD_NS) {
-		(void)session_take(s, asked + ASK_NS);
+		(void)session_read(s, asked + ASK_NS);
 		if (ended(s, p->t, p->status))
 			return ANSWER_ENDED;
-		/* What it says comes twice, and the second one may come late: of an older line. */
+		/* Each answer is printed twice, and the second copy may arrive late, for an older
+		 * line. */
 		if (last_answer(s, &bytes, &line) && (line < 0 || line >= p->line) &&
 		    bytes >= p->sent && (size_t)(bytes - p->sent) <= have) {
 			*taken = (size_t)(bytes - p->sent);
@@ -163,16 +164,16 @@ static enum answer await_answer(const struct push *p, size_t have, size_t *taken
 		}
 		if (clock_now() - asked < ASK_NS)
 			continue;
-		/* An end of line may be what was lost: it waits for one, then. */
+		/* The line end may have been lost; then the guest is still waiting for it. */
 		asked = clock_now();
-		session_press(s, "\n", 1);
+		session_type(s, "\n", 1);
 	}
 	return ANSWER_NONE;
 }
 
 static void type_block(struct push *p, const uint8_t *buf, size_t n)
 {
-	/* START END TEXT, which the checksum is over; then what is typed. */
+	/* "START END TEXT", which the checksum covers; then the line itself. */
 	char covered[48 + LINE_TEXT + SERIAL_TEXT_MAX(3)];
 	char line[sizeof covered + SHA256_TEXT + 32];
 	char sum[SHA256_TEXT];
@@ -187,13 +188,13 @@ static void type_block(struct push *p, const uint8_t *buf, size_t n)
 	int m = snprintf(line, sizeof line, "%ld %.*s%s %.*s\n", p->line, head, covered, sum,
 			 (int)len, covered + head);
 
-	session_forget(p->s);
+	session_discard(p->s);
 	if (!write_all(p->s->fd, line, (size_t)m))
 		p->s->gone = true;
 }
 
-/* The beginning of what is in BUF (HAVE bytes), in a line that the guest takes. *TAKEN is how much
- * of it; 0 after all tries: it takes none. */
+/* Send the beginning of BUF (HAVE bytes) in a line of a length that the guest accepts. *TAKEN is
+ * how many bytes it received; 0 if all tries failed. */
 static enum answer push_block(struct push *p, const uint8_t *buf, size_t have, size_t *taken)
 {
 	*taken = 0;
@@ -208,18 +209,20 @@ static enum answer push_block(struct push *p, const uint8_t *buf, size_t have, s
 			return says;
 		}
 		p->now = p->now / 2 >= 48 ? p->now / 2 / 3 * 3 : 48;
-		/* Twice may be bad luck; then this is more than it has room for. */
+		/* After a second loss, assume that the line exceeds the guest's buffer. */
 		if (i > 0)
 			p->most = p->now;
 	}
 	return ANSWER_CAME;
 }
 
-/* The shell's part that checks a line: it sets k, which must be $c then. */
+/* The part of the script that checks a line: it computes k, to be compared with $c. */
 static void sum_script(const struct session_stream *t, char *out, size_t size)
 {
-	/* $s is compared with $n, and $m with $n and the number of bytes in $d. Nothing but octal
-	 * numbers may get into the arithmetic: anything else ends the shell. */
+	/* Compare $s with $n, and $m with $n plus the number of bytes in $d. Only octal numbers may
+	 * get
+	 *  into the arithmetic: anything else would end the shell.
+	 */
 	if (t->sum == SUM_SHELL)
 		(void)snprintf(out, size,
 			       "k=0 j=$n; case $d in *[!0-7\\\\]*) k=-;; *) IFS=\\\\; "
@@ -248,7 +251,7 @@ static void push_script(const struct session *s, const struct session_stream *t,
 		s->mark, s->mark, command, s->mark);
 }
 
-/* The stream, to its end. ANSWER_CAME: the guest has all of it. */
+/* Send the whole stream. ANSWER_CAME: the guest has received all of it. */
 static enum answer push_all(struct push *p, struct error *err)
 {
 	uint8_t buf[LINE_TEXT];
@@ -257,12 +260,12 @@ static enum answer push_all(struct push *p, struct error *err)
 	enum answer says = await_answer(p, 0, &taken);
 
 	while (says == ANSWER_CAME) {
-		/* What is there may be more than a line holds by now. */
+		/* The input may have more bytes than fit into a line. */
 		ssize_t got = have < p->most ? read_full(p->t->fd, buf + have, p->most - have) : 0;
 
 		if (got < 0) {
-			(void)error_set(err, EXIT_INTERNAL, "", "the stream cannot be read: %s",
-					strerror(errno));
+			(void)error_set(err, EXIT_INTERNAL, "run the command again",
+					"the stream cannot be read: %s", strerror(errno));
 			return ANSWER_NONE;
 		}
 		have += (size_t)got;
@@ -284,8 +287,8 @@ static enum answer push_all(struct push *p, struct error *err)
 	return says;
 }
 
-/* The stream's end. Unpacking, comparing and renaming may take their time, in silence; but as long
- * as the guest answers, it has not understood. */
+/* Send the end of the stream. Unpacking, comparing and renaming may take long and print nothing;
+ * but if the guest still acknowledges lines, it has not seen the end. */
 static enum answer push_end(const struct push *p)
 {
 	struct session *s = p->s;
@@ -297,11 +300,11 @@ static enum answer push_end(const struct push *p)
 
 	while (!session_over(s)) {
 		if (again) {
-			session_forget(s);
-			session_press(s, "end\n", 4);
+			session_discard(s);
+			session_type(s, "end\n", 4);
 			asked = clock_now();
 		}
-		(void)session_take(s, asked + ASK_NS);
+		(void)session_read(s, asked + ASK_NS);
 		if (ended(s, p->t, p->status))
 			return ANSWER_ENDED;
 		again = last_answer(s, &bytes, &line) && line < 0;
@@ -309,7 +312,7 @@ static enum answer push_end(const struct push *p)
 			continue;
 		asked = clock_now();
 		if (presses-- > 0)
-			session_press(s, "\n", 1);
+			session_type(s, "\n", 1);
 	}
 	return ANSWER_NONE;
 }
@@ -363,9 +366,7 @@ static void pull_script(const struct session *s, const struct session_stream *t,
 		       s->mark, s->mark, s->mark);
 }
 
-/* The block that stands in the text, into OUT (2 * PULL_BLOCK bytes). -1 when it has not come
- * whole.
- */
+/* Decode the block in the text into OUT (2 * PULL_BLOCK bytes). -1 if it is incomplete. */
 static ssize_t take_block(const struct session *s, const struct session_stream *t, long number,
 			  uint8_t *out)
 {
@@ -394,11 +395,11 @@ static void type_number(struct session *s, long number)
 	char line[24];
 	int n = snprintf(line, sizeof line, "%ld\n", number);
 
-	session_forget(s);
-	session_press(s, line, (size_t)n);
+	session_discard(s);
+	session_type(s, line, (size_t)n);
 }
 
-/* The blocks, one by one, until the command has ended. */
+/* Receive the blocks until the command has ended. */
 static enum session_result pull_all(struct session *s, struct session_stream *t, int *status)
 {
 	uint8_t block[2 * PULL_BLOCK];
@@ -407,7 +408,7 @@ static enum session_result pull_all(struct session *s, struct session_stream *t,
 	uint64_t asked = begun;
 
 	while (!session_over(s) && clock_now() - begun < DEAD_NS) {
-		(void)session_take(s, asked + ASK_NS);
+		(void)session_read(s, asked + ASK_NS);
 		if (ended(s, t, status))
 			return SESSION_DONE;
 		long came = last_number(s, 'Z');
@@ -421,8 +422,10 @@ static enum session_result pull_all(struct session *s, struct session_stream *t,
 			number++;
 			begun = clock_now();
 		}
-		/* One that is here already, or was broken, is answered by the number it should
-		 * have; and after a silence the answer may be what was lost. */
+		/* Answer a block that is a duplicate or corrupt with the number expected next.
+		 * After
+		 *  a silence send it too, because the previous answer may have been lost.
+		 */
 		if (came < 0 && clock_now() - asked < ASK_NS)
 			continue;
 		asked = clock_now();
@@ -441,7 +444,7 @@ enum session_result session_pull(struct session *s, const char *command, struct 
 	session_new_mark(s);
 	pull_script(s, t, command, script);
 	session_start_sh(s, script, "");
-	session_forget(s);
+	session_discard(s);
 	enum session_result result = pull_all(s, t, status);
 
 	if (result == SESSION_DONE || result == SESSION_GONE)

@@ -1,13 +1,13 @@
 /* transfer.c - vm push and vm pull: files into the guest and out of it.
  *
- * One shell script sends, another places; each runs on either side (the local one here, the other
- * in the guest, by ssh or on the serial console), and this program carries the bytes between them.
- * What is sent is a line with a checksum over the contents of all files, then a tar archive. It is
- * unpacked into a directory beside its destination, compared with that checksum from the disk, and
- * renamed into its place: what breaks before leaves nothing there. One regular file goes without
- * tar into a guest that has none. tar is the system's own in the guest, and here where we send,
- * because it knows that system's owners, holes and special files; what the guest sends is unpacked
- * by ourselves (vm/cmd_unpack.c), as it may be hostile.
+ * One shell script sends, another places; one runs here and the other in the guest, by ssh or on
+ * the serial console, and this program carries the bytes between them. The stream is a line with a
+ * checksum over the contents of all files, then a tar archive. It is unpacked into a directory
+ * beside its destination, compared with that checksum by reading the files back, and renamed into
+ * place; a failure before that leaves nothing there. A single regular file can be sent without tar
+ * to a guest that has none. The guest, and this side when it sends, use the system's tar, because
+ * it knows that system's owners, holes and special files. Archives from the guest are unpacked by
+ * our own code (vm/cmd_unpack.c), because they may be hostile.
  */
 #include "vm/transfer.h"
 
@@ -33,12 +33,13 @@ static void on_signal(int sig)
 	stopped = sig;
 }
 
-/* ---- what this side and the guest have ----------------------------------------------------- */
+/* ---- available programs -------------------------------------------------------------------- */
 
 #define PROBE_TEXT  4096
 #define PROBE_TRIES 3
 
-/* The program that both sides have; what is pulled is summed up by ourselves. NULL: none. */
+/* The checksum program that both sides have; the sums of a pull are computed by our own code. NULL:
+ * none. */
 static const struct sums *common_sums(const struct transfer *t)
 {
 	const char *here = t->push ? t->here : t->there;
@@ -54,7 +55,8 @@ static ssize_t read_words(int fd, char *out, size_t size)
 	return n;
 }
 
-/* What SCRIPT says at PATH's program with ARGV, into OUT; its status, the error in SAID. */
+/* The output of SCRIPT, run by the shell PATH with ARGV, into OUT; returns its status, with the
+ * error in SAID. */
 static int ask_peer(const char *path, char *const *argv, char *out, size_t size, char *said,
 		    size_t said_size, struct error *err)
 {
@@ -74,7 +76,8 @@ static bool probe_here(struct transfer *t, struct error *err)
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)transfer_probe, NULL};
 
 	if (!find_program(getenv("PATH"), "sh", t->sh, sizeof t->sh))
-		return error_set(err, EXIT_INTERNAL, "", "there is no sh on PATH");
+		return error_set(err, EXIT_INTERNAL, "set PATH so that sh is found",
+				 "there is no sh on PATH");
 	if (ask_peer(t->sh, argv, text, sizeof text, said, sizeof said, err) < 0)
 		return false;
 	(void)transfer_find_tools(text, t->here, sizeof t->here);
@@ -116,13 +119,16 @@ static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 		_cleanup_fd_ int words = file_memory("words");
 
 		if (words < 0)
-			return error_set(err, EXIT_INTERNAL, "", "no descriptors: %s",
-					 strerror(errno));
+			return error_set(err, EXIT_INTERNAL,
+					 "raise the limit on open files (ulimit -n)",
+					 "no descriptors: %s", strerror(errno));
 		if (session_exec(t->line.session, transfer_probe, 0, words, &status, err) !=
 		    SESSION_DONE)
-			return err->message[0]
-				       ? false
-				       : error_set(err, EXIT_NOT_READY, "", "the guest has ended");
+			return err->message[0] ? false
+					       : error_set(err, EXIT_NOT_READY,
+							   "start it again; the container's log "
+							   "says why it ended",
+							   "the guest has ended");
 		(void)lseek(words, 0, SEEK_SET);
 		(void)read_words(words, text, sizeof text);
 		told = transfer_find_tools(text, t->there, sizeof t->there);
@@ -137,8 +143,8 @@ static bool probe_serial(struct transfer *t, char **envp, struct error *err)
 			 "the guest has no dd or tr, or neither base64 nor od");
 }
 
-/* Is there what an archive needs, on both sides where we send? Else one file goes into a guest
- * without tar. False with ERR. */
+/* Does the guest, and this side if it sends, have the programs that an archive needs? Otherwise
+ * single files are sent to a guest without tar. False with ERR. */
 static bool choose_form(struct transfer *t, struct error *err)
 {
 	struct error why = {0};
@@ -159,18 +165,18 @@ static bool choose_form(struct transfer *t, struct error *err)
 bool transfer_open(struct transfer *t, char **envp, struct error *err)
 {
 	const struct sigaction stop = {.sa_handler = on_signal};
-	const struct profile *profile = guest_profile(&t->s, envp, err);
+	const struct guest_preset *preset = running_preset(&t->s, envp, err);
 
 	t->line.lock = -1;
 	(void)sigaction(SIGINT, &stop, NULL);
 	(void)sigaction(SIGTERM, &stop, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (!profile)
+	if (!preset)
 		return false;
-	if (profile->shell != SHELL_SH)
+	if (preset->shell != SHELL_SH)
 		return error_set(err, EXIT_BAD_SETTING,
 				 "docs/files.md says which guest can do what",
-				 "this guest (VM_GUEST=%s) has no files", profile->name);
+				 "this guest (VM_GUEST=%s) has no files", preset->name);
 	if (t->user)
 		t->s.login_user = t->user;
 	if (!probe_here(t, err))
@@ -201,8 +207,8 @@ bool transfer_compresses(const struct transfer *t)
 	       transfer_has(t->there, "gzip");
 }
 
-/* Which options both tars understand: holes are kept by GNU's only, and read by ourselves; a serial
- * line is slow enough for gzip to pay; the names of this side's users mean nothing there. */
+/* Options that both tars understand: only GNU tar stores holes, and our own reader supports them;
+ * gzip pays off on a slow serial line; user names of this side mean nothing in the guest. */
 static void tar_options(const struct transfer *t, bool local, char *out, size_t size)
 {
 	bool holes = (!t->push || transfer_has(t->here, "GNU")) && transfer_has(t->there, "GNU") &&
@@ -215,13 +221,19 @@ static void tar_options(const struct transfer *t, bool local, char *out, size_t 
 static bool failed(const struct transfer *t, const char *path, bool there, const char *said,
 		   struct error *err)
 {
-	return error_set(err, EXIT_NOT_READY, "", "%s was not %s: %s: %s", path,
-			 t->push ? "pushed" : "pulled", there ? "the guest" : "this side",
+	const char *fix = there ? "check the path, its permissions and the free space in the guest "
+				  "(vm exec)"
+				: "check the path, its permissions and the free space on this side";
+
+	/* The local unpacker prints a fix, too. */
+	return error_set(err, EXIT_NOT_READY, there || t->push || !said[0] ? fix : "",
+			 "%s was not %s: %s: %s", path, t->push ? "pushed" : "pulled",
+			 there ? "the guest" : "this side",
 			 said[0] ? said : "it failed without a message");
 }
 
-/* Carry what comes on FROM to TO. False when TO does not take it. */
-static bool carry(const struct transfer *t, int from, int to)
+/* Copy FROM to TO. False if writing fails. */
+static bool copy_stream(const struct transfer *t, int from, int to)
 {
 	static char buf[65536];
 
@@ -239,8 +251,8 @@ static bool carry(const struct transfer *t, int from, int to)
 	return false;
 }
 
-/* The side that is here: a shell that sends, or our own reader, since what a guest sends is not to
- * be trusted with tar. */
+/* Start the local side: a shell that sends, or our own reader, because tar must not be run on data
+ * from the guest. */
 static bool start_here(struct transfer *t, struct peer *here, char *const *argv, struct error *err)
 {
 	struct child sh = {.path = t->sh, .argv = argv, .envp = environ};
@@ -270,14 +282,14 @@ static bool copy_ssh(struct transfer *t, const char *path, char *const *argv, ch
 	}
 	struct peer *from = t->push ? &here : &there;
 	struct peer *to = t->push ? &there : &here;
-	bool taken = carry(t, from->fd, to->fd);
+	bool taken = copy_stream(t, from->fd, to->fd);
 	int from_status =
 		peer_end(from, t->push ? said_here : said_there, sizeof said_here, &stopped);
 	int to_status = peer_end(to, t->push ? said_there : said_here, sizeof said_here, &stopped);
 
 	if (stopped)
 		return error_set(err, EXIT_NOT_READY, "", "%s: interrupted", path);
-	/* The side that stopped first failed: the sender, unless the receiver did not read. */
+	/* The side that stopped first failed: the sender, unless the receiver stopped reading. */
 	if (from_status != 0 && taken)
 		return failed(t, path, !t->push, t->push ? said_here : said_there, err);
 	if (to_status != 0)
@@ -308,7 +320,9 @@ static bool copy_serial(struct transfer *t, const char *path, char *const *argv,
 
 	switch (result) {
 	case SESSION_GONE:
-		return error_set(err, EXIT_QEMU_FAILED, "", "%s: the guest has ended", path);
+		return error_set(err, EXIT_QEMU_FAILED,
+				 "start it again; the container's log says why it ended",
+				 "%s: the guest has ended", path);
 	case SESSION_FAILED:
 		return stopped ? error_set(err, EXIT_NOT_READY, "", "%s: interrupted", path)
 			       : false;
@@ -323,7 +337,7 @@ static bool copy_serial(struct transfer *t, const char *path, char *const *argv,
 	return true;
 }
 
-/* Run both sides; COMMAND is what the guest runs. */
+/* Run both sides; COMMAND is the guest's. */
 static bool copy(struct transfer *t, const char *path, char *const *argv, const char *script,
 		 struct error *err)
 {
@@ -333,12 +347,13 @@ static bool copy(struct transfer *t, const char *path, char *const *argv, const 
 		return copy_serial(t, path, argv, script, err);
 	(void)snprintf(command, sizeof command, "sh -c");
 	if (!cmd_quote(command, sizeof command, script))
-		return error_set(err, EXIT_BAD_USAGE, "", "%s: the name is too long", path);
+		return error_set(err, EXIT_BAD_USAGE, "use a shorter path",
+				 "%s: the name is too long", path);
 	return copy_ssh(t, path, argv, command, err);
 }
 
-/* The scripts of one path: what runs here, what runs in the guest, and their fourth argument
- * (options for tar, or a file's mode). False with ERR: PATH cannot go as a single file. */
+/* The scripts for one path: the local one, the guest's, and their fourth argument (options for tar,
+ * or a file's mode). False with ERR: PATH cannot be sent as a single file. */
 static bool choose_scripts(const struct transfer *t, const char *path, const char *scripts[2],
 			   char flags[2][64], struct error *err)
 {
@@ -352,7 +367,8 @@ static bool choose_scripts(const struct transfer *t, const char *path, const cha
 		return true;
 	}
 	if (lstat(path, &st) != 0)
-		return error_set(err, EXIT_NO_IMAGE, "", "%s: %s", path, strerror(errno));
+		return error_set(err, EXIT_NO_IMAGE, "correct the path", "%s: %s", path,
+				 strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return error_set(
 			err, EXIT_NOT_READY,
@@ -375,7 +391,7 @@ bool transfer_path(struct transfer *t, const char *path, const char *dest, bool 
 	char *name = (char *)(uintptr_t)path_base(path);
 	char *yes = (char *)(uintptr_t)(into ? "into" : "");
 	const char *sends = t->push ? path : dest; /* the first argument here */
-	const char *takes = t->push ? dest : path; /* and there */
+	const char *takes = t->push ? dest : path; /* and in the guest */
 	const char *scripts[2] = {0};
 
 	if (!choose_scripts(t, path, scripts, flags, err))
@@ -396,7 +412,8 @@ bool transfer_path(struct transfer *t, const char *path, const char *dest, bool 
 	(void)snprintf(script, sizeof script, "set --");
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (!cmd_quote(script, sizeof script - TRANSFER_PLACE_MAX, words[i]))
-			return error_set(err, EXIT_BAD_USAGE, "", "%s: the name is too long", path);
+			return error_set(err, EXIT_BAD_USAGE, "use a shorter path",
+					 "%s: the name is too long", path);
 	size_t n = strlen(script);
 
 	(void)snprintf(script + n, sizeof script - n, "; %s", scripts[1]);

@@ -16,12 +16,12 @@ struct transfer {
 	bool push; /* into the guest */
 	enum via via;
 	const char *user;		       /* NULL: VM_LOGIN_USER */
-	uint64_t max_size;		       /* of a pull, bytes of all files */
+	uint64_t max_size;		       /* of a pull, total bytes of all files */
 	void (*progress)(void *arg, size_t n); /* N more bytes were transferred */
 	void *progress_arg;
-	/* The rest is private. */
+	/* Private members follow. */
 	bool serial;
-	bool file; /* single files, without an archive, because of: */
+	bool file; /* single files, without an archive, because: */
 	struct error no_archive;
 	struct ssh ssh;
 	struct guest_line line;

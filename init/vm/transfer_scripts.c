@@ -1,21 +1,20 @@
-/* transfer_scripts.c - see transfer_scripts.h. sh as POSIX has it; BusyBox's, dash and bash alike.
- */
+/* transfer_scripts.c - see transfer_scripts.h. POSIX sh; runs in BusyBox sh, dash and bash. */
 #include "vm/transfer_scripts.h"
 
 #include <string.h>
 
-/* What all begin with: $1 and $2 are the program that makes checksums, and what sed has to do to
- * leave of its lines the sum alone (names are another matter on each side). */
+/* Common beginning: $1 and $2 are the checksum program and the sed command that reduces its lines
+ * to the sum (file names are printed differently on each side). */
 #define HEAD "k=$1 e=$2; shift 2; fail() { echo \"$*\" >&2; exit 1; }; "
 
-/* sums PATH: one line that stands for the contents of every file there. */
+/* sums PATH: one line that depends on the contents of every file there. */
 #define SUMS "sums() { find \"$1\" -type f -exec $k {} + | sed -n \"$e\" | LC_ALL=C sort | $k; }; "
-/* sums FILE: for one file, without blanks at its ends. */
+/* sums FILE: for one file, without surrounding blanks. */
 #define FILE_SUM "sums() { echo $($k <\"$1\"); }; "
 
-/* Into a directory beside the destination, which is $n here then; nothing is left of it. */
+/* Unpack into a directory beside the destination, whose parent is $n here; it is always removed. */
 #define STAGE                                                                                      \
-	"d=$1; read -r s || fail nothing has come; "                                               \
+	"d=$1; read -r s || fail nothing was received; "                                           \
 	"if [ -d \"$d\" ]; then n=$3; elif [ \"$4\" ]; then fail \"$d: no such directory\"; "      \
 	"else case $d in */*) n=${d##*/} d=${d%/*}/;; *) n=$d d=.;; esac; fi; "                    \
 	"cd -- \"$d\" || exit; t=.vm-copy.$$; "                                                    \
@@ -41,7 +40,7 @@ const char transfer_place[] =
 const char transfer_send_file[] =
 	HEAD FILE_SUM "case $1 in -*) p=./$1;; *) p=$1;; esac; sums \"$p\"; exec cat \"$p\"";
 
-/* Nobody else may read it before it has its mode. */
+/* No other user may read it before its mode is set. */
 const char transfer_place_file[] = HEAD FILE_SUM STAGE
 	"(umask 077; cat >\"$t/$3\") || exit; " COMPARE "chmod \"$2\" \"$t/$3\" || exit; " RENAME
 	"if command -v sync >/dev/null 2>&1; then sync -f . 2>/dev/null || sync; fi";

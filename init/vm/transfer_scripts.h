@@ -1,7 +1,7 @@
 /* transfer_scripts.h - the shell scripts of vm push and vm pull, and the programs that they need.
  *
- * A directory, and everything where there is tar, goes as a tar archive; one regular file goes as
- * it is into a guest that has no tar (or no find, sort, sed) but a shell.
+ * Directories, and everything if the guest has tar, are sent as a tar archive. A single regular
+ * file is sent as it is to a guest that lacks tar (or find, sort, sed) but has a shell.
  */
 #ifndef VM_VM_TRANSFER_SCRIPTS_H
 #define VM_VM_TRANSFER_SCRIPTS_H
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "format/serial_text.h"
 
-/* A checksum program, $1 and $2 of the scripts. */
+/* A checksum program: $1 and $2 of the scripts. */
 struct sums {
 	const char *program; /* with its options */
 	const char *sed;     /* reduces its lines to the sum */
@@ -40,8 +40,8 @@ extern const char transfer_place_file[];
 bool transfer_find_tools(const char *text, char *out, size_t size);
 bool transfer_has(const char *tools, const char *name);
 
-/* Can TOOLS send or unpack an archive, apart from checksums? False with ERR, which names what WHERE
- * lacks. */
+/* Can TOOLS send or unpack an archive, apart from checksums? False with ERR, which names the
+ * programs that WHERE lacks. */
 bool transfer_has_tar(const char *tools, const char *where, struct error *err);
 /* Can the guest with TOOLS receive single files? */
 bool transfer_has_file(const char *tools, struct error *err);

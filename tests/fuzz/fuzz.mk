@@ -1,13 +1,12 @@
-# fuzz.mk - every tests/fuzz/fuzz_NAME.c is a libFuzzer target over the parsers, started from
-# tests/fuzz/corpus/NAME (in git; what a run finds goes to build/fuzz/NAME). Prints TAP.
-# FUZZ_TIME is each target's seconds: 60 by hand, 5 in the test suite, hours for a campaign. As many
-# run at once as there are processors.
+# fuzz.mk - every tests/fuzz/fuzz_NAME.c is a libFuzzer target for a parser, started with tests/fuzz/corpus/NAME (in
+# git; new inputs go to build/fuzz/NAME). Prints TAP. FUZZ_TIME is the time for each target in seconds: 60 by
+# default, 5 in the test suite. As many targets run at once as there are processors.
 
 FUZZ_TIME ?= 60
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 FUZZ_OBJ := $(patsubst init/%,build/fuzz/obj/%.o,$(filter init/base/%.c init/config/%.c init/format/%.c \
-	$(patsubst %,init/profile/%.c,report report_charts report_json report_read report_text stats svg),$(SRC)))
+	$(filter-out %_dir.c,$(wildcard init/profile/report*.c init/profile/stats*.c)) init/profile/svg.c,$(SRC)))
 FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE -Iinit -Itests/unit -g -O1 \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
@@ -28,16 +27,20 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ) tests/fuzz/fuzz.mk
 
 -include $(FUZZ_OBJ:.o=.d) $(FUZZ_BIN:=.d)
 
-# QEMU's verdict on mutated images against ours. IMAGES of them; the test suite takes a few.
+# The sanitised vm-web beside a guest: damaged WebSocket frames, requests and JSON. tests/run has 10 s of it.
+fuzz-web: vm ## damaged requests, JSON and WebSocket frames for the sanitised vm-web, FUZZ_TIME seconds
+	@WEB_FUZZ_TIME=$(FUZZ_TIME) SEED=$(SEED) bats --print-output-on-failure -f 'damaged frames' tests/84-web.bats
+
+# QEMU's verdict on mutated images compared with ours, for IMAGES images; the test suite uses few.
 IMAGES ?= 20000
 fuzz-images: build/fuzz/verdict ## mutated images: our verdict against QEMU's, IMAGES of them
 	@mkdir -p build/fuzz/images
 	@tests/qcow2-compare build/fuzz/verdict build/fuzz/images --mutants $(IMAGES) $(SEED)
 
-# Of the program's own objects: a child for each image costs a tenth of one under the sanitizers.
+# Linked with the program's own objects: without sanitizers a child for each image takes a tenth of the time.
 build/fuzz/verdict: tests/fuzz/verdict.c $(filter-out %/main.c.o,$(OBJ)) tests/fuzz/fuzz.mk
 	@mkdir -p $(@D)
 	@$(VM_CC) $(CPPFLAGS_VM) $(CFLAGS_VM) -c -o $@.o $<
 	@$(LINK_VM) $(LDFLAGS_VM) -o $@ $@.o $(filter-out %.c %.mk,$^)
 
-.PHONY: fuzz fuzz-images
+.PHONY: fuzz fuzz-web fuzz-images

@@ -1,8 +1,8 @@
-/* fuzz_boot_disk.c - libFuzzer target for what is read of a guest's disk before it boots: partition
- * table, file system, GRUB's choice, deflate.
+/* fuzz_boot_disk.c - libFuzzer target for the parsers of a guest's disk before its boot: partition
+ * table, file system, GRUB's configuration, deflate.
  *
- * The input is a disk: the first bytes as they are, zeros behind them. If its first byte is odd,
- * what follows is a gzip stream instead, whose size may be anything.
+ * The input is a disk: the first bytes unchanged, followed by zeros. If its first byte is odd, the
+ * rest is a gzip stream instead, whose announced size may be anything.
  */
 #include <stdlib.h>
 #include <string.h>

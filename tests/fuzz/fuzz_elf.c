@@ -1,9 +1,9 @@
-/* fuzz_elf.c - libFuzzer target for the recognition of kernels, the check of what they are
- * loaded to, and for ELF64 made ELF32.
+/* fuzz_elf.c - libFuzzer target for the detection of kernels, the check of their load addresses,
+ * and the conversion of ELF64 to ELF32.
  *
- * The input is a kernel's file. What is checked ends below 4 GiB. What is narrowed must be what
- * QEMU's loader for ELF32 takes, with the same bytes beyond the headers; what is refused must be as
- * it was and say why.
+ * The input is a kernel's file. The segments of an accepted kernel end below 4 GiB. A converted
+ * kernel must be accepted by QEMU's loader for ELF32, with the same bytes after the headers; a
+ * refused one must be unchanged and have a reason.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static void check(bool ok)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct error err = {0};
-	/* Of the exact size, so that an access behind its end is seen. */
+	/* Of the exact size, so that an access beyond its end is detected. */
 	uint8_t *copy = malloc(size ? size : 1);
 
 	check(copy != NULL);

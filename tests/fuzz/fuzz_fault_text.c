@@ -1,7 +1,7 @@
 /* fuzz_fault_text.c - libFuzzer target for triple faults in QEMU's log.
  *
- * The input is the log, which the guest can make QEMU write into. It is read line by line as the
- * program does, and whole as a register dump.
+ * The input is the log, into which the guest can make QEMU write. It is read line by line as the
+ * program does, and at once as a register dump.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 0; at < size;) {
 		const uint8_t *end = memchr(data + at, '\n', size - at);
 		size_t n = end ? (size_t)(end - data) - at : size - at;
-		/* Of the exact size, so that an access behind its end is seen. */
+		/* Of the exact size, so that an access beyond its end is detected. */
 		char *line = malloc(n ? n : 1);
 
 		check(line != NULL);

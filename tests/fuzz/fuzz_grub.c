@@ -1,7 +1,7 @@
-/* fuzz_grub.c - libFuzzer target for the reader of GRUB's configuration.
+/* fuzz_grub.c - libFuzzer target for the parser of GRUB's configuration.
  *
- * The input is grub.cfg, and behind a zero byte the saved environment. Whatever is chosen must be
- * what the planner is built on: texts that end, a number of modules that there can be.
+ * The input is grub.cfg and, after a zero byte, the saved environment. Every result must have the
+ * properties that the planner relies on: terminated texts, a possible number of modules.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static enum grub_kind look(void *ctx, const char *device, const char *path)
 	return (enum grub_kind)(strlen(path) % 4);
 }
 
-/* A copy of the exact size, so that a read behind its end is seen. */
+/* A copy of the exact size, so that a read beyond its end is detected. */
 static char *read_file(void *ctx, const char *device, const char *path, size_t *n,
 		       struct error *err)
 {

@@ -1,9 +1,9 @@
-/* fuzz_json.c - libFuzzer target for the JSON reader.
+/* fuzz_json.c - libFuzzer target for the JSON parser.
  *
- * What is taken is written out again and read again: both times it must come to the same text. The
- * stream scanner, given the input in two pieces, must find an end where the parser found a
- * document. What is refused must say why, at a byte of the input. Any input must come out of the
- * quoting as a string that reads back.
+ * A document that is accepted is written and parsed again: both times the text must be the same.
+ * The stream scanner, given the input in two pieces, must find an end where the parser found a
+ * document. A refusal must have a reason and a position in the input. Every input must be quoted as
+ * a string that reads back.
  */
 #include <stdint.h>
 #include <stdio.h>

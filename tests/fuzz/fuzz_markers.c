@@ -1,8 +1,8 @@
 /* fuzz_markers.c - libFuzzer target for marker files, their expressions, and the matcher.
  *
- * The first byte says how to cut the stream; up to the first NUL goes a marker file, the rest is
- * the stream. A file that is taken must make a matcher, which takes every byte, fires no marker
- * that is not there, and fires the same at the same places however the stream is cut.
+ * The first byte says how to split the stream; the text up to the first NUL is a marker file, the
+ * rest is the stream. A valid file must make a matcher, which accepts every byte, reports only
+ * existing markers, and reports the same markers at the same positions however the stream is split.
  */
 #include <stdint.h>
 #include <stdlib.h>

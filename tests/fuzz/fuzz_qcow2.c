@@ -1,7 +1,7 @@
-/* fuzz_qcow2.c - libFuzzer target for the readers of qcow2 images and the recognition of formats.
+/* fuzz_qcow2.c - libFuzzer target for the parsers of qcow2 images and the detection of formats.
  *
- * The input is the beginning of a file. Whatever the header's reader accepts must keep the promises
- * that the reading of tables is built on; the input then serves as each of the tables, too.
+ * The input is the beginning of a file. A header that is accepted must have the properties that the
+ * parsers of tables rely on; the input is then also used as each of the tables.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void check(bool ok)
 		abort();
 }
 
-/* What is refused says why. */
+/* A refusal has a reason. */
 static bool said(bool ok, struct error *err)
 {
 	check(ok || (err->message[0] && err->fix[0] && err->status == EXIT_BAD_IMAGE));
@@ -75,13 +75,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error err = {0};
 	uint64_t file_size = size;
 
-	/* A copy of the exact size, so that a read behind its end is seen. */
+	/* A copy of the exact size, so that a read beyond its end is detected. */
 	uint8_t *copy = malloc(size ? size : 1);
 
 	check(copy != NULL);
 	if (size)
 		memcpy(copy, data, size);
-	/* As a whole file, and as the beginning of a large one. */
+	/* As a complete file, and as the beginning of a large one. */
 	for (int i = 0; i < 2; i++, file_size = UINT64_C(1) << 40)
 		if (said(qcow2_parse(copy, size, file_size, "f", &q, &err), &err)) {
 			check_header(&q, file_size);

@@ -1,8 +1,8 @@
-/* fuzz_replay.c - libFuzzer target for the filter of what is replayed.
+/* fuzz_replay.c - libFuzzer target for the filter of the replayed scrollback.
  *
- * The first byte says how to cut the rest. Whatever the cuts, the same comes out; it is no longer
- * than promised; filtered again it stays as it is; and a scan of another kind (one that looks for
- * questions instead of for what is allowed) finds none in it.
+ * The first byte says how to split the rest. However it is split, the output is the same; it is not
+ * longer than promised; filtering it again does not change it; and a different scan (which searches
+ * for queries instead of permitted sequences) finds none in it.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static size_t filter(const uint8_t *in, size_t n, size_t piece, uint8_t *out)
 	return len;
 }
 
-/* Behind CSI: is what stands at P a question, as far as this scan knows them? */
+/* After CSI: is the sequence at P a query, as far as this scan knows them? */
 static bool asks(const uint8_t *p, const uint8_t *end)
 {
 	const uint8_t *begin = p;
@@ -73,7 +73,7 @@ static size_t character(const uint8_t *p, const uint8_t *end)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if (p + i == end || (p[i] & 0xc0) != 0x80)
-			return i; /* one that is cut is as long as it has come */
+			return i; /* a truncated one has the length that has come */
 	return n;
 }
 

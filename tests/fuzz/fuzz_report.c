@@ -1,7 +1,7 @@
-/* fuzz_report.c - libFuzzer target for the reader of the profiler's reports.
+/* fuzz_report.c - libFuzzer target for the parser of the profiler's reports.
  *
- * What is taken makes every document, and its own JSON is taken again and comes to the same text.
- * As a baseline, any input sets times above 0 or none.
+ * A report that is accepted can be written as every document, and its JSON is accepted again and
+ * gives the same text. As a baseline, every input sets times above 0 or none.
  */
 #include <math.h>
 #include <stdint.h>
@@ -39,7 +39,24 @@ static void all_documents(const struct report *r)
 	text_free(&t);
 }
 
-/* Figures are rounded to thousandths once; a text made from rounded figures stays. */
+/* Merged with itself it is complete, and its samples are there once, if its parts have names. */
+static void merged(const struct report *r)
+{
+	static struct merge_origin origin[REPORT_SAMPLES];
+	struct report *out = calloc(1, sizeof *out);
+	struct merge_input in[] = {{r, "a"}, {r, "b"}};
+	struct error err;
+
+	check(out != NULL);
+	if (report_merge(in, 2, false, out, origin, &err)) {
+		check(out->count <= 2 * r->count);
+		all_documents(out);
+	}
+	report_free(out);
+	free(out);
+}
+
+/* Figures are rounded to thousandths once; a text made from rounded figures does not change. */
 static struct text written_again(const struct text *text)
 {
 	struct report *r = calloc(1, sizeof *r);
@@ -82,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		struct text one = {0};
 
 		all_documents(r);
+		merged(r);
 		baseline(r, data, n);
 		report_json(r, &one);
 		struct text two = written_again(&one);

@@ -1,4 +1,5 @@
-/* fuzz_settings.c - any environment: lines of NAME=VALUE become settings, errors, or both. */
+/* fuzz_settings.c - libFuzzer target for the environment: lines of NAME=VALUE become settings,
+ * errors, or both. */
 #include <stdlib.h>
 #include <string.h>
 

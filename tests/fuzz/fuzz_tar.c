@@ -1,7 +1,8 @@
-/* fuzz_tar.c - libFuzzer target for the reader of tar archives, which a guest sends.
+/* fuzz_tar.c - libFuzzer target for the parser of tar archives, which a guest sends.
  *
- * The first byte says how the rest is cut into pieces. Read whole and in pieces it must tell the
- * same, and nothing that is not a tar's: data within its file, in order, as much as was announced.
+ * The first byte says how the rest is split into pieces. Read at once and in pieces it must give
+ * the same results, and only possible ones: data within its file, in order, as much as was
+ * announced.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static void check(bool ok)
 }
 
 struct told {
-	uint64_t sum; /* of all that was told, FNV-1a */
+	uint64_t sum; /* FNV-1a of all results */
 	uint64_t size, next;
 	bool open;
 	unsigned entries;
@@ -81,7 +82,7 @@ static bool run(const uint8_t *data, size_t size, size_t piece, struct told *tol
 	*told = (struct told){.sum = UINT64_C(0xcbf29ce484222325)};
 	for (size_t at = 0; ok && at < size; at += piece) {
 		size_t n = size - at < piece ? size - at : piece;
-		/* Of the exact size, so that an access behind its end is seen. */
+		/* Of the exact size, so that an access beyond its end is detected. */
 		uint8_t *copy = malloc(n);
 
 		check(copy != NULL);
@@ -95,7 +96,7 @@ static bool run(const uint8_t *data, size_t size, size_t piece, struct told *tol
 	return ok;
 }
 
-/* Mutations that a checksum finds would find nothing else. */
+/* Without this, mutations would only test the checksum. */
 static void mend_checksums(uint8_t *data, size_t size)
 {
 	for (size_t at = 0; at + TAR_BLOCK <= size; at += TAR_BLOCK) {

@@ -1,7 +1,7 @@
 /* fuzz_telnet.c - libFuzzer target for the telnet codec.
  *
- * The first byte says how to cut the rest. Whatever the cuts, data, answers and events must be the
- * same as in one piece, nothing may be longer than promised, and what is encoded must be decoded
+ * The first byte says how to split the rest. However it is split, data, answers and events must be
+ * the same as in one piece, nothing may be longer than promised, and encoded data must be decoded
  * to the same bytes by a peer in BINARY.
  */
 #include <stdint.h>

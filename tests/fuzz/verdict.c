@@ -1,5 +1,5 @@
-/* verdict.c - the program's verdict on qcow2 images, many of them: reads a path a line, prints
- * "STATUS MESSAGE" for each (0 for an image that is accepted). For tests/qcow2-compare.
+/* verdict.c - the program's verdict on many qcow2 images: reads one path per line, prints "STATUS
+ * MESSAGE" for each (0 for an image that is accepted). For tests/qcow2-compare.
  */
 #include <fcntl.h>
 #include <inttypes.h>

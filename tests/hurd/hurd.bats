@@ -6,7 +6,7 @@
 # AHCI or IDE, the root file system anywhere. What a user may have to say:
 #
 #   HURD_TEST_FORMAT    qcow2 (default) or raw
-#   HURD_TEST_USER      who logs in (root)
+#   HURD_TEST_USER      the user that logs in (root)
 #   HURD_TEST_PASSWORD  his password (none)
 #   HURD_TEST_TIMEOUT   seconds that a boot may take (900)
 #   QEMU_*, VM_*        settings for the guest: QEMU_MACHINE=pc, QEMU_DISK_BUS=ide, QEMU_RAM=2048, …
@@ -126,8 +126,8 @@ command_on_serial() {
     else
         assert_equal "$(jq -r .ready <<<"$output")" false
     fi
-    # The Hurd ignores the power button: it is asked by ssh or on the serial line, where somebody can
-    # log in, and else cut off, unless it has written nothing. What became of it is said.
+    # The Hurd ignores the power button: it is asked by ssh or on the serial line, where a login
+    # works, and else cut off, unless it has written nothing. The log says which.
     docker stop -t 200 "$C" >/dev/null
     wait_exit "$C"
     if [ "$STATUS" -eq 0 ]; then

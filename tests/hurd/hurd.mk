@@ -1,4 +1,4 @@
-# hurd.mk - a Hurd image of the user's, tried: HURD_TEST_IMAGE=FILE make test-hurd
+# hurd.mk - test a Hurd image of your own: HURD_TEST_IMAGE=FILE make test-hurd
 
 test-hurd: ## try a GNU/Hurd image: HURD_TEST_IMAGE=FILE make test-hurd
 	@test -f "$$HURD_TEST_IMAGE" || { echo 'say which: HURD_TEST_IMAGE=FILE make test-hurd' >&2; exit 64; }

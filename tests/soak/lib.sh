@@ -1,4 +1,4 @@
-# lib.sh - what the soak scripts share: a directory of their own, waiting, figures.
+# lib.sh - functions for the soak scripts: a directory of their own, waiting, figures.
 # shellcheck shell=sh disable=SC2034 # the scripts use them
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -30,7 +30,7 @@ now_ms() {
     date +%s%3N
 }
 
-# progress DONE ALL WHAT: every hundredth, and the last.
+# progress DONE ALL WHAT: print every hundredth, and the last.
 progress() {
     if [ $(($1 % 100)) -eq 0 ] || [ "$1" -eq "$2" ]; then
         printf '%s of %s %s, %s ms each\n' "$1" "$2" "$3" $((($(now_ms) - BEGIN) / $1))

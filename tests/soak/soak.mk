@@ -1,4 +1,4 @@
-# soak.mk - the long runs: thousands of starts and stops, a hundred and fifty cut-off guests.
+# soak.mk - long runs: thousands of starts and stops, and a hundred and fifty guests that are cut off.
 
 SOAK_CYCLES ?= 1000
 SOAK_KILLS ?= 100

@@ -1,6 +1,6 @@
-/* in_child.h - run a piece of a test in a forked child, where it may give up rights, block signals,
- * mount things or forbid itself system calls. The piece uses CHECK, as cmocka's assertions must not
- * leave a forked child. These tests want root, as the program's own start does.
+/* in_child.h - run a part of a test in a forked child, which may drop privileges, block signals,
+ * mount file systems or forbid itself system calls. The part uses CHECK, because cmocka's
+ * assertions must not leave a forked child. These tests need root, as the program's own start does.
  */
 #ifndef TEST_IN_CHILD_H
 #define TEST_IN_CHILD_H
@@ -22,8 +22,8 @@
 #define CHECK(what)                                                                                \
 	do {                                                                                       \
 		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s (errno: %s)\n", __FILE__, __LINE__,     \
-				#what, strerror(errno));                                           \
+			fprintf(stderr, "%s:%d: check failed: %s (errno: %s)\n", __FILE__,         \
+				__LINE__, #what, strerror(errno));                                 \
 			_exit(1);                                                                  \
 		}                                                                                  \
 	} while (0)
@@ -37,7 +37,7 @@
 		}                                                                                  \
 	} while (0)
 
-/* Does F, which uses CHECK, come to its end in a child? */
+/* Does F, which uses CHECK, succeed in a child? */
 static inline int in_child(void (*f)(void))
 {
 	int status = -1;
@@ -50,7 +50,7 @@ static inline int in_child(void (*f)(void))
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* From now on, system call NR, with a second argument of ARG (or any, for -1), does ACTION. */
+/* From now on, system call NR with the second argument ARG (-1: any) results in ACTION. */
 static inline void forbid(int nr, long arg, uint32_t action)
 {
 	struct sock_filter code[] = {
@@ -70,7 +70,7 @@ static inline void forbid(int nr, long arg, uint32_t action)
 	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0);
 }
 
-/* A mount namespace of our own. */
+/* Move this child into its own mount namespace. */
 static inline void own_mounts(void)
 {
 	CHECK(unshare(CLONE_NEWNS) == 0);

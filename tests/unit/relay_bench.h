@@ -1,5 +1,5 @@
-/* relay_bench.h - a relay with real sockets around it, for its tests: QEMU's end, people's ends,
- * and an epoll loop in between that runs until nothing is left to do.
+/* relay_bench.h - a relay with real sockets, for its tests: QEMU's end, the clients' ends, and an
+ * epoll loop in between that runs until nothing is left to do.
  */
 #ifndef VM_TESTS_RELAY_BENCH_H
 #define VM_TESTS_RELAY_BENCH_H
@@ -32,7 +32,7 @@
 struct bench {
 	struct relay *r;
 	int epoll, guest, telnet, raw, local; /* raw: TCP; local: a unix socket */
-	unsigned breaks;
+	unsigned breaks, deliveries;
 	size_t observed;
 	uint8_t *heard; /* by the observer; HEARD_MAX bytes */
 };
@@ -47,6 +47,7 @@ static inline void observe(const uint8_t *buf, size_t n, void *arg)
 	assert_true(b->observed + n <= HEARD_MAX);
 	memcpy(b->heard + b->observed, buf, n);
 	b->observed += n;
+	b->deliveries++;
 }
 
 static inline void on_break(void *arg)
@@ -78,6 +79,18 @@ static inline int attach(struct bench *b)
 			 0);
 	assert_true(relay_attach(b->r, fds[0], fds[0]));
 	return b->guest = fds[1];
+}
+
+/* The same at two pipes: OUTPUT is written, INPUT is read by the guest. */
+static inline void attach_pipes(struct bench *b, int *output, int *input)
+{
+	int out[2], in[2];
+
+	assert_int_equal(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(pipe2(in, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_true(relay_attach(b->r, out[0], in[1]));
+	*output = out[1];
+	*input = in[0];
 }
 
 /* With PASSWORD (NULL: none) on the TCP listeners. */
@@ -137,7 +150,7 @@ static inline void tear_down(struct bench *b)
 	free(b->heard);
 }
 
-/* One turn of the loop, waiting MS for something to happen. Returns the events it had. */
+/* One iteration of the loop, which waits up to MS for an event. Returns the number of events. */
 static inline int turn(struct bench *b, int ms)
 {
 	struct epoll_event events[16];
@@ -153,14 +166,14 @@ static inline int turn(struct bench *b, int ms)
 	return n;
 }
 
-/* Run the loop until it has been idle for a while; it must become so. */
+/* Run the loop until it has been idle for a while, which must happen. */
 static inline void settle(struct bench *b)
 {
 	for (int rounds = 0; turn(b, 12) > 0; rounds++)
 		assert_true(rounds < 100000);
 }
 
-/* Connect to LISTENER, over TCP from address FROM unless that is NULL. */
+/* Connect to LISTENER, over TCP from address FROM unless it is NULL. */
 static inline int dial_from(struct bench *b, int listener, const char *from)
 {
 	struct sockaddr_storage address = {0};
@@ -189,7 +202,7 @@ static inline int dial(struct bench *b, int listener)
 	return dial_from(b, listener, NULL);
 }
 
-/* Everything that is there for FD; *END when it is over. Returns the length. */
+/* Read everything that is available on FD; *END is set at its end. Returns the length. */
 static inline size_t take(int fd, uint8_t *buf, size_t size, bool *end)
 {
 	size_t len = 0;
@@ -227,7 +240,8 @@ static inline void say(struct bench *b, int fd, const void *text, size_t n)
 
 #define SAY(b, fd, text) say(b, fd, text, sizeof(text) - 1)
 
-/* All that READER gets until nothing comes any more, behind GOT[LEN]. Returns the new length. */
+/* Append everything that READER receives, until nothing more comes, to GOT[LEN]. Returns the new
+ * length. */
 static inline size_t collect(struct bench *b, int reader, uint8_t *got, size_t len)
 {
 	for (size_t before = SIZE_MAX; before != len;) {
@@ -238,8 +252,8 @@ static inline size_t collect(struct bench *b, int reader, uint8_t *got, size_t l
 	return len;
 }
 
-/* Let the guest print N bytes in pieces. With a READER (else -1) it goes no faster than that one
- * reads; a TELNET one gets each 0xFF twice. Returns how much the reader got. */
+/* Let the guest print N bytes in pieces, no faster than READER reads (-1: without one); a TELNET
+ * reader gets each 0xFF twice. Returns how many bytes the reader got. */
 static inline size_t print(struct bench *b, const uint8_t *text, size_t n, int reader, bool telnet,
 			   uint8_t *got)
 {

@@ -1,16 +1,17 @@
-/* room.h - one room of PID 1 (init/pid1/) by itself: QEMU is the test, which speaks QMP at the
- * other end of a socketpair; the test moves the clock; notices are recorded (room_env.h).
+/* room.h - test one room of PID 1 (init/pid1/) alone: the test takes the place of QEMU and speaks
+ * QMP over a socketpair, drives the clock, and records notices (room_env.h).
  *
- * The tools of env.h are the real ones. Of what reactions.c does, a notice here changes only the
- * conditions, the verdict and the rung of the lifecycle, which a room may read right behind its
- * notice. A helper that a room starts as the program vm is this test program again: room_helper().
+ * The tools of env.h are the real ones. Of the reactions in reactions.c, a notice here only changes
+ * the conditions, the verdict and the rung of the lifecycle, which a room may read directly after
+ * its notice. If a room starts a helper as the program vm, this test program is executed again:
+ * room_helper().
  */
 #ifndef TEST_ROOM_H
 #define TEST_ROOM_H
 
 #include "room_env.h"
 
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 
 /* ---- QEMU --------------------------------------------------------------------------------- */
 
@@ -22,14 +23,14 @@ static inline void qemu_readable(void)
 		(void)qmp_readable(room.env.qmp);
 }
 
-static inline void qemu_says(const char *text)
+static inline void qemu_sends(const char *text)
 {
 	assert_int_equal(write(room.qemu, text, strlen(text)), strlen(text));
 	qemu_readable();
 }
 
-/* One command comes at a time. What is there, without its end, "" for nothing. */
-static inline const char *qemu_heard(void)
+/* The next command that QEMU has received, without its line end; "": none. */
+static inline const char *qemu_next_command(void)
 {
 	static char text[16384];
 	union {
@@ -52,16 +53,16 @@ static inline const char *qemu_heard(void)
 	return text;
 }
 
-/* COMMAND with ARGUMENTS (NULL: none) has come to QEMU. */
-static inline void qemu_hears(const char *command, const char *arguments)
+/* QEMU has received COMMAND with ARGUMENTS (NULL: none). */
+static inline void qemu_gets(const char *command, const char *arguments)
 {
 	char wanted[9000];
-	const char *text = qemu_heard();
+	const char *text = qemu_next_command();
 	int n = snprintf(wanted, sizeof wanted, "{\"execute\":\"%s\"%s%s,\"id\":", command,
 			 arguments ? ",\"arguments\":" : "", arguments ? arguments : "");
 
 	if (strncmp(text, wanted, (size_t)n) != 0)
-		fail_msg("QEMU heard %s, not %s", text[0] ? text : "nothing", wanted);
+		fail_msg("QEMU received %s, not %s", text[0] ? text : "nothing", wanted);
 	room.id = (unsigned)strtoul(text + n, NULL, 10);
 }
 
@@ -70,7 +71,7 @@ static inline void qemu_returns(const char *json)
 	char text[16384];
 
 	(void)snprintf(text, sizeof text, "{\"return\":%s,\"id\":%u}\r\n", json, room.id);
-	qemu_says(text);
+	qemu_sends(text);
 }
 
 static inline void qemu_fails(const char *description)
@@ -80,34 +81,34 @@ static inline void qemu_fails(const char *description)
 	(void)snprintf(text, sizeof text,
 		       "{\"error\":{\"class\":\"GenericError\",\"desc\":\"%s\"},\"id\":%u}\r\n",
 		       description, room.id);
-	qemu_says(text);
+	qemu_sends(text);
 }
 
-/* COMMAND has come, and is done. */
-static inline void qemu_does(const char *command, const char *arguments)
+/* QEMU has received COMMAND and answers it with success. */
+static inline void qemu_acks(const char *command, const char *arguments)
 {
-	qemu_hears(command, arguments);
+	qemu_gets(command, arguments);
 	qemu_returns("{}");
 }
 
 static inline void qemu_is_idle(void)
 {
-	assert_string_equal(qemu_heard(), "");
+	assert_string_equal(qemu_next_command(), "");
 }
 
-static inline void qemu_tells(const char *event, const char *data)
+static inline void qemu_emits(const char *event, const char *data)
 {
 	char text[1024];
 
 	(void)snprintf(text, sizeof text, "{\"event\":\"%s\"%s%s}\r\n", event,
 		       data ? ",\"data\":" : "", data ? data : "");
-	qemu_says(text);
+	qemu_sends(text);
 }
 
-/* It ends: QMP is closed. */
-static inline void qemu_goes(void)
+/* QEMU ends: QMP is closed. */
+static inline void qemu_disconnects(void)
 {
-	(void)shutdown(room.qemu, SHUT_RDWR); /* a forked child may have it, too */
+	(void)shutdown(room.qemu, SHUT_RDWR); /* a forked child may have it open, too */
 	fd_close(&room.qemu);
 	qemu_readable();
 }
@@ -120,7 +121,7 @@ static inline void room_event(struct qmp *q, const char *name, const struct json
 		room.on_event(name, doc, data);
 }
 
-/* QMP is connected, and nothing was said yet. */
+/* QMP is connected, but QEMU has sent nothing. */
 static inline void qemu_connects(qmp_event *on_event, void *arg)
 {
 	int fds[2];
@@ -133,7 +134,7 @@ static inline void qemu_connects(qmp_event *on_event, void *arg)
 	qmp_init(room.env.qmp, fds[0], on_event, arg);
 }
 
-/* A QEMU of version MAJOR.MINOR.0 is there. */
+/* A QEMU of version MAJOR.MINOR.0 is connected. */
 static inline void qemu_greets(int major, int minor)
 {
 	char text[200];
@@ -142,8 +143,8 @@ static inline void qemu_greets(int major, int minor)
 		       "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":%d,\"major\":%d},"
 		       "\"package\":\"\"},\"capabilities\":[]}}\r\n",
 		       minor, major);
-	qemu_says(text);
-	qemu_does("qmp_capabilities", NULL);
+	qemu_sends(text);
+	qemu_acks("qmp_capabilities", NULL);
 }
 
 static inline void qemu_starts(int major, int minor)
@@ -153,7 +154,7 @@ static inline void qemu_starts(int major, int minor)
 	assert_int_equal(room.env.qmp->state, QMP_READY);
 }
 
-/* So many commands without an answer that QMP takes no more. */
+/* Fill QMP's queue with unanswered commands. */
 static inline void qemu_hangs(void)
 {
 	while (qmp_send(room.env.qmp, "x", NULL, NULL, NULL))
@@ -170,20 +171,20 @@ static inline void room_marker(const struct marker *m, uint64_t at, void *arg)
 static inline void room_serial(const uint8_t *buf, size_t n, void *arg)
 {
 	(void)arg;
-	if (room.env.life == &room.life) { /* else the reactions do that */
+	if (room.env.life == &room.life) { /* otherwise the reactions do that */
 		prompt_output(&room.prompt, buf, n, clock_now());
 		phases_feed(&room.phases, buf, n, clock_now(), room_marker, NULL);
 	}
 	post(&room.env, NOTICE_SERIAL, .data = buf, .size = n);
 }
 
-/* The guest prints TEXT, which is on its way. */
+/* The guest prints TEXT, which has not been read yet. */
 static inline void guest_prints(const char *text)
 {
 	assert_int_equal(write(room.serial, text, strlen(text)), strlen(text));
 }
 
-/* ... and has come. */
+/* The guest prints TEXT, which is read. */
 static inline void guest_printed(const char *text)
 {
 	guest_prints(text);
@@ -204,8 +205,8 @@ static inline const struct marker *marker_named(const char *name)
 
 /* ---- the control socket ------------------------------------------------------------------- */
 
-/* A client that has sent a whole request. Returns its slot. */
-static inline int client_asks(void)
+/* A client that has sent a complete request. Returns its slot. */
+static inline int client_requests(void)
 {
 	int fds[2];
 	int slot = 0;
@@ -221,7 +222,7 @@ static inline int client_asks(void)
 	return slot;
 }
 
-/* What client SLOT was answered so far: "0\ntext\n", "" for nothing. */
+/* The answer that client SLOT has received, such as "0\ntext\n"; "": none. */
 static inline const char *client_got(int slot)
 {
 	static char text[65536];
@@ -239,9 +240,9 @@ static inline const char *client_got(int slot)
 
 /* ---- helpers ------------------------------------------------------------------------------ */
 
-/* First of all in main(). A helper, which is called "vm" or has the environment's ROOM_HELPER, says
- * what it was called with, does as that says ("3": exit status; "hang": it does not end), and does
- * not return. */
+/* To be called first in main(). A helper (its name is "vm", or ROOM_HELPER is in its environment)
+ * prints its arguments, does what ROOM_HELPER says ("3": exit status; "hang": it does not end), and
+ * does not return. */
 static inline void room_helper(int argc, char *const argv[])
 {
 	const char *what = getenv("ROOM_HELPER");
@@ -259,13 +260,13 @@ static inline void room_helper(int argc, char *const argv[])
 	_exit(atoi(what));
 }
 
-/* What helpers do that start from now on. */
+/* Set what helpers do that are started from now on (room_helper()). */
 static inline void helpers_do(const char *what)
 {
 	assert_int_equal(setenv("ROOM_HELPER", what, 1), 0);
 }
 
-/* Helper WHICH, which runs, has ended. */
+/* Wait for the end of helper WHICH and report it. */
 static inline void helper_ends(enum helper_id which)
 {
 	pid_t pid = helper_pid(room.env.helpers, which);
@@ -276,10 +277,10 @@ static inline void helper_ends(enum helper_id which)
 	assert_true(helper_reaped(room.env.helpers, pid, status));
 }
 
-/* Larger than any process's (PID_MAX_LIMIT). */
+/* Larger than any process ID (PID_MAX_LIMIT). */
 #define NO_PROCESS 99999999
 
-/* A process that is QEMU's, in a group of its own; it hears no signal but as the kernel does. */
+/* Start a process in place of QEMU, in its own process group, with default signal actions. */
 static inline void qemu_process_runs(void)
 {
 	room.life.qemu = fork();
@@ -294,7 +295,7 @@ static inline void qemu_process_runs(void)
 	room.child = room.life.qemu;
 }
 
-/* The signal that ended it. */
+/* Wait for its end. Returns the signal that ended it. */
 static inline int qemu_process_ended_by(void)
 {
 	int status = 0;
@@ -316,15 +317,15 @@ static inline int qemu_process_ended_by(void)
 	"panic oops ^Kernel panic\n"                                                               \
 	"down halted ^System halted\n"
 
-/* The guest is of KIND. */
-static inline void room_guest_is(enum guest kind)
+/* The guest is of kind KIND. */
+static inline void room_guest_is(enum guest_kind kind)
 {
-	const struct profile *profile = profile_of(kind);
+	const struct guest_preset *preset = preset_of(kind);
 
 	room.plan.s.guest = (int)kind;
-	room.plan.guest_name = profile->name;
-	room.plan.set_clock = profile->set_clock;
-	room.plan.idle_panic = profile->idle_panic;
+	room.plan.guest_name = preset->name;
+	room.plan.set_clock = preset->set_clock;
+	room.plan.idle_panic = preset->idle_panic;
 }
 
 static inline void room_markers(struct plan *plan)
@@ -359,8 +360,8 @@ static inline struct relay *room_relay(enum relay_id id, int *end)
 	return r;
 }
 
-/* A guest that has been started, by a QEMU 10.0 that is connected; it has not run. Settings are as
- * by default with VM_READY=login, one processor, and a NAT on 127.0.0.1. */
+/* A guest that was started by a QEMU 10.0 which is connected; it has not run yet. Settings are the
+ * defaults with VM_READY=login, one processor, and a NAT on 127.0.0.1. */
 static inline int room_set_up(void **state)
 {
 	static struct errors errors;

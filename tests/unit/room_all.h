@@ -76,34 +76,34 @@ static inline int tear_down(void **state)
 	return room_tear_down(state);
 }
 
-static inline int asks(const char *request)
+static inline int client_sends(const char *request)
 {
 	char text[200];
-	int slot = client_asks();
+	int slot = client_requests();
 
 	(void)snprintf(text, sizeof text, "%s", request);
 	requests_handle(&v.control, slot, text, &v);
 	return slot;
 }
 
-/* QEMU greets, and lets the guest run. */
-static inline void starts(void)
+/* QEMU sends its greeting and lets the guest run. */
+static inline void start_guest(void)
 {
 	qemu_greets(10, 0);
-	qemu_hears("cont", NULL);
-	qemu_tells("RESUME", NULL);
+	qemu_gets("cont", NULL);
+	qemu_emits("RESUME", NULL);
 	qemu_returns("{}");
 	assert_int_equal(v.life.phase, LIFE_RUNNING);
 	assert_true(v.life.ran);
-	(void)room_said();
+	(void)room_logged();
 }
 
-static inline void boots(void)
+static inline void boot_guest(void)
 {
-	starts();
-	pass(1 * S);
+	start_guest();
+	advance(1 * S);
 	guest_printed("Linux\r\n");
-	pass(1 * S);
+	advance(1 * S);
 	guest_printed("hurd login: ");
 	assert_true(v.life.ready && v.life.login);
 }

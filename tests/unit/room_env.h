@@ -1,4 +1,4 @@
-/* room_env.h - the part of room.h that records: the clock that a test moves, notices, the log. */
+/* room_env.h - the part of room.h that records: a clock driven by the test, notices, the log. */
 #ifndef TEST_ROOM_ENV_H
 #define TEST_ROOM_ENV_H
 
@@ -47,17 +47,17 @@ static struct room {
 	int qemu;		   /* its end of QMP */
 	int serial;		   /* its end of the serial line */
 	int monitor;		   /* and of the monitor */
-	int log;		   /* what would go to standard error */
+	int log;		   /* what is written to standard error */
 	int got_fd;		   /* the descriptor that came with the last command; -1: none */
 	pid_t child;		   /* qemu_process_runs(); 0: none */
 	unsigned id;		   /* of the last command */
-	char told[ROOM_TEXT];	   /* notices, for room_told() */
+	char notices[ROOM_TEXT];   /* for room_posted() */
 	int ends[CONTROL_CLIENTS]; /* of control clients */
-	/* The test's own; NULL: nothing. */
+	/* Callbacks of the test, or NULL. */
 	void (*on_event)(const char *name, const struct json *doc, const struct json_value *data);
 	void (*on_timer)(enum timer_id id);
 	void (*on_notice)(const struct notice *n);
-	void (*readable)(void); /* QMP's descriptor is, instead of qmp_readable() */
+	void (*readable)(void); /* called instead of qmp_readable() */
 } room;
 
 /* ---- the clock ---------------------------------------------------------------------------- */
@@ -74,15 +74,15 @@ static inline bool is_armed(enum timer_id id)
 	return room.env.timers->at[id] != 0;
 }
 
-/* In how many ms timer ID goes off; -1: it is not armed. */
+/* Milliseconds until timer ID expires; -1: it is not armed. */
 static inline long due_ms(enum timer_id id)
 {
 	return is_armed(id) ? (long)((int64_t)(room.env.timers->at[id] - clock_now()) / 1000000)
 			    : -1;
 }
 
-/* Time goes on by NS, and every timer that is due meanwhile goes off at its moment. */
-static inline void pass(uint64_t ns)
+/* Advance the clock by NS. Timers that expire on the way are called at their time. */
+static inline void advance(uint64_t ns)
 {
 	uint64_t end = room_now + ns;
 
@@ -108,11 +108,11 @@ static inline void pass(uint64_t ns)
 static inline void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static inline void note(const char *fmt, ...)
 {
-	size_t used = strlen(room.told);
+	size_t used = strlen(room.notices);
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(room.told + used, sizeof room.told - used, fmt, ap);
+	(void)vsnprintf(room.notices + used, sizeof room.notices - used, fmt, ap);
 	va_end(ap);
 }
 
@@ -134,7 +134,7 @@ static inline void room_notice(const struct notice *n, void *arg)
 		[NOTICE_LATE] = "late",
 		[NOTICE_READY] = "ready",
 		[NOTICE_CONDITION] = "condition",
-		[NOTICE_TROUBLE] = "trouble",
+		[NOTICE_PROBLEM] = "problem",
 		[NOTICE_VERDICT] = "verdict",
 		[NOTICE_PANIC] = "panic",
 		[NOTICE_HALTED] = "halted",
@@ -159,6 +159,7 @@ static inline void room_notice(const struct notice *n, void *arg)
 	static const char *const conditions[CONDITIONS] = {
 		[COND_CHECKING_WRITES] = "checking-writes",
 		[COND_HELD] = "held",
+		[COND_CONTINUING] = "continuing",
 		[COND_RESETTING] = "resetting",
 		[COND_SNAPSHOT_SAVE] = "save",
 		[COND_SNAPSHOT_LOAD] = "load",
@@ -195,7 +196,7 @@ static inline void room_notice(const struct notice *n, void *arg)
 		bool was = lifecycle_is(&room.life, (enum condition)n->value);
 
 		lifecycle_set(&room.life, (enum condition)n->value, n->on);
-		if (was != n->on) /* what changes nothing is not recorded */
+		if (was != n->on) /* only changes are recorded */
 			note("[%c%s]", n->on ? '+' : '-', conditions[n->value]);
 	} else {
 		note("[%s", names[n->kind]);
@@ -217,23 +218,23 @@ static inline void room_notice(const struct notice *n, void *arg)
 		room.on_notice(n);
 }
 
-/* What was posted since the last call: "[+held][panic boot-failed: why]"; a condition that already
- * was as posted is left out. */
-static inline const char *room_told(void)
+/* The notices since the last call: "[+held][panic boot-failed: why]"; a condition that was posted
+ * already is left out. */
+static inline const char *room_posted(void)
 {
 	static char text[ROOM_TEXT];
 
-	(void)snprintf(text, sizeof text, "%s", room.told);
-	room.told[0] = '\0';
+	(void)snprintf(text, sizeof text, "%s", room.notices);
+	room.notices[0] = '\0';
 	return text;
 }
 
-#define assert_told(text) assert_string_equal(room_told(), text)
+#define assert_posted(text) assert_string_equal(room_posted(), text)
 
 /* ---- the log ------------------------------------------------------------------------------ */
 
-/* What was logged since the last call. */
-static inline const char *room_said(void)
+/* The lines logged since the last call. */
+static inline const char *room_logged(void)
 {
 	static char text[16384];
 	ssize_t n = pread(room.log, text, sizeof text - 1, 0);
@@ -244,13 +245,13 @@ static inline const char *room_said(void)
 	return text;
 }
 
-#define assert_said(text)                                                                          \
+#define assert_logged(text)                                                                        \
 	do {                                                                                       \
-		const char *said_ = room_said();                                                   \
-		if (!strstr(said_, text))                                                          \
-			fail_msg("not in the log: %s; but:\n%s", text, said_);                     \
+		const char *logged_ = room_logged();                                               \
+		if (!strstr(logged_, text))                                                        \
+			fail_msg("not in the log: %s; but:\n%s", text, logged_);                   \
 	} while (0)
 
-#define assert_silent() assert_string_equal(room_said(), "")
+#define assert_log_empty() assert_string_equal(room_logged(), "")
 
 #endif

@@ -16,7 +16,7 @@ static void on_timer(enum timer_id id)
 		stop_timer(&stop);
 }
 
-/* A guest that has RUNGS, and TIMEOUT_S for all of them. */
+/* A guest with the steps RUNGS, and TIMEOUT_S for all of them. */
 static void stop_set_up(void **state, const char *rungs, long timeout_s)
 {
 	const char *bad;
@@ -31,30 +31,30 @@ static void stop_set_up(void **state, const char *rungs, long timeout_s)
 
 #define STATS(n) "{\"device\":\"disk0\",\"stats\":{\"wr_operations\":" n "}}"
 
-/* The guest's power management register, in the monitor's words. */
-static inline void button_is(const char *value)
+/* The monitor reports VALUE for the guest's power management register. */
+static inline void power_register_is(const char *value)
 {
 	char text[64];
 
-	qemu_hears("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
 	(void)snprintf(text, sizeof text, "\"portw[0x0602] = %s\\r\\n\"", value);
 	qemu_returns(text);
 }
 
-static inline void has_written(const char *n)
+static inline void disk_writes_are(const char *n)
 {
 	char text[96];
 
-	qemu_hears("query-blockstats", NULL);
+	qemu_gets("query-blockstats", NULL);
 	(void)snprintf(text, sizeof text, "[{\"stats\":{\"wr_operations\":%s}}]", n);
 	qemu_returns(text);
 }
 
-/* A ready guest with a button, and a login, was asked to power off. */
-static inline void button_is_pressed(void)
+/* The power button of a ready guest is pressed. */
+static inline void powerdown_is_sent(void)
 {
-	qemu_does("system_powerdown", NULL);
-	button_is("0x0100");
+	qemu_acks("system_powerdown", NULL);
+	power_register_is("0x0100");
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* test_answers.c - a terminal's answers are told from keys. */
+/* test_answers.c - tells a terminal's answers from keys. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "format/answers.h"
 
-static size_t look(const char *text)
+static size_t answer_length(const char *text)
 {
 	return terminal_answer((const uint8_t *)text, strlen(text));
 }
@@ -47,12 +47,12 @@ static void answers(void **state)
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		size_t n = strlen(texts[i]);
 
-		assert_int_equal(look(texts[i]), n);
+		assert_int_equal(answer_length(texts[i]), n);
 		for (size_t k = 0; k < n; k++)
 			assert_int_equal(terminal_answer((const uint8_t *)texts[i], k), 0);
 		memcpy(cut, texts[i], n);
 		memcpy(cut + n, "text", 5);
-		assert_int_equal(look(cut), n);
+		assert_int_equal(answer_length(cut), n);
 	}
 }
 
@@ -68,7 +68,7 @@ static void keys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		assert_int_equal(look(texts[i]), 0);
+		assert_int_equal(answer_length(texts[i]), 0);
 }
 
 int main(void)

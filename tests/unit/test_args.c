@@ -1,5 +1,5 @@
-/* test_args.c - the argument vector: the whole of it for an empty environment, what the facts
- * change (tests/golden covers the settings), the quoting both ways, and the bounds.
+/* test_args.c - QEMU's argument vector: the whole vector for an empty environment, the effect of
+ * the results of earlier steps (tests/golden covers the settings), quoting, parsing, and limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ static void build(const struct facts *f)
 	assert_null(a.argv[a.count]);
 }
 
-/* The value behind OPTION, or NULL. */
+/* The argument that follows OPTION, or NULL. */
 static const char *value_of(const char *option)
 {
 	for (size_t i = 1; i + 1 < a.count; i++)
@@ -51,7 +51,7 @@ static const char *value_of(const char *option)
 	return NULL;
 }
 
-static void the_whole_vector_of_a_hurd(void **state)
+static void whole_vector_of_a_hurd(void **state)
 {
 	static const char *const expected[] = {
 		"qemu-system-x86_64",
@@ -147,7 +147,7 @@ static void the_accelerator_chooses_the_cpu(void **state)
 	assert_string_equal(value_of("-cpu"), "max");
 }
 
-static void the_hosts_cpu_needs_kvm(void **state)
+static void cpu_host_needs_kvm(void **state)
 {
 	static const char *const models[] = {"QEMU_CPU=host", "QEMU_CPU=host,-vmx"};
 
@@ -162,7 +162,7 @@ static void the_hosts_cpu_needs_kvm(void **state)
 	}
 }
 
-static void every_layer_has_its_descriptor(void **state)
+static void every_image_layer_has_a_descriptor(void **state)
 {
 	struct facts f = {.accel = ACCEL_TCG, .disk = {.count = 8}};
 	char expected[64];
@@ -194,7 +194,7 @@ static void every_layer_has_its_descriptor(void **state)
 	assert_int_equal(layer, 0);
 }
 
-static void without_drives_there_is_no_controller(void **state)
+static void no_controller_without_drives(void **state)
 {
 	const struct facts none = {.accel = ACCEL_TCG};
 
@@ -206,7 +206,7 @@ static void without_drives_there_is_no_controller(void **state)
 	assert_string_equal(value_of("-kernel"), "/k");
 }
 
-static void splits_as_a_shell_does(void **state)
+static void arguments_are_split_as_by_a_shell(void **state)
 {
 	static const struct {
 		const char *text;
@@ -260,8 +260,8 @@ static void an_open_quote_is_an_error(void **state)
 	}
 }
 
-/* Quoted and split again, every text is what it was. */
-static void quotes_what_a_shell_would_change(void **state)
+/* Splitting a quoted text returns the original text. */
+static void special_characters_are_quoted(void **state)
 {
 	static const char *const texts[] = {"plain-1.2_3/x=y,z:@%^+",
 					    "",
@@ -290,7 +290,7 @@ static void quotes_what_a_shell_would_change(void **state)
 	}
 }
 
-static void a_cut_quote_stays_closed(void **state)
+static void a_truncated_quoted_argument_is_closed(void **state)
 {
 	(void)state;
 	for (size_t size = 8; size < 24; size++) {
@@ -304,7 +304,8 @@ static void a_cut_quote_stays_closed(void **state)
 	}
 }
 
-/* What a direct boot adds can be left out again, and a saved state does not belong to it. */
+/* The arguments of a direct boot can be removed again, and are not part of a saved state's
+ * manifest. */
 static void a_direct_boot(void **state)
 {
 	static struct args firmware;
@@ -319,7 +320,7 @@ static void a_direct_boot(void **state)
 	build(&f);
 	firmware = a;
 	args_rebase(&firmware, &a);
-	args_by_firmware(&a); /* there is nothing to leave out */
+	args_by_firmware(&a); /* there is nothing to remove */
 	assert_int_equal(a.count, firmware.count);
 	f.direct = true;
 	f.kernel = "/proc/self/fd/20";
@@ -340,14 +341,14 @@ static void a_direct_boot(void **state)
 	assert_true(manifest_same(&m[0], &m[1], why, sizeof why));
 	args_by_firmware(&a);
 	assert_int_equal(a.count, firmware.count);
-	/* A kernel of QEMU_KERNEL's is the machine's. */
+	/* The kernel of QEMU_KERNEL is part of the machine. */
 	SETTINGS("QEMU_DRIVE=/disk", "QEMU_KERNEL=/k");
 	build(&one_disk);
 	args_by_firmware(&a);
 	assert_string_equal(value_of("-kernel"), "/k");
 }
 
-static void too_much_is_an_error(void **state)
+static void too_many_arguments_are_an_error(void **state)
 {
 	static char many[8000] = "QEMU_EXTRA_ARGS=";
 	static char append[4000] = "QEMU_APPEND=";
@@ -376,17 +377,17 @@ static void too_much_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_whole_vector_of_a_hurd),
+		cmocka_unit_test(whole_vector_of_a_hurd),
 		cmocka_unit_test(the_accelerator_chooses_the_cpu),
-		cmocka_unit_test(the_hosts_cpu_needs_kvm),
-		cmocka_unit_test(every_layer_has_its_descriptor),
-		cmocka_unit_test(without_drives_there_is_no_controller),
-		cmocka_unit_test(splits_as_a_shell_does),
+		cmocka_unit_test(cpu_host_needs_kvm),
+		cmocka_unit_test(every_image_layer_has_a_descriptor),
+		cmocka_unit_test(no_controller_without_drives),
+		cmocka_unit_test(arguments_are_split_as_by_a_shell),
 		cmocka_unit_test(an_open_quote_is_an_error),
-		cmocka_unit_test(quotes_what_a_shell_would_change),
-		cmocka_unit_test(a_cut_quote_stays_closed),
+		cmocka_unit_test(special_characters_are_quoted),
+		cmocka_unit_test(a_truncated_quoted_argument_is_closed),
 		cmocka_unit_test(a_direct_boot),
-		cmocka_unit_test(too_much_is_an_error),
+		cmocka_unit_test(too_many_arguments_are_an_error),
 	};
 
 	return cmocka_run_group_tests_name("args", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_attach.c - clients of GDB and VNC are handed to QEMU, and the guard: the guest's own
- * connections are refused. Connections are real ones on the loopback address.
+/* test_attach.c - GDB and VNC clients are handed to QEMU, and connections from the guest are
+ * refused. Uses real connections on the loopback address.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -40,7 +40,7 @@ static int set_up(void **state)
 
 	(void)room_set_up(state);
 	room.on_timer = on_timer;
-	room.plan.s.net = NET_NONE; /* so nobody here is the guest */
+	room.plan.s.net = NET_NONE; /* so no client counts as the guest */
 	room.plan.s.gdb = true;
 	room.plan.s.gdb_port = free_port();
 	guard_init(&guard, &room.env);
@@ -59,8 +59,8 @@ static int tear_down(void **state)
 	return room_tear_down(state);
 }
 
-/* Somebody connects to the port of TO, which PID 1 has not accepted yet. */
-static int connects(enum attach_id to)
+/* A client connects to the port of TO, which PID 1 has not accepted yet. */
+static int connect_client(enum attach_id to)
 {
 	struct sockaddr_in at;
 	socklen_t len = sizeof at;
@@ -72,9 +72,9 @@ static int connects(enum attach_id to)
 	return fd;
 }
 
-static int comes(enum attach_id to)
+static int connect_and_accept(enum attach_id to)
 {
-	int fd = connects(to);
+	int fd = connect_client(to);
 
 	attach_accept(&attach, to);
 	return fd;
@@ -100,11 +100,11 @@ static const char *gdb_arguments(void)
 /* The client FD is offered to QEMU. */
 static void is_offered(const char *arguments, int fd)
 {
-	qemu_hears("getfd", "{\"fdname\":\"client\"}");
+	qemu_gets("getfd", "{\"fdname\":\"client\"}");
 	assert_true(room.got_fd >= 0);
 	assert_int_equal(write(room.got_fd, "h", 1), 1);
 	qemu_returns("{}");
-	qemu_hears("add_client", arguments);
+	qemu_gets("add_client", arguments);
 	char byte = 0;
 
 	assert_int_equal(recv(fd, &byte, 1, 0), 1);
@@ -116,7 +116,7 @@ static void is_offered(const char *arguments, int fd)
 static void a_client_waits_until_the_guest_may_run(void **state)
 {
 	(void)state;
-	int fd = comes(ATTACH_GDB);
+	int fd = connect_and_accept(ATTACH_GDB);
 
 	qemu_is_idle();
 	attach_allow(&attach);
@@ -131,8 +131,8 @@ static void clients_are_handed_over_one_by_one(void **state)
 {
 	(void)state;
 	attach_allow(&attach);
-	int first = comes(ATTACH_GDB);
-	int second = comes(ATTACH_GDB);
+	int first = connect_and_accept(ATTACH_GDB);
+	int second = connect_and_accept(ATTACH_GDB);
 
 	is_offered(gdb_arguments(), first);
 	qemu_returns("{}");
@@ -141,32 +141,32 @@ static void clients_are_handed_over_one_by_one(void **state)
 	qemu_is_idle();
 }
 
-static void a_second_debugger_waits_for_the_first_ones_end(void **state)
+static void a_second_debugger_waits_for_the_first_to_leave(void **state)
 {
 	(void)state;
 	attach_allow(&attach);
-	int fd = comes(ATTACH_GDB);
+	int fd = connect_and_accept(ATTACH_GDB);
 
 	for (int i = 1; i <= 20; i++) {
 		is_offered(gdb_arguments(), fd);
-		assert_silent();
+		assert_log_empty();
 		qemu_fails("busy");
 		if (i < 20)
 			assert_int_equal(due_ms(TIMER_ATTACH), 100);
-		pass(100 * MS);
+		advance(100 * MS);
 	}
-	assert_said(
+	assert_logged(
 		"vm: warning: GDB: a client was not accepted by QEMU, which serves one debugger "
 		"at a time: busy\n");
 	qemu_is_idle();
 	assert_int_equal(attach.count, 0);
 }
 
-static void who_has_left_is_not_handed_over(void **state)
+static void a_disconnected_client_is_not_handed_over(void **state)
 {
 	(void)state;
-	(void)comes(ATTACH_GDB);
-	int second = comes(ATTACH_GDB);
+	(void)connect_and_accept(ATTACH_GDB);
+	int second = connect_and_accept(ATTACH_GDB);
 
 	fd_close(&clients[0]);
 	attach_allow(&attach);
@@ -179,23 +179,24 @@ static void sixteen_may_wait(void **state)
 {
 	(void)state;
 	for (int i = 0; i < ATTACH_WAITING; i++)
-		(void)comes(ATTACH_GDB);
-	assert_silent();
-	int fd = comes(ATTACH_GDB);
+		(void)connect_and_accept(ATTACH_GDB);
+	assert_log_empty();
+	int fd = connect_and_accept(ATTACH_GDB);
 
-	assert_said("vm: warning: GDB: refused a client, since 16 others wait for QEMU already\n");
+	assert_logged(
+		"vm: warning: GDB: refused a client, since 16 others wait for QEMU already\n");
 	assert_true(is_closed(fd));
 	assert_int_equal(attach.count, ATTACH_WAITING);
 }
 
-static void another_qemu_gets_who_still_waits(void **state)
+static void a_new_qemu_gets_the_waiting_clients(void **state)
 {
 	(void)state;
 	attach_allow(&attach);
-	int fd = comes(ATTACH_GDB);
+	int fd = connect_and_accept(ATTACH_GDB);
 
 	is_offered(gdb_arguments(), fd);
-	qemu_goes();
+	qemu_disconnects();
 	attach_reset(&attach);
 	qemu_starts(10, 0);
 	attach_retry(&attach);
@@ -211,7 +212,7 @@ static void a_full_queue_is_tried_again(void **state)
 	(void)state;
 	attach_allow(&attach);
 	qemu_hangs();
-	(void)comes(ATTACH_GDB);
+	(void)connect_and_accept(ATTACH_GDB);
 	assert_int_equal(due_ms(TIMER_ATTACH), 100);
 	assert_int_equal(attach.count, 1);
 	assert_false(attach.under_way);
@@ -229,12 +230,12 @@ static void vnc_has_a_port_of_its_own(void **state)
 	assert_true(attach_open(&attach, &err));
 	assert_int_equal(attach.listeners[ATTACH_GDB], -1);
 	attach_allow(&attach);
-	int fd = comes(ATTACH_VNC);
+	int fd = connect_and_accept(ATTACH_VNC);
 
 	is_offered("{\"protocol\":\"vnc\",\"fdname\":\"client\"}", fd);
 	attach_close(&attach);
 	assert_int_equal(attach.listeners[ATTACH_VNC], -1);
-	/* The port is taken. */
+	/* The port is in use. */
 	room.plan.s.vnc_port = free_port();
 	assert_true(attach_open(&attach, &err));
 	struct attach other;
@@ -246,21 +247,21 @@ static void vnc_has_a_port_of_its_own(void **state)
 
 /* ---- the guard ---------------------------------------------------------------------------- */
 
-static void the_guest_is_not_let_in(void **state)
+static void connections_from_the_guest_are_refused(void **state)
 {
 	(void)state;
 	room.plan.s.net = NET_USER;
 	room.plan.s.open = true; /* not even then */
-	int fd = connects(ATTACH_GDB);
+	int fd = connect_client(ATTACH_GDB);
 
 	qemu_process_runs(); /* it has that connection, too */
 	attach_accept(&attach, ATTACH_GDB);
 	assert_int_equal(attach.count, 0);
 	assert_true(is_closed(fd));
-	assert_said("vm: warning: GDB: refused a connection of the guest's own (127.0.0.1:");
+	assert_logged("vm: warning: GDB: refused a connection of the guest's own (127.0.0.1:");
 }
 
-static void refusals_are_told_now_and_then(void **state)
+static void refusals_are_logged_at_intervals(void **state)
 {
 	char text[GUARD_TEXT];
 
@@ -268,34 +269,34 @@ static void refusals_are_told_now_and_then(void **state)
 	assert_string_equal(guard_text(&guard, text), "");
 	room.plan.s.net = NET_USER;
 	for (int i = 0; i < 4; i++)
-		(void)connects(ATTACH_GDB);
+		(void)connect_client(ATTACH_GDB);
 	qemu_process_runs();
 	attach_accept(&attach, ATTACH_GDB);
-	assert_said("refused a connection of the guest's own");
-	pass(GUARD_QUIET_S * S - 1);
+	assert_logged("refused a connection of the guest's own");
+	advance(GUARD_QUIET_S * S - 1);
 	attach_accept(&attach, ATTACH_GDB);
 	attach_accept(&attach, ATTACH_GDB);
-	assert_silent();
-	pass(1);
+	assert_log_empty();
+	advance(1);
 	attach_accept(&attach, ATTACH_GDB);
-	assert_said(" (and 2 more before)\n");
+	assert_logged(" (and 2 more before)\n");
 	assert_string_equal(guard_text(&guard, text), "refused      4 connections of the guest's "
 						      "own, 0 from other addresses\n");
 }
 
-static void what_is_open_is_told_at_the_start(void **state)
+static void open_ports_are_logged_at_the_start(void **state)
 {
 	(void)state;
 	room.plan.s.open = true;
 	room.plan.s.vnc = true;
 	room.plan.s.monitor_port = 9999;
 	guard_describe(&guard);
-	assert_silent(); /* on the loopback address */
+	assert_log_empty(); /* on the loopback address */
 	room.plan.s.bind = "0.0.0.0";
 	(void)snprintf(room.plan.monitor_password, sizeof room.plan.monitor_password, "x");
 	guard_describe(&guard);
-	assert_said("vm: warning: VM_OPEN=1: open to every address without a password: serial "
-		    "console, GDB, VNC\n");
+	assert_logged("vm: warning: VM_OPEN=1: open to every address without a password: serial "
+		      "console, GDB, VNC\n");
 	assert_string_equal(guard_port_name(GUARD_MONITOR), "monitor");
 }
 
@@ -313,7 +314,7 @@ static void block_and_take(void)
 	CHECK(read(fd, info, sizeof info) == -1 && errno == EAGAIN);
 	CHECK(kill(getpid(), SIGTERM) == 0);
 	CHECK(kill(getpid(), SIGUSR2) == 0);
-	CHECK(syscall(SYS_kill, getpid(), 33) == 0); /* one that libc keeps to itself */
+	CHECK(syscall(SYS_kill, getpid(), 33) == 0); /* reserved by libc */
 	CHECK(read(fd, info, sizeof info) == sizeof info && info[0] == SIGUSR2);
 	CHECK(read(fd, info, sizeof info) == sizeof info && info[0] == SIGTERM);
 	/* A broken pipe is an error of write(2). */
@@ -330,7 +331,7 @@ static void fault(void)
 	(void)raise(SIGSEGV);
 }
 
-static void signals_wait_for_the_loop_but_faults_do_not(void **state)
+static void signals_wait_for_the_event_loop_except_faults(void **state)
 {
 	(void)state;
 	assert_true(in_child(block_and_take));
@@ -344,16 +345,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_client_waits_until_the_guest_may_run),
 		TEST(clients_are_handed_over_one_by_one),
-		TEST(a_second_debugger_waits_for_the_first_ones_end),
-		TEST(who_has_left_is_not_handed_over),
+		TEST(a_second_debugger_waits_for_the_first_to_leave),
+		TEST(a_disconnected_client_is_not_handed_over),
 		TEST(sixteen_may_wait),
-		TEST(another_qemu_gets_who_still_waits),
+		TEST(a_new_qemu_gets_the_waiting_clients),
 		TEST(a_full_queue_is_tried_again),
 		TEST(vnc_has_a_port_of_its_own),
-		TEST(the_guest_is_not_let_in),
-		TEST(refusals_are_told_now_and_then),
-		TEST(what_is_open_is_told_at_the_start),
-		cmocka_unit_test(signals_wait_for_the_loop_but_faults_do_not),
+		TEST(connections_from_the_guest_are_refused),
+		TEST(refusals_are_logged_at_intervals),
+		TEST(open_ports_are_logged_at_the_start),
+		cmocka_unit_test(signals_wait_for_the_event_loop_except_faults),
 	};
 
 	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);

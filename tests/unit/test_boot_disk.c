@@ -1,5 +1,5 @@
-/* test_boot_disk.c - guests' disks, made by mke2fs and qemu-img: every layout of a file system and
- * of an image that is read, and damaged ones; and the boot image that is made of a kernel.
+/* test_boot_disk.c - reading a guest's disk made by mke2fs and qemu-img: every supported layout of
+ * file systems and images, and damaged ones; and building the boot image from a kernel.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -87,7 +87,7 @@ static bool read_fd(void *ctx, uint64_t offset, void *buf, size_t n, struct erro
 	       error_set(e, EXIT_BAD_IMAGE, "", "read error");
 }
 
-/* NAMES, from the top, as a disk. */
+/* Open a disk with the layers NAMES, topmost first. */
 static bool open_layers(struct opened *o, const char *const *names)
 {
 	memset(o, 0, sizeof *o);
@@ -125,7 +125,7 @@ static struct grub_file file_named(const struct opened *o, const char *path)
 	return f;
 }
 
-static void holds(struct opened *o, const char *path, const char *text)
+static void assert_content(struct opened *o, const char *path, const char *text)
 {
 	struct grub_file f = file_named(o, path);
 	size_t n;
@@ -138,7 +138,7 @@ static void holds(struct opened *o, const char *path, const char *text)
 	free(bytes);
 }
 
-static void lacks(struct opened *o, const char *path, const char *why)
+static void assert_missing(struct opened *o, const char *path, const char *why)
 {
 	struct grub_file f = file_named(o, path);
 	size_t n;
@@ -149,7 +149,7 @@ static void lacks(struct opened *o, const char *path, const char *why)
 		fail_msg("%s: %s", path, err.message);
 }
 
-/* All of the tree is there as it was made. */
+/* Check all files of the tree. */
 static void check_tree(const char *const *names)
 {
 	static struct opened o;
@@ -160,20 +160,20 @@ static void check_tree(const char *const *names)
 	assert_string_equal(o.b.entry.kernel.path, "/boot/kernel");
 	assert_string_equal(o.b.entry.kernel.line, "l i");
 	assert_true(o.b.clean);
-	holds(&o, "/boot/kernel", "kernel");
-	holds(&o, "/a/short", "short");
-	holds(&o, "//a/./b/../short", "short");
-	holds(&o, "/a/b/up", "short");
-	holds(&o, "/a/abs", "short");
-	holds(&o, "/a/empty", "");
-	holds(&o, "/a/out/passwd", "inside");
-	holds(&o, "/../../etc/passwd", "inside");
-	lacks(&o, "/a/loop", "too many symbolic links");
-	lacks(&o, "/a/slow", "is not there");
-	lacks(&o, "/a/short/x", "is not there");
-	lacks(&o, "/a", "is no file");
-	lacks(&o, "/many/a-file-with-a-long-name-2001", "is not there");
-	holds(&o, "/many/a-file-with-a-long-name-1999", "");
+	assert_content(&o, "/boot/kernel", "kernel");
+	assert_content(&o, "/a/short", "short");
+	assert_content(&o, "//a/./b/../short", "short");
+	assert_content(&o, "/a/b/up", "short");
+	assert_content(&o, "/a/abs", "short");
+	assert_content(&o, "/a/empty", "");
+	assert_content(&o, "/a/out/passwd", "inside");
+	assert_content(&o, "/../../etc/passwd", "inside");
+	assert_missing(&o, "/a/loop", "too many symbolic links");
+	assert_missing(&o, "/a/slow", "does not exist");
+	assert_missing(&o, "/a/short/x", "does not exist");
+	assert_missing(&o, "/a", "is not a file");
+	assert_missing(&o, "/many/a-file-with-a-long-name-2001", "does not exist");
+	assert_content(&o, "/many/a-file-with-a-long-name-1999", "");
 	struct grub_file f = file_named(&o, "/longer/er");
 	uint8_t *bytes = boot_disk_read(&o.b, &f, true, &n, &err);
 
@@ -234,6 +234,13 @@ static void images(void **state)
 		{"qemu-img convert -c -O qcow2 -o compat=0.10 raw old.qcow2", {"old.qcow2"}},
 		{"qemu-img convert -c -O qcow2 -o cluster_size=512 raw s.qcow2", {"s.qcow2"}},
 		{"qemu-img convert -c -O qcow2 -o cluster_size=2M raw l.qcow2", {"l.qcow2"}},
+		{"qemu-img convert -O qcow2 -o extended_l2=on raw x.qcow2", {"x.qcow2"}},
+		{"qemu-img convert -c -O qcow2 -o extended_l2=on,cluster_size=16k raw xc.qcow2",
+		 {"xc.qcow2"}},
+		{"qemu-img create -q -f qcow2 -b raw -F raw -o extended_l2=on,cluster_size=128k "
+		 "xo.qcow2;"
+		 "qemu-io -c 'write -z 60M 4k' -c 'write -P 7 61M 4k' xo.qcow2",
+		 {"xo.qcow2", "raw"}},
 		{"qemu-img create -q -f qcow2 -b raw -F raw over.qcow2", {"over.qcow2", "raw"}},
 		{"qemu-img create -q -f qcow2 -b c.qcow2 -F qcow2 o1.qcow2 80M;"
 		 "qemu-img create -q -f qcow2 -b o1.qcow2 -F qcow2 o2.qcow2;"
@@ -249,8 +256,8 @@ static void images(void **state)
 	}
 }
 
-/* What an overlay has counts, also zeros. */
-static void layers(void **state)
+/* Clusters of an overlay have precedence, zero clusters included. */
+static void image_layers(void **state)
 {
 	static struct opened o;
 	static const char *const names[] = {"w.qcow2", "c.qcow2", NULL};
@@ -271,23 +278,48 @@ static void layers(void **state)
 	close_disk(&o);
 }
 
-static void what_is_not_read(void **state)
+/* A cluster of which some subclusters are allocated, some are zeros, and the others are in the
+ * backing file. */
+static void subclusters(void **state)
+{
+	static struct opened o;
+	static const char *const names[] = {"x.qcow2", "below.qcow2", NULL};
+	static const struct {
+		uint64_t at;
+		uint8_t is;
+	} rows[] = {{0, 1},	{4095, 1},  {4096, 2},	 {8191, 2},   {8192, 1},   {12288, 0},
+		    {16383, 0}, {16384, 1}, {131071, 1}, {131072, 1}, {262143, 0}, {262144, 1}};
+	uint8_t buf[2];
+
+	(void)state;
+	shell("qemu-img create -q -f qcow2 below.qcow2 1M; qemu-io -c 'write -P 1 0 1M' "
+	      "below.qcow2;"
+	      "qemu-img create -q -f qcow2 -b below.qcow2 -F qcow2 -o "
+	      "extended_l2=on,cluster_size=128k x.qcow2; qemu-io -c 'write -P 2 4k 4k' -c "
+	      "'write -z 12k 4k' -c 'write -z 252k 4k' x.qcow2");
+	(void)open_layers(&o, names);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(o.disk.read(o.disk.ctx, rows[i].at, buf, 1, &err));
+		assert_int_equal(buf[0], rows[i].is);
+	}
+	assert_true(o.disk.read(o.disk.ctx, 4095, buf, 2, &err));
+	assert_int_equal(buf[0], 1);
+	assert_int_equal(buf[1], 2);
+	close_disk(&o);
+}
+
+static void unsupported_file_systems(void **state)
 {
 	static struct opened o;
 	static const char *const zstd[] = {"z.qcow2", NULL};
-	static const char *const extended[] = {"x.qcow2", NULL};
 
 	(void)state;
 	make_raw("-t ext2");
-	shell("qemu-img convert -c -O qcow2 -o compression_type=zstd raw z.qcow2; qemu-img convert "
-	      "-O qcow2 -o extended_l2=on raw x.qcow2");
+	shell("qemu-img convert -c -O qcow2 -o compression_type=zstd raw z.qcow2");
 	assert_false(open_layers(&o, zstd));
 	assert_non_null(strstr(err.message, "zstd"));
 	close_disk(&o);
-	assert_false(open_layers(&o, extended));
-	assert_non_null(strstr(err.message, "extended L2"));
-	close_disk(&o);
-	/* A file system that is not clean is read as GRUB reads it, and known. */
+	/* An unclean file system is read as GRUB reads it, and reported as unclean. */
 	shell("debugfs -w -R 'ssv state 0' raw");
 	assert_true(open_layers(&o, raw));
 	assert_false(o.b.clean);
@@ -298,8 +330,8 @@ static void what_is_not_read(void **state)
 	close_disk(&o);
 }
 
-/* Two thousand times a few bytes are changed: an answer or an error, and no bytes from outside. */
-static void damaged(void **state)
+/* Two thousand mutations of a few bytes: each is read or refused, without reads out of bounds. */
+static void damaged_disks(void **state)
 {
 	static struct opened o;
 	static const char *const names[] = {"bad.qcow2", NULL};
@@ -310,14 +342,18 @@ static void damaged(void **state)
 	      "mkdir "
 	      "-p small/boot; cp -r tree/boot small; rm -f raw; truncate -s 2M raw; mke2fs -q -F "
 	      "-t "
-	      "ext4 -b 1024 -d small raw; qemu-img convert -c -O qcow2 raw good.qcow2");
+	      "ext4 -b 1024 -d small raw; qemu-img convert -c -O qcow2 raw good.qcow2; "
+	      "qemu-img convert -O qcow2 -o extended_l2=on,cluster_size=16k raw parts.qcow2");
 	for (int k = 0; k < 2000; k++) {
 		bool is_raw = k % 2;
 		char from[200];
 		char to[200];
 		uint8_t buf[1 << 16];
 
-		(void)snprintf(from, sizeof from, "%s/%s", dir, is_raw ? "raw" : "good.qcow2");
+		(void)snprintf(from, sizeof from, "%s/%s", dir,
+			       is_raw	    ? "raw"
+			       : k % 4 == 0 ? "good.qcow2"
+					    : "parts.qcow2");
 		(void)snprintf(to, sizeof to, "%s/%s", dir, is_raw ? "bad" : "bad.qcow2");
 		int in = open(from, O_RDONLY);
 		int out = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -402,7 +438,7 @@ static void a_boot_image(void **state)
 	assert_int_equal(p[1].p_paddr, 0x106000);
 	assert_int_equal(end, p[1].p_paddr + p[1].p_memsz);
 	assert_true(p[1].p_offset + p[1].p_filesz <= size);
-	/* The code, as the processor sees it. */
+	/* The code as the processor executes it. */
 	const uint8_t *tail = file + p[1].p_offset;
 	const uint8_t *code = tail + (h.e_entry - p[1].p_paddr);
 
@@ -419,7 +455,7 @@ static void a_boot_image(void **state)
 	assert_string_equal((const char *)tail + (le32(list + 8) - p[1].p_paddr), "one a b");
 	assert_int_equal(le32(list + 16), le32(list + 20));
 	assert_string_equal((const char *)tail + (le32(list + 24) - p[1].p_paddr), "two");
-	/* The kernel is as it was behind its header. */
+	/* The kernel is unchanged after its header. */
 	assert_memory_equal(file + 64, (uint8_t *)&kernel + 64, sizeof kernel - 64);
 	free(file);
 }
@@ -452,9 +488,13 @@ static void not_a_boot_image(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(file_systems),	    cmocka_unit_test(images),
-		cmocka_unit_test(layers),	    cmocka_unit_test(what_is_not_read),
-		cmocka_unit_test(damaged),	    cmocka_unit_test(a_boot_image),
+		cmocka_unit_test(file_systems),
+		cmocka_unit_test(images),
+		cmocka_unit_test(subclusters),
+		cmocka_unit_test(image_layers),
+		cmocka_unit_test(unsupported_file_systems),
+		cmocka_unit_test(damaged_disks),
+		cmocka_unit_test(a_boot_image),
 		cmocka_unit_test(not_a_boot_image),
 	};
 

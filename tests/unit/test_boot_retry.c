@@ -1,5 +1,5 @@
-/* test_boot_retry.c - VM_BOOT_RETRIES: the disk's state is kept by QEMU before the boot, and taken
- * back by a helper behind it.
+/* test_boot_retry.c - VM_BOOT_RETRIES: QEMU saves the disk's state before the boot, and a helper
+ * restores it afterwards.
  */
 #include "room.h"
 
@@ -30,24 +30,24 @@ static int tear_down(void **state)
 	return room_tear_down(state);
 }
 
-/* The boot of a QEMU that has ended now was late. */
-static void is_late(void)
+/* The boot has missed its deadline, and QEMU has ended. */
+static void boot_is_late(void)
 {
 	boot_retry_late(&retry);
 	room.life.verdict = VERDICT_LATE;
 	room.life.qemu_ended = true;
 }
 
-/* The image has a disk in it, with the boot's snapshot if KEPT. */
-static void is_kept(void)
+/* Save the disk in the boot snapshot. */
+static void keep_disk(void)
 {
 	boot_retry_keep_disk(&retry);
-	/* There is none of a former PID 1's, as is usual. */
-	qemu_hears("blockdev-snapshot-delete-internal-sync", FOR_DISK);
+	/* There is no snapshot of an earlier PID 1. */
+	qemu_gets("blockdev-snapshot-delete-internal-sync", FOR_DISK);
 	qemu_fails("no such snapshot");
-	assert_told("");
-	qemu_does("blockdev-snapshot-internal-sync", FOR_DISK);
-	assert_told("[disk-kept]");
+	assert_posted("");
+	qemu_acks("blockdev-snapshot-internal-sync", FOR_DISK);
+	assert_posted("[disk-kept]");
 	assert_true(retry.disk_kept);
 }
 
@@ -56,21 +56,21 @@ static void a_guest_without_retries_or_disk_runs_at_once(void **state)
 	(void)state;
 	room.plan.s.boot_retries = 0;
 	boot_retry_keep_disk(&retry);
-	assert_told("[disk-kept]");
+	assert_posted("[disk-kept]");
 	room.plan.s.boot_retries = 1;
 	room.plan.disk.count = 0;
 	boot_retry_keep_disk(&retry);
-	assert_told("[disk-kept]");
+	assert_posted("[disk-kept]");
 	qemu_is_idle();
 	assert_false(retry.disk_kept);
 }
 
-static void the_disk_is_its_own_when_it_is_ready(void **state)
+static void the_snapshot_is_deleted_when_the_guest_is_ready(void **state)
 {
 	(void)state;
-	is_kept();
+	keep_disk();
 	boot_retry_forget_disk(&retry);
-	qemu_does("blockdev-snapshot-delete-internal-sync", FOR_DISK);
+	qemu_acks("blockdev-snapshot-delete-internal-sync", FOR_DISK);
 	boot_retry_forget_disk(&retry);
 	qemu_is_idle();
 	assert_false(retry.disk_kept);
@@ -80,112 +80,112 @@ static void a_disk_that_cannot_be_kept_boots_once(void **state)
 {
 	(void)state;
 	boot_retry_keep_disk(&retry);
-	qemu_does("blockdev-snapshot-delete-internal-sync", FOR_DISK);
-	qemu_hears("blockdev-snapshot-internal-sync", FOR_DISK);
+	qemu_acks("blockdev-snapshot-delete-internal-sync", FOR_DISK);
+	qemu_gets("blockdev-snapshot-internal-sync", FOR_DISK);
 	qemu_fails("raw");
-	assert_told("[disk-kept]");
-	assert_said(
-		"VM_BOOT_RETRIES: the state of the disk cannot be kept (raw): a late boot is not "
-		"tried again\n");
-	is_late();
+	assert_posted("[disk-kept]");
+	assert_logged("VM_BOOT_RETRIES: the disk cannot get a snapshot (raw): a late boot is not "
+		      "repeated\n");
+	boot_is_late();
 	assert_false(boot_retry_begin(&retry));
-	assert_told("");
-	/* It does not wait for a QEMU that takes no command. */
+	assert_posted("");
+	/* It does not wait for a QEMU that accepts no command. */
 	qemu_hangs();
 	boot_retry_keep_disk(&retry);
-	assert_told("[disk-kept]");
+	assert_posted("[disk-kept]");
 }
 
-static void only_a_late_boot_is_tried_again(void **state)
+static void only_a_missed_deadline_is_retried(void **state)
 {
 	(void)state;
 	room.plan.disk.count = 0;
 	for (int v = VERDICT_NONE; v <= VERDICT_GAVE_UP; v++) {
 		room.life.verdict = (enum verdict)v;
 		(void)boot_retry_begin(&retry);
-		assert_told(v == VERDICT_LATE ? "[boot-again]" : "");
+		assert_posted(v == VERDICT_LATE ? "[boot-again]" : "");
 	}
 	room.life.verdict = VERDICT_LATE;
 	room.life.signalled = true;
 	assert_false(boot_retry_begin(&retry));
-	assert_told("");
+	assert_posted("");
 }
 
-static void so_often_and_no_oftener(void **state)
+static void the_number_of_retries_is_limited(void **state)
 {
 	(void)state;
 	room.plan.disk.count = 0;
 	for (int i = 1; i <= 2; i++) {
 		char text[80];
 
-		is_late();
+		boot_is_late();
 		assert_true(boot_retry_left(&retry));
-		assert_false(boot_retry_begin(&retry)); /* no other QEMU has come: as told */
-		assert_told("[boot-again]");
+		assert_false(
+			boot_retry_begin(&retry)); /* no other QEMU was started, as requested */
+		assert_posted("[boot-again]");
 		(void)snprintf(text, sizeof text,
 			       "starting the guest again (VM_BOOT_RETRIES=2, retry %d)", i);
-		assert_said(text);
+		assert_logged(text);
 	}
-	is_late();
+	boot_is_late();
 	assert_false(boot_retry_left(&retry));
 	assert_false(boot_retry_begin(&retry));
-	assert_told("");
+	assert_posted("");
 }
 
-static void again(const struct notice *n)
+static void on_notice(const struct notice *n)
 {
 	room.life.qemu_ended = n->kind != NOTICE_BOOT_AGAIN;
 }
 
-static void a_qemu_that_starts_goes_on(void **state)
+static void a_qemu_that_starts_continues(void **state)
 {
 	(void)state;
 	room.plan.disk.count = 0;
-	room.on_notice = again;
-	is_late();
+	room.on_notice = on_notice;
+	boot_is_late();
 	assert_true(boot_retry_begin(&retry));
-	/* One that could not be started is the last. */
+	/* A QEMU that could not be started is not retried. */
 	boot_retry_failed(&retry);
 	assert_false(boot_retry_left(&retry));
 }
 
-static void a_helper_takes_the_disk_back(void **state)
+static void a_helper_restores_the_disk(void **state)
 {
 	(void)state;
-	is_kept();
-	is_late();
+	keep_disk();
+	boot_is_late();
 	assert_true(boot_retry_begin(&retry));
-	assert_told("");
-	assert_true(boot_retry_begin(&retry)); /* it is at it */
+	assert_posted("");
+	assert_true(boot_retry_begin(&retry)); /* it is in progress */
 	helper_ends(HELPER_DISK);
-	assert_said("qemu-img: vm snapshot-table revert vm-boot - ");
-	assert_told("[boot-again]");
+	assert_logged("qemu-img: vm snapshot-table revert vm-boot - ");
+	assert_posted("[boot-again]");
 	assert_false(retry.reverting);
 }
 
-static void a_disk_that_cannot_be_taken_back_is_the_end(void **state)
+static void a_disk_that_cannot_be_restored_ends_the_run(void **state)
 {
 	(void)state;
 	helpers_do("1");
-	is_kept();
-	is_late();
+	keep_disk();
+	boot_is_late();
 	assert_true(boot_retry_begin(&retry));
 	helper_ends(HELPER_DISK);
-	assert_told("");
-	assert_said("vm: error: the disk cannot be restored to its earlier state: ");
+	assert_posted("");
+	assert_logged("vm: error: the disk cannot be reverted: ");
 	assert_false(boot_retry_begin(&retry));
 	assert_false(boot_retry_left(&retry));
 }
 
-static void a_stop_meanwhile_is_the_end(void **state)
+static void a_stop_during_the_restore_ends_the_run(void **state)
 {
 	(void)state;
-	is_kept();
-	is_late();
+	keep_disk();
+	boot_is_late();
 	assert_true(boot_retry_begin(&retry));
 	room.life.signalled = true;
 	helper_ends(HELPER_DISK);
-	assert_told("");
+	assert_posted("");
 	assert_false(boot_retry_begin(&retry));
 }
 
@@ -195,14 +195,14 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_guest_without_retries_or_disk_runs_at_once),
-		TEST(the_disk_is_its_own_when_it_is_ready),
+		TEST(the_snapshot_is_deleted_when_the_guest_is_ready),
 		TEST(a_disk_that_cannot_be_kept_boots_once),
-		TEST(only_a_late_boot_is_tried_again),
-		TEST(so_often_and_no_oftener),
-		TEST(a_qemu_that_starts_goes_on),
-		TEST(a_helper_takes_the_disk_back),
-		TEST(a_disk_that_cannot_be_taken_back_is_the_end),
-		TEST(a_stop_meanwhile_is_the_end),
+		TEST(only_a_missed_deadline_is_retried),
+		TEST(the_number_of_retries_is_limited),
+		TEST(a_qemu_that_starts_continues),
+		TEST(a_helper_restores_the_disk),
+		TEST(a_disk_that_cannot_be_restored_ends_the_run),
+		TEST(a_stop_during_the_restore_ends_the_run),
 	};
 
 	room_helper(argc, argv);

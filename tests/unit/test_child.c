@@ -1,111 +1,7 @@
-/* test_child.c - what a program that child_start() starts finds: descriptors, signals, identity.
- * The program is this one again, which then prints what it sees (probe()).
+/* test_child.c - the environment of a program started by child_start(): descriptors, signals,
+ * identity. The child is this test program, which prints its environment (probe()).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-
-#include "base/io.h"
-#include "host/child.h"
-#include "host/landlock.h"
-#include "in_child.h"
-
-#define FDS_SEEN 200
-
-static char *const probe_argv[] = {(char *)"child", (char *)"probe", NULL};
-static char *const hang_argv[] = {(char *)"child", (char *)"hang", NULL};
-static char *const no_env[] = {(char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
-
-static void probe(void)
-{
-	char line[256];
-	struct stat st;
-	struct rlimit core;
-	int death = -1;
-	int oom = -1;
-
-	/* before anything opens one of its own */
-	for (int fd = 0; fd < FDS_SEEN; fd++)
-		if (fstat(fd, &st) == 0)
-			printf("fd %d %lu\n", fd, (unsigned long)st.st_ino);
-	FILE *f = fopen("/proc/self/oom_score_adj", "re");
-
-	if (!f || fscanf(f, "%d", &oom) != 1)
-		exit(1);
-	(void)fclose(f);
-	(void)prctl(PR_GET_PDEATHSIG, &death);
-	(void)getrlimit(RLIMIT_CORE, &core);
-	printf("death %d\noom %d\ncore %lu\nleader %d\n", death, oom, (unsigned long)core.rlim_cur,
-	       getsid(0) == getpid());
-	f = fopen("/proc/self/status", "re");
-	while (f && fgets(line, sizeof line, f))
-		(void)fputs(line, stdout);
-	if (f)
-		(void)fclose(f);
-	exit(0);
-}
-
-/* Start C, whose standard output is taken here, and return what it printed. */
-static char *output_of(struct child *c)
-{
-	static char text[16384];
-	struct error err = {0};
-	size_t used = 0;
-	ssize_t got;
-	int out[2];
-	int status;
-
-	CHECK(pipe2(out, O_CLOEXEC) == 0);
-	c->path = "/proc/self/exe";
-	c->argv = probe_argv;
-	c->envp = no_env;
-	c->fds[c->fd_count++] = (struct child_fd){.from = out[1], .to = 1};
-	pid_t pid = child_start(c, NULL, &err);
-
-	if (pid < 0)
-		fprintf(stderr, "%s\n", err.message);
-	CHECK(pid > 0);
-	close(out[1]);
-	while ((got = read(out[0], text + used, sizeof text - 1 - used)) > 0)
-		used += (size_t)got;
-	text[used] = '\0';
-	close(out[0]);
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	return text;
-}
-
-static unsigned long ino_of(int fd)
-{
-	struct stat st;
-
-	CHECK(fstat(fd, &st) == 0);
-	return st.st_ino;
-}
-
-/* Does TEXT have LINE as one of its lines? */
-static int has_line(const char *text, const char *line)
-{
-	size_t n = strlen(line);
-
-	for (const char *at = text; (at = strstr(at, line)) != NULL; at++)
-		if ((at == text || at[-1] == '\n') && at[n] == '\n')
-			return 1;
-	fprintf(stderr, "no line `%s' in:\n%s", line, text);
-	return 0;
-}
-
-/* N descriptors of files of their own go to places chosen at random among those they occupy, 0 and
- * 2 included; nothing else is open in the child. */
+#include "room_child.h"
 static void shuffle(unsigned seed, int n)
 {
 	struct child c = {0};
@@ -146,7 +42,7 @@ static void shuffle_many(void)
 		shuffle(seed, 1 + (int)seed % (CHILD_FDS_MAX - 1));
 }
 
-static void descriptors_land_where_they_should(void **state)
+static void descriptors_get_their_numbers(void **state)
 {
 	(void)state;
 	assert_true(in_child(shuffle_many));
@@ -159,7 +55,7 @@ static void shuffle_without_close_range(void)
 	shuffle_many();
 }
 
-static void old_kernels_close_descriptors_by_proc(void **state)
+static void old_kernels_close_descriptors_listed_in_proc(void **state)
 {
 	(void)state;
 	assert_true(in_child(shuffle_without_close_range));
@@ -199,7 +95,7 @@ static void start_with_std_closed(void)
 	CHECK(!strstr(text, "\nfd 3 "));
 }
 
-static void a_parent_without_stdin_makes_no_difference(void **state)
+static void a_parent_without_stdin_works_the_same(void **state)
 {
 	(void)state;
 	assert_true(in_child(start_with_std_closed));
@@ -213,17 +109,18 @@ static void block_and_ignore(void)
 
 	(void)sigfillset(&all);
 	CHECK(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
-	/* The kernel's own call: libc refuses 32 to 34, which some parents leave ignored. */
+	/* The system call itself: libc refuses signals 32 to 34, which some parents leave ignored.
+	 */
 	for (int sig = 1; sig <= 64; sig++)
 		(void)syscall(SYS_rt_sigaction, sig, ignore, NULL, 8);
-	(void)signal(SIGCHLD, SIG_DFL); /* waitpid is wanted here */
+	(void)signal(SIGCHLD, SIG_DFL); /* needed by waitpid */
 	const char *text = output_of(&c);
 
 	CHECK(has_line(text, "SigBlk:\t0000000000000000"));
 	CHECK(has_line(text, "SigIgn:\t0000000000000000"));
 }
 
-static void signals_are_as_at_login(void **state)
+static void signals_have_their_defaults(void **state)
 {
 	(void)state;
 	assert_true(in_child(block_and_ignore));
@@ -248,13 +145,13 @@ static void start_as_nobody(void)
 	CHECK(has_line(text, "CapBnd:\t0000000000000000"));
 	CHECK(has_line(text, "CapAmb:\t0000000000000000"));
 	CHECK(has_line(text, "NoNewPrivs:\t1"));
-	CHECK(has_line(text, "death 9")); /* kept over the change of user */
+	CHECK(has_line(text, "death 9")); /* kept across the change of user */
 	CHECK(has_line(text, "oom 500"));
 	CHECK(has_line(text, "core 0"));
 	CHECK(has_line(text, "leader 1"));
 }
 
-static void the_identity_is_given_up_whole(void **state)
+static void all_ids_are_changed(void **state)
 {
 	(void)state;
 	assert_true(in_child(start_as_nobody));
@@ -274,7 +171,7 @@ static void start_as_ourselves(void)
 	CHECK(has_line(text, "leader 0") && has_line(text, "death 0"));
 }
 
-static void without_root_it_runs_as_ourselves(void **state)
+static void without_root_the_user_is_not_changed(void **state)
 {
 	(void)state;
 	assert_true(in_child(start_as_ourselves));
@@ -295,13 +192,13 @@ static void identity_that_fails(void)
 	CHECK(waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
 }
 
-static void no_program_runs_with_rights_it_should_not_have(void **state)
+static void no_program_runs_with_extra_privileges(void **state)
 {
 	(void)state;
 	assert_true(in_child(identity_that_fails));
 }
 
-static void a_failed_exec_is_an_error_here(void **state)
+static void a_failed_exec_is_reported_to_the_parent(void **state)
 {
 	static const struct {
 		const char *path;
@@ -343,168 +240,19 @@ static void a_closed_descriptor_is_an_error(void **state)
 					 "Bad file descriptor");
 }
 
-static void run_out(void)
-{
-	struct child c = {.path = "/bin/true", .argv = probe_argv, .envp = no_env};
-	struct rlimit alone = {1, 1};
-	struct rlimit few;
-	struct rlimit old;
-	struct error err = {0};
-	int why = 0;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	few = (struct rlimit){3, old.rlim_max};
-	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
-	CHECK(child_start(&c, &why, &err) == -1 && why == EMFILE);
-	CHECK_TEXT(err.message, "/bin/true cannot be started: pipe: Too many open files");
-	CHECK_TEXT(err.fix, "raise the limit on open files (docker run --ulimit nofile=1024)");
-	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0 && setrlimit(RLIMIT_NPROC, &alone) == 0);
-	become_nobody();
-	/* the limit counts every process of that user: ours makes one already */
-	CHECK(child_start(&c, &why, &err) == -1 && why == EAGAIN);
-	CHECK_TEXT(err.message,
-		   "/bin/true cannot be started: fork: Resource temporarily unavailable");
-	CHECK_TEXT(err.fix, "raise the limit on processes (docker run --pids-limit)");
-}
-
-static void limits_are_named(void **state)
-{
-	(void)state;
-	assert_true(in_child(run_out));
-}
-
-/* The status of /bin/true under a ruleset that allows PROGRAM only, without its libraries; as in a
- * shell, 126 when exec is refused. OFF is where child_start() says that it took the ruleset away.
- */
-static int under_landlock(const char *program, bool *off)
-{
-	int abi = landlock_abi();
-	_cleanup_fd_ int ruleset = landlock_new(abi);
-	struct child c = {.path = "/bin/true",
-			  .argv = probe_argv,
-			  .envp = no_env,
-			  .identity = &(struct identity){.uid = getuid(), .gid = getgid()}};
-	struct error err = {0};
-	int status = 0;
-
-	child_landlock(&c, ruleset, 9, abi, off);
-	CHECK(abi > 0 && ruleset >= 0 && landlock_allow(ruleset, abi, program, LANDLOCK_RUN));
-	pid_t pid = child_start(&c, &status, &err);
-
-	if (pid < 0)
-		return status == EACCES ? 126 : -1;
-	CHECK(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void rulesets(void)
-{
-	bool off = true;
-
-	CHECK(under_landlock("/usr", &off) == 0 && !off);
-	CHECK(under_landlock("/etc", NULL) == 126);
-	CHECK(under_landlock("/etc", &off) == 0 && off);
-}
-
-/* A script's shell, or a loader that is kept elsewhere. */
-static void a_ruleset_that_refuses_exec_is_left_out_on_request(void **state)
-{
-	(void)state;
-	assert_true(in_child(rulesets));
-}
-
-static void a_link_out_of_usr_suits_no_ruleset(void **state)
-{
-	char dir[] = "/tmp/test_child.XXXXXX";
-	char link[64];
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	(void)snprintf(link, sizeof link, "%s/link", dir);
-	assert_int_equal(symlink("/usr/bin/env", link), 0);
-	assert_true(landlock_suits("/usr/bin/env"));
-	assert_true(landlock_suits(link));
-	assert_int_equal(unlink(link), 0);
-	assert_int_equal(symlink(dir, link), 0);
-	assert_false(landlock_suits(link));
-	assert_false(landlock_suits("/opt/qemu"));
-	assert_int_equal(unlink(link), 0);
-	assert_int_equal(rmdir(dir), 0);
-}
-
-/* A process between us and the child dies; the child, which holds the pipe, must follow. */
-static void the_child_dies_with_its_parent(void **state)
-{
-	const struct identity nobody = {.uid = 65534, .gid = 65534, .change = true};
-	int fds[2];
-	char byte;
-
-	(void)state;
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid_t between = fork();
-
-	if (between == 0) {
-		struct child c = {.path = "/proc/self/exe",
-				  .argv = hang_argv,
-				  .envp = no_env,
-				  .identity = &nobody,
-				  .die_with_parent = true,
-				  .fds = {{.from = fds[1], .to = 1}},
-				  .fd_count = 1};
-		struct error err = {0};
-
-		_exit(child_start(&c, NULL, &err) > 0 && pause());
-	}
-	close(fds[1]);
-	assert_int_equal(read(fds[0], &byte, 1), 1); /* it runs */
-	assert_int_equal(kill(between, SIGKILL), 0);
-	assert_int_equal(waitpid(between, NULL, 0), between);
-	assert_int_equal(read(fds[0], &byte, 1), 0); /* it is gone */
-	close(fds[0]);
-}
-
-static void starts_leak_nothing(void **state)
-{
-	int before = memfd_create("x", MFD_CLOEXEC);
-
-	(void)state;
-	close(before);
-	for (int i = 0; i < 200; i++) {
-		struct child c = {.path = i % 2 ? "/bin/true" : "/nowhere",
-				  .argv = probe_argv,
-				  .envp = no_env};
-		struct error err = {0};
-		pid_t pid = child_start(&c, NULL, &err);
-
-		assert_int_equal(pid > 0, i % 2);
-		if (pid > 0)
-			assert_int_equal(waitpid(pid, NULL, 0), pid);
-	}
-	int after = memfd_create("x", MFD_CLOEXEC);
-
-	assert_int_equal(after, before);
-	close(after);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(descriptors_land_where_they_should),
-		cmocka_unit_test(old_kernels_close_descriptors_by_proc),
+		cmocka_unit_test(descriptors_get_their_numbers),
+		cmocka_unit_test(old_kernels_close_descriptors_listed_in_proc),
 		cmocka_unit_test(without_proc_descriptors_are_closed_by_number),
-		cmocka_unit_test(a_parent_without_stdin_makes_no_difference),
-		cmocka_unit_test(signals_are_as_at_login),
-		cmocka_unit_test(the_identity_is_given_up_whole),
-		cmocka_unit_test(without_root_it_runs_as_ourselves),
-		cmocka_unit_test(no_program_runs_with_rights_it_should_not_have),
-		cmocka_unit_test(a_failed_exec_is_an_error_here),
+		cmocka_unit_test(a_parent_without_stdin_works_the_same),
+		cmocka_unit_test(signals_have_their_defaults),
+		cmocka_unit_test(all_ids_are_changed),
+		cmocka_unit_test(without_root_the_user_is_not_changed),
+		cmocka_unit_test(no_program_runs_with_extra_privileges),
+		cmocka_unit_test(a_failed_exec_is_reported_to_the_parent),
 		cmocka_unit_test(a_closed_descriptor_is_an_error),
-		cmocka_unit_test(a_ruleset_that_refuses_exec_is_left_out_on_request),
-		cmocka_unit_test(a_link_out_of_usr_suits_no_ruleset),
-		cmocka_unit_test(limits_are_named),
-		cmocka_unit_test(the_child_dies_with_its_parent),
-		cmocka_unit_test(starts_leak_nothing),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "probe") == 0)

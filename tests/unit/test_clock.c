@@ -1,4 +1,4 @@
-/* test_clock.c - the time that deadlines are measured in, with a clock that the test holds. */
+/* test_clock.c - the clock of deadlines, driven by the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,22 +15,22 @@
 #define MS UINT64_C(1000000)
 #define S  UINT64_C(1000000000)
 
-static uint64_t hand;
+static uint64_t fake_now;
 
-static uint64_t in_hand(void)
+static uint64_t fake_clock(void)
 {
-	return hand;
+	return fake_now;
 }
 
-static int take_it(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	hand = 1000 * S;
-	clock_source(in_hand);
+	fake_now = 1000 * S;
+	clock_source(fake_clock);
 	return 0;
 }
 
-static int give_back(void **state)
+static int tear_down(void **state)
 {
 	(void)state;
 	clock_source(NULL);
@@ -39,11 +39,11 @@ static int give_back(void **state)
 
 static void sleep_for(uint64_t wanted, uint64_t lasted)
 {
-	clock_sleeps(hand + wanted);
-	hand += lasted;
+	clock_sleeps(fake_now + wanted);
+	fake_now += lasted;
 }
 
-static void a_standstill_is_no_time(void **state)
+static void a_standstill_does_not_count_as_time(void **state)
 {
 	uint64_t before = clock_now();
 
@@ -54,10 +54,10 @@ static void a_standstill_is_no_time(void **state)
 	sleep_for(250 * MS, 5 * S);
 	assert_true(clock_woke() == 4750 * MS);
 	assert_true(clock_now() - before == 500 * MS);
-	assert_true(clock_monotonic(clock_now()) == hand);
+	assert_true(clock_monotonic(clock_now()) == fake_now);
 }
 
-static void a_busy_host_is_none_and_time_goes_on(void **state)
+static void a_busy_host_is_not_a_standstill(void **state)
 {
 	uint64_t before = clock_now();
 
@@ -67,7 +67,7 @@ static void a_busy_host_is_none_and_time_goes_on(void **state)
 		assert_true(clock_woke() == 0);
 	}
 	assert_true(clock_now() - before == 120 * S);
-	/* Later than that each time: the deadline comes, if late. */
+	/* Later than that each time: the deadline is late, but passes. */
 	before = clock_now();
 	for (int i = 0; i < 100; i++) {
 		sleep_for(250 * MS, 60 * S);
@@ -76,17 +76,17 @@ static void a_busy_host_is_none_and_time_goes_on(void **state)
 	assert_true(clock_now() - before == 25 * S);
 }
 
-static void a_sleep_without_an_end_may_last(void **state)
+static void a_sleep_without_a_timeout_is_not_a_standstill(void **state)
 {
 	uint64_t before = clock_now();
 
 	(void)state;
 	clock_sleeps(0);
-	hand += 3600 * S;
+	fake_now += 3600 * S;
 	assert_true(clock_woke() == 0);
 	assert_true(clock_now() - before == 3600 * S);
-	/* Nothing is left of a sleep that is over. */
-	hand += 3600 * S;
+	/* An earlier sleep has no effect. */
+	fake_now += 3600 * S;
 	assert_true(clock_woke() == 0);
 }
 
@@ -95,7 +95,7 @@ struct loop {
 	int epoll, pipe[2];
 };
 
-/* A loop that wakes at once, as something can always be read. */
+/* A loop that wakes at once, because its pipe is readable. */
 static void loop_make(struct loop *l)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
@@ -115,20 +115,20 @@ static void loop_end(const struct loop *l)
 	(void)close(l->timers.fd);
 }
 
-/* What timer went off when NS had passed while it slept; *STOOD of them in a standstill. */
-static int after(struct loop *l, uint64_t ns, uint64_t *stood)
+/* The timers that expire when NS have passed during a sleep, of which *STOOD are a standstill. */
+static int expired_after(struct loop *l, uint64_t ns, uint64_t *stood)
 {
 	struct epoll_event ev;
 
-	/* The real descriptor would not go off by this clock. */
+	/* The real timer descriptor does not follow this clock. */
 	l->timers.armed = clock_monotonic(clock_now() + CLOCK_TICK_NS);
-	hand += ns;
+	fake_now += ns;
 	assert_int_equal(timers_wait(&l->timers, l->epoll, &ev, 1, stood), 1);
 	l->timers.armed = 0;
 	return timers_due(&l->timers, clock_now());
 }
 
-static void timers_do_not_run_out_in_a_standstill(void **state)
+static void timers_do_not_expire_in_a_standstill(void **state)
 {
 	struct loop l;
 	uint64_t stood;
@@ -138,18 +138,18 @@ static void timers_do_not_run_out_in_a_standstill(void **state)
 	(void)state;
 	loop_make(&l);
 	timers_set(&l.timers, 3, clock_now() + 6 * S);
-	assert_int_equal(after(&l, 600 * S, &stood), -1);
+	assert_int_equal(expired_after(&l, 600 * S, &stood), -1);
 	assert_true(stood == 600 * S - CLOCK_TICK_NS);
-	assert_int_equal(after(&l, 10 * S, &stood), -1);
+	assert_int_equal(expired_after(&l, 10 * S, &stood), -1);
 	assert_true(stood == 10 * S - CLOCK_TICK_NS);
-	while ((fired = after(&l, CLOCK_TICK_NS, &stood)) < 0)
+	while ((fired = expired_after(&l, CLOCK_TICK_NS, &stood)) < 0)
 		ticks++;
 	assert_int_equal(fired, 3);
 	assert_int_equal(ticks, 6 * S / CLOCK_TICK_NS - 3);
 	loop_end(&l);
 }
 
-/* The timer's own event may come rounds later: a freezer ends epoll_wait() by EINTR. */
+/* The timer's event may come iterations later: a freezer ends epoll_wait() with EINTR. */
 static void a_standstill_counts_once(void **state)
 {
 	uint64_t before = clock_now();
@@ -160,7 +160,7 @@ static void a_standstill_counts_once(void **state)
 	(void)state;
 	loop_make(&l);
 	timers_set(&l.timers, 3, clock_now() + 60 * S);
-	hand += 10 * S;
+	fake_now += 10 * S;
 	assert_int_equal(timers_wait(&l.timers, l.epoll, &ev, 1, &stood), 1);
 	assert_true(stood == 10 * S - CLOCK_TICK_NS);
 	for (int i = 0; i < 3; i++) {
@@ -169,14 +169,14 @@ static void a_standstill_counts_once(void **state)
 	}
 	assert_true(clock_now() - before == CLOCK_TICK_NS);
 	assert_int_equal(timers_due(&l.timers, clock_now()), -1);
-	assert_true(l.timers.armed == hand + CLOCK_TICK_NS);
+	assert_true(l.timers.armed == fake_now + CLOCK_TICK_NS);
 	loop_end(&l);
 }
 
-static void a_timer_ticks_only_while_it_has_a_deadline(void **state)
+static void a_timer_is_armed_only_with_a_deadline(void **state)
 {
 	struct loop l;
-	uint64_t tick = hand + CLOCK_TICK_NS;
+	uint64_t tick = fake_now + CLOCK_TICK_NS;
 
 	(void)state;
 	loop_make(&l);
@@ -184,7 +184,7 @@ static void a_timer_ticks_only_while_it_has_a_deadline(void **state)
 	timers_set(&l.timers, 0, clock_now() + 60 * S);
 	assert_true(l.timers.armed == tick);
 	timers_set(&l.timers, 1, clock_now() + 100 * MS);
-	assert_true(l.timers.armed == hand + 100 * MS);
+	assert_true(l.timers.armed == fake_now + 100 * MS);
 	timers_set(&l.timers, 1, 0);
 	assert_true(l.timers.armed != 0);
 	timers_set(&l.timers, 0, 0);
@@ -192,7 +192,7 @@ static void a_timer_ticks_only_while_it_has_a_deadline(void **state)
 	loop_end(&l);
 }
 
-static void the_time_of_day_is_that_of_gmtime(void **state)
+static void the_time_of_day_agrees_with_gmtime(void **state)
 {
 	static const time_t days[] = {0,	  951782399,  951782400,  951868800,  1078012800,
 				      1709164800, 1764413478, 4102444799, 4107542400, 253402300799};
@@ -216,17 +216,17 @@ static void the_time_of_day_is_that_of_gmtime(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_standstill_is_no_time, take_it, give_back),
-		cmocka_unit_test_setup_teardown(a_busy_host_is_none_and_time_goes_on, take_it,
-						give_back),
-		cmocka_unit_test_setup_teardown(a_sleep_without_an_end_may_last, take_it,
-						give_back),
-		cmocka_unit_test_setup_teardown(timers_do_not_run_out_in_a_standstill, take_it,
-						give_back),
-		cmocka_unit_test_setup_teardown(a_standstill_counts_once, take_it, give_back),
-		cmocka_unit_test_setup_teardown(a_timer_ticks_only_while_it_has_a_deadline, take_it,
-						give_back),
-		cmocka_unit_test(the_time_of_day_is_that_of_gmtime),
+		cmocka_unit_test_setup_teardown(a_standstill_does_not_count_as_time, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_busy_host_is_not_a_standstill, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_sleep_without_a_timeout_is_not_a_standstill,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(timers_do_not_expire_in_a_standstill, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_standstill_counts_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_timer_is_armed_only_with_a_deadline, set_up,
+						tear_down),
+		cmocka_unit_test(the_time_of_day_agrees_with_gmtime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

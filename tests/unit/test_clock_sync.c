@@ -1,5 +1,5 @@
-/* test_clock_sync.c - what is done for a guest that has become ready: its clock is set when it was
- * resumed, and its forwards are opened to everybody (hostfwd.c).
+/* test_clock_sync.c - actions when a guest becomes ready: the clock of a resumed guest is set, and
+ * its forwards are opened on VM_BIND (hostfwd.c).
  */
 #include <time.h>
 
@@ -33,32 +33,32 @@ static int set_up(void **state)
 
 /* ---- the clock ---------------------------------------------------------------------------- */
 
-static void a_guest_that_booted_knows_the_time(void **state)
+static void a_booted_guest_needs_no_clock_sync(void **state)
 {
 	(void)state;
 	clock_ready(&guest_clock);
 	assert_false(is_armed(TIMER_CLOCK));
 	clock_timer(&guest_clock);
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
-	/* Of this one it is not known how it is told. */
+	/* There is no command to set this guest's clock. */
 	room.life.resumed = true;
 	room_guest_is(GUEST_MACH);
 	clock_ready(&guest_clock);
 	assert_false(is_armed(TIMER_CLOCK));
 }
 
-static void a_resumed_guest_is_told_over_ssh(void **state)
+static void a_resumed_guests_clock_is_set_over_ssh(void **state)
 {
 	(void)state;
 	room.life.resumed = true;
 	clock_ready(&guest_clock);
-	pass(1 * S - 1);
+	advance(1 * S - 1);
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
-	pass(1);
+	advance(1);
 	assert_true(helper_pid(&room.helpers, HELPER_CLOCK) > 0);
 	assert_false(guest_clock.due);
 	helper_ends(HELPER_CLOCK);
-	const char *said = room_said();
+	const char *said = room_logged();
 
 	assert_non_null(strstr(said, "vm exec --via ssh --timeout 20 -- date -s @"));
 	assert_non_null(strstr(said, "vm: the guest's clock is set\n"));
@@ -71,48 +71,48 @@ static void an_sshd_that_does_not_answer_is_tried_again(void **state)
 	room.life.resumed = true;
 	helpers_do("1");
 	clock_ready(&guest_clock);
-	pass(1 * S);
+	advance(1 * S);
 	for (int i = 1; i <= 10; i++) {
 		helper_ends(HELPER_CLOCK);
-		const char *said = room_said();
+		const char *said = room_logged();
 		bool told = strstr(said, "could not be set") != NULL;
 
 		assert_int_equal(told, i == 1 || i == 10);
-		assert_int_equal(strstr(said, "set yet: it stands") != NULL, i == 1);
+		assert_int_equal(strstr(said, "set yet: it has") != NULL, i == 1);
 		if (i < 10) {
 			assert_int_equal(due_ms(TIMER_CLOCK), 60000);
-			pass(60 * S);
+			advance(60 * S);
 		}
 	}
 	assert_false(is_armed(TIMER_CLOCK));
-	/* Another moment of it has its tries again. */
+	/* Becoming ready again allows all attempts again. */
 	clock_ready(&guest_clock);
 	assert_int_equal(guest_clock.tries, 0);
 }
 
-static void a_guest_that_stands_still_is_not_told(void **state)
+static void a_paused_guests_clock_is_not_set(void **state)
 {
 	(void)state;
 	room.life.resumed = true;
 	clock_ready(&guest_clock);
 	guest_pauses();
-	pass(1 * S);
+	advance(1 * S);
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
 }
 
-static void nothing_is_typed_unasked(void **state)
+static void nothing_is_typed_on_the_console(void **state)
 {
 	(void)state;
 	room.life.resumed = true;
 	room.plan.s.hostfwds = "none";
 	clock_ready(&guest_clock);
-	pass(1 * S);
+	advance(1 * S);
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
-	assert_said("vm: the guest's clock stands where the state was saved: the first vm exec");
+	assert_logged("vm: the guest's clock has the time of the saved state: the first vm exec");
 	assert_true(guest_clock.due);
 }
 
-static void who_uses_the_shell_sets_it_on_the_way(void **state)
+static void the_first_shell_command_sets_the_clock(void **state)
 {
 	long long seconds = 0;
 	char command[64];
@@ -124,28 +124,28 @@ static void who_uses_the_shell_sets_it_on_the_way(void **state)
 	assert_true(clock_command(&guest_clock, command));
 	assert_int_equal(sscanf(command, "date -s @%lld", &seconds), 1);
 	assert_in_range(seconds, (long long)time(NULL) - 1, (long long)time(NULL) + 1);
-	/* The line is its own for now. */
+	/* The serial line is reserved for it. */
 	assert_int_equal(due_ms(TIMER_CLOCK), 60000);
 	clock_set(&guest_clock);
-	assert_said("vm: the guest's clock is set\n");
+	assert_logged("vm: the guest's clock is set\n");
 	assert_false(is_armed(TIMER_CLOCK));
 	assert_false(clock_command(&guest_clock, command));
 	clock_set(&guest_clock);
-	assert_silent();
+	assert_log_empty();
 }
 
 /* ---- the forwards ------------------------------------------------------------------------- */
 
-static void monitor_hears(const char *command, const char *answer)
+static void monitor_gets(const char *command, const char *answer)
 {
 	char text[200];
 
 	(void)snprintf(text, sizeof text, "{\"command-line\":\"%s\"}", command);
-	qemu_hears("human-monitor-command", text);
+	qemu_gets("human-monitor-command", text);
 	qemu_returns(answer);
 }
 
-static void publishes(void)
+static void publish_forwards(void)
 {
 	room.plan.s.ports = PORTS_READY;
 	room.plan.s.bind = "0.0.0.0";
@@ -155,51 +155,51 @@ static void publishes(void)
 static void the_forwards_are_opened_one_by_one(void **state)
 {
 	(void)state;
-	publishes();
+	publish_forwards();
 	assert_true(probes.published);
-	monitor_hears("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"host forwarding rule removed\"");
-	monitor_hears("hostfwd_add net0 tcp:0.0.0.0:2222-:22", "\"\"");
-	monitor_hears("hostfwd_remove net0 udp:127.0.0.1:5353", "\"\"");
-	assert_silent();
-	monitor_hears("hostfwd_add net0 udp:0.0.0.0:5353-:53", "\"\"");
-	assert_said("vm: the forwarded ports are open\n");
+	monitor_gets("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"host forwarding rule removed\"");
+	monitor_gets("hostfwd_add net0 tcp:0.0.0.0:2222-:22", "\"\"");
+	monitor_gets("hostfwd_remove net0 udp:127.0.0.1:5353", "\"\"");
+	assert_log_empty();
+	monitor_gets("hostfwd_add net0 udp:0.0.0.0:5353-:53", "\"\"");
+	assert_logged("vm: the forwarded ports are open\n");
 	/* Once for each QEMU. */
-	publishes();
+	publish_forwards();
 	qemu_is_idle();
 	hostfwd_restart(&hostfwd);
 	assert_false(probes.published);
-	publishes();
-	assert_string_not_equal(qemu_heard(), "");
+	publish_forwards();
+	assert_string_not_equal(qemu_next_command(), "");
 }
 
-static void a_port_that_cannot_be_opened_is_told_of(void **state)
+static void a_port_that_cannot_be_opened_is_reported(void **state)
 {
 	(void)state;
-	publishes();
-	monitor_hears("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"\"");
-	monitor_hears("hostfwd_add net0 tcp:0.0.0.0:2222-:22", "\"could not set up\\r\\nmore\"");
-	assert_said("vm: error: VM_PORTS=ready: a port cannot be opened: could not set up\n");
-	monitor_hears("hostfwd_remove net0 udp:127.0.0.1:5353", "\"\"");
-	qemu_hears("human-monitor-command",
-		   "{\"command-line\":\"hostfwd_add net0 udp:0.0.0.0:5353-:53\"}");
+	publish_forwards();
+	monitor_gets("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"\"");
+	monitor_gets("hostfwd_add net0 tcp:0.0.0.0:2222-:22", "\"could not set up\\r\\nmore\"");
+	assert_logged("vm: error: VM_PORTS=ready: a port cannot be opened: could not set up\n");
+	monitor_gets("hostfwd_remove net0 udp:127.0.0.1:5353", "\"\"");
+	qemu_gets("human-monitor-command",
+		  "{\"command-line\":\"hostfwd_add net0 udp:0.0.0.0:5353-:53\"}");
 	qemu_fails("no such thing");
-	assert_said("a port cannot be opened: no such thing\n");
+	assert_logged("a port cannot be opened: no such thing\n");
 }
 
-static void a_qemu_that_goes_has_no_further_forwards(void **state)
+static void no_forwards_are_opened_after_qemu_has_ended(void **state)
 {
 	(void)state;
-	publishes();
-	monitor_hears("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"\"");
-	qemu_goes();
+	publish_forwards();
+	monitor_gets("hostfwd_remove net0 tcp:127.0.0.1:2222", "\"\"");
+	qemu_disconnects();
 	assert_int_equal(hostfwd.next, 2);
 }
 
-static void who_has_nothing_to_publish(void **state)
+static void guests_with_no_ports_to_publish(void **state)
 {
 	(void)state;
-	publishes();
-	(void)qemu_heard();
+	publish_forwards();
+	(void)qemu_next_command();
 	for (int i = 0; i < 3; i++) {
 		hostfwd_restart(&hostfwd);
 		room.plan.s.ports = i == 0 ? PORTS_START : PORTS_READY;
@@ -216,16 +216,16 @@ static void who_has_nothing_to_publish(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_guest_that_booted_knows_the_time),
-		TEST(a_resumed_guest_is_told_over_ssh),
+		TEST(a_booted_guest_needs_no_clock_sync),
+		TEST(a_resumed_guests_clock_is_set_over_ssh),
 		TEST(an_sshd_that_does_not_answer_is_tried_again),
-		TEST(a_guest_that_stands_still_is_not_told),
-		TEST(nothing_is_typed_unasked),
-		TEST(who_uses_the_shell_sets_it_on_the_way),
+		TEST(a_paused_guests_clock_is_not_set),
+		TEST(nothing_is_typed_on_the_console),
+		TEST(the_first_shell_command_sets_the_clock),
 		TEST(the_forwards_are_opened_one_by_one),
-		TEST(a_port_that_cannot_be_opened_is_told_of),
-		TEST(a_qemu_that_goes_has_no_further_forwards),
-		TEST(who_has_nothing_to_publish),
+		TEST(a_port_that_cannot_be_opened_is_reported),
+		TEST(no_forwards_are_opened_after_qemu_has_ended),
+		TEST(guests_with_no_ports_to_publish),
 	};
 
 	room_helper(argc, argv);

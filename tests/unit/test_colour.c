@@ -1,4 +1,4 @@
-/* test_colour.c - when colours are wanted, and bars on a terminal of a known width. */
+/* test_colour.c - when colours are used, and progress bars on a terminal of known width. */
 #include <fcntl.h>
 #include <pty.h>
 #include <setjmp.h>
@@ -78,7 +78,7 @@ static void test_pipe(void **state)
 	(void)close(fds[1]);
 }
 
-/* What standard error, which is the terminal, got from WRITE. */
+/* The text that WRITE has written to standard error, the terminal. */
 static const char *written(void (*write)(void))
 {
 	static char text[4096];
@@ -114,11 +114,11 @@ static void test_bar(void **state)
 {
 	(void)state;
 	assert_string_equal(written(half), "\r[############............] half of it\033[K");
-	/* The third place; and a text cannot move the cursor. */
+	/* The third position; text cannot move the cursor. */
 	assert_string_equal(written(unknown), "\r[..#.....................] \\x1b[31mred\\n\033[K");
 	const char *text = written(long_text);
 
-	/* 60 columns: whole characters, and no more bytes than there are columns. */
+	/* 60 columns: only complete characters, and not more bytes than columns. */
 	assert_int_equal(strlen(text), 1 + 27 + 32 + 3);
 	assert_string_equal(text + strlen(text) - 5, "α\033[K");
 }

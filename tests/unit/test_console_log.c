@@ -1,4 +1,4 @@
-/* test_console_log.c - what is kept of the console: whole across rotations, timed, and printed. */
+/* test_console_log.c - the console's logs: complete across rotations, timed, and printed. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -39,7 +39,7 @@ static void tear_down(struct bench *b)
 	assert_int_equal(system(command), 0);
 }
 
-/* The bytes of file NAME, with an end, in BUF; -1: there is none. */
+/* Read file NAME into BUF, with a NUL at the end. -1: there is no such file. */
 static ssize_t contents(const struct bench *b, const char *name, char *buf, size_t size)
 {
 	char path[64];
@@ -63,8 +63,8 @@ static void put(struct bench *b, const char *text)
 			  clock_now() - UINT64_C(12345678000));
 }
 
-/* Three files of a MiB each: together they have the newest bytes, in their order. */
-static void rotated_files_are_the_whole(void **state)
+/* Three files of 1 MiB: together they contain the latest output in order. */
+static void rotated_files_are_complete(void **state)
 {
 	static const char *const names[] = {"console.log.2", "console.log.1", "console.log"};
 	const size_t chunk = 300001, size = 8 * chunk;
@@ -136,7 +136,7 @@ static void every_line_has_its_time(void **state)
 	tear_down(&b);
 }
 
-/* Lines longer than any buffer here keep every byte, and one time. */
+/* Lines longer than any buffer keep all bytes and get one time stamp. */
 static void long_lines(void **state)
 {
 	const size_t n = 20000;
@@ -157,7 +157,7 @@ static void long_lines(void **state)
 	tear_down(&b);
 }
 
-/* A full disk costs bytes of the log, and nothing else; it goes on when there is room. */
+/* A full disk loses only bytes of the log; logging continues when there is space. */
 static void a_full_disk(void **state)
 {
 	char path[64], buf[16];
@@ -176,7 +176,7 @@ static void a_full_disk(void **state)
 	put(&b, "again");
 	assert_int_equal(contents(&b, "console.log", buf, sizeof buf), 5);
 	(void)snprintf(path, sizeof path, "%s/console.log", b.dir);
-	assert_int_equal(unlink(path), 0); /* as logrotate does, with SIGHUP behind it */
+	assert_int_equal(unlink(path), 0); /* as logrotate does, followed by SIGHUP */
 	console_log_reopen(&b.log);
 	put(&b, "anew");
 	assert_int_equal(contents(&b, "console.log", buf, sizeof buf), 4);
@@ -184,7 +184,7 @@ static void a_full_disk(void **state)
 	tear_down(&b);
 }
 
-/* Standard output: text only, and nobody waits for who reads it. */
+/* Standard output: text only; a stalled reader is not waited for. */
 static void on_standard_output(void **state)
 {
 	static const char text[] = "\033[1;31mboot\033[0m\r\n\n\n\n\016log\x07in: \n"
@@ -205,7 +205,8 @@ static void on_standard_output(void **state)
 	console_log_open(&b.log, &b.s, true);
 	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
 	close(saved);
-	assert_int_equal(fcntl(out[1], F_GETFL) & O_NONBLOCK, 0); /* others may share it */
+	assert_int_equal(fcntl(out[1], F_GETFL) & O_NONBLOCK,
+			 0); /* it may be shared with other processes */
 	put(&b, text);
 	ssize_t n = read(out[0], buf, 1 << 20);
 
@@ -241,7 +242,7 @@ static void on_standard_output(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rotated_files_are_the_whole),
+		cmocka_unit_test(rotated_files_are_complete),
 		cmocka_unit_test(every_line_has_its_time),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(a_full_disk),

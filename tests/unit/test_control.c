@@ -1,4 +1,4 @@
-/* test_control.c - the control socket: real connections, and a handler that is the test. */
+/* test_control.c - the control socket: real connections, handled by the test. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -63,8 +63,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Until there is nothing to do. */
-static void turn(void)
+/* Run the loop until no event is pending. */
+static void run_loop(void)
 {
 	struct epoll_event e;
 
@@ -76,31 +76,31 @@ static void turn(void)
 	}
 }
 
-static int connects(void)
+static int connect_client(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, address_len), 0);
-	turn();
+	run_loop();
 	return fd;
 }
 
-static void says(int fd, const char *text)
+static void send_text(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-	turn();
+	run_loop();
 }
 
-static int asks(const char *text)
+static int connect_and_send(const char *text)
 {
-	int fd = connects();
+	int fd = connect_client();
 
-	says(fd, text);
+	send_text(fd, text);
 	return fd;
 }
 
-/* All that comes until the end of the stream; FD is closed. */
-static const char *hears(int fd)
+/* Read up to the end of the stream and close FD. */
+static const char *read_to_end(int fd)
 {
 	static char text[512];
 	size_t n = 0;
@@ -110,7 +110,7 @@ static const char *hears(int fd)
 		n += (size_t)got;
 	text[n] = '\0';
 	if (got != 0)
-		fail_msg("the stream has no end behind: %s", text);
+		fail_msg("the stream does not end after: %s", text);
 	(void)close(fd);
 	return text;
 }
@@ -134,54 +134,54 @@ static int in_use(void)
 static void a_request_is_a_line(void **state)
 {
 	(void)state;
-	int fd = connects();
+	int fd = connect_client();
 
-	says(fd, "wa");
-	says(fd, "it log");
+	send_text(fd, "wa");
+	send_text(fd, "it log");
 	assert_string_equal(requests, "");
-	says(fd, "in\nand more\n");
+	send_text(fd, "in\nand more\n");
 	assert_string_equal(requests, "[wait login]");
-	says(fd, "status\n"); /* one for each connection */
+	send_text(fd, "status\n"); /* one for each connection */
 	assert_string_equal(requests, "[wait login]");
 	assert_true(is_open(fd));
 	control_answer(&control, last_slot, 81, "too late\n");
-	assert_string_equal(hears(fd), "81\ntoo late\n");
+	assert_string_equal(read_to_end(fd), "81\ntoo late\n");
 	assert_int_equal(in_use(), 0);
-	/* A second answer has nowhere to go. */
+	/* A second answer is dropped. */
 	control_answer(&control, last_slot, 0, "x");
 }
 
-static void a_request_has_its_bound(void **state)
+static void a_request_has_a_maximum_length(void **state)
 {
 	static char text[CONTROL_REQUEST + 1];
 
 	(void)state;
 	memset(text, 'x', CONTROL_REQUEST - 1);
-	int fd = asks(text);
+	int fd = connect_and_send(text);
 
 	assert_true(is_open(fd));
-	says(fd, "y");
-	assert_string_equal(hears(fd), "64\nthe request is too long\n");
+	send_text(fd, "y");
+	assert_string_equal(read_to_end(fd), "64\nthe request is too long\n");
 	assert_string_equal(requests, "");
-	/* The longest that is taken. */
+	/* The longest request that is accepted. */
 	text[CONTROL_REQUEST - 1] = '\n';
-	fd = asks(text);
+	fd = connect_and_send(text);
 	assert_int_equal(strlen(control.requests[last_slot]), CONTROL_REQUEST - 1);
 	(void)close(fd);
 }
 
-static void who_leaves_is_forgotten(void **state)
+static void a_client_that_disconnects_frees_its_slot(void **state)
 {
 	(void)state;
-	int fd = asks("sta");
+	int fd = connect_and_send("sta");
 
 	(void)close(fd);
-	turn();
+	run_loop();
 	assert_int_equal(in_use(), 0);
 	assert_string_equal(requests, "");
-	fd = asks("wait\n");
+	fd = connect_and_send("wait\n");
 	(void)close(fd);
-	turn();
+	run_loop();
 	assert_int_equal(in_use(), 0);
 	control_answer(&control, last_slot, 0, "");
 }
@@ -190,64 +190,65 @@ static void a_client_has_a_number_of_its_own(void **state)
 {
 	(void)state;
 	uint64_t first;
-	int fd = asks("a\n");
+	int fd = connect_and_send("a\n");
 
 	first = control.clients[last_slot].number;
 	control_answer(&control, last_slot, 0, "");
 	(void)close(fd);
 	int slot = last_slot;
 
-	fd = asks("b\n");
+	fd = connect_and_send("b\n");
 	assert_int_equal(last_slot, slot);
 	assert_true(control.clients[slot].number != first);
 	assert_int_equal(control.clients[slot].waits_for, 0);
 	assert_false(control.clients[slot].waiting);
-	/* An event of the connection before is none of the one in its place. */
+	/* An event of an earlier connection does not apply to its successor in the slot. */
 	(void)close(fd);
-	turn();
+	run_loop();
 	requests[0] = '\0';
-	fd = connects();
+	fd = connect_client();
 	assert_int_equal(send(fd, "c\n", 2, MSG_NOSIGNAL), 2);
 	control_event(&control,
 		      (struct loop_ref){.slot = (uint16_t)slot, .fd = control.clients[slot].fd + 1},
 		      EPOLLIN);
 	control_event(&control, (struct loop_ref){.slot = CONTROL_CLIENTS, .fd = -1}, EPOLLIN);
 	assert_string_equal(requests, "");
-	turn();
+	run_loop();
 	assert_string_equal(requests, "[c]");
 	(void)close(fd);
 }
 
-static void the_oldest_silent_client_makes_room(void **state)
+static void the_oldest_silent_client_is_evicted(void **state)
 {
 	int fds[CONTROL_CLIENTS];
 
 	(void)state;
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
-		fds[i] = i % 2 ? asks("wait\n") : connects();
-	/* fds[0] and fds[2] are the first two that have asked nothing. */
-	int fd = asks("stop\n");
+		fds[i] = i % 2 ? connect_and_send("wait\n") : connect_client();
+	/* fds[0] and fds[2] are the first two without a request. */
+	int fd = connect_and_send("stop\n");
 
-	assert_string_equal(hears(fds[0]), "");
+	assert_string_equal(read_to_end(fds[0]), "");
 	assert_true(is_open(fds[2]));
 	assert_int_equal(in_use(), CONTROL_CLIENTS);
 	(void)close(fd);
-	turn();
+	run_loop();
 	for (int i = 1; i < CONTROL_CLIENTS; i++)
 		(void)close(fds[i]);
 }
 
-static void with_all_places_at_work_a_client_is_told(void **state)
+static void with_all_places_busy_a_client_is_refused(void **state)
 {
 	int fds[CONTROL_CLIENTS];
 
 	(void)state;
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
-		fds[i] = asks("w\n");
-	assert_string_equal(hears(connects()), "69\ntoo many requests are under way; try again\n");
+		fds[i] = connect_and_send("w\n");
+	assert_string_equal(read_to_end(connect_client()),
+			    "69\ntoo many requests are under way; try again\n");
 	(void)close(fds[5]);
-	turn();
-	int fd = asks("w\n");
+	run_loop();
+	int fd = connect_and_send("w\n");
 
 	assert_true(is_open(fd));
 	(void)close(fd);
@@ -256,21 +257,21 @@ static void with_all_places_at_work_a_client_is_told(void **state)
 			(void)close(fds[i]);
 }
 
-static void only_some_may_wait_for_ever(void **state)
+static void only_some_requests_may_wait_without_limit(void **state)
 {
 	int fds[CONTROL_WAITING + 1];
 
 	(void)state;
 	for (int i = 0; i <= CONTROL_WAITING; i++) {
-		fds[i] = asks("w\n");
+		fds[i] = connect_and_send("w\n");
 		assert_int_equal(control_wait(&control, last_slot, 3), i < CONTROL_WAITING);
 	}
-	assert_string_equal(hears(fds[CONTROL_WAITING]),
-			    "69\ntoo many programs wait already (vm wait); end some of them\n");
-	/* Who goes leaves his place. */
+	assert_string_equal(read_to_end(fds[CONTROL_WAITING]),
+			    "69\ntoo many clients wait already (vm wait): end some of them\n");
+	/* A client that disconnects frees its slot. */
 	(void)close(fds[0]);
-	turn();
-	int fd = asks("w\n");
+	run_loop();
+	int fd = connect_and_send("w\n");
 
 	assert_true(control_wait(&control, last_slot, 3));
 	assert_int_equal(control.clients[last_slot].waits_for, 3);
@@ -279,31 +280,31 @@ static void only_some_may_wait_for_ever(void **state)
 		(void)close(fds[i]);
 }
 
-static void qemu_has_no_business_here(void **state)
+static void connections_from_qemu_are_refused(void **state)
 {
 	pid_t qemu = getpid();
 
 	(void)state;
 	control.refused = &qemu;
-	assert_string_equal(hears(connects()), "");
+	assert_string_equal(read_to_end(connect_client()), "");
 	qemu = 0; /* none runs */
-	int fd = asks("status\n");
+	int fd = connect_and_send("status\n");
 
 	assert_true(is_open(fd));
 	(void)close(fd);
-	turn();
+	run_loop();
 	qemu = getpid() + 1;
-	fd = asks("status\n");
+	fd = connect_and_send("status\n");
 	assert_true(is_open(fd));
 	(void)close(fd);
 }
 
-static void a_connection_is_taken_over(void **state)
+static void a_connection_can_be_taken_over(void **state)
 {
 	char wanted[32], text[64];
 
 	(void)state;
-	int fd = asks("console live\n");
+	int fd = connect_and_send("console live\n");
 
 	(void)snprintf(wanted, sizeof wanted, "0 %llu\nmore\n",
 		       (unsigned long long)control.clients[last_slot].number);
@@ -314,7 +315,7 @@ static void a_connection_is_taken_over(void **state)
 
 	text[n > 0 ? n : 0] = '\0';
 	assert_string_equal(text, wanted);
-	says(fd, "typed\n");
+	send_text(fd, "typed\n");
 	assert_string_equal(requests, "[console live]");
 	(void)close(fd);
 	(void)close(ours);
@@ -328,7 +329,7 @@ static void a_long_answer_comes_whole(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof text - 1);
-	int fd = asks("status\n");
+	int fd = connect_and_send("status\n");
 
 	control_answer(&control, last_slot, 0, text);
 	while ((part = recv(fd, got + n, sizeof got - n, MSG_DONTWAIT)) > 0)
@@ -336,8 +337,8 @@ static void a_long_answer_comes_whole(void **state)
 	assert_int_equal(part, 0);
 	assert_int_equal(n, sizeof text + 1);
 	(void)close(fd);
-	/* Who does not read does not hold us up. */
-	fd = asks("status\n");
+	/* A client that does not read does not block us. */
+	fd = connect_and_send("status\n");
 	for (int i = 0; i < 100; i++)
 		control_answer(&control, last_slot, 0, text);
 	assert_int_equal(in_use(), 0);
@@ -349,19 +350,19 @@ static int status_of(const struct control_client *client, int status)
 	return client->waits_for ? status : 1;
 }
 
-static void all_hear_the_end(void **state)
+static void every_client_is_informed_of_the_end(void **state)
 {
 	(void)state;
-	int first = asks("wait\n");
+	int first = connect_and_send("wait\n");
 
 	(void)control_wait(&control, last_slot, 5);
-	int second = asks("x\n");
-	int third = connects(); /* has asked nothing */
+	int second = connect_and_send("x\n");
+	int third = connect_client(); /* has sent no request */
 
 	control_farewell(&control, status_of, 80, "the guest has ended\n");
-	assert_string_equal(hears(first), "80\nthe guest has ended\n");
-	assert_string_equal(hears(second), "1\nthe guest has ended\n");
-	assert_string_equal(hears(third), "1\nthe guest has ended\n");
+	assert_string_equal(read_to_end(first), "80\nthe guest has ended\n");
+	assert_string_equal(read_to_end(second), "1\nthe guest has ended\n");
+	assert_string_equal(read_to_end(third), "1\nthe guest has ended\n");
 	assert_int_equal(in_use(), 0);
 }
 
@@ -371,16 +372,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_is_a_line),
-		TEST(a_request_has_its_bound),
-		TEST(who_leaves_is_forgotten),
+		TEST(a_request_has_a_maximum_length),
+		TEST(a_client_that_disconnects_frees_its_slot),
 		TEST(a_client_has_a_number_of_its_own),
-		TEST(the_oldest_silent_client_makes_room),
-		TEST(with_all_places_at_work_a_client_is_told),
-		TEST(only_some_may_wait_for_ever),
-		TEST(qemu_has_no_business_here),
-		TEST(a_connection_is_taken_over),
+		TEST(the_oldest_silent_client_is_evicted),
+		TEST(with_all_places_busy_a_client_is_refused),
+		TEST(only_some_requests_may_wait_without_limit),
+		TEST(connections_from_qemu_are_refused),
+		TEST(a_connection_can_be_taken_over),
 		TEST(a_long_answer_comes_whole),
-		TEST(all_hear_the_end),
+		TEST(every_client_is_informed_of_the_end),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

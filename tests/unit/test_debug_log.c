@@ -1,5 +1,5 @@
-/* test_debug_log.c - QEMU's log through its pipe: bounded, in whole lines, and what it tells of a
- * triple fault. */
+/* test_debug_log.c - QEMU's log, read from a pipe: rotation, complete lines, and the information
+ * about triple faults. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,8 +77,9 @@ static long size_of(const struct bench *b, const char *name, char line[256])
 	return (long)st.st_size;
 }
 
-/* Lines are not cut by a rotation, and each file but the first ones begins with what is missing. */
-static void the_bound(void **state)
+/* A rotation does not cut lines. Each file except the first ones begins with the amount that is
+ * missing. */
+static void the_size_is_bounded(void **state)
 {
 	char text[1001];
 	char line[256];
@@ -106,7 +107,7 @@ static void the_bound(void **state)
 	tear_down(&b);
 }
 
-/* A line without an end waits for it, and comes at the end all the same. */
+/* An incomplete line is held back, and written when the pipe is closed. */
 static void part_of_a_line(void **state)
 {
 	struct bench b;
@@ -124,7 +125,7 @@ static void part_of_a_line(void **state)
 	tear_down(&b);
 }
 
-static void where_it_was(void **state)
+static void the_address_of_a_triple_fault(void **state)
 {
 	static const char registers[] = "RAX=0 RBX=1\nRIP=ffffffff8100c180 RFL=00000046\n";
 	char where[24];
@@ -150,8 +151,8 @@ static void where_it_was(void **state)
 	tear_down(&b);
 }
 
-/* SeaBIOS's own fault behind a reset is told from the guest's, whichever was there first. */
-static void the_firmwares(void **state)
+/* SeaBIOS's own fault after a reset is distinguished from the guest's, whichever comes first. */
+static void resets_of_the_firmware(void **state)
 {
 	struct bench b;
 
@@ -170,9 +171,10 @@ static void the_firmwares(void **state)
 	tear_down(&b);
 }
 
-/* QEMU 11 shows the registers behind the reset: they are not the fault's, nor is what comes after.
+/* QEMU 11 shows the registers after the reset: they are not those of the fault, nor is later
+ * output.
  */
-static void registers_behind_the_reset(void **state)
+static void registers_after_the_reset(void **state)
 {
 	struct bench b;
 
@@ -193,11 +195,11 @@ static void registers_behind_the_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_bound),
+		cmocka_unit_test(the_size_is_bounded),
 		cmocka_unit_test(part_of_a_line),
-		cmocka_unit_test(where_it_was),
-		cmocka_unit_test(the_firmwares),
-		cmocka_unit_test(registers_behind_the_reset),
+		cmocka_unit_test(the_address_of_a_triple_fault),
+		cmocka_unit_test(resets_of_the_firmware),
+		cmocka_unit_test(registers_after_the_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

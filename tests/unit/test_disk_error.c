@@ -1,5 +1,5 @@
-/* test_disk_error.c - what stops a guest that is not its own doing: errors of the host's disk, and
- * run states that QEMU does not leave by itself.
+/* test_disk_error.c - guests stopped by QEMU: errors of the host's disk, and run states that QEMU
+ * does not leave by itself.
  */
 #include "room.h"
 
@@ -50,81 +50,83 @@ static int tear_down(void **state)
 #define NO_SPACE                                                                                   \
 	"{\"action\":\"stop\",\"nospace\":true,\"operation\":\"write\",\"reason\":\"No space\"}"
 
-/* The disk is full: there is as much ROOM as at the failed write, or more. */
+/* The disk is full: as much ROOM is free as at the failed write, or more. */
 static void is_full(bool more)
 {
-	qemu_tells("BLOCK_IO_ERROR", NO_SPACE);
+	qemu_emits("BLOCK_IO_ERROR", NO_SPACE);
 	disk.room = more ? 0 : UINT64_MAX;
 }
 
-static void a_full_disk_pauses_until_there_is_room(void **state)
+static void a_full_disk_pauses_until_there_is_space(void **state)
 {
 	(void)state;
 	is_full(false);
-	assert_told("[+disk-error][+disk-full]");
-	assert_said(
+	assert_posted("[+disk-error][+disk-full]");
+	assert_logged(
 		"vm: error: no space left on the host for the guest's disk (/images/disk.qcow2): "
 		"the guest is paused, nothing is lost\n");
-	pass(10 * S);
+	advance(10 * S);
 	qemu_is_idle();
 	disk.room = 0;
-	pass(1 * S);
-	qemu_does("cont", NULL);
+	advance(1 * S);
+	qemu_acks("cont", NULL);
 	disk_error_resumed(&disk);
-	assert_told("[-disk-error]");
-	/* Only what stays so for a second is over. */
-	pass(1 * S - 1);
-	assert_told("");
-	pass(1);
-	assert_told("[-disk-full]");
-	assert_said("vm: there is room for the guest's disk again: it runs on, after 12 s\n");
+	assert_posted("[+continuing][-continuing][-disk-error]");
+	/* The problem counts as solved if no error follows for a second. */
+	advance(1 * S - 1);
+	assert_posted("");
+	advance(1);
+	assert_posted("[-disk-full]");
+	assert_logged(
+		"vm: there is space for the guest's disk again: the guest is continued, after "
+		"12 s\n");
 	assert_false(is_armed(TIMER_DISK));
 }
 
-static void an_episode_is_told_once(void **state)
+static void a_full_disk_is_reported_once(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		is_full(true);
-	assert_told("[+disk-error][+disk-full]");
-	(void)room_said();
-	pass(1 * S);
-	qemu_does("cont", NULL);
+	assert_posted("[+disk-error][+disk-full]");
+	(void)room_logged();
+	advance(1 * S);
+	qemu_acks("cont", NULL);
 	disk_error_resumed(&disk);
-	pass(500 * MS);
+	advance(500 * MS);
 	is_full(true);
-	assert_told("[-disk-error][+disk-error]");
-	assert_silent();
+	assert_posted("[+continuing][-continuing][-disk-error][+disk-error]");
+	assert_log_empty();
 	assert_int_equal(disk.errors, 4);
 }
 
-/* A quota is nothing that the file system tells of. */
-static void now_and_then_it_is_simply_tried(void **state)
+/* The file system does not report a quota. */
+static void the_guest_is_continued_from_time_to_time(void **state)
 {
 	(void)state;
 	is_full(false);
-	pass(60 * S - 1);
+	advance(60 * S - 1);
 	qemu_is_idle();
-	pass(1);
-	qemu_does("cont", NULL);
-	pass(60 * S - 1);
+	advance(1);
+	qemu_acks("cont", NULL);
+	advance(60 * S - 1);
 	qemu_is_idle();
-	pass(1);
-	qemu_does("cont", NULL);
+	advance(1);
+	qemu_acks("cont", NULL);
 }
 
-static void a_little_more_room_is_none(void **state)
+static void a_little_more_space_is_not_enough(void **state)
 {
 	(void)state;
-	room.plan.disk.count = 0; /* of which nothing is known: 0 bytes */
+	room.plan.disk.count = 0; /* free space unknown: 0 bytes */
 	is_full(true);
-	pass(59 * S);
+	advance(59 * S);
 	qemu_is_idle();
-	pass(1 * S);
-	qemu_does("cont", NULL);
+	advance(1 * S);
+	qemu_acks("cont", NULL);
 }
 
-static void a_guest_that_is_ended_does_not_run_on(void **state)
+static void a_guest_that_is_being_stopped_is_not_continued(void **state)
 {
 	static const enum rung rungs[] = {RUNG_SUSPEND, RUNG_QUIT, RUNG_TERM, RUNG_KILL};
 
@@ -132,25 +134,25 @@ static void a_guest_that_is_ended_does_not_run_on(void **state)
 	is_full(true);
 	for (size_t i = 0; i < sizeof rungs / sizeof *rungs; i++) {
 		room.life.rung = rungs[i];
-		pass(61 * S);
+		advance(61 * S);
 		qemu_is_idle();
 	}
 	room.life.rung = RUNG_SSH;
-	pass(1 * S);
-	qemu_does("cont", NULL);
+	advance(1 * S);
+	qemu_acks("cont", NULL);
 }
 
-static void the_place_is_where_the_writes_go(void **state)
+static void space_is_checked_where_writes_go(void **state)
 {
 	(void)state;
 	(void)snprintf(room.plan.disk.overlay, sizeof room.plan.disk.overlay, "/o/verlay");
 	is_full(true);
-	assert_said("guest's disk (/o/verlay)");
+	assert_logged("guest's disk (/o/verlay)");
 	disk_error_restart(&disk);
 	room.plan.s.disk_mode = DISK_MODE_THROWAWAY;
 	is_full(true);
-	assert_said("guest's disk (/var/tmp)");
-	assert_int_equal(disk.errors, 2); /* over all QEMUs */
+	assert_logged("guest's disk (/var/tmp)");
+	assert_int_equal(disk.errors, 2); /* counted across restarts of QEMU */
 }
 
 /* ---- other errors ------------------------------------------------------------------------- */
@@ -158,18 +160,18 @@ static void the_place_is_where_the_writes_go(void **state)
 #define REPORT "{\"action\":\"report\",\"operation\":\"read\",\"reason\":\"I/O error\"}"
 #define STOP   "{\"action\":\"stop\",\"operation\":\"write\",\"nospace\":false}"
 
-static void an_error_is_the_guests_own(void **state)
+static void an_io_error_is_passed_to_the_guest(void **state)
 {
 	(void)state;
-	qemu_tells("BLOCK_IO_ERROR", REPORT);
-	assert_told("");
-	assert_said("vm: error: the host cannot read the guest's disk (/images/disk.qcow2): I/O "
-		    "error; the guest gets the error\n");
-	qemu_tells("BLOCK_IO_ERROR", "{\"action\":\"ignore\"}");
-	qemu_tells("BLOCK_IO_ERROR", "{\"nospace\":true}");
-	qemu_tells("BLOCK_IO_ERROR", NULL);
-	assert_told("");
-	assert_silent();
+	qemu_emits("BLOCK_IO_ERROR", REPORT);
+	assert_posted("");
+	assert_logged("vm: error: the host cannot read the guest's disk (/images/disk.qcow2): I/O "
+		      "error; the guest gets the error\n");
+	qemu_emits("BLOCK_IO_ERROR", "{\"action\":\"ignore\"}");
+	qemu_emits("BLOCK_IO_ERROR", "{\"nospace\":true}");
+	qemu_emits("BLOCK_IO_ERROR", NULL);
+	assert_posted("");
+	assert_log_empty();
 	assert_int_equal(disk.errors, 1);
 }
 
@@ -177,38 +179,38 @@ static void many_errors_are_counted(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 1000; i++)
-		qemu_tells("BLOCK_IO_ERROR", REPORT);
-	(void)room_said();
-	pass(5 * S);
-	assert_said("vm: error: 999 more errors of the guest's disk\n");
+		qemu_emits("BLOCK_IO_ERROR", REPORT);
+	(void)room_logged();
+	advance(5 * S);
+	assert_logged("vm: error: 999 more errors of the guest's disk\n");
 	assert_true(is_armed(TIMER_DISK_ERRORS));
-	qemu_tells("BLOCK_IO_ERROR", REPORT);
-	assert_silent();
-	pass(5 * S);
-	assert_said("vm: error: 1 more errors of the guest's disk\n");
-	/* Quiet for as long: the next one has its line again. */
-	pass(5 * S);
-	assert_silent();
+	qemu_emits("BLOCK_IO_ERROR", REPORT);
+	assert_log_empty();
+	advance(5 * S);
+	assert_logged("vm: error: 1 more errors of the guest's disk\n");
+	/* After a pause of that length, the next error is logged again. */
+	advance(5 * S);
+	assert_log_empty();
 	assert_false(is_armed(TIMER_DISK_ERRORS));
-	qemu_tells("BLOCK_IO_ERROR", REPORT);
-	assert_said("the host cannot read");
+	qemu_emits("BLOCK_IO_ERROR", REPORT);
+	assert_logged("the host cannot read");
 }
 
-static void an_error_that_pauses_is_told_of_in_a_burst_too(void **state)
+static void a_pausing_error_is_reported_within_a_burst(void **state)
 {
 	(void)state;
-	qemu_tells("BLOCK_IO_ERROR", REPORT);
-	(void)room_said();
-	qemu_tells("BLOCK_IO_ERROR", STOP);
-	assert_told("[+disk-error]");
-	assert_said("vm: error: the host cannot write the guest's disk (/images/disk.qcow2): no "
-		    "reason given; the guest is paused, nothing is lost\n");
-	qemu_tells("BLOCK_IO_ERROR", STOP);
-	assert_silent();
-	pass(120 * S);
-	qemu_is_idle(); /* it is for somebody to mend */
+	qemu_emits("BLOCK_IO_ERROR", REPORT);
+	(void)room_logged();
+	qemu_emits("BLOCK_IO_ERROR", STOP);
+	assert_posted("[+disk-error]");
+	assert_logged("vm: error: the host cannot write the guest's disk (/images/disk.qcow2): no "
+		      "reason given; the guest is paused, nothing is lost\n");
+	qemu_emits("BLOCK_IO_ERROR", STOP);
+	assert_log_empty();
+	advance(120 * S);
+	qemu_is_idle(); /* the user has to correct it */
 	disk_error_resumed(&disk);
-	assert_told("[-disk-error]");
+	assert_posted("[-disk-error]");
 	assert_false(is_armed(TIMER_DISK));
 }
 
@@ -218,18 +220,18 @@ static void status_is(const char *status)
 {
 	char text[64];
 
-	qemu_hears("query-status", NULL);
+	qemu_gets("query-status", NULL);
 	(void)snprintf(text, sizeof text, "{\"status\":\"%s\"}", status);
 	qemu_returns(text);
 }
 
-static void a_pause_that_was_asked_for_is_none_of_these(void **state)
+static void a_requested_pause_is_not_an_error(void **state)
 {
 	(void)state;
 	disk_error_paused(&disk);
 	status_is("paused");
-	assert_told("");
-	assert_silent();
+	assert_posted("");
+	assert_log_empty();
 	for (int c = 0; c < CONDITIONS; c++) {
 		bool ours = c == COND_CHECKING_WRITES || c == COND_HELD ||
 			    c == COND_SNAPSHOT_SAVE || c == COND_SNAPSHOT_LOAD ||
@@ -245,54 +247,54 @@ static void a_pause_that_was_asked_for_is_none_of_these(void **state)
 	}
 }
 
-static void a_qemu_that_cannot_run_the_guest_is_told_of(void **state)
+static void a_guest_that_qemu_cannot_run_is_reported(void **state)
 {
 	(void)state;
 	disk_error_paused(&disk);
 	status_is("internal-error");
-	assert_told("[+internal-error][trouble]");
-	assert_said("QEMU has stopped the guest for an internal error");
+	assert_posted("[+internal-error][problem]");
+	assert_logged("QEMU has stopped the guest for an internal error");
 	disk_error_paused(&disk);
 	status_is("internal-error");
-	assert_told("");
-	assert_silent();
+	assert_posted("");
+	assert_log_empty();
 	disk_error_paused(&disk);
 	status_is("watchdog");
-	assert_told("[-internal-error][+watchdog]");
+	assert_posted("[-internal-error][+watchdog]");
 	disk_error_resumed(&disk);
-	assert_told("[-watchdog]");
-	/* Again: it is said again. */
+	assert_posted("[-watchdog]");
+	/* Another episode is reported again. */
 	disk_error_paused(&disk);
 	status_is("watchdog");
-	assert_told("[+watchdog][trouble]");
-	assert_said("the machine's watchdog has stopped the guest");
+	assert_posted("[+watchdog][problem]");
+	assert_logged("the machine's watchdog has stopped the guest");
 }
 
-static void a_load_at_the_monitor_has_two_seconds(void **state)
+static void a_loadvm_in_the_monitor_has_two_seconds(void **state)
 {
 	(void)state;
 	disk_error_paused(&disk);
 	status_is("restore-vm");
-	assert_told("[+load-failed]");
-	assert_silent();
-	pass(2 * S - 1);
+	assert_posted("[+load-failed]");
+	assert_log_empty();
+	advance(2 * S - 1);
 	qemu_is_idle();
-	pass(1);
+	advance(1);
 	status_is("restore-vm");
-	assert_told("[trouble]");
-	assert_said("a snapshot could not be loaded");
+	assert_posted("[problem]");
+	assert_logged("a snapshot could not be loaded");
 	assert_false(is_armed(TIMER_STUCK));
 }
 
-static void a_load_that_succeeds_is_not_told_of(void **state)
+static void a_successful_load_is_not_reported(void **state)
 {
 	(void)state;
 	disk_error_paused(&disk);
 	status_is("restore-vm");
-	pass(2 * S);
+	advance(2 * S);
 	status_is("paused");
-	assert_told("[+load-failed][-load-failed]");
-	assert_silent();
+	assert_posted("[+load-failed][-load-failed]");
+	assert_log_empty();
 	disk_error_paused(&disk);
 	status_is("restore-vm");
 	disk_error_resumed(&disk);
@@ -301,18 +303,18 @@ static void a_load_that_succeeds_is_not_told_of(void **state)
 	qemu_is_idle();
 }
 
-static void a_qemu_that_does_not_say_is_not_stuck(void **state)
+static void a_qemu_without_an_answer_is_not_stuck(void **state)
 {
 	(void)state;
 	disk_error_paused(&disk);
-	qemu_hears("query-status", NULL);
+	qemu_gets("query-status", NULL);
 	qemu_fails("no");
 	disk_error_paused(&disk);
 	status_is("internal-error");
-	(void)room_told();
+	(void)room_posted();
 	disk_error_paused(&disk);
-	qemu_goes();
-	assert_told("[-internal-error]");
+	qemu_disconnects();
+	assert_posted("[-internal-error]");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -320,20 +322,20 @@ static void a_qemu_that_does_not_say_is_not_stuck(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_full_disk_pauses_until_there_is_room),
-		TEST(an_episode_is_told_once),
-		TEST(now_and_then_it_is_simply_tried),
-		TEST(a_little_more_room_is_none),
-		TEST(a_guest_that_is_ended_does_not_run_on),
-		TEST(the_place_is_where_the_writes_go),
-		TEST(an_error_is_the_guests_own),
+		TEST(a_full_disk_pauses_until_there_is_space),
+		TEST(a_full_disk_is_reported_once),
+		TEST(the_guest_is_continued_from_time_to_time),
+		TEST(a_little_more_space_is_not_enough),
+		TEST(a_guest_that_is_being_stopped_is_not_continued),
+		TEST(space_is_checked_where_writes_go),
+		TEST(an_io_error_is_passed_to_the_guest),
 		TEST(many_errors_are_counted),
-		TEST(an_error_that_pauses_is_told_of_in_a_burst_too),
-		TEST(a_pause_that_was_asked_for_is_none_of_these),
-		TEST(a_qemu_that_cannot_run_the_guest_is_told_of),
-		TEST(a_load_at_the_monitor_has_two_seconds),
-		TEST(a_load_that_succeeds_is_not_told_of),
-		TEST(a_qemu_that_does_not_say_is_not_stuck),
+		TEST(a_pausing_error_is_reported_within_a_burst),
+		TEST(a_requested_pause_is_not_an_error),
+		TEST(a_guest_that_qemu_cannot_run_is_reported),
+		TEST(a_loadvm_in_the_monitor_has_two_seconds),
+		TEST(a_successful_load_is_not_reported),
+		TEST(a_qemu_without_an_answer_is_not_stuck),
 	};
 
 	return cmocka_run_group_tests_name("disk_error", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_elf.c - what a kernel's file is taken for, and ELF64 made ELF32. The files are made here,
- * field by field, with <elf.h>.
+/* test_elf.c - detecting the type of a kernel file, and converting ELF64 to ELF32. The files are
+ * built field by field with <elf.h>.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,15 +99,15 @@ static void kinds(void **state)
 		memset(file, 0, sizeof file);
 		memcpy(file + heads[i].at, heads[i].bytes, heads[i].n);
 		assert_int_equal(kernel_recognise(file, sizeof file).kind, heads[i].kind);
-		/* Cut off in the middle of it, it is nothing. */
+		/* A truncated header is not recognised. */
 		assert_int_equal(kernel_recognise(file, heads[i].at + heads[i].n - 1).kind,
 				 KERNEL_UNKNOWN);
 	}
 	assert_int_equal(kernel_recognise(file, 0).kind, KERNEL_UNKNOWN);
 }
 
-/* Kernels for loaders that QEMU has not: the first loader of the list that would take a file names
- * it. */
+/* Kernels for boot protocols that QEMU does not support: the first one in the list that matches is
+ * named. */
 static void other_loaders(void **state)
 {
 	static const char limine[] = "\x88\x8b\x4c\xdf\x30\xdd\xb1\xc7\x7b\xf0\x94\xa1\x83\xe8"
@@ -139,7 +139,7 @@ static void other_loaders(void **state)
 	assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_UNKNOWN);
 }
 
-/* A boot header is Linux' when the version that it points to begins with a number. */
+/* A boot header is Linux's if it points to a version that consists of a number and the builder. */
 static void not_every_bzimage_is_linux(void **state)
 {
 	static const struct {
@@ -149,6 +149,7 @@ static void not_every_bzimage_is_linux(void **state)
 	} rows[] = {{"6.12.9 (root@host) #1", 0x1000, false},
 		    {"Memtest86+ v7", 0x1000, true},
 		    {"iPXE 1.21", 0x1000, true},
+		    {"1.0.0+git-20190125.36a4c85-5.1", 0x1000, true}, /* Debian's iPXE */
 		    {"", 0x1000, true},
 		    {"6.12", 0, true},	     /* none */
 		    {"6.12", 0xffff, true}}; /* outside of the file */
@@ -163,13 +164,23 @@ static void not_every_bzimage_is_linux(void **state)
 		file[0x20f] = (uint8_t)(rows[i].at >> 8);
 		assert_int_equal(kernel_recognise(file, sizeof file).kind, KERNEL_LINUX);
 		assert_int_equal(kernel_recognise(file, sizeof file).other, rows[i].other);
+		/* Linux by its protocol 2.12 and XLF_KERNEL_64 (Documentation/arch/x86/boot.rst).
+		 */
+		assert_false(kernel_recognise(file, sizeof file).long_mode);
+		file[0x236] = 1;
+		assert_false(kernel_recognise(file, sizeof file).long_mode);
+		file[0x206] = 0x0c;
+		file[0x207] = 2;
+		assert_int_equal(kernel_recognise(file, sizeof file).long_mode, !rows[i].other);
+		assert_false(kernel_recognise(file, 0x237).long_mode);
 		/* Cut off before the text, and in its pointer. */
 		assert_true(kernel_recognise(file, 0x1200).other);
 		assert_true(kernel_recognise(file, 0x20f).other);
 	}
 }
 
-/* What is packed in a bzImage: by its header's payload fields, and its first bytes. */
+/* The compression of a bzImage's payload, from the payload fields of its header and the first
+ * bytes. */
 static void payloads(void **state)
 {
 	static const struct {
@@ -229,7 +240,7 @@ static void elf_kinds(void **state)
 	assert_false(recognise().mach);
 	memcpy(image.rest + 100, "xGNU Mach 1.8", 13);
 	assert_true(recognise().mach);
-	/* With addresses of its own in the header QEMU does not mind what the file is. */
+	/* If the multiboot header contains addresses, QEMU ignores the file format. */
 	image.multiboot[1] |= 0x10000;
 	image.multiboot[2] -= 0x10000;
 	assert_int_equal(recognise().kind, KERNEL_MULTIBOOT);
@@ -252,7 +263,7 @@ static void elf_kinds(void **state)
 	assert_int_equal(recognise().kind, KERNEL_ELF);
 }
 
-static void narrowed(void **state)
+static void elf64_is_rewritten_as_elf32(void **state)
 {
 	static struct image before;
 	const uint8_t *file = (const uint8_t *)&image;
@@ -283,7 +294,7 @@ static void narrowed(void **state)
 	assert_int_equal(recognise().end, 0x103000);
 }
 
-static void an_entry_may_be_physical(void **state)
+static void an_entry_may_be_a_physical_address(void **state)
 {
 	(void)state;
 	image.header.e_entry = 0x101ff0; /* of the second one, in what is not in the file */
@@ -305,19 +316,19 @@ static void refused(const char *why)
 	(void)make(NULL);
 }
 
-static void what_does_not_fit_is_refused(void **state)
+static void segments_that_do_not_fit_are_refused(void **state)
 {
 	(void)state;
 	image.segment[2].p_paddr = UINT64_C(0xffffe001);
-	refused("segment 2 reaches beyond 4 GiB");
+	refused("segment 2 extends beyond 4 GiB");
 	image.segment[2].p_memsz = UINT64_MAX;
-	refused("segment 2 reaches beyond 4 GiB");
+	refused("segment 2 extends beyond 4 GiB");
 	image.segment[2].p_paddr = 0x100fff;
 	refused("segment 2 overlaps another one");
 	image.segment[2].p_filesz = 0x2001;
-	refused("segment 2 reaches beyond the file");
+	refused("segment 2 extends beyond the file");
 	image.segment[2].p_offset = UINT64_MAX;
-	refused("segment 2 reaches beyond the file");
+	refused("segment 2 extends beyond the file");
 	image.segment[2].p_memsz = 0x7ff;
 	refused("segment 2 is larger in the file than in memory");
 	image.header.e_entry = 0x104000;
@@ -332,7 +343,7 @@ static void what_does_not_fit_is_refused(void **state)
 	refused("its multiboot header lies among the ELF headers");
 }
 
-static void x32_is_narrow_already(void **state)
+static void x32_needs_no_rewriting(void **state)
 {
 	(void)state;
 	image.header.e_ident[EI_CLASS] = ELFCLASS32;
@@ -349,10 +360,10 @@ int main(void)
 		cmocka_unit_test(not_every_bzimage_is_linux),
 		cmocka_unit_test(payloads),
 		cmocka_unit_test_setup(elf_kinds, make),
-		cmocka_unit_test_setup(narrowed, make),
-		cmocka_unit_test_setup(an_entry_may_be_physical, make),
-		cmocka_unit_test_setup(what_does_not_fit_is_refused, make),
-		cmocka_unit_test_setup(x32_is_narrow_already, make),
+		cmocka_unit_test_setup(elf64_is_rewritten_as_elf32, make),
+		cmocka_unit_test_setup(an_entry_may_be_a_physical_address, make),
+		cmocka_unit_test_setup(segments_that_do_not_fit_are_refused, make),
+		cmocka_unit_test_setup(x32_needs_no_rewriting, make),
 	};
 
 	return cmocka_run_group_tests_name("elf", tests, NULL, NULL);

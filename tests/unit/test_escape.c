@@ -1,5 +1,5 @@
-/* test_escape.c - text of others in the log, in errors and in JSON: nothing of it steers a terminal
- * or makes a line of its own, and readable UTF-8 stays as it is.
+/* test_escape.c - escaping untrusted text in the log, in errors and in JSON: it cannot control a
+ * terminal or start a new line, and printable UTF-8 is unchanged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static void escapes_what_is_not_seen(void **state)
+static void invisible_characters_are_escaped(void **state)
 {
 	static const struct {
 		const char *text, *out;
@@ -49,7 +49,7 @@ static void escapes_what_is_not_seen(void **state)
 	assert_string_equal(out, "a\\x00b\n\t");
 }
 
-static void cuts_at_a_whole_character(void **state)
+static void text_is_cut_between_characters(void **state)
 {
 	static const char text[] = "ab\033\xc3\xbc\xc2\x80";
 	char out[32];
@@ -66,7 +66,7 @@ static void cuts_at_a_whole_character(void **state)
 	}
 }
 
-/* What FN writes to standard error, into OUT. */
+/* Call FN and copy what it writes to standard error to OUT. */
 static void captured(void (*fn)(void), char *out, size_t size)
 {
 	int fds[2];
@@ -99,7 +99,7 @@ static void log_long(void)
 	log_info("%s", text);
 }
 
-static void a_log_line_is_one_line(void **state)
+static void a_log_line_stays_one_line(void **state)
 {
 	static char out[8192];
 
@@ -123,7 +123,7 @@ static void print_two(void)
 	escape_print(stderr, text);
 }
 
-static void prints_text_of_any_length(void **state)
+static void text_of_any_length_is_printed(void **state)
 {
 	static char out[8192];
 
@@ -134,7 +134,7 @@ static void prints_text_of_any_length(void **state)
 	assert_null(strstr(out + 8, "\\x"));
 }
 
-static void json_escapes_them_too(void **state)
+static void json_escapes_the_same_characters(void **state)
 {
 	char out[128];
 
@@ -142,7 +142,7 @@ static void json_escapes_them_too(void **state)
 	assert_string_equal(
 		json_quote("\177\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81\xc3\xbc\n", out, sizeof out),
 		"\"\\u007f\\u009b\\u202e\\udb40\\udc01\xc3\xbc\\u000a\"");
-	/* Cut, it is a string still. */
+	/* A text that is cut is still a valid string. */
 	for (size_t size = 8; size < 24; size++) {
 		size_t n = strlen(json_quote("\xf3\xa0\x80\x81\xc2\x9b", out, size));
 
@@ -154,11 +154,11 @@ static void json_escapes_them_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes_what_is_not_seen),
-		cmocka_unit_test(cuts_at_a_whole_character),
-		cmocka_unit_test(a_log_line_is_one_line),
-		cmocka_unit_test(prints_text_of_any_length),
-		cmocka_unit_test(json_escapes_them_too),
+		cmocka_unit_test(invisible_characters_are_escaped),
+		cmocka_unit_test(text_is_cut_between_characters),
+		cmocka_unit_test(a_log_line_stays_one_line),
+		cmocka_unit_test(text_of_any_length_is_printed),
+		cmocka_unit_test(json_escapes_the_same_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

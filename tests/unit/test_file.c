@@ -1,4 +1,4 @@
-/* test_file.c - files copied and put in place (base/file.h), and other programs' words
+/* test_file.c - copying and replacing files (base/file.h), and output of other programs
  * (base/lines.h). */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static void a_copy_has_the_data_and_the_holes(void **state)
 	assert_string_equal(a, "tail");
 }
 
-static void it_appears_whole_or_not_at_all(void **state)
+static void a_file_appears_complete_or_not_at_all(void **state)
 {
 	char dir[] = "/tmp/vm-files-XXXXXX";
 	char part[64];
@@ -81,7 +81,7 @@ static void collect(void *arg, const char *text)
 	(void)snprintf(all + n, 1024 - n, "[%zu:%.20s]", strlen(text), text);
 }
 
-static void lines_come_whole_however_they_are_cut(void **state)
+static void lines_are_complete_however_they_are_split(void **state)
 {
 	char all[1024] = "";
 	char longest[300];
@@ -101,7 +101,7 @@ static void lines_come_whole_however_they_are_cut(void **state)
 	assert_string_equal(all, "[239:xxxxxxxxxxxxxxxxxxxx][61:xxxxxxxxxxxxxxxxxxxx]");
 }
 
-static void the_last_words_are_kept(void **state)
+static void the_last_unfinished_line_is_kept(void **state)
 {
 	struct tail t = {0};
 	char many[3000];
@@ -122,8 +122,8 @@ static void the_last_words_are_kept(void **state)
 	assert_int_equal(strlen(t.text), 1024);
 }
 
-/* From a pipe: what is there, its end, the time that is over, and a stop. */
-static void a_read_ends_in_time(void **state)
+/* Reading a pipe: available data, its end, a timeout, and a stop. */
+static void a_read_has_a_timeout(void **state)
 {
 	char buf[8];
 	int data[2];
@@ -150,11 +150,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_has_the_data_and_the_holes),
-		cmocka_unit_test(it_appears_whole_or_not_at_all),
+		cmocka_unit_test(a_file_appears_complete_or_not_at_all),
 		cmocka_unit_test(names),
-		cmocka_unit_test(a_read_ends_in_time),
-		cmocka_unit_test(lines_come_whole_however_they_are_cut),
-		cmocka_unit_test(the_last_words_are_kept),
+		cmocka_unit_test(a_read_has_a_timeout),
+		cmocka_unit_test(lines_are_complete_however_they_are_split),
+		cmocka_unit_test(the_last_unfinished_line_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

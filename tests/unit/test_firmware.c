@@ -1,4 +1,4 @@
-/* test_firmware.c - what a firmware file is taken for. */
+/* test_firmware.c - detecting the type of a firmware file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +48,11 @@ static void test_others(void **state)
 	assert_int_equal(firmware_kind(head, 56, 56), FIRMWARE_CODE);
 	head[43] = 'h';
 	assert_int_equal(firmware_kind(head, sizeof head, 3653632), FIRMWARE_OTHER);
-	memset(head, 0xff, sizeof head); /* SeaBIOS ends with its code and begins with anything */
+	memset(head, 0, sizeof head);
+	assert_int_equal(firmware_kind(head, sizeof head, 64 << 20), FIRMWARE_BLANK);
+	assert_int_equal(firmware_kind(head, sizeof head - 1, sizeof head - 1), FIRMWARE_OTHER);
+	memset(head, 0xff,
+	       sizeof head); /* SeaBIOS is recognised by its end, not by its beginning */
 	assert_int_equal(firmware_kind(head, sizeof head, 262144), FIRMWARE_OTHER);
 }
 

@@ -1,4 +1,5 @@
-/* test_foreign_image.c - images of other virtual machines, told by their first and last sector. */
+/* test_foreign_image.c - recognising images of other virtual machines by their first and last
+ * sector. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

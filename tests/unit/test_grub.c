@@ -1,5 +1,5 @@
-/* test_grub.c - what GRUB would boot: configurations as grub-mkconfig writes them for the Hurd and
- * for Linux, each piece of the language that is understood, and hostile ones.
+/* test_grub.c - interpreting GRUB configurations: those that grub-mkconfig writes for the Hurd and
+ * Linux, each supported construct, and hostile ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ static bool search(void *ctx, enum grub_search by, const char *value, char devic
 	return found;
 }
 
-static enum grub_kind look(void *ctx, const char *device, const char *path)
+static enum grub_kind inspect(void *ctx, const char *device, const char *path)
 {
 	const char *text = text_of(path);
 
@@ -58,17 +58,17 @@ static char *read_file(void *ctx, const char *device, const char *path, size_t *
 
 	(void)ctx, (void)device;
 	if (!text) {
-		(void)error_set(e, EXIT_BAD_IMAGE, "", "%s is not there", path);
+		(void)error_set(e, EXIT_BAD_IMAGE, "", "%s does not exist", path);
 		return NULL;
 	}
 	*n = strlen(text);
-	char *copy = malloc(*n + 1); /* of the exact size: a read behind it is seen */
+	char *copy = malloc(*n + 1); /* of the exact size, so that a read beyond it is detected */
 
 	memcpy(copy, text, *n);
 	return realloc(copy, *n ? *n : 1);
 }
 
-static int fresh(void **state)
+static int set_up(void **state)
 {
 	(void)state;
 	memset(files, 0, sizeof files);
@@ -78,14 +78,14 @@ static int fresh(void **state)
 
 static bool choose(const char *config)
 {
-	const struct grub_disk disk = {.search = search, .look = look, .read = read_file};
+	const struct grub_disk disk = {.search = search, .look = inspect, .read = read_file};
 
 	files[0].path = "/boot/grub/grub.cfg";
 	files[0].text = config;
 	return grub_choose(&disk, "hd0,msdos1", "/boot/grub", &entry, &err);
 }
 
-static void chosen(const char *config)
+static void assert_accepted(const char *config)
 {
 	if (!choose(config))
 		fail_msg("%s", err.message);
@@ -100,17 +100,17 @@ static void refused(const char *config, const char *why)
 		fail_msg("%s", err.message);
 }
 
-/* The command line that TEXT leads to. */
+/* The command line that results from TEXT. */
 static void line_is(const char *text, const char *line)
 {
 	char config[4096];
 
 	(void)snprintf(config, sizeof config, "%s", text);
-	chosen(config);
+	assert_accepted(config);
 	assert_string_equal(entry.kernel.line, line);
 }
 
-/* ---- whole ones ------------------------------------------------------------------------------ */
+/* ---- complete configurations ----------------------------------------------------------------- */
 
 /* /etc/grub.d/00_header and 10_hurd of Debian's grub-common 2.06. */
 static const char hurd[] =
@@ -165,7 +165,7 @@ static const char hurd[] =
 static void debian_hurd(void **state)
 {
 	(void)state;
-	chosen(hurd);
+	assert_accepted(hurd);
 	assert_string_equal(entry.title, "Debian GNU/Hurd");
 	assert_int_equal(entry.protocol, GRUB_MULTIBOOT);
 	assert_string_equal(entry.kernel.device, "hd0,msdos2");
@@ -181,7 +181,7 @@ static void debian_hurd(void **state)
 	assert_false(entry.waits);
 }
 
-static void chosen_before(void **state)
+static void an_entry_chosen_before(void **state)
 {
 	static const struct {
 		const char *env, *path;
@@ -194,13 +194,13 @@ static void chosen_before(void **state)
 	files[1].path = "/boot/grub/grubenv";
 	for (size_t i = 0; i < 2; i++) {
 		files[1].text = rows[i].env;
-		chosen(hurd);
+		assert_accepted(hurd);
 		assert_string_equal(entry.kernel.path, rows[i].path);
 	}
-	/* For one boot: GRUB has to take a note. */
+	/* An entry for one boot only: GRUB would have to write to the disk. */
 	files[1].text = "# GRUB Environment Block\nnext_entry=gnuhurd-adv>rec\n###";
 	refused(hurd, "for the next boot only");
-	/* By a file of the user's, in each way to name an entry. */
+	/* An entry selected in a user's file, by each kind of name. */
 	files[1].text = "# GRUB Environment Block\nsaved_entry=gnuhurd-adv>rec\n";
 	files[2].path = "/boot/grub/custom.cfg";
 	static const char *const names[] = {
@@ -212,12 +212,12 @@ static void chosen_before(void **state)
 
 	for (size_t i = 0; i < 5; i++) {
 		files[2].text = names[i];
-		chosen(hurd);
+		assert_accepted(hurd);
 		assert_string_equal(entry.kernel.line, "root=part:2:device:wd0 -s");
 		assert_string_equal(entry.kernel.device, "hd0,msdos1");
 	}
 	files[2].text = "default=99\ntimeout=-1";
-	chosen(hurd);
+	assert_accepted(hurd);
 	assert_string_equal(entry.title, "Debian GNU/Hurd");
 	assert_true(entry.waits);
 }
@@ -225,17 +225,18 @@ static void chosen_before(void **state)
 static void debian_linux(void **state)
 {
 	(void)state;
-	chosen("set default=0\nset linux_gfx_mode=keep\nexport linux_gfx_mode\n"
-	       "function gfxmode {\n\tset gfxpayload=\"${1}\"\n\tif [ \"$1\" = keep ]; then\n"
-	       "\t\tset vt_handoff=vt.handoff=7\n\telse\n\t\tset vt_handoff=\n\tfi\n}\n"
-	       "menuentry 'Debian GNU/Linux' --class debian --unrestricted {\n"
-	       "\tgfxmode $linux_gfx_mode\n\tinsmod gzio\n"
-	       "\tif [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi\n"
-	       "\tsearch --no-floppy --label --set=root label-of-2\n"
-	       "\techo 'Loading Linux 6.1.0-18-amd64 ...'\n"
-	       "\tlinux\t/boot/vmlinuz-6.1.0 root=UUID=1-2 ro  quiet $vt_handoff a=\"b c\" x\\;y\n"
-	       "\techo 'Loading initial ramdisk ...'\n"
-	       "\tinitrd\t/boot/initrd.img-6.1.0 (hd0,gpt3)/more\n}\n");
+	assert_accepted(
+		"set default=0\nset linux_gfx_mode=keep\nexport linux_gfx_mode\n"
+		"function gfxmode {\n\tset gfxpayload=\"${1}\"\n\tif [ \"$1\" = keep ]; then\n"
+		"\t\tset vt_handoff=vt.handoff=7\n\telse\n\t\tset vt_handoff=\n\tfi\n}\n"
+		"menuentry 'Debian GNU/Linux' --class debian --unrestricted {\n"
+		"\tgfxmode $linux_gfx_mode\n\tinsmod gzio\n"
+		"\tif [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi\n"
+		"\tsearch --no-floppy --label --set=root label-of-2\n"
+		"\techo 'Loading Linux 6.1.0-18-amd64 ...'\n"
+		"\tlinux\t/boot/vmlinuz-6.1.0 root=UUID=1-2 ro  quiet $vt_handoff a=\"b c\" x\\;y\n"
+		"\techo 'Loading initial ramdisk ...'\n"
+		"\tinitrd\t/boot/initrd.img-6.1.0 (hd0,gpt3)/more\n}\n");
 	assert_int_equal(entry.protocol, GRUB_LINUX);
 	assert_string_equal(entry.kernel.line, "BOOT_IMAGE=/boot/vmlinuz-6.1.0 root=UUID=1-2 ro "
 					       "quiet vt.handoff=7 \"a=b c\" x;y");
@@ -249,7 +250,7 @@ static void debian_linux(void **state)
 static void without_a_menu(void **state)
 {
 	(void)state;
-	chosen("set root=(hd0,msdos7)\nlinux16 /v a\ninitrd16 /i\nboot\nnot a command\n");
+	assert_accepted("set root=(hd0,msdos7)\nlinux16 /v a\ninitrd16 /i\nboot\nnot a command\n");
 	assert_string_equal(entry.kernel.device, "hd0,msdos7");
 	assert_string_equal(entry.title, "");
 	refused("linux /v\n", "no menu entry");
@@ -257,9 +258,9 @@ static void without_a_menu(void **state)
 	refused("", "no menu entry");
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------- */
+/* ---- constructs ------------------------------------------------------------------------------ */
 
-static void words(void **state)
+static void quoting_and_variables(void **state)
 {
 	(void)state;
 	line_is("menuentry a {\nmultiboot /k 'a $b' \"c \\\"d\\\" \\$e\" f\\ g\n}",
@@ -310,11 +311,11 @@ static void conditions(void **state)
 			config, sizeof config,
 			"if %s; then x=yes; else x=no; fi\nmenuentry a {\nmultiboot /k $x\n}",
 			rows[i].test);
-		chosen(config);
+		assert_accepted(config);
 		if ((strcmp(entry.kernel.line, "yes") == 0) != rows[i].yes)
 			fail_msg("%s is %s", rows[i].test, entry.kernel.line);
 	}
-	/* What is not carried out is not looked at, but for its words. */
+	/* A branch that is not executed is parsed only as words. */
 	line_is("if false; then\n if what; then a; else b; fi\nelif false; then c\nelif true; then "
 		"x=1\nelif what; then d\nelse e\nfi\nmenuentry a { multiboot /k $x }",
 		"1");
@@ -345,16 +346,16 @@ static void not_understood(void **state)
 	refused("[ a", "[ without ]");
 	refused("[ a b ]", "test: b");
 	refused("[ -x /a ]", "test -x");
-	refused("source /none", "is not there");
+	refused("source /none", "does not exist");
 	refused("{ true }", "not understood");
 	refused("blscfg", "the command blscfg");
 }
 
-/* ---- hostile ones ---------------------------------------------------------------------------- */
+/* ---- hostile configurations ------------------------------------------------------------------ */
 
 static char big[GRUB_CONFIG_MAX + 16];
 
-/* N times TEXT behind what BIG has. */
+/* Append TEXT N times to BIG. */
 static void repeat(const char *text, size_t n)
 {
 	size_t at = strlen(big);
@@ -363,7 +364,7 @@ static void repeat(const char *text, size_t n)
 		memcpy(big + at, text, strlen(text) + 1);
 }
 
-static void begin(const char *text)
+static void start_config(const char *text)
 {
 	memset(big, 0, sizeof big);
 	(void)snprintf(big, sizeof big, "%s", text);
@@ -386,7 +387,7 @@ static void loops(void **state)
 	refused("submenu a { submenu a { submenu a { submenu a { submenu a { submenu a { submenu a "
 		"{ submenu a { submenu a { multiboot /k } } } } } } } } }",
 		"menus in menus");
-	begin("");
+	start_config("");
 	repeat("if true; then ", 10000);
 	refused(big, "too deep");
 }
@@ -394,20 +395,20 @@ static void loops(void **state)
 static void sizes(void **state)
 {
 	(void)state;
-	begin("menuentry a { multiboot /k ");
+	start_config("menuentry a { multiboot /k ");
 	repeat("xxxxxxxxxxxxxxxx", 60000);
 	repeat(" }", 1);
 	refused(big, "too long");
-	begin("menuentry a { multiboot /k ");
+	start_config("menuentry a { multiboot /k ");
 	repeat("x ", 400000);
 	refused(big, "too long");
-	begin("x=");
+	start_config("x=");
 	repeat("x", 5000);
 	refused(big, "a long one");
-	begin("x=yyyyyyyyyyyyyyyy;");
+	start_config("x=yyyyyyyyyyyyyyyy;");
 	repeat("x=$x$x$x$x;", 30);
 	refused(big, "a long one");
-	begin("");
+	start_config("");
 	for (int i = 0; i < 300; i++) {
 		char one[32];
 
@@ -415,25 +416,25 @@ static void sizes(void **state)
 		repeat(one, 1);
 	}
 	refused(big, "too many variables");
-	begin("");
+	start_config("");
 	repeat("menuentry a { true }\n", 300);
 	refused(big, "too many menu entries");
-	begin("menuentry a { multiboot /k\n");
+	start_config("menuentry a { multiboot /k\n");
 	repeat("module /m\n", 20);
 	repeat("}", 1);
 	refused(big, "more than 16 modules");
-	begin("menuentry a { multiboot /");
+	start_config("menuentry a { multiboot /");
 	repeat("k", 2000);
 	repeat(" }", 1);
 	refused(big, "too long");
-	begin("menuentry a { multiboot /k ");
+	start_config("menuentry a { multiboot /k ");
 	repeat("0123456789012345678901234567890123456789 ", 150);
 	repeat(" }", 1);
 	refused(big, "longer than");
-	begin("menuentry a { multiboot /k ");
+	start_config("menuentry a { multiboot /k ");
 	repeat("\\", 100);
 	refused(big, "a { without its }");
-	begin("");
+	start_config("");
 	repeat("\n", 900000);
 	refused(big, "too long");
 }
@@ -441,15 +442,15 @@ static void sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(debian_hurd, fresh),
-		cmocka_unit_test_setup(chosen_before, fresh),
-		cmocka_unit_test_setup(debian_linux, fresh),
-		cmocka_unit_test_setup(without_a_menu, fresh),
-		cmocka_unit_test_setup(words, fresh),
-		cmocka_unit_test_setup(conditions, fresh),
-		cmocka_unit_test_setup(not_understood, fresh),
-		cmocka_unit_test_setup(loops, fresh),
-		cmocka_unit_test_setup(sizes, fresh),
+		cmocka_unit_test_setup(debian_hurd, set_up),
+		cmocka_unit_test_setup(an_entry_chosen_before, set_up),
+		cmocka_unit_test_setup(debian_linux, set_up),
+		cmocka_unit_test_setup(without_a_menu, set_up),
+		cmocka_unit_test_setup(quoting_and_variables, set_up),
+		cmocka_unit_test_setup(conditions, set_up),
+		cmocka_unit_test_setup(not_understood, set_up),
+		cmocka_unit_test_setup(loops, set_up),
+		cmocka_unit_test_setup(sizes, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_handover.c - a plan as vm run hands it over, and as init takes it. */
+/* test_handover.c - a plan is passed from vm run to init. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void what_it_points_to_comes_along(void **state)
+static void memory_that_the_plan_points_to_is_passed(void **state)
 {
 	struct error err = {0};
 
@@ -64,7 +64,7 @@ static void what_it_points_to_comes_along(void **state)
 	assert_ptr_not_equal(got->s.bind, plan.s.bind);
 	assert_string_equal(got->s.drive, "/a/disk.qcow2");
 	assert_null(got->s.cdrom);
-	/* Inside of it, to inside of it. */
+	/* Pointers into the plan point into the copy. */
 	assert_ptr_equal(got->s.qemu, got->qemu);
 	assert_ptr_equal(got->args.argv[1], got->args.text + (plan.args.argv[1] - plan.args.text));
 	assert_string_equal(got->args.argv[0], plan.qemu);
@@ -82,8 +82,8 @@ static void what_it_points_to_comes_along(void **state)
 	assert_ptr_equal(got->s.environment, environ);
 }
 
-/* They were kept open for init, and are not to reach what that starts. */
-static void its_descriptors_close_at_exec_again(void **state)
+/* They were inherited by init; its children must not inherit them. */
+static void descriptors_are_close_on_exec_again(void **state)
 {
 	struct error err = {0};
 
@@ -93,7 +93,7 @@ static void its_descriptors_close_at_exec_again(void **state)
 	assert_int_equal(fcntl(plan.disk.layers[0].fd, F_GETFD), FD_CLOEXEC);
 }
 
-static void start_is_counted_from_the_first_program(void **state)
+static void the_start_time_is_that_of_the_first_program(void **state)
 {
 	struct error err = {0};
 	uint64_t started = clock_started();
@@ -106,7 +106,7 @@ static void start_is_counted_from_the_first_program(void **state)
 	assert_true(clock_started() == started);
 }
 
-static void a_plan_that_is_none_is_refused(void **state)
+static void an_invalid_plan_is_refused(void **state)
 {
 	struct error err = {0};
 	int fd = memfd_create("none", MFD_CLOEXEC);
@@ -119,7 +119,7 @@ static void a_plan_that_is_none_is_refused(void **state)
 	assert_int_equal(pwrite(fd, "another", 8, 0), 8);
 	assert_null(handover_take(fd, &err));
 	assert_string_equal(err.fix, "install both programs of one build");
-	/* Cut. */
+	/* Truncated. */
 	fd = handover_pack(&plan);
 	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 1), 0);
 	assert_null(handover_take(fd, &err));
@@ -128,12 +128,13 @@ static void a_plan_that_is_none_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_it_points_to_comes_along, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(its_descriptors_close_at_exec_again, set_up,
+		cmocka_unit_test_setup_teardown(memory_that_the_plan_points_to_is_passed, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(start_is_counted_from_the_first_program, set_up,
+		cmocka_unit_test_setup_teardown(descriptors_are_close_on_exec_again, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(a_plan_that_is_none_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_start_time_is_that_of_the_first_program, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(an_invalid_plan_is_refused, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

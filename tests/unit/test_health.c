@@ -1,5 +1,5 @@
-/* test_health.c - `vm health` of a guest that was ready: QEMU's answer, the processors, the
- * service, and all of it within four seconds.
+/* test_health.c - `vm health` of a ready guest: it checks QEMU, the processors and the service,
+ * within four seconds.
  */
 #include "room.h"
 
@@ -22,7 +22,7 @@ static int set_up(void **state)
 {
 	(void)room_set_up(state);
 	room.on_timer = on_timer;
-	room.plan.s.hostfwds = "tcp:1:22,tcp:2:80"; /* nobody is there */
+	room.plan.s.hostfwds = "tcp:1:22,tcp:2:80"; /* no server listens there */
 	probes_init(&probes, &room.env);
 	health_init(&health, &room.env, &probes);
 	guest_runs();
@@ -37,82 +37,82 @@ static int tear_down(void **state)
 
 static void processors_are(const char *registers)
 {
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_returns(registers);
 }
 
-static void a_guest_whose_processors_run_is_well(void **state)
+static void a_guest_with_running_processors_is_healthy(void **state)
 {
 	(void)state;
 	health_check(&health);
 	assert_int_equal(due_ms(TIMER_HEALTH), 4000);
 	processors_are(BUSY);
-	assert_told("[checked]");
+	assert_posted("[checked]");
 	assert_false(is_armed(TIMER_HEALTH));
 	health_check(&health);
 	processors_are(ONE_ALIVE);
-	assert_told("[checked]");
-	/* What cannot be read is no proof of the contrary. */
+	assert_posted("[checked]");
+	/* Unreadable answers do not prove that the guest is dead. */
 	health_check(&health);
 	processors_are("\"?\"");
-	assert_told("[checked]");
+	assert_posted("[checked]");
 	health_check(&health);
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_fails("no");
-	assert_told("[checked]");
+	assert_posted("[checked]");
 }
 
-static void one_that_is_dead_twice_is_dead(void **state)
+static void two_dead_answers_mean_dead(void **state)
 {
 	(void)state;
 	health_check(&health);
 	processors_are(DEAD);
-	assert_told("");
+	assert_posted("");
 	assert_int_equal(due_ms(TIMER_HEALTH), 150);
-	pass(150 * MS);
+	advance(150 * MS);
 	processors_are(DEAD);
-	assert_told("[verdict dead][checked]");
-	assert_said(
+	assert_posted("[verdict dead][checked]");
+	assert_logged(
 		"vm: error: the guest is dead: every processor is halted with interrupts off\n");
 }
 
-static void one_that_is_dead_once_is_not(void **state)
+static void one_dead_answer_does_not_mean_dead(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 2; i++) { /* nor once in each of two checks */
+	for (int i = 0; i < 2; i++) { /* nor one in each of two checks */
 		health_check(&health);
 		processors_are(DEAD);
-		pass(150 * MS);
+		advance(150 * MS);
 		processors_are(BUSY);
-		assert_told("[checked]");
+		assert_posted("[checked]");
 	}
 }
 
-static void a_qemu_that_does_not_answer_is_not_well(void **state)
+static void a_qemu_that_does_not_answer_is_unhealthy(void **state)
 {
 	(void)state;
 	health_check(&health);
-	pass(4 * S - 1);
-	assert_told("");
-	pass(1);
-	assert_told("[checked: QEMU does not answer]");
+	advance(4 * S - 1);
+	assert_posted("");
+	advance(1);
+	assert_posted("[checked: QEMU does not answer]");
 	processors_are(DEAD); /* too late */
-	assert_told("");
+	assert_posted("");
 	assert_false(is_armed(TIMER_HEALTH));
 	qemu_hangs();
 	health_check(&health);
-	assert_told("[checked: QEMU does not answer]");
+	assert_posted("[checked: QEMU does not answer]");
 }
 
-static void a_second_question_has_the_same_answer(void **state)
+static void a_second_check_shares_the_answer(void **state)
 {
 	(void)state;
 	health_check(&health);
-	pass(3 * S);
+	advance(3 * S);
 	health_check(&health);
 	assert_int_equal(due_ms(TIMER_HEALTH), 1000);
 	processors_are(BUSY);
-	assert_told("[checked]");
+	assert_posted("[checked]");
 	qemu_is_idle();
 }
 
@@ -130,23 +130,23 @@ static void a_service_has_to_answer(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		room.plan.s.ready = rows[i].ready;
-		health_answered(&health, rows[i].id); /* nobody asked */
+		health_answered(&health, rows[i].id); /* not queried */
 		health_check(&health);
-		pass(1 * S);
+		advance(1 * S);
 		processors_are(BUSY);
-		assert_told("");
+		assert_posted("");
 		assert_true(probes.list[rows[i].id].wanted);
 		assert_false(probes.list[rows[i].other].wanted);
 		health_answered(&health, rows[i].other);
-		assert_told("");
+		assert_posted("");
 		health_answered(&health, rows[i].id);
-		assert_told("[checked]");
+		assert_posted("[checked]");
 		health_check(&health);
-		pass(1 * S);
+		advance(1 * S);
 		processors_are(BUSY);
-		assert_int_equal(due_ms(TIMER_HEALTH), 3000); /* of the four */
-		pass(3 * S);
-		assert_told(rows[i].told);
+		assert_int_equal(due_ms(TIMER_HEALTH), 3000); /* of four seconds */
+		advance(3 * S);
+		assert_posted(rows[i].told);
 		probes_reset(&probes);
 	}
 }
@@ -156,11 +156,11 @@ static void a_service_has_to_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_guest_whose_processors_run_is_well),
-		TEST(one_that_is_dead_twice_is_dead),
-		TEST(one_that_is_dead_once_is_not),
-		TEST(a_qemu_that_does_not_answer_is_not_well),
-		TEST(a_second_question_has_the_same_answer),
+		TEST(a_guest_with_running_processors_is_healthy),
+		TEST(two_dead_answers_mean_dead),
+		TEST(one_dead_answer_does_not_mean_dead),
+		TEST(a_qemu_that_does_not_answer_is_unhealthy),
+		TEST(a_second_check_shares_the_answer),
 		TEST(a_service_has_to_answer),
 	};
 

@@ -1,5 +1,5 @@
-/* test_helper.c - tools that rooms share: programs beside QEMU, the end of the console for the log,
- * a screenshot.
+/* test_helper.c - tools shared by the rooms: helper processes, the last console lines for the log,
+ * and screenshots.
  */
 #include <sys/stat.h>
 
@@ -25,7 +25,7 @@ static int set_up(void **state)
 }
 
 /* sh runs TEXT as HELPER_CLOCK. */
-static pid_t runs(const char *text)
+static pid_t start_helper(const char *text)
 {
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)text, NULL};
 	struct child c = {.path = "/bin/sh", .argv = argv, .envp = environ};
@@ -36,46 +36,46 @@ static pid_t runs(const char *text)
 	return helper_pid(&room.helpers, HELPER_CLOCK);
 }
 
-static void what_it_says_is_logged_and_its_last_line_kept(void **state)
+static void output_is_logged_and_the_last_line_kept(void **state)
 {
 	(void)state;
-	(void)runs("echo one; echo two >&2; printf three; exit 7");
+	(void)start_helper("echo one; echo two >&2; printf three; exit 7");
 	helper_ends(HELPER_CLOCK);
-	assert_string_equal(room_said(), "vm: helper: one\nvm: helper: two\nvm: helper: three\n");
+	assert_string_equal(room_logged(), "vm: helper: one\nvm: helper: two\nvm: helper: three\n");
 	assert_string_equal(done_with, "1792: three");
 	assert_int_equal(helper_pid(&room.helpers, HELPER_CLOCK), 0);
-	/* The next one starts with nothing. */
-	(void)runs("exit 0");
+	/* The next helper starts with an empty buffer. */
+	(void)start_helper("exit 0");
 	helper_ends(HELPER_CLOCK);
 	assert_string_equal(done_with, "0: ");
-	assert_silent();
+	assert_log_empty();
 }
 
-static void what_it_says_is_logged_as_it_comes(void **state)
+static void output_is_logged_as_it_comes(void **state)
 {
 	struct epoll_event e;
 
 	(void)state;
 	helpers_do("0");
-	(void)runs("echo here; exec sleep 100");
+	(void)start_helper("echo here; exec sleep 100");
 	assert_int_equal(epoll_wait(room.env.epoll, &e, 1, 5000), 1);
 	struct loop_ref ref = loop_ref_of(e.data.u64);
 
 	assert_int_equal(ref.type, REF_HELPER);
 	assert_int_equal(ref.index, HELPER_CLOCK);
 	helper_output(&room.helpers, HELPER_CLOCK, ref.fd + 1);
-	assert_silent();
+	assert_log_empty();
 	helper_output(&room.helpers, HELPER_CLOCK, ref.fd);
-	assert_said("vm: helper: here\n");
+	assert_logged("vm: helper: here\n");
 	helper_end(&room.helpers, HELPER_CLOCK);
 	helper_ends(HELPER_CLOCK);
 	assert_string_equal(done_with, "9: here");
 }
 
-static void one_that_is_killed_is_not_heard_of(void **state)
+static void a_killed_helper_is_not_reported(void **state)
 {
 	(void)state;
-	(void)runs("exec sleep 100");
+	(void)start_helper("exec sleep 100");
 	helper_kill(&room.helpers, HELPER_CLOCK);
 	assert_int_equal(room.helpers.list[HELPER_CLOCK].output, -1);
 	helper_ends(HELPER_CLOCK);
@@ -84,15 +84,15 @@ static void one_that_is_killed_is_not_heard_of(void **state)
 	helper_end(&room.helpers, HELPER_CLOCK);
 }
 
-static void the_next_one_may_come_before_it_is_reaped(void **state)
+static void the_next_helper_may_start_before_it_is_reaped(void **state)
 {
 	int status;
 
 	(void)state;
-	pid_t first = runs("exec sleep 100");
+	pid_t first = start_helper("exec sleep 100");
 
 	helper_kill(&room.helpers, HELPER_CLOCK);
-	pid_t second = runs("echo second");
+	pid_t second = start_helper("echo second");
 
 	assert_int_equal(waitpid(first, &status, 0), first);
 	assert_false(helper_reaped(&room.helpers, first, status));
@@ -102,18 +102,18 @@ static void the_next_one_may_come_before_it_is_reaped(void **state)
 	assert_string_equal(done_with, "0: second");
 }
 
-/* What it has started goes with it, and its pipe is not waited for. */
-static void its_children_are_its_session(void **state)
+/* Its children are killed with it, and the end of its pipe is not waited for. */
+static void children_of_a_helper_are_in_its_session(void **state)
 {
 	pid_t child = 0;
 
 	(void)state;
-	(void)runs("sleep 100 & echo $!");
+	(void)start_helper("sleep 100 & echo $!");
 	helper_ends(HELPER_CLOCK);
 	assert_int_equal(room.helpers.list[HELPER_CLOCK].output, -1);
 	assert_int_equal(sscanf(done_with, "0: %d", &child), 1);
 	assert_int_equal(kill(child, SIGKILL), 0);
-	(void)runs("sleep 100 & echo $!; exec sleep 100");
+	(void)start_helper("sleep 100 & echo $!; exec sleep 100");
 	while (!done_with[0] || strchr(done_with, ':')) {
 		struct epoll_event e;
 
@@ -142,7 +142,7 @@ static void its_children_are_its_session(void **state)
 	}
 }
 
-static void one_that_cannot_start_is_an_error(void **state)
+static void a_helper_that_cannot_start_is_an_error(void **state)
 {
 	char *argv[] = {(char *)"x", NULL};
 	struct child c = {.path = "/nowhere", .argv = argv, .envp = environ};
@@ -157,23 +157,23 @@ static void one_that_cannot_start_is_an_error(void **state)
 
 /* ---- the end of the console --------------------------------------------------------------- */
 
-static void the_last_twenty_lines_of_this_qemus_console(void **state)
+static void the_last_twenty_console_lines_of_this_qemu(void **state)
 {
 	char text[64];
 
 	(void)state;
 	console_tail_log(room.relays[RELAY_SERIAL], 0);
-	assert_string_equal(room_said(), "vm: nothing came on the serial console\n");
+	assert_string_equal(room_logged(), "vm: nothing came on the serial console\n");
 	guest_printed("of the QEMU before\r\n");
 	console_tail_log(room.relays[RELAY_SERIAL], 20);
-	assert_string_equal(room_said(), "vm: nothing came on the serial console\n");
+	assert_string_equal(room_logged(), "vm: nothing came on the serial console\n");
 	for (int i = 1; i <= 30; i++) {
 		(void)snprintf(text, sizeof text, "\033[1mline\033[m %d\r\n\r\n", i);
 		guest_printed(text);
 	}
 	guest_printed("half a li");
 	console_tail_log(room.relays[RELAY_SERIAL], 20);
-	const char *said = room_said();
+	const char *said = room_logged();
 
 	assert_non_null(strstr(said, "vm: the last lines of the serial console:\n"));
 	assert_non_null(strstr(said, "vm:   | line 30\nvm:   | half a li\n"));
@@ -183,7 +183,7 @@ static void the_last_twenty_lines_of_this_qemus_console(void **state)
 	for (int i = 0; i < 20; i++)
 		guest_printed("0123456789");
 	console_tail_log(room.relays[RELAY_SERIAL], 20);
-	assert_said("half a li0123456789");
+	assert_logged("half a li0123456789");
 }
 
 /* ---- a screenshot ------------------------------------------------------------------------- */
@@ -193,7 +193,7 @@ static void on_shot(void *arg, const char *error, const char *path)
 	(void)snprintf(arg, sizeof done_with, "%s %s", error ? error : "ok", path);
 }
 
-static void a_screenshot_is_qemus_to_write(void **state)
+static void a_screenshot_is_written_by_qemu(void **state)
 {
 	struct screenshot shot;
 	struct stat st;
@@ -209,13 +209,13 @@ static void a_screenshot_is_qemus_to_write(void **state)
 	assert_false(screenshot_take(&shot, "/tmp/other", on_shot, done_with));
 	(void)snprintf(arguments, sizeof arguments, "{\"filename\":\"%s\",\"format\":\"png\"}",
 		       path);
-	qemu_does("screendump", arguments);
+	qemu_acks("screendump", arguments);
 	(void)snprintf(wanted, sizeof wanted, "ok %s", path);
 	assert_string_equal(done_with, wanted);
 	assert_int_equal(access(path, F_OK), 0);
-	/* One that failed is not left. */
+	/* A failed screenshot leaves no file. */
 	assert_true(screenshot_take(&shot, path, on_shot, done_with));
-	qemu_hears("screendump", arguments);
+	qemu_gets("screendump", arguments);
 	qemu_fails("no display");
 	(void)snprintf(wanted, sizeof wanted, "no display %s", path);
 	assert_string_equal(done_with, wanted);
@@ -224,7 +224,7 @@ static void a_screenshot_is_qemus_to_write(void **state)
 	assert_false(screenshot_take(&shot, path, on_shot, done_with));
 	assert_int_equal(access(path, F_OK), -1);
 	assert_false(screenshot_take(&shot, "/proc/x.png", on_shot, done_with));
-	assert_said("vm: warning: /proc/x.png cannot be written: ");
+	assert_logged("vm: warning: /proc/x.png cannot be written: ");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, room_tear_down)
@@ -232,14 +232,14 @@ static void a_screenshot_is_qemus_to_write(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_it_says_is_logged_and_its_last_line_kept),
-		TEST(what_it_says_is_logged_as_it_comes),
-		TEST(one_that_is_killed_is_not_heard_of),
-		TEST(the_next_one_may_come_before_it_is_reaped),
-		TEST(its_children_are_its_session),
-		TEST(one_that_cannot_start_is_an_error),
-		TEST(the_last_twenty_lines_of_this_qemus_console),
-		TEST(a_screenshot_is_qemus_to_write),
+		TEST(output_is_logged_and_the_last_line_kept),
+		TEST(output_is_logged_as_it_comes),
+		TEST(a_killed_helper_is_not_reported),
+		TEST(the_next_helper_may_start_before_it_is_reaped),
+		TEST(children_of_a_helper_are_in_its_session),
+		TEST(a_helper_that_cannot_start_is_an_error),
+		TEST(the_last_twenty_console_lines_of_this_qemu),
+		TEST(a_screenshot_is_written_by_qemu),
 	};
 
 	room_helper(argc, argv);

@@ -17,7 +17,7 @@
 
 struct bench {
 	struct interleave w;
-	int terminal; /* what is seen on it */
+	int terminal; /* its contents */
 	uint64_t now;
 };
 
@@ -53,7 +53,7 @@ static void line(struct bench *b, const char *text)
 	assert_true(interleave_log(&b->w, text, strlen(text), b->now));
 }
 
-/* MS milliseconds pass; what is due then is printed. */
+/* Advance the clock by MS milliseconds and print what is due. */
 static void pass(struct bench *b, unsigned ms)
 {
 	b->now += (uint64_t)ms * MS;
@@ -103,7 +103,7 @@ static void test_waits_for_the_end_of_the_guests_line(void **state)
 	expect(b, "lting\r\nvm: phase stopping\r\nnext\n\rvm: b\r\nlast");
 }
 
-static void test_a_prompt_is_not_waited_for(void **state)
+static void test_a_prompt_delays_only_briefly(void **state)
 {
 	struct bench *b = *state;
 
@@ -115,12 +115,12 @@ static void test_a_prompt_is_not_waited_for(void **state)
 	expect(b, "\r\nvm: ready\r\n");
 	guest(b, "Password: ");
 	pass(b, 500);
-	line(b, "vm: late\n"); /* the guest has been quiet for long */
+	line(b, "vm: late\n"); /* the guest has been quiet for a long time */
 	pass(b, 0);
 	expect(b, "Password: \r\nvm: late\r\n");
 }
 
-static void test_a_line_without_end_is_not_waited_for_for_ever(void **state)
+static void test_an_endless_line_delays_only_briefly(void **state)
 {
 	struct bench *b = *state;
 
@@ -147,7 +147,7 @@ static void test_cr_alone_ends_no_line(void **state)
 	expect(b, "\nvm: x\r\n");
 }
 
-/* A log line that is read in two pieces stays one; one that never ends is printed all the same. */
+/* A log line that is read in two pieces is printed as one; one without an end is printed, too. */
 static void test_pieces(void **state)
 {
 	struct bench *b = *state;
@@ -162,7 +162,7 @@ static void test_pieces(void **state)
 	expect(b, "x\nno end\r\n");
 }
 
-/* More than can be held: nothing is lost. */
+/* More than the buffer holds: nothing is lost. */
 static void test_many_lines(void **state)
 {
 	static const char one[] = "vm: 0123456789abcdef0123456789abcdef\n";
@@ -184,7 +184,7 @@ static void test_many_lines(void **state)
 	assert_int_equal(count, 301);
 }
 
-static void test_a_terminal_that_is_gone(void **state)
+static void test_a_closed_terminal(void **state)
 {
 	struct bench *b = *state;
 
@@ -202,13 +202,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_at_once_between_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_waits_for_the_end_of_the_guests_line, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(test_a_prompt_is_not_waited_for, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_line_without_end_is_not_waited_for_for_ever,
-						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_prompt_delays_only_briefly, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_an_endless_line_delays_only_briefly, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_cr_alone_ends_no_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_lines, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_terminal_that_is_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_closed_terminal, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_json.c - the JSON reader against RFC 8259: what must be taken, what must be refused and
- * where, what comes out of strings, and the bounds.
+/* test_json.c - the JSON reader, tested against RFC 8259: valid documents, the position of errors,
+ * decoded strings, and limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 static struct json_value values[JSON_VALUES];
 static struct json doc = {.values = values, .room = JSON_VALUES};
 
-/* Parse TEXT of N bytes in memory of exactly N + 1 bytes, so that ASan sees what is too far. */
+/* Parse TEXT of N bytes in memory of exactly N + 1 bytes, so that ASan detects a read beyond it. */
 static bool parse_bytes(const char *text, size_t n)
 {
 	static char *buf;
@@ -25,7 +25,7 @@ static bool parse_bytes(const char *text, size_t n)
 	buf = malloc(n + 1);
 	assert_non_null(buf);
 	memcpy(buf, text, n);
-	buf[n] = '#'; /* not a terminator by luck */
+	buf[n] = '#'; /* must not act as a terminator */
 	return json_parse(&doc, buf, n);
 }
 
@@ -39,7 +39,7 @@ static const struct json_value *member(const char *name)
 	return json_get(&doc, &doc.values[0], name);
 }
 
-static void takes_every_kind_of_value(void **state)
+static void every_kind_of_value_is_accepted(void **state)
 {
 	static const struct {
 		const char *text;
@@ -61,7 +61,7 @@ static void takes_every_kind_of_value(void **state)
 	}
 }
 
-static void takes_numbers_as_written(void **state)
+static void numbers_are_kept_as_written(void **state)
 {
 	static const char *const numbers[] = {
 		"0",   "-0",	 "1",	   "-1",  "10",	  "123456789012345678901234567890",
@@ -84,7 +84,7 @@ static void takes_numbers_as_written(void **state)
 	}
 }
 
-static void refuses_what_is_no_json(void **state)
+static void invalid_json_is_refused(void **state)
 {
 	static const struct {
 		const char *text;
@@ -160,7 +160,7 @@ static void refuses_what_is_no_json(void **state)
 	}
 }
 
-static void refuses_a_nul_byte_anywhere(void **state)
+static void a_nul_byte_is_refused_anywhere(void **state)
 {
 	(void)state;
 	assert_false(parse_bytes("\0", 1));
@@ -170,7 +170,7 @@ static void refuses_a_nul_byte_anywhere(void **state)
 	assert_false(parse_bytes("[1,\0002]", 6));
 }
 
-static void unescapes_strings(void **state)
+static void strings_are_unescaped(void **state)
 {
 	static const struct {
 		const char *text, *value;
@@ -195,8 +195,8 @@ static void unescapes_strings(void **state)
 	}
 }
 
-/* Every two bytes, and the corners of longer sequences, against the rule. */
-static void knows_utf8_from_other_bytes(void **state)
+/* All pairs of bytes and the boundary cases of longer sequences. */
+static void invalid_utf8_is_refused(void **state)
 {
 	static const char *const bad[] = {"\x80",
 					  "\xbf",
@@ -238,7 +238,7 @@ static void knows_utf8_from_other_bytes(void **state)
 	}
 }
 
-static void links_entries_in_their_order(void **state)
+static void entries_are_linked_in_order(void **state)
 {
 	int32_t i;
 
@@ -262,7 +262,7 @@ static void links_entries_in_their_order(void **state)
 	assert_string_equal(json_string(&doc, doc.values, "d"), "e");
 }
 
-static void finds_members_by_name_and_type(void **state)
+static void members_are_found_by_name_and_type(void **state)
 {
 	int64_t n;
 
@@ -295,7 +295,7 @@ static void finds_members_by_name_and_type(void **state)
 	assert_int_equal(n, 42);
 }
 
-static void keeps_its_bounds(void **state)
+static void limits_are_kept(void **state)
 {
 	static char text[2 * JSON_VALUES + 16];
 	size_t n;
@@ -323,7 +323,7 @@ static void keeps_its_bounds(void **state)
 	assert_string_equal(doc.error, "too many values");
 }
 
-static void quotes_so_that_it_reads_back(void **state)
+static void quoted_text_reads_back(void **state)
 {
 	static const char *const texts[] = {"", "plain", "a \"quote\" and \\ and /",
 					    "\x01\x1f\n\r\t\x7f",
@@ -340,7 +340,7 @@ static void quotes_so_that_it_reads_back(void **state)
 			    "\"a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
-static void cuts_a_quoted_text_at_a_whole_character(void **state)
+static void quoted_text_is_cut_between_characters(void **state)
 {
 	static const char text[] = "ab\"\n\xe2\x82\xac\xf0\x9f\x98\x80z";
 
@@ -357,7 +357,7 @@ static void cuts_a_quoted_text_at_a_whole_character(void **state)
 }
 
 /* Feed TEXT byte by byte; every object must end where it ends, and no earlier. */
-static void scans_a_stream_for_whole_objects(void **state)
+static void a_stream_is_scanned_for_complete_objects(void **state)
 {
 	static const char text[] = "{\"a\":\"}]\\\"\\\\\"}\r\n [1,[2],{\"b\":[]}]{}\n";
 	static const size_t ends[] = {14, 33, 35};
@@ -377,7 +377,7 @@ static void scans_a_stream_for_whole_objects(void **state)
 		scan = (struct json_scan){0};
 	}
 	assert_int_equal(found, 3);
-	/* The same with everything there at once. */
+	/* The same with the whole input at once. */
 	start = 0;
 	for (size_t i = 0; i < 3; i++) {
 		scan = (struct json_scan){0};
@@ -386,7 +386,7 @@ static void scans_a_stream_for_whole_objects(void **state)
 	}
 }
 
-static void scans_garbage_as_one_byte(void **state)
+static void garbage_is_skipped_byte_by_byte(void **state)
 {
 	static const char *const texts[] = {"x", " 1", "\n]", "\"{}\""};
 
@@ -401,19 +401,19 @@ static void scans_garbage_as_one_byte(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_every_kind_of_value),
-		cmocka_unit_test(takes_numbers_as_written),
-		cmocka_unit_test(refuses_what_is_no_json),
-		cmocka_unit_test(refuses_a_nul_byte_anywhere),
-		cmocka_unit_test(unescapes_strings),
-		cmocka_unit_test(knows_utf8_from_other_bytes),
-		cmocka_unit_test(links_entries_in_their_order),
-		cmocka_unit_test(finds_members_by_name_and_type),
-		cmocka_unit_test(keeps_its_bounds),
-		cmocka_unit_test(quotes_so_that_it_reads_back),
-		cmocka_unit_test(cuts_a_quoted_text_at_a_whole_character),
-		cmocka_unit_test(scans_a_stream_for_whole_objects),
-		cmocka_unit_test(scans_garbage_as_one_byte),
+		cmocka_unit_test(every_kind_of_value_is_accepted),
+		cmocka_unit_test(numbers_are_kept_as_written),
+		cmocka_unit_test(invalid_json_is_refused),
+		cmocka_unit_test(a_nul_byte_is_refused_anywhere),
+		cmocka_unit_test(strings_are_unescaped),
+		cmocka_unit_test(invalid_utf8_is_refused),
+		cmocka_unit_test(entries_are_linked_in_order),
+		cmocka_unit_test(members_are_found_by_name_and_type),
+		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(quoted_text_reads_back),
+		cmocka_unit_test(quoted_text_is_cut_between_characters),
+		cmocka_unit_test(a_stream_is_scanned_for_complete_objects),
+		cmocka_unit_test(garbage_is_skipped_byte_by_byte),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_json_write.c - objects written, and read again by our own reader. */
+/* test_json_write.c - written objects are read back by our reader. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ static void every_type_of_member(void **state)
 	assert_int_equal(n, strlen(buf));
 }
 
-/* What a guest, an image or a client has named. */
+/* Text from a guest, an image or a client. */
 static void hostile_text(void **state)
 {
 	static const char text[] =
@@ -49,7 +49,7 @@ static void hostile_text(void **state)
 		fail_msg("%s: %s", doc.error, buf);
 }
 
-static void long_texts_are_whole(void **state)
+static void long_texts_are_complete(void **state)
 {
 	static char text[1001];
 	static char out[16384];
@@ -62,7 +62,7 @@ static void long_texts_are_whole(void **state)
 	assert_null(strstr(out, "\xef\xbf\xbd"));
 }
 
-static void what_does_not_fit_is_nothing(void **state)
+static void a_document_that_does_not_fit_is_empty(void **state)
 {
 	const struct json_member *members = JSON_LIST(J_TEXT("name", "value"), J_INT("n", 12));
 	size_t whole = json_write(buf, sizeof buf, members);
@@ -75,7 +75,7 @@ static void what_does_not_fit_is_nothing(void **state)
 	assert_int_equal(json_write(buf, whole + 1, members), whole);
 }
 
-static void what_is_not_there_is_left_out_or_null(void **state)
+static void missing_values_are_omitted_or_null(void **state)
 {
 	(void)state;
 	(void)json_write(buf, sizeof buf,
@@ -89,7 +89,7 @@ static void what_is_not_there_is_left_out_or_null(void **state)
 	assert_string_equal(buf, "");
 }
 
-static void lists_are_whole_even_if_they_are_full(void **state)
+static void full_lists_are_complete(void **state)
 {
 	static const char whole[] = "[\"a\\\"\",{\"n\":1},\"bc\"]";
 	char text[sizeof whole];
@@ -116,10 +116,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_type_of_member),
 		cmocka_unit_test(hostile_text),
-		cmocka_unit_test(long_texts_are_whole),
-		cmocka_unit_test(what_does_not_fit_is_nothing),
-		cmocka_unit_test(what_is_not_there_is_left_out_or_null),
-		cmocka_unit_test(lists_are_whole_even_if_they_are_full),
+		cmocka_unit_test(long_texts_are_complete),
+		cmocka_unit_test(a_document_that_does_not_fit_is_empty),
+		cmocka_unit_test(missing_values_are_omitted_or_null),
+		cmocka_unit_test(full_lists_are_complete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,17 +38,17 @@ static void own_dev(unsigned long flags)
 	CHECK(flags & MS_NODEV || mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
 }
 
-static void look(enum kvm_verdict verdict, const char *step, const char *reason)
+static void expect(enum kvm_verdict verdict, const char *step, const char *reason)
 {
-	CHECK(!kvm_prove("/dev/kvm", 50, &r));
+	CHECK(!kvm_test("/dev/kvm", 50, &r));
 	CHECK_TEXT(r.reason, reason);
 	CHECK_TEXT(kvm_verdict_name(r.verdict), kvm_verdict_name(verdict));
 	CHECK_TEXT(r.step, step);
 	CHECK(r.fix[0] && r.exit_reason == -1);
 }
 
-/* Does this machine's kernel have KVM, so that the proof goes on to the ioctls? Where it has none,
- * the proof must end before them. */
+/* Does this machine's kernel have KVM, so that the test reaches the ioctls? Otherwise it must end
+ * before them. */
 static int kernel_has_kvm(void)
 {
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -56,88 +56,89 @@ static int kernel_has_kvm(void)
 	if (fd >= 0)
 		close(fd);
 	else
-		CHECK(!kvm_prove("/dev/kvm", 50, &r) &&
+		CHECK(!kvm_test("/dev/kvm", 50, &r) &&
 		      (r.verdict == KVM_ABSENT || r.verdict == KVM_DENIED));
 	return fd >= 0;
 }
 
-static void look_at_others(void)
+static void other_file_types(void)
 {
 	struct stat st;
 
 	own_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
-	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is device 1:3, not 10:232");
+	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is device 1:3, not 10:232");
 	CHECK_TEXT(r.fix, GIVE);
 	CHECK(stat("/dev/kvm", &st) == 0 && !r.made_node); /* not ours: left alone */
 	CHECK(unlink("/dev/kvm") == 0 && mkdir("/dev/kvm", 0755) == 0);
-	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is not a character device");
 	CHECK(rmdir("/dev/kvm") == 0 && mkfifo("/dev/kvm", 0666) == 0);
-	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is not a character device");
 	CHECK(unlink("/dev/kvm") == 0 && mknod("/dev/kvm", S_IFREG | 0666, 0) == 0);
-	look(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is no character device");
+	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is not a character device");
 }
 
-static void something_else_is_told(void **state)
+static void other_files_are_recognised(void **state)
 {
 	(void)state;
-	assert_true(in_child(look_at_others));
+	assert_true(in_child(other_file_types));
 }
 
-static void look_at_nothing(void)
+static void missing_node(void)
 {
 	own_dev(0);
 #ifdef SYS_mknod
 	forbid(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
 #endif
 	forbid(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
-	look(KVM_ABSENT, "mknod",
-	     "there is no /dev/kvm, and it cannot be made (Operation not permitted)");
+	expect(KVM_ABSENT, "mknod",
+	       "there is no /dev/kvm, and it cannot be created (Operation not permitted)");
 	CHECK(r.error == EPERM);
 	CHECK_TEXT(r.fix, GIVE);
 }
 
-static void look_at_nothing_as_nobody(void)
+static void missing_node_as_nobody(void)
 {
 	own_dev(0);
 	become_nobody();
-	look(KVM_ABSENT, "mknod",
-	     "there is no /dev/kvm, and it cannot be made (Permission denied)");
+	expect(KVM_ABSENT, "mknod",
+	       "there is no /dev/kvm, and it cannot be created (Permission denied)");
 }
 
-static void look_at_nothing_read_only(void)
+static void missing_node_read_only(void)
 {
 	own_dev(0);
 	CHECK(mount("none", "/dev", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
-	look(KVM_ABSENT, "mknod",
-	     "there is no /dev/kvm, and it cannot be made (Read-only file system)");
+	expect(KVM_ABSENT, "mknod",
+	       "there is no /dev/kvm, and it cannot be created (Read-only file system)");
 }
 
-static void an_absent_node_that_cannot_be_made_is_told(void **state)
+static void a_missing_node_that_cannot_be_created_is_reported(void **state)
 {
 	(void)state;
-	assert_true(in_child(look_at_nothing));
-	assert_true(in_child(look_at_nothing_as_nobody));
-	assert_true(in_child(look_at_nothing_read_only));
+	assert_true(in_child(missing_node));
+	assert_true(in_child(missing_node_as_nobody));
+	assert_true(in_child(missing_node_read_only));
 }
 
-static void look_on_nodev(void)
+static void node_on_nodev(void)
 {
 	struct stat st;
 
 	own_dev(MS_NODEV);
-	look(KVM_DENIED, "open", "/dev/kvm cannot be opened: it is on a file system mounted nodev");
+	expect(KVM_DENIED, "open",
+	       "/dev/kvm cannot be opened: it is on a file system mounted nodev");
 	CHECK(r.made_node && r.error == EACCES);
-	CHECK(stat("/dev/kvm", &st) == -1); /* of no use: removed */
+	CHECK(stat("/dev/kvm", &st) == -1); /* useless, so it is removed */
 }
 
-static void a_node_on_nodev_is_told(void **state)
+static void a_node_on_nodev_is_reported(void **state)
 {
 	(void)state;
-	assert_true(in_child(look_on_nodev));
+	assert_true(in_child(node_on_nodev));
 }
 
-static void look_denied(void)
+static void node_denied(void)
 {
 	static const struct {
 		gid_t gid;
@@ -167,7 +168,7 @@ static void look_denied(void)
 
 		if (pid == 0) {
 			become_nobody();
-			look(KVM_DENIED, "open", t[i].reason);
+			expect(KVM_DENIED, "open", t[i].reason);
 			CHECK(r.error == EACCES);
 			CHECK_TEXT(r.fix, t[i].fix);
 			_exit(0);
@@ -176,36 +177,36 @@ static void look_denied(void)
 	}
 	CHECK(chmod("/dev", 0700) == 0);
 	become_nobody();
-	look(KVM_DENIED, "stat", "/dev/kvm cannot be reached (Permission denied)");
+	expect(KVM_DENIED, "stat", "/dev/kvm cannot be reached (Permission denied)");
 }
 
-static void a_node_that_is_closed_to_us_is_told(void **state)
+static void a_node_without_access_is_reported(void **state)
 {
 	(void)state;
-	assert_true(in_child(look_denied));
+	assert_true(in_child(node_denied));
 }
 
-/* What a device cgroup does (tests/48-kvm.bats has a real one). */
-static void look_without_permission(void)
+/* Like a device cgroup (tests/48-kvm.bats uses a real one). */
+static void node_without_permission(void)
 {
 	own_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(10, 232)) == 0);
 	r = (struct kvm_result){
 		.verdict = KVM_DENIED, .step = "open", .error = EPERM, .exit_reason = -1};
-	kvm_explain("/dev/kvm", 50, &r);
+	kvm_describe("/dev/kvm", 50, &r);
 	CHECK_TEXT(r.reason, "/dev/kvm cannot be opened: the container's device rules forbid it "
 			     "(Operation not permitted)");
 	CHECK_TEXT(r.fix, GIVE);
 }
 
-/* Whatever is wrong has a fix, and a few words for the log. */
-static void look_at_the_words(void **state)
+/* Every problem has a fix, and a short reason for the log. */
+static void text_of_the_verdict(void **state)
 {
 	(void)state;
 	for (int v = KVM_WORKS; v <= KVM_WRONG_HOST; v++) {
 		r = (struct kvm_result){
 			.verdict = (enum kvm_verdict)v, .step = "open", .error = ENODEV};
-		kvm_explain("/dev/kvm", 50, &r);
+		kvm_describe("/dev/kvm", 50, &r);
 		assert_int_equal(r.fix[0] == '\0', v == KVM_WORKS);
 		assert_int_equal(r.brief[0] == '\0', v == KVM_WORKS);
 		assert_true(strlen(r.brief) < 40);
@@ -213,20 +214,21 @@ static void look_at_the_words(void **state)
 	}
 }
 
-/* A kernel without KVM has nothing behind the node, which is removed again; one with it goes on. */
+/* A kernel without KVM has no driver for the node, which is removed again; with KVM the test
+ * continues. */
 static void make_node(void)
 {
 	int has = kernel_has_kvm();
 	struct stat st;
 
 	own_dev(0);
-	(void)kvm_prove("/dev/kvm", 50, &r);
+	(void)kvm_test("/dev/kvm", 50, &r);
 	CHECK(r.made_node);
 	if (has) {
 		CHECK(stat("/dev/kvm", &st) == 0 && S_ISCHR(st.st_mode));
 		CHECK(st.st_rdev == makedev(10, 232) && (st.st_mode & 07777) == 0600);
 		CHECK(r.verdict != KVM_ABSENT && r.verdict != KVM_DENIED);
-		(void)kvm_prove("/dev/kvm", 50, &r);
+		(void)kvm_test("/dev/kvm", 50, &r);
 		CHECK(!r.made_node);
 	} else {
 		CHECK(stat("/dev/kvm", &st) == -1 && r.verdict == KVM_ABSENT);
@@ -234,17 +236,17 @@ static void make_node(void)
 	}
 }
 
-static void the_node_is_made_where_it_may_be(void **state)
+static void the_node_is_created_if_permitted(void **state)
 {
 	(void)state;
-	assert_true(in_child(look_without_permission));
+	assert_true(in_child(node_without_permission));
 	assert_true(in_child(make_node));
 }
 
 static void refuse(unsigned long request, uint32_t action, const char *step, const char *reason)
 {
 	forbid(SYS_ioctl, (long)request, action);
-	look(KVM_REFUSED, step, reason);
+	expect(KVM_REFUSED, step, reason);
 }
 
 static void refuse_busy(void)
@@ -281,7 +283,7 @@ static void break_run(void)
 	if (!kernel_has_kvm())
 		return;
 	forbid(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
-	CHECK(!kvm_prove("/dev/kvm", 50, &r) && r.verdict == KVM_BROKEN && r.error == EFAULT);
+	CHECK(!kvm_test("/dev/kvm", 50, &r) && r.verdict == KVM_BROKEN && r.error == EFAULT);
 	CHECK_TEXT(r.reason, "/dev/kvm does not run code: KVM_RUN fails: Bad address");
 }
 
@@ -290,12 +292,11 @@ static void break_version(void)
 	if (!kernel_has_kvm())
 		return;
 	forbid(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
-	look(KVM_NOT_KVM, "KVM_GET_API_VERSION",
-	     "/dev/kvm speaks another version of KVM's interface than 12");
+	expect(KVM_NOT_KVM, "KVM_GET_API_VERSION", "/dev/kvm has a KVM API version other than 12");
 }
 
 /* A sandbox such as gVisor: a kernel without KVM ends at the step before (make_node). */
-static void refusals_are_told(void **state)
+static void refusals_are_reported(void **state)
 {
 	(void)state;
 	assert_true(in_child(refuse_busy));
@@ -313,19 +314,19 @@ static void no_process(void)
 	CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
 	CHECK(setrlimit(RLIMIT_NPROC, &one) == 0);
 	become_nobody();
-	look(KVM_REFUSED, "fork",
-	     "/dev/kvm cannot be tried: fork: Resource temporarily unavailable");
+	expect(KVM_REFUSED, "fork",
+	       "/dev/kvm cannot be tried: fork: Resource temporarily unavailable");
 }
 
-static void no_process_is_told(void **state)
+static void a_failed_fork_is_reported(void **state)
 {
 	(void)state;
 	assert_true(in_child(no_process));
 }
 
-/* What this machine's says, whatever it is; with every signal blocked, as in PID 1. Other children
- * are not touched and nothing stays open. */
-static void prove_here(void)
+/* The verdict for this machine, whatever it is, with every signal blocked, as in PID 1. Other
+ * children are not affected, and no descriptor stays open. */
+static void test_this_host(void)
 {
 	sigset_t all;
 	int status;
@@ -339,7 +340,7 @@ static void prove_here(void)
 	if (other == 0)
 		_exit(7);
 	for (int i = 0; i < 10; i++) {
-		bool works = kvm_prove("/dev/kvm", 50, &r);
+		bool works = kvm_test("/dev/kvm", 50, &r);
 
 		CHECK(works == (r.verdict == KVM_WORKS) && r.reason[0]);
 		CHECK(!works || (r.exit_reason == KVM_EXIT_HLT && r.loop_ns && !r.fix[0]));
@@ -355,10 +356,10 @@ static void prove_here(void)
 	CHECK(errno == ECHILD);
 }
 
-static void the_proof_leaves_nothing_behind(void **state)
+static void the_test_leaves_nothing_behind(void **state)
 {
 	(void)state;
-	assert_true(in_child(prove_here));
+	assert_true(in_child(test_this_host));
 }
 
 static void every_verdict_has_its_line(void **state)
@@ -368,9 +369,9 @@ static void every_verdict_has_its_line(void **state)
 		const char *reason;
 	} t[] = {
 		{{.verdict = KVM_WORKS, .step = "done", .exit_reason = 5, .loop_ns = 1100000},
-		 "/dev/kvm ran a million turns of a loop in 1.10 ms"},
+		 "/dev/kvm ran a million iterations of a loop in 1.10 ms"},
 		{{.verdict = KVM_WORKS, .step = "done", .loop_ns = 432100, .made_node = true},
-		 "/dev/kvm ran a million turns of a loop in 0.43 ms (the node was made here)"},
+		 "/dev/kvm ran a million iterations of a loop in 0.43 ms (the node was made here)"},
 		{{.verdict = KVM_ABSENT, .step = "open", .error = ENODEV},
 		 "the host has no KVM behind /dev/kvm (No such device)"},
 		{{.verdict = KVM_ABSENT, .step = "stat", .error = ENOTDIR},
@@ -390,28 +391,30 @@ static void every_verdict_has_its_line(void **state)
 		{{.verdict = KVM_BROKEN, .step = "the count", .exit_reason = KVM_EXIT_HLT},
 		 "/dev/kvm runs code wrongly: the count that it computed is wrong"},
 		{{.verdict = KVM_TOO_SLOW, .step = "KVM_CREATE_VM", .exit_reason = -1},
-		 "/dev/kvm opens, but KVM_CREATE_VM did not come back in time"},
+		 "/dev/kvm opens, but KVM_CREATE_VM did not return in time"},
 		{{.verdict = KVM_TOO_SLOW, .step = "KVM_RUN", .exit_reason = -1},
 		 "/dev/kvm opens, but ran nothing in 50 ms"},
 		{{.verdict = KVM_TOO_SLOW, .step = "KVM_RUN", .exit_reason = KVM_EXIT_IO},
-		 "/dev/kvm runs code, but too slowly: a million turns of a loop were not done in "
+		 "/dev/kvm runs code, but too slowly: a million iterations of a loop were not "
+		 "completed in "
 		 "50 "
 		 "ms, and take 1 ms where KVM works"},
 		{{.verdict = KVM_TOO_SLOW,
 		  .step = "KVM_RUN",
 		  .exit_reason = KVM_EXIT_IO,
 		  .quick_ns = 1400123},
-		 "/dev/kvm runs code, but too slowly: a thousand turns of a loop take 1400 µs, and "
+		 "/dev/kvm runs code, but too slowly: a thousand iterations of a loop take 1400 "
+		 "µs, and "
 		 "1 "
 		 "µs where KVM works"},
 		{{.verdict = KVM_WRONG_HOST, .step = "host"},
-		 "the host is not x86-64, and KVM runs the host's kind of processor only"},
+		 "the host is not x86-64 or arm64, and KVM is tested on these only"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		r = t[i].r;
-		kvm_explain("/dev/kvm", 50, &r);
+		kvm_describe("/dev/kvm", 50, &r);
 		assert_string_equal(r.reason, t[i].reason);
 		assert_int_equal(r.fix[0] == '\0', r.verdict == KVM_WORKS);
 	}
@@ -444,13 +447,13 @@ static void choose_without_kvm(void)
 				"belongs to 0:0 with mode 0600");
 }
 
-static void the_ladder_ends_in_tcg_with_the_reason(void **state)
+static void the_fallback_is_tcg_with_the_reason(void **state)
 {
 	(void)state;
 	assert_true(in_child(choose_without_kvm));
 }
 
-static void tcg_tries_nothing(void **state)
+static void tcg_needs_no_test(void **state)
 {
 	const struct settings s = {.accel = ACCEL_TCG};
 	struct kvm_result untouched = {.step = "untouched"};
@@ -464,7 +467,7 @@ static void tcg_tries_nothing(void **state)
 	assert_string_equal(untouched.step, "untouched");
 }
 
-static void auto_follows_the_proof(void **state)
+static void auto_follows_the_test(void **state)
 {
 	const struct settings s = {.accel = ACCEL_AUTO};
 	struct accel_choice a;
@@ -479,19 +482,19 @@ static void auto_follows_the_proof(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(something_else_is_told),
-		cmocka_unit_test(an_absent_node_that_cannot_be_made_is_told),
-		cmocka_unit_test(a_node_on_nodev_is_told),
-		cmocka_unit_test(look_at_the_words),
-		cmocka_unit_test(a_node_that_is_closed_to_us_is_told),
-		cmocka_unit_test(the_node_is_made_where_it_may_be),
-		cmocka_unit_test(refusals_are_told),
-		cmocka_unit_test(no_process_is_told),
-		cmocka_unit_test(the_proof_leaves_nothing_behind),
+		cmocka_unit_test(other_files_are_recognised),
+		cmocka_unit_test(a_missing_node_that_cannot_be_created_is_reported),
+		cmocka_unit_test(a_node_on_nodev_is_reported),
+		cmocka_unit_test(text_of_the_verdict),
+		cmocka_unit_test(a_node_without_access_is_reported),
+		cmocka_unit_test(the_node_is_created_if_permitted),
+		cmocka_unit_test(refusals_are_reported),
+		cmocka_unit_test(a_failed_fork_is_reported),
+		cmocka_unit_test(the_test_leaves_nothing_behind),
 		cmocka_unit_test(every_verdict_has_its_line),
-		cmocka_unit_test(the_ladder_ends_in_tcg_with_the_reason),
-		cmocka_unit_test(tcg_tries_nothing),
-		cmocka_unit_test(auto_follows_the_proof),
+		cmocka_unit_test(the_fallback_is_tcg_with_the_reason),
+		cmocka_unit_test(tcg_needs_no_test),
+		cmocka_unit_test(auto_follows_the_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

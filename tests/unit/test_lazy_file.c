@@ -1,6 +1,6 @@
-/* test_lazy_file.c - a program works on a part of a disk that is fetched as it reads: all it sees
- * is the disk's, and all it changes, no more, is found. The disk is an NBD server in a thread of
- * this test; the program is this one again (work()).
+/* test_lazy_file.c - a program uses a part of a disk that is fetched on demand: it reads the disk's
+ * data, and exactly its changes are found afterwards. The disk is an NBD server in a thread of this
+ * test; the program is this test program (use_disk()).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static pthread_t server;
 static int server_fd;
 static struct lazy_file file;
 
-static int fresh(void **state)
+static int set_up(void **state)
 {
 	int fds[2];
 	struct error err = {0};
@@ -80,7 +80,7 @@ static int fresh(void **state)
 	return 0;
 }
 
-static int gone(void **state)
+static int tear_down(void **state)
 {
 	(void)state;
 	lazy_end(&file);
@@ -92,53 +92,53 @@ static int gone(void **state)
 
 /* ---- the program --------------------------------------------------------------------------- */
 
-static uint8_t expected(uint64_t at)
+static uint8_t byte_at(uint64_t at)
 {
 	at += START;
 	return at / 65536 % 3 == 1 ? 0 : (uint8_t)(at * 2654435761u >> 13 | 1);
 }
 
-static void see(const uint8_t *buf, uint64_t at, size_t n)
+static void compare(const uint8_t *buf, uint64_t at, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (buf[i] != expected(at + i)) {
+		if (buf[i] != byte_at(at + i)) {
 			printf("byte %llu is %u\n", (unsigned long long)(at + i), buf[i]);
 			_exit(1);
 		}
 }
 
-static void work(const char *path)
+static void use_disk(const char *path)
 {
 	static uint8_t buf[200000];
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	CHECK(fd >= 3);
 	CHECK(pread(fd, buf, 100000, 60000) == 100000);
-	see(buf, 60000, 100000);
+	compare(buf, 60000, 100000);
 	/* By its offset, in pieces. */
 	CHECK(lseek(fd, 700000, SEEK_SET) == 700000);
 	CHECK(read(fd, buf, 1000) == 1000 && read(fd, buf + 1000, 130000) == 130000);
-	see(buf, 700000, 131000);
+	compare(buf, 700000, 131000);
 	CHECK(lseek(fd, 300000, SEEK_CUR) == 1131000 && read(fd, buf, 9) == 9);
-	see(buf, 1131000, 9);
+	compare(buf, 1131000, 9);
 	CHECK(lseek(fd, -5, SEEK_END) == PART - 5 && read(fd, buf, 100) == 5);
-	see(buf, PART - 5, 5);
+	compare(buf, PART - 5, 5);
 	/* Two bytes in the middle of what was never read, one at an offset. */
 	CHECK(pwrite(fd, "AB", 2, 2000001) == 2);
 	CHECK(lseek(fd, 2500000, SEEK_SET) == 2500000 && write(fd, "C", 1) == 1);
 	CHECK(pread(fd, buf, 10, 1999996) == 10 && memcmp(buf + 5, "AB", 2) == 0);
-	see(buf, 1999996, 5);
-	see(buf + 7, 2000003, 3);
+	compare(buf, 1999996, 5);
+	compare(buf + 7, 2000003, 3);
 	/* The part's first bytes, and something written as it was. */
 	CHECK(pwrite(fd, "D", 1, 1024) == 1);
-	buf[0] = expected(3000000);
+	buf[0] = byte_at(3000000);
 	CHECK(pwrite(fd, buf, 1, 3000000) == 1);
-	/* A descriptor that is opened anew begins at 0. */
+	/* A descriptor that is opened again begins at 0. */
 	close(fd);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 3 && read(fd, buf, 1000) == 1000);
-	see(buf, 0, 1000);
-	/* What could go behind our back is not there. */
+	compare(buf, 0, 1000);
+	/* System calls that could bypass the tracing do not exist. */
 	CHECK(fallocate(fd, 3, 0, 4096) < 0 && errno == ENOSYS);
 	CHECK(ftruncate(fd, 0) < 0 && errno == ENOSYS);
 	CHECK(syscall(SYS_preadv, fd, NULL, 0, 0) < 0 && errno == ENOSYS);
@@ -171,7 +171,7 @@ static int run_program(void)
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		struct pollfd p = {watch, POLLIN, 0};
 
-		if (poll(&p, 1, 20) > 0 && p.revents & POLLIN && !lazy_watched(watch, &file)) {
+		if (poll(&p, 1, 20) > 0 && p.revents & POLLIN && !lazy_handle_call(watch, &file)) {
 			kill(pid, SIGKILL);
 			assert_int_equal(waitpid(pid, &status, 0), pid);
 			break;
@@ -197,7 +197,7 @@ static bool note(void *arg, uint64_t offset, const uint8_t *was, const uint8_t *
 	return true;
 }
 
-static void a_program_sees_the_disk_and_its_changes_are_found(void **state)
+static void a_program_reads_the_disk_and_its_changes_are_found(void **state)
 {
 	struct error err = {0};
 
@@ -210,7 +210,7 @@ static void a_program_sees_the_disk_and_its_changes_are_found(void **state)
 	assert_string_equal(changes, "2000001=A 2000002=B 2500000=C 1024=D ");
 }
 
-static void all_of_it_can_be_fetched_before(void **state)
+static void everything_can_be_copied_before(void **state)
 {
 	static uint8_t is[PART];
 	struct error err = {0};
@@ -233,7 +233,7 @@ static void a_disk_that_cannot_be_read_ends_the_program(void **state)
 	assert_non_null(strstr(file.failed.message, "disk: the disk cannot be read at byte"));
 }
 
-static void a_directory_without_room_is_an_error(void **state)
+static void a_directory_without_space_is_an_error(void **state)
 {
 	struct lazy_file other;
 	struct error err = {0};
@@ -247,15 +247,16 @@ static void a_directory_without_room_is_an_error(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_program_sees_the_disk_and_its_changes_are_found,
-						fresh, gone),
-		cmocka_unit_test_setup_teardown(all_of_it_can_be_fetched_before, fresh, gone),
-		cmocka_unit_test_setup_teardown(a_disk_that_cannot_be_read_ends_the_program, fresh,
-						gone),
-		cmocka_unit_test_setup_teardown(a_directory_without_room_is_an_error, fresh, gone),
+		cmocka_unit_test_setup_teardown(a_program_reads_the_disk_and_its_changes_are_found,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(everything_can_be_copied_before, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_disk_that_cannot_be_read_ends_the_program, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_directory_without_space_is_an_error, set_up,
+						tear_down),
 	};
 
 	if (argc == 2)
-		work(argv[1]);
+		use_disk(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

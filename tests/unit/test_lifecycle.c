@@ -41,7 +41,7 @@ static void every_event_in_every_phase(void **state)
 		}
 }
 
-static void a_guest_that_a_stop_outran_has_not_run(void **state)
+static void a_guest_stopped_before_it_ran_has_not_run(void **state)
 {
 	struct lifecycle l = {.phase = LIFE_STOPPING, .rung = RUNG_ACPI};
 
@@ -55,7 +55,7 @@ static void a_guest_that_a_stop_outran_has_not_run(void **state)
 	assert_true(l.ran);
 }
 
-static void another_qemu_begins_with_nothing(void **state)
+static void another_qemu_begins_with_a_clean_state(void **state)
 {
 	struct lifecycle l = {.phase = LIFE_DOWN,
 			      .cause = CAUSE_QUIT,
@@ -84,13 +84,13 @@ static void another_qemu_begins_with_nothing(void **state)
 	assert_int_equal(l.rung, RUNG_NONE);
 	assert_false(l.ran || l.ready || l.login || l.resumed);
 	assert_true(l.spawned_ns + l.qmp_ns + l.running_ns + l.ready_ns == 0);
-	/* What PID 1 was asked for, and what it knows of its process. */
+	/* The requests to PID 1, and what it knows about QEMU's process. */
 	assert_true(l.signalled && l.qemu_ended);
 	assert_int_equal(l.qemu, 17);
 	assert_int_equal(l.qemu_status, 9);
 }
 
-static void a_higher_verdict_outranks_a_lower_one(void **state)
+static void a_higher_verdict_replaces_a_lower_one(void **state)
 {
 	/* By rank, spelled out: the order of the enum is what is tested. */
 	static const enum verdict ranks[] = {VERDICT_NONE,   VERDICT_DEAD,	VERDICT_UNWRITTEN,
@@ -109,7 +109,7 @@ static void a_higher_verdict_outranks_a_lower_one(void **state)
 		}
 }
 
-static void what_each_verdict_means_for_those_who_ask(void **state)
+static void what_each_verdict_means_for_clients(void **state)
 {
 	/* bits: 1 panicked, 2 over, 4 hopeless although it ran */
 	static const int wanted[] = {
@@ -201,7 +201,7 @@ static void phases_have_names_and_texts(void **state)
 }
 
 /* From the one that hides all others down. */
-static void what_is_wrong_has_an_order(void **state)
+static void problems_have_an_order(void **state)
 {
 	static const struct {
 		enum verdict verdict;
@@ -244,37 +244,37 @@ static void what_is_wrong_has_an_order(void **state)
 				lifecycle_set(&l, (enum condition)rows[k].condition, true);
 			lifecycle_judge(&l, rows[k].verdict);
 		}
-		assert_string_equal(lifecycle_trouble(&l), rows[i].text);
+		assert_string_equal(lifecycle_problem(&l), rows[i].text);
 		assert_false(lifecycle_well(&l));
 	}
 }
 
-static void what_is_no_trouble(void **state)
+static void what_is_no_problem(void **state)
 {
 	struct lifecycle l = {.phase = LIFE_PAUSED, .ran = true};
 
 	(void)state;
-	assert_null(lifecycle_trouble(&l));
+	assert_null(lifecycle_problem(&l));
 	for (int c = 0; c < CONDITIONS; c++) {
-		bool quiet = c == COND_CHECKING_WRITES || c == COND_HELD || c == COND_RESETTING ||
-			     c == COND_SNAPSHOT_DELETE || c == COND_SAVING_WARM ||
-			     c == COND_RESUMING;
+		bool quiet = c == COND_CHECKING_WRITES || c == COND_HELD || c == COND_CONTINUING ||
+			     c == COND_RESETTING || c == COND_SNAPSHOT_DELETE ||
+			     c == COND_SAVING_WARM || c == COND_RESUMING;
 
 		l.conditions = 1u << c;
-		assert_int_equal(lifecycle_trouble(&l) == NULL, quiet);
+		assert_int_equal(lifecycle_problem(&l) == NULL, quiet);
 	}
 	/* A snapshot does not pause the guest from its first moment to its last. */
 	l.phase = LIFE_RUNNING;
 	for (int c = COND_SNAPSHOT_SAVE; c <= COND_SNAPSHOT_DELETE; c++) {
 		l.conditions = 1u << c;
-		assert_null(lifecycle_trouble(&l));
+		assert_null(lifecycle_problem(&l));
 	}
 	l.conditions = 0;
 	l.verdict = VERDICT_UNWRITTEN;
-	assert_null(lifecycle_trouble(&l));
+	assert_null(lifecycle_problem(&l));
 }
 
-static void a_guest_is_well_when_it_runs_and_is_ready(void **state)
+static void a_guest_is_healthy_if_it_runs_and_is_ready(void **state)
 {
 	struct lifecycle l = {.phase = LIFE_RUNNING, .ran = true};
 
@@ -286,7 +286,7 @@ static void a_guest_is_well_when_it_runs_and_is_ready(void **state)
 	lifecycle_set(&l, COND_NO_NETWORK, true);
 	assert_false(lifecycle_well(&l));
 	lifecycle_set(&l, COND_NO_NETWORK, false);
-	/* A guest that starts again says anew whether its disk is read-only. */
+	/* A guest that boots again reports again whether its disk is read-only. */
 	lifecycle_set(&l, COND_READ_ONLY, true);
 	assert_false(lifecycle_well(&l));
 	lifecycle_reset(&l);
@@ -310,7 +310,7 @@ static void check_end(const struct lifecycle *l, bool gdb, enum life_outcome out
 	assert_int_equal(lifecycle_status(l, is), status);
 }
 
-/* The verdict counts more than anything that QEMU said. */
+/* The verdict has precedence over QEMU's reason. */
 static void verdicts_decide_the_status(void **state)
 {
 	static const struct {
@@ -341,7 +341,7 @@ static void verdicts_decide_the_status(void **state)
 			}
 }
 
-static void causes_decide_where_no_verdict_does(void **state)
+static void causes_decide_without_a_verdict(void **state)
 {
 	static const enum verdict verdicts[] = {VERDICT_NONE, VERDICT_DEAD, VERDICT_UNWRITTEN};
 
@@ -353,7 +353,7 @@ static void causes_decide_where_no_verdict_does(void **state)
 		check_end(&l, false, OUTCOME_CLEAN, EXIT_CLEAN);
 		l.qemu_status = EXITED(3); /* isa-debug-exit */
 		check_end(&l, false, OUTCOME_OWN_STATUS, 3);
-		l.qemu_status = SIGNALED(SIGSEGV); /* behind the guest's end */
+		l.qemu_status = SIGNALED(SIGSEGV); /* after the guest's end */
 		check_end(&l, false, OUTCOME_CLEAN, EXIT_CLEAN);
 		l.cause = CAUSE_GUEST_RESET;
 		check_end(&l, false, OUTCOME_CLEAN, EXIT_CLEAN);
@@ -376,7 +376,7 @@ static void causes_decide_where_no_verdict_does(void **state)
 	}
 }
 
-static void nothing_is_lost_only_when_qemu_quit_as_told(void **state)
+static void nothing_is_lost_only_if_qemu_quit_on_request(void **state)
 {
 	struct lifecycle l = {.verdict = VERDICT_UNWRITTEN, .cause = CAUSE_QUIT, .ran = true};
 
@@ -390,7 +390,7 @@ static void nothing_is_lost_only_when_qemu_quit_as_told(void **state)
 	check_end(&l, false, OUTCOME_CUT_OFF, EXIT_CUT_OFF);
 }
 
-static void a_qemu_that_ends_by_itself_failed(void **state)
+static void a_qemu_that_ends_on_its_own_has_failed(void **state)
 {
 	struct lifecycle l = {.phase = LIFE_RUNNING, .ran = true};
 
@@ -409,7 +409,7 @@ static void a_qemu_that_ends_by_itself_failed(void **state)
 
 /* Before QEMU 10 gdb's kill has no event: it shows in a guest that stood still under a stub, and a
  * QEMU that ended in order. */
-static void a_debugger_is_recognised_by_its_traces(void **state)
+static void a_debugger_is_recognised_by_its_effects(void **state)
 {
 	const struct lifecycle killed = {.phase = LIFE_PAUSED, .ran = true};
 	struct lifecycle l = killed;
@@ -436,25 +436,51 @@ static void a_debugger_is_recognised_by_its_traces(void **state)
 	check_end(&l, true, OUTCOME_CUT_OFF, EXIT_CUT_OFF);
 }
 
+static enum shutdown_cause cause_of_exit(struct lifecycle l, bool announced, bool pc, bool gdb)
+{
+	lifecycle_exited(&l, announced, pc, gdb);
+	return l.cause;
+}
+
+static void an_exit_without_an_event_is_a_power_off_on_other_machines(void **state)
+{
+	struct lifecycle l = {.phase = LIFE_RUNNING, .ran = true, .qemu_ended = true};
+
+	(void)state;
+	assert_int_equal(cause_of_exit(l, false, false, false), CAUSE_GUEST_OFF);
+	assert_int_equal(cause_of_exit(l, false, true, false), CAUSE_NONE);
+	assert_int_equal(cause_of_exit(l, false, false, true), CAUSE_NONE);
+	l.rung = RUNG_QUIT;
+	assert_int_equal(cause_of_exit(l, false, false, false), CAUSE_NONE);
+	assert_int_equal(cause_of_exit(l, true, false, false), CAUSE_GUEST_OFF);
+	l.cause = CAUSE_QUIT;
+	assert_int_equal(cause_of_exit(l, true, false, false), CAUSE_QUIT);
+	l = (struct lifecycle){.phase = LIFE_RUNNING, .ran = true, .qemu_status = EXITED(1)};
+	assert_int_equal(cause_of_exit(l, true, false, false), CAUSE_NONE);
+	l = (struct lifecycle){.phase = LIFE_STARTING};
+	assert_int_equal(cause_of_exit(l, true, false, false), CAUSE_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_in_every_phase),
-		cmocka_unit_test(a_guest_that_a_stop_outran_has_not_run),
-		cmocka_unit_test(another_qemu_begins_with_nothing),
-		cmocka_unit_test(a_higher_verdict_outranks_a_lower_one),
-		cmocka_unit_test(what_each_verdict_means_for_those_who_ask),
+		cmocka_unit_test(a_guest_stopped_before_it_ran_has_not_run),
+		cmocka_unit_test(another_qemu_begins_with_a_clean_state),
+		cmocka_unit_test(a_higher_verdict_replaces_a_lower_one),
+		cmocka_unit_test(what_each_verdict_means_for_clients),
 		cmocka_unit_test(a_reset_and_a_loaded_snapshot_undo_different_verdicts),
 		cmocka_unit_test(conditions_are_bits),
 		cmocka_unit_test(phases_have_names_and_texts),
-		cmocka_unit_test(what_is_wrong_has_an_order),
-		cmocka_unit_test(what_is_no_trouble),
-		cmocka_unit_test(a_guest_is_well_when_it_runs_and_is_ready),
+		cmocka_unit_test(problems_have_an_order),
+		cmocka_unit_test(what_is_no_problem),
+		cmocka_unit_test(a_guest_is_healthy_if_it_runs_and_is_ready),
 		cmocka_unit_test(verdicts_decide_the_status),
-		cmocka_unit_test(causes_decide_where_no_verdict_does),
-		cmocka_unit_test(nothing_is_lost_only_when_qemu_quit_as_told),
-		cmocka_unit_test(a_qemu_that_ends_by_itself_failed),
-		cmocka_unit_test(a_debugger_is_recognised_by_its_traces),
+		cmocka_unit_test(causes_decide_without_a_verdict),
+		cmocka_unit_test(nothing_is_lost_only_if_qemu_quit_on_request),
+		cmocka_unit_test(a_qemu_that_ends_on_its_own_has_failed),
+		cmocka_unit_test(a_debugger_is_recognised_by_its_effects),
+		cmocka_unit_test(an_exit_without_an_event_is_a_power_off_on_other_machines),
 	};
 
 	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/io.h"
+#include "base/netaddr.h"
 #include "host/listen.h"
 #include "in_child.h"
 
@@ -97,11 +98,51 @@ static void tcp_address_is_checked(void **state)
 	(void)state;
 	assert_int_equal(listen_tcp("localhost", 1, "SERIAL_PORT", &err), -1);
 	assert_int_equal(err.status, EXIT_BAD_SETTING);
-	assert_string_equal(err.message, "VM_BIND=localhost is not an IPv4 address");
-	/* of RFC 5737: nobody has it */
+	assert_string_equal(err.message, "VM_BIND=localhost is not an IP address");
+	/* of RFC 5737: no host has it */
 	assert_int_equal(listen_tcp("192.0.2.1", 5555, "SERIAL_PORT", &err), -1);
 	assert_int_equal(err.status, EXIT_BAD_SETTING);
-	assert_string_equal(err.message, "VM_BIND=192.0.2.1 is no address of this machine");
+	assert_string_equal(err.message, "VM_BIND=192.0.2.1 is not an address of this machine");
+}
+
+static bool connects(int family, const char *address, uint16_t port)
+{
+	struct sockaddr_storage to;
+	unsigned length = address_parse(address, port, &to);
+	int fd = socket(family, SOCK_STREAM, 0);
+	bool ok = length > 0 && connect(fd, (struct sockaddr *)&to, length) == 0;
+
+	(void)close(fd);
+	return ok;
+}
+
+/* The bats tests use IPv6 as well: a machine without it fails here first. */
+static void ipv6_addresses(void **state)
+{
+	struct error err = {0};
+	struct sockaddr_in6 own = {0};
+	socklen_t len = sizeof own;
+	int fd = listen_tcp("::", 0, "SERIAL_PORT", &err);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	uint16_t port = ntohs(own.sin6_port);
+
+	assert_true(connects(AF_INET6, "::1", port));
+	assert_true(connects(AF_INET, "127.0.0.1", port));
+	assert_int_equal(listen_probe("::1", port, false), EADDRINUSE);
+	(void)close(fd);
+	fd = listen_tcp("::1", port, "SERIAL_PORT", &err);
+	assert_true(fd >= 0);
+	assert_true(connects(AF_INET6, "::1", port));
+	assert_false(connects(AF_INET, "127.0.0.1", port));
+	(void)close(fd);
+	/* of RFC 3849: no host has it */
+	assert_int_equal(listen_tcp("2001:db8::1", port, "SERIAL_PORT", &err), -1);
+	assert_string_equal(err.message, "VM_BIND=2001:db8::1 is not an address of this machine");
+	assert_int_equal(listen_tcp("::1%lo", port, "SERIAL_PORT", &err), -1);
+	assert_string_equal(err.message, "VM_BIND=::1%lo is not an IP address");
 }
 
 static void listen_low(void)
@@ -122,7 +163,7 @@ static void listen_low(void)
 	CHECK_TEXT(err.fix, "set MONITOR_PORT to a port from 1024 on");
 }
 
-static void low_ports_need_rights(void **state)
+static void low_ports_need_a_capability(void **state)
 {
 	(void)state;
 	assert_true(in_child(listen_low));
@@ -168,7 +209,7 @@ static void assert_taken(void)
 	assert_string_equal(err.message, wanted);
 }
 
-static void one_that_answers_is_left_alone(void **state)
+static void a_socket_that_answers_is_not_removed(void **state)
 {
 	struct error err = {0};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -179,7 +220,8 @@ static void one_that_answers_is_left_alone(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_taken();
-	/* One that accepts nobody any more, with a full queue, is alive too; and we do not hang. */
+	/* A listener with a full queue that accepts no connection counts as alive, and does not
+	 * block us. */
 	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
 	do {
 		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -192,7 +234,7 @@ static void one_that_answers_is_left_alone(void **state)
 	close(fd);
 }
 
-static void what_is_no_socket_is_left_alone(void **state)
+static void a_file_that_is_not_a_socket_is_not_removed(void **state)
 {
 	struct error err = {0};
 	char wanted[256];
@@ -203,7 +245,7 @@ static void what_is_no_socket_is_left_alone(void **state)
 	close(fd);
 	assert_int_equal(listen_unix(path, 0600, &err), -1);
 	assert_int_equal(err.status, EXIT_BAD_SETTING);
-	(void)snprintf(wanted, sizeof wanted, "%s is there and is no socket", path);
+	(void)snprintf(wanted, sizeof wanted, "%s exists and is not a socket", path);
 	assert_string_equal(err.message, wanted);
 	assert_true(stat(path, &st) == 0 && S_ISREG(st.st_mode));
 	assert_int_equal(unlink(path), 0);
@@ -221,7 +263,7 @@ static void what_is_no_socket_is_left_alone(void **state)
 	close(fd);
 }
 
-static void places_that_will_not_do(void **state)
+static void unsuitable_paths_are_refused(void **state)
 {
 	struct error err = {0};
 	char name[200];
@@ -240,7 +282,7 @@ static void places_that_will_not_do(void **state)
 
 	assert_int_equal(listen_unix("/nowhere/s", 0600, &err), -1);
 	assert_int_equal(err.status, EXIT_NO_PERMISSION);
-	assert_string_equal(err.message, "/nowhere/s cannot be made: No such file or directory");
+	assert_string_equal(err.message, "/nowhere/s cannot be created: No such file or directory");
 }
 
 static void listen_as_nobody(void)
@@ -259,11 +301,11 @@ static void listen_as_nobody(void)
 	CHECK(stat(path, &st) == 0);
 	(void)snprintf(path, sizeof path, "%s/t", dir);
 	CHECK(listen_unix(path, 0600, &err) == -1 && err.status == EXIT_NO_PERMISSION);
-	(void)snprintf(wanted, sizeof wanted, "%s cannot be made: Permission denied", path);
+	(void)snprintf(wanted, sizeof wanted, "%s cannot be created: Permission denied", path);
 	CHECK_TEXT(err.message, wanted);
 }
 
-static void without_rights_nothing_is_removed(void **state)
+static void without_permission_nothing_is_removed(void **state)
 {
 	(void)state;
 	assert_true(in_child(listen_as_nobody));
@@ -284,25 +326,30 @@ static void a_port_can_be_tried(void **state)
 	uint16_t tcp_port = port_of(tcp);
 	uint16_t udp_port = ntohs(a.sin_port);
 
-	assert_int_equal(listen_try("127.0.0.1", tcp_port, false), EADDRINUSE);
-	assert_int_equal(listen_try("127.0.0.1", udp_port, true), EADDRINUSE);
-	assert_int_equal(listen_try("192.0.2.1", udp_port, true), EADDRNOTAVAIL);
-	assert_int_equal(listen_try("localhost", udp_port, true), EINVAL);
+	assert_int_equal(listen_probe("127.0.0.1", tcp_port, false), EADDRINUSE);
+	assert_int_equal(listen_probe("127.0.0.1", udp_port, true), EADDRINUSE);
+	assert_int_equal(listen_probe("192.0.2.1", udp_port, true), EADDRNOTAVAIL);
+	assert_int_equal(listen_probe("localhost", udp_port, true), EINVAL);
 	(void)close(tcp);
 	(void)close(udp);
-	assert_int_equal(listen_try("127.0.0.1", tcp_port, false), 0);
-	assert_int_equal(listen_try("127.0.0.1", udp_port, true), 0);
+	assert_int_equal(listen_probe("127.0.0.1", tcp_port, false), 0);
+	assert_int_equal(listen_probe("127.0.0.1", udp_port, true), 0);
 }
 
 int main(void)
 {
 #define IN_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_port_can_be_tried),	   cmocka_unit_test(tcp_listens),
-		cmocka_unit_test(tcp_address_is_checked),  cmocka_unit_test(low_ports_need_rights),
-		IN_DIR(unix_socket_has_its_mode),	   IN_DIR(one_that_answers_is_left_alone),
-		IN_DIR(what_is_no_socket_is_left_alone),   IN_DIR(places_that_will_not_do),
-		IN_DIR(without_rights_nothing_is_removed),
+		cmocka_unit_test(a_port_can_be_tried),
+		cmocka_unit_test(tcp_listens),
+		cmocka_unit_test(ipv6_addresses),
+		cmocka_unit_test(tcp_address_is_checked),
+		cmocka_unit_test(low_ports_need_a_capability),
+		IN_DIR(unix_socket_has_its_mode),
+		IN_DIR(a_socket_that_answers_is_not_removed),
+		IN_DIR(a_file_that_is_not_a_socket_is_not_removed),
+		IN_DIR(unsuitable_paths_are_refused),
+		IN_DIR(without_permission_nothing_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_manifest.c - what a saved state belongs to: written, read, compared. */
+/* test_manifest.c - manifests of saved states: writing, reading, comparing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 static char text[MANIFEST_MAX];
 static char json[MANIFEST_MAX + 1];
 
-/* The manifest of a machine with these words. */
+/* The manifest of a machine with these arguments. */
 static struct manifest manifest_of(const char *const *words, size_t count, char room[MANIFEST_MAX])
 {
 	static struct args args;
@@ -38,7 +38,7 @@ static struct manifest manifest_of(const char *const *words, size_t count, char 
 	manifest_of((const char *const[]){__VA_ARGS__},                                            \
 		    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), room)
 
-static void what_the_guest_cannot_see_is_left_out(void **state)
+static void arguments_invisible_to_the_guest_are_omitted(void **state)
 {
 	struct manifest m = MANIFEST(text, "/usr/bin/qemu-system-x86_64", "-name", "guest=mach",
 				     "-nodefaults", "-m", "128", "-S", "-incoming", "defer",
@@ -61,7 +61,7 @@ static void what_the_guest_cannot_see_is_left_out(void **state)
 		assert_string_equal(m.words[i], expected[i]);
 }
 
-static void where_machines_meet_is_left_out(void **state)
+static void network_endpoints_are_omitted(void **state)
 {
 	struct manifest m = MANIFEST(text, "qemu", "-netdev",
 				     "dgram,id=net0,local.type=unix,local.path=/a,"
@@ -72,13 +72,14 @@ static void where_machines_meet_is_left_out(void **state)
 	assert_string_equal(m.words[2], "dgram,id=net0");
 }
 
-static void what_is_written_is_read(void **state)
+static void a_written_manifest_can_be_read(void **state)
 {
 	struct manifest read;
 	char why[256];
 	struct manifest m =
 		MANIFEST(text, "qemu", "-m", "128", "-append", "a \"quoted\" \\ line\x01");
 	m.console = "maybe";
+	m.line = "a \"b\" login: ";
 	size_t n = manifest_write(&m, json);
 
 	(void)state;
@@ -91,6 +92,7 @@ static void what_is_written_is_read(void **state)
 	assert_true(read.ready);
 	assert_false(read.login);
 	assert_string_equal(read.console, "maybe");
+	assert_string_equal(read.line, "a \"b\" login: ");
 	assert_int_equal(read.saved, 1795252765);
 	assert_int_equal(read.overlays, 1);
 }
@@ -117,13 +119,24 @@ static void the_first_difference_is_named(void **state)
 	assert_false(manifest_same(&m, &disk, why, sizeof why));
 	assert_non_null(strstr(why, "the disk's size and time of change: it was 8388608 "));
 
+	/* Layers of container images store full seconds; a different time does not match. */
+	struct manifest layer = m;
+	disk.disks[0] = "8388608 1795252766.123456789";
+	layer.disks[0] = "8388608 1795252766.000000000";
+	assert_true(manifest_same(&disk, &layer, why, sizeof why));
+	assert_false(manifest_same(&layer, &disk, why, sizeof why));
+	layer.disks[0] = "8388608 1795252767.000000000";
+	assert_false(manifest_same(&disk, &layer, why, sizeof why));
+	layer.disks[0] = "838860 1795252766.000000000";
+	assert_false(manifest_same(&disk, &layer, why, sizeof why));
+
 	struct manifest host = m;
 	host.host_cpu = "Some Processor";
 	assert_false(manifest_same(&m, &host, why, sizeof why));
 	assert_string_equal(why, "the host's processor: it was none (TCG), and is Some Processor");
 }
 
-static bool reads(const char *from, const char *to)
+static bool reads_after_edit(const char *from, const char *to)
 {
 	struct manifest read;
 	char broken[1024];
@@ -139,27 +152,27 @@ static bool reads(const char *from, const char *to)
 	return manifest_read(broken, strlen(broken), &read);
 }
 
-static void what_is_no_manifest_is_refused(void **state)
+static void invalid_manifests_are_refused(void **state)
 {
 	(void)state;
-	assert_true(reads("\"format\":1", "\"format\":1"));
-	assert_false(reads("\"format\":1", "\"format\":2"));
-	assert_false(reads("\"qemu\":", "\"QEMU\":"));
-	assert_false(reads("\"overlays\":1", "\"overlays\":4"));
-	assert_false(reads("\"overlays\":1", "\"overlays\":-1"));
-	assert_false(reads("\"saved\":", "\"saved\":\"x\",\"then\":"));
-	assert_false(reads("[\"qemu\"", "[1,\"qemu\""));
-	assert_false(reads("}", ""));
+	assert_true(reads_after_edit("\"format\":1", "\"format\":1"));
+	assert_false(reads_after_edit("\"format\":1", "\"format\":2"));
+	assert_false(reads_after_edit("\"qemu\":", "\"QEMU\":"));
+	assert_false(reads_after_edit("\"overlays\":1", "\"overlays\":4"));
+	assert_false(reads_after_edit("\"overlays\":1", "\"overlays\":-1"));
+	assert_false(reads_after_edit("\"saved\":", "\"saved\":\"x\",\"then\":"));
+	assert_false(reads_after_edit("[\"qemu\"", "[1,\"qemu\""));
+	assert_false(reads_after_edit("}", ""));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_the_guest_cannot_see_is_left_out),
-		cmocka_unit_test(where_machines_meet_is_left_out),
-		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(arguments_invisible_to_the_guest_are_omitted),
+		cmocka_unit_test(network_endpoints_are_omitted),
+		cmocka_unit_test(a_written_manifest_can_be_read),
 		cmocka_unit_test(the_first_difference_is_named),
-		cmocka_unit_test(what_is_no_manifest_is_refused),
+		cmocka_unit_test(invalid_manifests_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ static struct markers markers;
 static bool parse(const char *text, struct error *err)
 {
 	size_t n = strlen(text);
-	char *exact = malloc(n ? n : 1); /* without a NUL, and for ASan */
+	char *exact =
+		malloc(n ? n : 1); /* without a NUL, so that ASan detects a read beyond the end */
 	bool ok;
 
 	memcpy(exact, text, n);
@@ -84,12 +85,12 @@ static void test_bad_files(void **state)
 	static char many[200 * 16];
 
 	(void)state;
-	assert_bad("\nphase a x", "line 2: phase is no kind of marker");
+	assert_bad("\nphase a x", "line 2: phase is not a kind of marker");
 	assert_bad("ready", "line 1: the marker has no name");
 	assert_bad("ready  a  ", "line 1: the marker has no regular expression");
-	assert_bad("ready A x", "line 1: A is no name of a marker");
+	assert_bad("ready A x", "line 1: A is not a valid marker name");
 	assert_bad("ready abcdefghijabcdefghijabcdefghijab x",
-		   "line 1: abcdefghijabcdefghijabcdefghijab is no name of a marker");
+		   "line 1: abcdefghijabcdefghijabcdefghijab is not a valid marker name");
 	assert_bad("  say\nready a x",
 		   "line 1: there is no marker that this indented line belongs to");
 	assert_bad("ready a x\n\tsay\n\tsay more",
@@ -107,7 +108,7 @@ static void test_embedded(void **state)
 	for (int g = GUEST_AUTO; g <= GUEST_GENERIC; g++) {
 		struct error err = {0};
 		size_t n;
-		const char *text = marker_file((enum guest)g, &n);
+		const char *text = marker_file((enum guest_kind)g, &n);
 		bool ready = false;
 
 		if (!markers_parse(text, n, &markers, &err))
@@ -159,7 +160,7 @@ static void test_text(void **state)
 	assert_text("a\033[2;5Hb\033[Jc\033[Kd\033[3Ae", "a\nb\ncd\ne");
 	assert_text("\033\033[mx\033[1\033[mz", "xz");
 	assert_text("\033]t\033[0mz\033]t\033=z", "zz");
-	/* What is cut short: */
+	/* Truncated sequences: */
 	assert_text("\033[3\npanic", "\npanic");
 	assert_text("\033\r\npanic", "\r\npanic");
 	assert_text("\033]0;x\npanic", "\npanic");
@@ -176,7 +177,7 @@ static void test_text(void **state)
 
 /* ---- streams --------------------------------------------------------------------------- */
 
-static struct marker_matcher *matcher_of_guest(enum guest g)
+static struct marker_matcher *matcher_of_guest(enum guest_kind g)
 {
 	struct error err = {0};
 	size_t n;
@@ -225,7 +226,7 @@ static void match(struct marker_matcher *m, const uint8_t *text, size_t n, size_
 	}
 }
 
-static void assert_stream(enum guest g, const char *name, const char *want)
+static void assert_stream(enum guest_kind g, const char *name, const char *want)
 {
 	static uint8_t text[65536];
 	static const size_t pieces[] = {sizeof text, 1, 2, 3, 7, 64, 511, 513};
@@ -278,7 +279,7 @@ static void test_streams(void **state)
 	assert_stream(GUEST_GENERIC, "linux", "ready login@399, down down@415");
 }
 
-/* The last byte that is needed is the one that fires, wherever a read ends. */
+/* A marker matches at the byte that completes it, regardless of how the input is split. */
 static void test_at_once(void **state)
 {
 	static const uint8_t text[] = "\033[mlinux login\033[1m:\033[0m ";
@@ -295,7 +296,7 @@ static void test_at_once(void **state)
 	matcher_free(m);
 }
 
-/* What people type or look at is no panic: these lines are not as a kernel prints them. */
+/* Lines that users type or read are not a panic: they differ from a kernel's messages. */
 static void test_not_panics(void **state)
 {
 	static const char *const lines[] = {"panic\n",
@@ -308,7 +309,7 @@ static void test_not_panics(void **state)
 					    "see: Kernel panic - not syncing: x\n",
 					    "tight loop\n",
 					    "login: \b\n"};
-	static const enum guest guests[] = {GUEST_LINUX, GUEST_MACH, GUEST_GENERIC};
+	static const enum guest_kind guests[] = {GUEST_LINUX, GUEST_MACH, GUEST_GENERIC};
 
 	(void)state;
 	for (size_t g = 0; g < sizeof guests / sizeof *guests; g++) {
@@ -325,12 +326,12 @@ static void test_not_panics(void **state)
 	}
 }
 
-/* How the Hurd's ext2fs (hyper.c) and Linux' ext2 and ext4 (super.c) say that nothing can be
+/* How the Hurd's ext2fs (hyper.c) and Linux's ext2 and ext4 (super.c) say that nothing can be
  * written, and what they say of a disk that they mount all the same. */
 static void test_read_only(void **state)
 {
 	static const struct {
-		enum guest guest;
+		enum guest_kind guest;
 		const char *text, *want;
 	} rows[] = {
 		{GUEST_HURD,

@@ -1,4 +1,5 @@
-/* test_memory.c - the container's memory limit, from trees as the kernel and the engines make them.
+/* test_memory.c - reading the container's memory limit from cgroup trees as kernels and engines
+ * create them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,7 +107,7 @@ static void version_1(void **state)
 		    0);
 	assert_true(LIMIT("2:cpu,memory,io:/\n",
 			  {"cgroup/memory/memory.limit_in_bytes", "1048576\n"}) == MIB);
-	/* a controller of another name */
+	/* a controller with another name */
 	assert_true(LIMIT("2:memoryx,xmemory:/\n",
 			  {"cgroup/memory/memory.limit_in_bytes", "1048576\n"}) == 0);
 }
@@ -119,7 +120,7 @@ static void both_versions_mounted(void **state)
 			  {"cgroup/unified/x/memory.max", "max\n"}) == MIB);
 }
 
-static void what_cannot_be_read_is_no_limit(void **state)
+static void an_unreadable_limit_is_no_limit(void **state)
 {
 	(void)state;
 	assert_true(limit_of(NULL, NULL, 0) == 0);
@@ -138,7 +139,7 @@ int main(void)
 		cmocka_unit_test(version_2),
 		cmocka_unit_test(version_1),
 		cmocka_unit_test(both_versions_mounted),
-		cmocka_unit_test(what_cannot_be_read_is_no_limit),
+		cmocka_unit_test(an_unreadable_limit_is_no_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_messages.c - the table of vm messages, and how a message is found in it. */
+/* test_messages.c - the table of vm messages, and searching it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static void test_line(void **state)
 	(void)state;
 	assert_int_equal(
 		message_fits(&sample, "2026-01-01 vm: error: QEMU_RAM=1: the limit is 2 MiB!"), 20);
-	/* In another order, cut off, with a part missing. */
+	/* In another order, truncated, with a part missing. */
 	assert_int_equal(message_fits(&sample, "the limit is 2 MiB QEMU_RAM=1"), 0);
 	assert_int_equal(message_fits(&sample, "QEMU_RAM=1: the limit is 2"), 0);
 	assert_int_equal(message_fits(&sample, "QEMU_RAM=1: the limit was 2 MiB"), 0);
@@ -44,7 +44,7 @@ static void test_few_letters(void **state)
 	assert_int_equal(message_fits(&four, "vm: error: 3 more of them"), 0);
 }
 
-/* What no call would be without. */
+/* Properties of every message. */
 static void test_table(void **state)
 {
 	size_t n = 0;

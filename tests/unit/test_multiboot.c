@@ -1,5 +1,5 @@
-/* test_multiboot.c - the fields of multiboot headers and ELF segments that QEMU does not load. The
- * files are made here, field by field.
+/* test_multiboot.c - multiboot headers and ELF segments that QEMU would load wrongly. The files are
+ * built field by field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static bool check(size_t n)
 }
 
 /* The kernel is loaded up to END. */
-static void right(uint64_t end)
+static void assert_loads(uint64_t end)
 {
 	if (!check(sizeof flat))
 		fail_msg("%s", err.message);
@@ -75,28 +75,28 @@ static void refused(const char *why)
 static void addresses_that_qemu_loads(void **state)
 {
 	(void)state;
-	right(0x101000);
+	assert_loads(0x101000);
 	flat.load_end_addr = 0x100800;
-	right(0x100800);
+	assert_loads(0x100800);
 	flat.load_end_addr = 0x101000;
 	flat.bss_end_addr = 0x101000;
-	right(0x101000);
+	assert_loads(0x101000);
 	flat.bss_end_addr = 0x300000;
-	right(0x300000);
+	assert_loads(0x300000);
 	flat.entry_addr = 0x100fff;
-	right(0x101000);
-	/* What is before the header in the file is not loaded. */
+	assert_loads(0x101000);
+	/* Bytes before the header are not loaded. */
 	flat.load_addr = flat.entry_addr = 0x100000 + AT;
-	right(0x101000);
+	assert_loads(0x101000);
 	flat.load_addr = flat.entry_addr = 0x1000;
 	flat.header_addr = 0x1000 + AT;
-	right(0x2000);
+	assert_loads(0x2000);
 	flat.load_addr = flat.entry_addr = 0xffffe000;
 	flat.header_addr = 0xffffe000 + AT;
-	right(0xfffff000);
+	assert_loads(0xfffff000);
 }
 
-static void addresses_that_it_does_not(void **state)
+static void addresses_that_qemu_does_not_load(void **state)
 {
 	(void)state;
 	flat.load_addr = 0x100101;
@@ -108,21 +108,21 @@ static void addresses_that_it_does_not(void **state)
 	flat.load_end_addr = 0x101001;
 	refused("load_end_addr 0x101001, and the file ends at 0x101000");
 	flat.bss_end_addr = 0x100fff;
-	refused("bss_end_addr 0x100fff, and what is loaded ends at 0x101000");
+	refused("bss_end_addr 0x100fff, and the loaded part ends at 0x101000");
 	flat.load_end_addr = 0x101001; /* the first of two, as in QEMU */
 	flat.bss_end_addr = 0x100fff;
-	refused("bss_end_addr 0x100fff, and what is loaded ends at 0x101001");
+	refused("bss_end_addr 0x100fff, and the loaded part ends at 0x101001");
 	flat.entry_addr = 0xfffff;
-	refused("entry_addr 0xfffff outside of what is loaded, 0x100000 to 0x101000");
+	refused("entry_addr 0xfffff outside of the loaded part, 0x100000 to 0x101000");
 	flat.entry_addr = 0x101000;
-	refused("entry_addr 0x101000 outside of what is loaded");
+	refused("entry_addr 0x101000 outside of the loaded part");
 	flat.load_addr = flat.entry_addr = 0xfffff000;
 	flat.header_addr = 0xfffff000 + AT;
-	refused("load_addr 0xfffff000, and what is loaded there reaches beyond 4 GiB");
+	refused("load_addr 0xfffff000, and the part loaded there extends beyond 4 GiB");
 	flat.load_addr = flat.entry_addr = 0x9f001;
 	flat.header_addr = 0x9f001 + AT;
-	refused("load_addr 0x9f001, and what is loaded there reaches into the screen's memory");
-	refused_of(AT + 31, "is cut off in its multiboot header");
+	refused("load_addr 0x9f001, and the part loaded there extends into the screen's memory");
+	refused_of(AT + 31, "is truncated in its multiboot header");
 	flat.flags = 3;
 	flat.checksum = -(MAGIC + 3);
 	refused("flags 0x3, without bit 16");
@@ -156,29 +156,29 @@ static void elf_files(void **state)
 
 	(void)state;
 	elf(ELFCLASS32, EM_386);
-	right(0x102000);
+	assert_loads(0x102000);
 	elf(ELFCLASS32, EM_386);
 	e->e_entry = 0x80101fff; /* virtual */
-	right(0x102000);
+	assert_loads(0x102000);
 	elf(ELFCLASS32, EM_386);
 	e->e_entry = 0x102000;
 	refused("its entry 0x102000 lies in no segment");
 	elf(ELFCLASS32, EM_386);
 	p->p_paddr = 0xfffff000;
-	refused("its segment 0 reaches beyond 4 GiB");
+	refused("its segment 0 extends beyond 4 GiB");
 	elf(ELFCLASS32, EM_386);
 	p->p_filesz = SIZE + 1;
-	refused("its segment 0 reaches beyond the file");
+	refused("its segment 0 extends beyond the file");
 	elf(ELFCLASS32, EM_ARM);
 	refused("another processor: its ELF header has e_machine 40");
-	/* Addresses in the header come first. */
+	/* Addresses in the header have precedence. */
 	elf(ELFCLASS32, EM_ARM);
 	flat.flags = ADDRESS;
 	flat.checksum = -(MAGIC + ADDRESS);
-	right(0x101000);
+	assert_loads(0x101000);
 }
 
-/* Nothing is said of kernels that are loaded in another way. */
+/* Kernels with another boot protocol cause no error. */
 static void other_kinds(void **state)
 {
 	(void)state;
@@ -193,7 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(addresses_that_qemu_loads, make),
-		cmocka_unit_test_setup(addresses_that_it_does_not, make),
+		cmocka_unit_test_setup(addresses_that_qemu_does_not_load, make),
 		cmocka_unit_test_setup(elf_files, make),
 		cmocka_unit_test_setup(other_kinds, make),
 	};

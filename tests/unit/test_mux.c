@@ -1,9 +1,9 @@
-/* test_mux.c - the console relay's output: who sees what, and what becomes of who does not
- * read.*/
+/* test_mux.c - the console relay's output: what each client gets, and clients that do not read. */
+#include "base/clock.h"
 #include "format/replay.h"
 #include "relay_bench.h"
 
-static void a_newcomer_sees_what_was(void **state)
+static void a_new_client_gets_the_scrollback(void **state)
 {
 	struct bench b;
 	uint8_t tail[8];
@@ -34,7 +34,7 @@ static void a_newcomer_sees_what_was(void **state)
 	tear_down(&b);
 }
 
-static void all_values_go_both_ways(void **state)
+static void all_byte_values_pass_both_ways(void **state)
 {
 	struct bench b;
 	uint8_t all[256], escaped[257];
@@ -63,10 +63,10 @@ static void all_values_go_both_ways(void **state)
 	tear_down(&b);
 }
 
-static void what_is_typed_is_unread_until_it_is_read(void **state)
+static void input_counts_as_unread_until_it_is_read(void **state)
 {
 	struct bench b;
-	int pipes[2][2];
+	int out, in;
 	char c[2];
 
 	(void)state;
@@ -77,17 +77,15 @@ static void what_is_typed_is_unread_until_it_is_read(void **state)
 	assert_int_equal(read(b.guest, c, 2), 2);
 	assert_false(relay_unread(b.r));
 
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pipe2(pipes[i], O_CLOEXEC | O_NONBLOCK), 0);
-	assert_true(relay_attach(b.r, pipes[0][0], pipes[1][1]));
+	attach_pipes(&b, &out, &in);
 	assert_false(relay_unread(b.r));
 	assert_int_equal(relay_input(b.r, "vm", 2), 2);
-	assert_int_equal(read(pipes[1][0], c, 1), 1);
+	assert_int_equal(read(in, c, 1), 1);
 	assert_true(relay_unread(b.r));
-	assert_int_equal(read(pipes[1][0], c, 1), 1);
+	assert_int_equal(read(in, c, 1), 1);
 	assert_false(relay_unread(b.r));
-	close(pipes[0][1]);
-	close(pipes[1][0]);
+	close(out);
+	close(in);
 	tear_down(&b);
 }
 
@@ -121,8 +119,8 @@ static void telnet_commands(void **state)
 	tear_down(&b);
 }
 
-/* Much more than the ring holds, with runs of 0xFF, to people whose sockets are tiny, so that
- * sends are cut everywhere; then a newcomer, who gets the scrollback and not a byte more. */
+/* Much more than the ring holds, with runs of 0xFF, to clients whose sockets are tiny, so that
+ * sends are cut everywhere; then a new client, which gets the scrollback and nothing else. */
 static void everything_arrives_in_order(void **state)
 {
 	const size_t n = 2 * 1024 * 1024 + 333;
@@ -168,8 +166,8 @@ static void everything_arrives_in_order(void **state)
 	tear_down(&b);
 }
 
-/* What a terminal would answer is for those who were there. */
-static void questions_are_not_replayed(void **state)
+/* Sequences that a terminal answers are sent only to clients that were connected at that time. */
+static void terminal_queries_are_not_replayed(void **state)
 {
 	struct bench b;
 
@@ -207,7 +205,7 @@ static void questions_are_not_replayed(void **state)
 }
 
 /* Around the ring's end, and again and again in pieces of every size. */
-static void questions_across_the_rings_end(void **state)
+static void queries_across_the_end_of_the_ring(void **state)
 {
 	static const char question[] = "text \033[6n\033[>c\r\n";
 	uint8_t *got = malloc(GOT_MAX);
@@ -223,7 +221,7 @@ static void questions_across_the_rings_end(void **state)
 	size_t n = collect(&b, raw, got, 0);
 
 	assert_true(n > RING / 3);
-	assert_int_equal(n % 7, 0); /* it begins at a line's start, and is made of whole ones */
+	assert_int_equal(n % 7, 0); /* it begins at the start of a line and has complete lines */
 	for (size_t i = 0; i < n; i += 7)
 		assert_memory_equal(got + i, "text \r\n", 7);
 	free(got);
@@ -231,8 +229,8 @@ static void questions_across_the_rings_end(void **state)
 	tear_down(&b);
 }
 
-/* The screen was cleared: the greeting is shown again behind the past, with the prompt. */
-static void a_greeting_that_was_cleared_comes_again(void **state)
+/* If the screen was cleared, the greeting is repeated after the scrollback, with the prompt. */
+static void a_cleared_greeting_is_repeated(void **state)
 {
 	struct bench b;
 
@@ -251,8 +249,8 @@ static void a_greeting_that_was_cleared_comes_again(void **state)
 	tear_down(&b);
 }
 
-/* The places are all taken, the guest floods, one client stalls: it alone pays. */
-static void who_does_not_read_is_dropped(void **state)
+/* All slots are in use, the guest floods, one client stalls: only that client is disconnected. */
+static void a_client_that_does_not_read_is_disconnected(void **state)
 {
 	const size_t n = 1024 * 1024;
 	uint8_t *text = noise(n, 9, 0), *got = malloc(GOT_MAX);
@@ -266,7 +264,7 @@ static void who_does_not_read_is_dropped(void **state)
 		fds[i] = dial(&b, b.local);
 	int late = dial(&b, b.local);
 
-	EXPECT(late, "[console: all 64 places are taken]\r\n");
+	EXPECT(late, "[console: all 64 slots are taken]\r\n");
 	assert_int_equal(read(late, got, 1), 0);
 	close(late);
 	for (size_t at = 0; at < n; at += 8192) {
@@ -287,7 +285,8 @@ static void who_does_not_read_is_dropped(void **state)
 	assert_int_equal(stats(&b).accepted, 64);
 	bool end = false;
 
-	len[0] = take(fds[0], got, GOT_MAX, &end); /* what it had in its socket, then the end */
+	len[0] = take(fds[0], got, GOT_MAX,
+		      &end); /* what was in its socket, then the end of the connection */
 	assert_memory_equal(got, text, len[0]);
 	assert_true(end);
 	close(fds[0]);
@@ -298,7 +297,7 @@ static void who_does_not_read_is_dropped(void **state)
 	tear_down(&b);
 }
 
-/* Byte by byte, as QEMU does: the relay rests in between, and misses nothing for it. */
+/* Byte by byte, as QEMU writes: the relay pauses between reads and loses nothing. */
 static void a_flood_of_single_bytes(void **state)
 {
 	const size_t n = 100000;
@@ -314,7 +313,7 @@ static void a_flood_of_single_bytes(void **state)
 			turn(&b, 1);
 		turn(&b, 0);
 	}
-	relay_flush(b.r); /* as before an exit, in the middle of a rest */
+	relay_flush(b.r); /* as before an exit, during a pause */
 	assert_int_equal(b.observed, n);
 	assert_int_equal(collect(&b, raw, got, take(raw, got, GOT_MAX, NULL)), n);
 	assert_memory_equal(got, text, n);
@@ -327,19 +326,55 @@ static void a_flood_of_single_bytes(void **state)
 	tear_down(&b);
 }
 
+/* With a client, a flood is delivered every few milliseconds, and a pause of a few reads does not
+ * make the relay wake up for single bytes again. */
+static void a_flood_is_delivered_in_few_pieces(void **state)
+{
+	const uint64_t ms = 1000000;
+	uint8_t got[4096];
+	struct bench b;
+	int out, in, reads = 0;
+
+	(void)state;
+	set_up(&b, 4);
+	attach_pipes(&b, &out, &in);
+	int raw = dial(&b, b.local);
+
+	do /* until output does not wake it up at once */
+		assert_int_equal(write(out, "x", 1), 1);
+	while (turn(&b, 0) > 0);
+	uint64_t start = clock_now();
+	unsigned before = b.deliveries;
+
+	while (clock_now() - start < 200 * ms) {
+		assert_int_equal(write(out, "x", 1), 1);
+		(void)turn(&b, 0);
+		(void)take(raw, got, sizeof got, NULL);
+	}
+	assert_in_range(b.deliveries - before, 1, 2 + (clock_now() - start) / (4 * ms));
+	while (turn(&b, 12) > 0)
+		reads++;
+	assert_in_range(reads, 8, 10);
+	close(out);
+	close(in);
+	close(raw);
+	tear_down(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_newcomer_sees_what_was),
-		cmocka_unit_test(all_values_go_both_ways),
-		cmocka_unit_test(what_is_typed_is_unread_until_it_is_read),
+		cmocka_unit_test(a_new_client_gets_the_scrollback),
+		cmocka_unit_test(all_byte_values_pass_both_ways),
+		cmocka_unit_test(input_counts_as_unread_until_it_is_read),
 		cmocka_unit_test(telnet_commands),
 		cmocka_unit_test(everything_arrives_in_order),
-		cmocka_unit_test(questions_are_not_replayed),
-		cmocka_unit_test(questions_across_the_rings_end),
-		cmocka_unit_test(a_greeting_that_was_cleared_comes_again),
-		cmocka_unit_test(who_does_not_read_is_dropped),
+		cmocka_unit_test(terminal_queries_are_not_replayed),
+		cmocka_unit_test(queries_across_the_end_of_the_ring),
+		cmocka_unit_test(a_cleared_greeting_is_repeated),
+		cmocka_unit_test(a_client_that_does_not_read_is_disconnected),
 		cmocka_unit_test(a_flood_of_single_bytes),
+		cmocka_unit_test(a_flood_is_delivered_in_few_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_mux_password.c - the password that a relay asks for, and who may only look. */
+/* test_mux_password.c - password-protected relays, and read-only clients. */
 #include "relay_bench.h"
 
 /* AUTH_CLIENTS_MAX of console/mux_internal.h */
@@ -7,7 +7,7 @@
 #define ASKED START "Password: "
 #define WRONG "\r\nWrong.\r\nPassword: "
 
-/* Run the loop until FD has something to say, over the pause that a wrong password makes. */
+/* Run the loop until FD is readable, including the pause after a wrong password. */
 static void wait_for(struct bench *b, int fd, const void *text, size_t n)
 {
 	uint8_t got[512];
@@ -24,7 +24,7 @@ static void wait_for(struct bench *b, int fd, const void *text, size_t n)
 
 #define WAIT_FOR(b, fd, text) wait_for(b, fd, text, sizeof(text) - 1)
 
-static void who_knows_it_comes_in(void **state)
+static void the_right_password_is_accepted(void **state)
 {
 	struct bench b;
 
@@ -43,7 +43,7 @@ static void who_knows_it_comes_in(void **state)
 	EXPECT(telnet, "\r\n" GREETING "\r\nboot\r\n");
 	SAY(&b, telnet, "\nroot\r\n"); /* the other half of the password's line end */
 	EXPECT(b.guest, "root\r");
-	/* What comes behind the password, in the same packet, is for the guest. */
+	/* Bytes after the password, in the same packet, are input for the guest. */
 	SAY(&b, raw, "open sesame\r\n\nhalt\n");
 	EXPECT(raw, "boot\r\n");
 	EXPECT(b.guest, "\nhalt\n");
@@ -60,8 +60,8 @@ static void who_knows_it_comes_in(void **state)
 	tear_down(&b);
 }
 
-/* Three tries, and a pause after each that holds for everybody. */
-static void who_guesses_is_closed(void **state)
+/* Three tries, and a pause after each that holds for all connections. */
+static void a_client_that_guesses_is_disconnected(void **state)
 {
 	struct bench b;
 	uint8_t got[64];
@@ -93,7 +93,7 @@ static void who_guesses_is_closed(void **state)
 	tear_down(&b);
 }
 
-static void lines_of_any_length_are_looked_at(void **state)
+static void lines_of_any_length_are_checked(void **state)
 {
 	char longest[RELAY_PASSWORD + 1], line[RELAY_PASSWORD + 3];
 	struct bench b;
@@ -120,9 +120,8 @@ static void lines_of_any_length_are_looked_at(void **state)
 	tear_down(&b);
 }
 
-/* A client that goes away, or sends without end, leaves its place; who has the password finds one.
- */
-static void places_at_the_door(void **state)
+/* A client that disconnects, or sends without end, frees its slot for one with the password. */
+static void places_for_password_prompts(void **state)
 {
 	static const uint8_t endless[4096] = {'a'};
 	uint8_t got[256];
@@ -143,22 +142,22 @@ static void places_at_the_door(void **state)
 	close(fds[4]);
 	for (int i = 3; i < 5; i++)
 		fds[i] = dial(&b, b.raw);
-	EXPECT(fds[0], "Password: "); /* they did not take anybody's */
+	EXPECT(fds[0], "Password: "); /* no other connection was evicted for them */
 	EXPECT(fds[3], "Password: ");
 	EXPECT(fds[4], "Password: ");
 	SAY(&b, fds[3], "right\n");
-	SAY(&b, fds[4], "right\n"); /* of one place, which is taken */
-	EXPECT(fds[4], "[console: all 1 places are taken]\r\n");
+	SAY(&b, fds[4], "right\n"); /* the only slot is in use */
+	EXPECT(fds[4], "[console: all 1 slots are taken]\r\n");
 	assert_int_equal(stats(&b).clients, 1);
 	for (int i = 0; i < PLACES; i++)
 		close(fds[i]);
 	tear_down(&b);
 }
 
-#define EVICTED "Password: \r\n[the place is needed for another caller]\r\n"
+#define EVICTED "Password: \r\n[disconnected: another connection takes this slot]\r\n"
 
-/* Callers who only connect keep nobody out, and do not push out one who is typing. */
-static void silent_callers_make_room(void **state)
+/* Idle connections do not keep others out, and do not evict one that has typed something. */
+static void silent_connections_are_evicted(void **state)
 {
 	int fds[PLACES], more[PLACES];
 	struct bench b;
@@ -186,8 +185,9 @@ static void silent_callers_make_room(void **state)
 	tear_down(&b);
 }
 
-/* An address that takes all places gives its own ones up, not another address's only one. */
-static void one_address_does_not_push_out_another(void **state)
+/* If one address holds all slots, its own clients are evicted, not the only one of another address.
+ */
+static void one_address_does_not_evict_another(void **state)
 {
 	int fds[2 * PLACES];
 	struct bench b;
@@ -208,7 +208,7 @@ static void one_address_does_not_push_out_another(void **state)
 	tear_down(&b);
 }
 
-static void who_may_only_look(void **state)
+static void read_only_clients(void **state)
 {
 	struct bench b;
 
@@ -236,13 +236,13 @@ static void who_may_only_look(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_knows_it_comes_in),
-		cmocka_unit_test(who_guesses_is_closed),
-		cmocka_unit_test(lines_of_any_length_are_looked_at),
-		cmocka_unit_test(places_at_the_door),
-		cmocka_unit_test(silent_callers_make_room),
-		cmocka_unit_test(one_address_does_not_push_out_another),
-		cmocka_unit_test(who_may_only_look),
+		cmocka_unit_test(the_right_password_is_accepted),
+		cmocka_unit_test(a_client_that_guesses_is_disconnected),
+		cmocka_unit_test(lines_of_any_length_are_checked),
+		cmocka_unit_test(places_for_password_prompts),
+		cmocka_unit_test(silent_connections_are_evicted),
+		cmocka_unit_test(one_address_does_not_evict_another),
+		cmocka_unit_test(read_only_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

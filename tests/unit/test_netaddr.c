@@ -41,27 +41,27 @@ static void forwards(void **state)
 
 	(void)state;
 	assert_int_equal(forwards_parse("tcp:2222:22,udp:53:5353,8080:80", f, &where, &why), 3);
-	assert_true(!f[0].udp && f[0].port == 2222 && f[0].guest == 22);
-	assert_true(f[1].udp && f[1].port == 53 && f[1].guest == 5353);
-	assert_true(!f[2].udp && f[2].port == 8080 && f[2].guest == 80);
+	assert_true(!f[0].udp && f[0].port == 2222 && f[0].guest_port == 22);
+	assert_true(f[1].udp && f[1].port == 53 && f[1].guest_port == 5353);
+	assert_true(!f[2].udp && f[2].port == 8080 && f[2].guest_port == 80);
 	assert_int_equal(forwards_parse("tcp::2222-:22", f, &where, &why), 1);
-	assert_true(f[0].port == 2222 && f[0].guest == 22);
+	assert_true(f[0].port == 2222 && f[0].guest_port == 22);
 	assert_int_equal(forwards_parse("none", f, &where, &why), 0);
 	assert_int_equal(forwards_parse("tcp:53:53,udp:53:53", f, &where, &why), 2);
 	assert_int_equal(forwards_parse("65535:65535", f, &where, &why), 1);
 	assert_int_equal(
 		forwards_parse("tcp:6000-6003:7000-7003,53:5353/udp,60000/udp", f, &where, &why),
 		6);
-	assert_true(!f[0].udp && f[0].port == 6000 && f[0].guest == 7000);
-	assert_true(!f[3].udp && f[3].port == 6003 && f[3].guest == 7003);
-	assert_true(f[4].udp && f[4].port == 53 && f[4].guest == 5353);
-	assert_true(f[5].udp && f[5].port == 60000 && f[5].guest == 60000);
+	assert_true(!f[0].udp && f[0].port == 6000 && f[0].guest_port == 7000);
+	assert_true(!f[3].udp && f[3].port == 6003 && f[3].guest_port == 7003);
+	assert_true(f[4].udp && f[4].port == 53 && f[4].guest_port == 5353);
+	assert_true(f[5].udp && f[5].port == 60000 && f[5].guest_port == 60000);
 	assert_int_equal(forwards_parse("1-64:1-64", f, &where, &why), 64);
 	assert_int_equal(forwards_parse("65535-65535:65535-65535/tcp", f, &where, &why), 1);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		if (forwards_parse(bad[i], f, &where, &why) != -1)
 			fail_msg("%s was taken", bad[i]);
-	/* as many as there is room for, and one more */
+	/* the maximum number, and one more */
 	for (int i = 0; i <= FORWARDS_MAX; i++) {
 		(void)sprintf(many + strlen(many), "%s%d:22", i ? "," : "", 1000 + i);
 		assert_int_equal(forwards_parse(many, f, &where, &why),
@@ -69,7 +69,7 @@ static void forwards(void **state)
 	}
 }
 
-static void what_is_wrong_with_a_forward(void **state)
+static void invalid_forwards(void **state)
 {
 	static const char text[] = "2222:22,ssh:22,80:80";
 	struct forward f[FORWARDS_MAX];
@@ -172,14 +172,14 @@ static void sockets(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		if (net_socket_parse(bad[i], &s, &why))
 			fail_msg("%s was taken", bad[i]);
-	/* 107 bytes and their NUL are what a socket's address has room for */
+	/* a socket's address has space for 107 bytes and their NUL */
 	memset(path + 9, 'x', 106);
 	assert_true(net_socket_parse(path, &s, &why));
 	path[9 + 106] = 'x';
 	assert_false(net_socket_parse(path, &s, &why));
 }
 
-static void card_addresses(void **state)
+static void mac_addresses(void **state)
 {
 	static const char *const bad[] = {"",
 					  "52:54:00:12:34",
@@ -203,9 +203,9 @@ static void card_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forwards),	  cmocka_unit_test(what_is_wrong_with_a_forward),
-		cmocka_unit_test(addresses),	  cmocka_unit_test(networks),
-		cmocka_unit_test(card_addresses), cmocka_unit_test(interfaces),
+		cmocka_unit_test(forwards),	 cmocka_unit_test(invalid_forwards),
+		cmocka_unit_test(addresses),	 cmocka_unit_test(networks),
+		cmocka_unit_test(mac_addresses), cmocka_unit_test(interfaces),
 		cmocka_unit_test(sockets),
 	};
 

@@ -1,5 +1,5 @@
-/* test_network.c - programs that PID 1 runs for QEMU's start: passt, of which there is a script
- * here, and xorriso for VM_SHARE=disk, which is the real one.
+/* test_network.c - programs that PID 1 runs before QEMU: passt, which is a script here, and the
+ * real xorriso for VM_SHARE=disk.
  */
 #include <sys/stat.h>
 
@@ -58,7 +58,7 @@ static int tear_down(void **state)
 }
 
 /* passt is the script TEXT. */
-static void starts(const char *text)
+static void start_passt(const char *text)
 {
 	struct error err = {0};
 	char path[4200];
@@ -72,68 +72,68 @@ static void starts(const char *text)
 
 /* ---- passt -------------------------------------------------------------------------------- */
 
-static void passt_gets_its_end_and_the_forwards(void **state)
+static void passt_gets_its_descriptor_and_the_forwards(void **state)
 {
 	(void)state;
-	lifecycle_set(&room.life, COND_NO_NETWORK, true); /* with the QEMU before */
-	starts("echo \"$@\"; test -S /dev/fd/3 && echo a socket");
-	assert_told("[-no-network]");
+	lifecycle_set(&room.life, COND_NO_NETWORK, true); /* left by the QEMU before */
+	start_passt("echo \"$@\"; test -S /dev/fd/3 && echo a socket");
+	assert_posted("[-no-network]");
 	assert_true(room.plan.net_fd >= 0);
 	room.life.qemu_ended = true;
 	helper_ends(HELPER_PASST);
-	const char *said = room_said();
+	const char *said = room_logged();
 
 	assert_non_null(strstr(said, "passt: --foreground --quiet --fd 3 --no-map-gw "));
 	assert_non_null(strstr(said, "-t 127.0.0.1/2222:22 -u 127.0.0.1/5353:53\n"));
 	assert_non_null(strstr(said, "passt: a socket\n"));
 }
 
-static void a_passt_that_ends_takes_the_network_along(void **state)
+static void when_passt_ends_the_network_is_lost(void **state)
 {
 	(void)state;
 	guest_runs();
-	starts("echo out of memory; exit 3");
-	(void)room_told();
+	start_passt("echo out of memory; exit 3");
+	(void)room_posted();
 	helper_ends(HELPER_PASST);
-	assert_told("[+no-network][trouble]");
-	assert_said("vm: error: passt has ended with status 3: out of memory: the guest has no "
-		    "network\n");
-	starts("kill -9 $$");
-	assert_told("[-no-network]");
+	assert_posted("[+no-network][problem]");
+	assert_logged("vm: error: passt has ended with status 3: out of memory: the guest has no "
+		      "network\n");
+	start_passt("kill -9 $$");
+	assert_posted("[-no-network]");
 	helper_ends(HELPER_PASST);
-	assert_said("vm: error: passt has ended by signal 9: the guest has no network\n");
+	assert_logged("vm: error: passt has ended by signal 9: the guest has no network\n");
 }
 
-static void before_the_guest_runs_it_is_the_end(void **state)
+static void before_the_guest_runs_the_end_of_passt_is_fatal(void **state)
 {
 	(void)state;
-	starts("exit 1");
+	start_passt("exit 1");
 	helper_ends(HELPER_PASST);
-	assert_told("[+no-network][gave-up][trouble]");
-	assert_said("  fix: ");
+	assert_posted("[+no-network][gave-up][problem]");
+	assert_logged("  fix: ");
 }
 
-static void behind_the_guest_nobody_misses_it(void **state)
+static void the_end_of_passt_after_the_guests_is_not_reported(void **state)
 {
 	(void)state;
 	guest_runs();
-	starts("exit 1");
+	start_passt("exit 1");
 	room.life.phase = LIFE_DOWN;
 	helper_ends(HELPER_PASST);
-	assert_told("");
-	starts("sleep 100");
+	assert_posted("");
+	start_passt("sleep 100");
 	room.life.phase = LIFE_RUNNING;
 	network_end(&network);
 	helper_ends(HELPER_PASST);
-	assert_told("");
+	assert_posted("");
 }
 
-static void only_passt_has_to_lose_its_other_end(void **state)
+static void only_passt_needs_its_descriptor_closed(void **state)
 {
 	struct error err = {0};
 
 	(void)state;
-	starts("exec sleep 100");
+	start_passt("exec sleep 100");
 	network_handed_over(&network);
 	assert_int_equal(room.plan.net_fd, -1);
 	network_end(&network);
@@ -146,7 +146,7 @@ static void only_passt_has_to_lose_its_other_end(void **state)
 	assert_true(room.plan.net_fd >= 0);
 }
 
-static void a_passt_that_is_not_there_is_an_error(void **state)
+static void a_missing_passt_is_an_error(void **state)
 {
 	struct error err = {0};
 
@@ -175,7 +175,7 @@ static void put_file(const char *name, off_t size)
 	fd_close(&fd);
 }
 
-static void is_made(void)
+static void make_share_disk(void)
 {
 	struct error err = {0};
 
@@ -187,7 +187,7 @@ static void is_made(void)
 	assert_int_equal(room.plan.share_out, -1);
 }
 
-static void only_some_guests_want_a_disk(void **state)
+static void a_share_disk_is_made_only_on_request(void **state)
 {
 	(void)state;
 	room.plan.s.share = SHARE_9P;
@@ -196,42 +196,42 @@ static void only_some_guests_want_a_disk(void **state)
 	assert_true(share_disk_wanted(&share));
 }
 
-static void a_directory_becomes_a_disk(void **state)
+static void a_directory_becomes_an_iso_image(void **state)
 {
 	char magic[6] = "";
 
 	(void)state;
 	has_xorriso();
 	put_file("a file", 1000);
-	is_made();
-	assert_told("[share-made]");
+	make_share_disk();
+	assert_posted("[share-made]");
 	assert_int_equal(pread(room.plan.share_fd, magic, 5, 32769), 5); /* ECMA-119, 8.4 */
 	assert_string_equal(magic, "CD001");
 	assert_int_equal(pwrite(room.plan.share_fd, "x", 1, 0), -1);
 }
 
-static void a_directory_may_be_too_large(void **state)
+static void a_directory_that_is_too_large(void **state)
 {
 	(void)state;
 	has_xorriso();
 	room.plan.s.share_size = 1;
 	put_file("large", 4 << 20);
-	is_made();
-	assert_told("[share-failed 78]");
-	assert_said("does not fit into VM_SHARE_SIZE=1 MiB");
+	make_share_disk();
+	assert_posted("[share-failed 78]");
+	assert_logged("does not fit into VM_SHARE_SIZE=1 MiB");
 }
 
-static void a_directory_may_be_gone(void **state)
+static void a_directory_that_does_not_exist(void **state)
 {
 	(void)state;
 	has_xorriso();
 	assert_int_equal(rmdir(share_dir), 0);
-	is_made();
-	assert_told("[share-failed 77]");
-	assert_said("cannot be made a disk in VM_TMP_DIR=/tmp: ");
+	make_share_disk();
+	assert_posted("[share-failed 77]");
+	assert_logged("can be made in VM_TMP_DIR=/tmp: ");
 }
 
-static void a_stop_meanwhile_says_nothing(void **state)
+static void a_stop_during_that_reports_nothing(void **state)
 {
 	(void)state;
 	has_xorriso();
@@ -241,11 +241,11 @@ static void a_stop_meanwhile_says_nothing(void **state)
 	room.life.signalled = true;
 	helper_end(&room.helpers, HELPER_SHARE);
 	helper_ends(HELPER_SHARE);
-	assert_told("");
+	assert_posted("");
 	assert_false(share.making);
 }
 
-static void there_has_to_be_a_place_for_it(void **state)
+static void a_missing_temporary_directory(void **state)
 {
 	struct error err = {0};
 
@@ -261,18 +261,18 @@ static void there_has_to_be_a_place_for_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(passt_gets_its_end_and_the_forwards),
-		TEST(a_passt_that_ends_takes_the_network_along),
-		TEST(before_the_guest_runs_it_is_the_end),
-		TEST(behind_the_guest_nobody_misses_it),
-		TEST(only_passt_has_to_lose_its_other_end),
-		TEST(a_passt_that_is_not_there_is_an_error),
-		TEST(only_some_guests_want_a_disk),
-		TEST(a_directory_becomes_a_disk),
-		TEST(a_directory_may_be_too_large),
-		TEST(a_directory_may_be_gone),
-		TEST(a_stop_meanwhile_says_nothing),
-		TEST(there_has_to_be_a_place_for_it),
+		TEST(passt_gets_its_descriptor_and_the_forwards),
+		TEST(when_passt_ends_the_network_is_lost),
+		TEST(before_the_guest_runs_the_end_of_passt_is_fatal),
+		TEST(the_end_of_passt_after_the_guests_is_not_reported),
+		TEST(only_passt_needs_its_descriptor_closed),
+		TEST(a_missing_passt_is_an_error),
+		TEST(a_share_disk_is_made_only_on_request),
+		TEST(a_directory_becomes_an_iso_image),
+		TEST(a_directory_that_is_too_large),
+		TEST(a_directory_that_does_not_exist),
+		TEST(a_stop_during_that_reports_nothing),
+		TEST(a_missing_temporary_directory),
 	};
 
 	return cmocka_run_group_tests_name("network", tests, NULL, NULL);

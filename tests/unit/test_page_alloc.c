@@ -59,7 +59,7 @@ static void a_freed_block_is_given_back(void **state)
 	assert_int_equal(errno, ENOMEM);
 }
 
-static void what_is_too_large_is_refused(void **state)
+static void blocks_that_are_too_large_are_refused(void **state)
 {
 	volatile size_t most = SIZE_MAX;
 	void *block = page_malloc(1);
@@ -80,7 +80,7 @@ int main(void)
 		cmocka_unit_test(blocks_are_zeroed_and_aligned),
 		cmocka_unit_test(a_block_keeps_its_bytes_when_it_grows_and_shrinks),
 		cmocka_unit_test(a_freed_block_is_given_back),
-		cmocka_unit_test(what_is_too_large_is_refused),
+		cmocka_unit_test(blocks_that_are_too_large_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_partition.c - partition tables and ext2 superblocks, made byte by byte, whole and broken. */
+/* test_partition.c - partition tables and ext2 superblocks, valid and damaged, built byte by byte.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,7 @@
 static uint8_t disk[SECTORS * 512];
 static struct partitions found;
 static unsigned reads;
-static uint64_t broken_at; /* a read there fails */
+static uint64_t broken_at; /* reads of this offset fail */
 
 static bool read_disk(void *ctx, uint64_t offset, void *buf, size_t n, struct error *err)
 {
@@ -37,7 +38,7 @@ static void put(size_t at, unsigned width, uint64_t value)
 		disk[at + i] = (uint8_t)(value >> 8 * i);
 }
 
-static void sign(uint32_t sector)
+static void put_signature(uint32_t sector)
 {
 	put(sector * (size_t)512 + 510, 2, 0xaa55);
 }
@@ -46,13 +47,13 @@ static void entry(uint32_t sector, unsigned i, unsigned type, uint32_t start, ui
 {
 	size_t at = sector * (size_t)512 + 446 + i * (size_t)16;
 
-	sign(sector);
+	put_signature(sector);
 	put(at + 4, 1, type);
 	put(at + 8, 4, start);
 	put(at + 12, 4, count);
 }
 
-static int fresh(void **state)
+static int set_up(void **state)
 {
 	(void)state;
 	memset(disk, 0, sizeof disk);
@@ -61,14 +62,15 @@ static int fresh(void **state)
 	return 0;
 }
 
-static void look(void)
+static void read_partitions(void)
 {
 	struct error err = {0};
 
 	assert_true(partitions_read(&source, &found, &err));
 }
 
-static void is(size_t i, unsigned number, unsigned type, uint64_t start, uint64_t count)
+static void assert_partition(size_t i, unsigned number, unsigned type, uint64_t start,
+			     uint64_t count)
 {
 	assert_true(i < found.count);
 	assert_int_equal(found.list[i].number, number);
@@ -80,9 +82,9 @@ static void is(size_t i, unsigned number, unsigned type, uint64_t start, uint64_
 static void no_table(void **state)
 {
 	(void)state;
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 1);
-	is(0, 0, PARTITION_NONE, 0, SECTORS);
+	assert_partition(0, 0, PARTITION_NONE, 0, SECTORS);
 	assert_true(partition_holds_files(&found.list[0]));
 }
 
@@ -95,19 +97,19 @@ static void primary_and_logical(void **state)
 	entry(1000, 0, PARTITION_LINUX, 2, 10);
 	entry(1000, 1, 5, 100, 200);
 	entry(1100, 0, PARTITION_HURD, 3, 20);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 4);
-	is(0, 1, PARTITION_SWAP, 1, 100);
-	is(1, 3, PARTITION_LINUX, 200, SECTORS - 200);
-	is(2, 5, PARTITION_LINUX, 1002, 10);
-	is(3, 6, PARTITION_HURD, 1103, 20);
+	assert_partition(0, 1, PARTITION_SWAP, 1, 100);
+	assert_partition(1, 3, PARTITION_LINUX, 200, SECTORS - 200);
+	assert_partition(2, 5, PARTITION_LINUX, 1002, 10);
+	assert_partition(3, 6, PARTITION_HURD, 1103, 20);
 	assert_false(partition_holds_files(&found.list[0]));
 	assert_true(partition_holds_files(&found.list[1]));
 	assert_true(partition_holds_files(&found.list[3]));
 }
 
-/* Links that come back, point behind the disk or at zeros end the chain. */
-static void a_chain_that_comes_back(void **state)
+/* Links that are circular, or point beyond the disk or to zeros, end the chain. */
+static void a_circular_chain(void **state)
 {
 	(void)state;
 	entry(0, 0, 0x0f, 1000, 3000);
@@ -115,33 +117,33 @@ static void a_chain_that_comes_back(void **state)
 	entry(1000, 1, 5, 100, 200);
 	entry(1100, 0, PARTITION_LINUX, 2, 10);
 	entry(1100, 1, 5, 0, 200);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 2);
 	entry(1100, 1, 5, 0xfffffff0, 200);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 2);
 	entry(1100, 1, 5, 50, 200);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 2);
 	assert_true(reads < 40);
-	/* One that goes on for ever, a sector at a time. */
+	/* An endless chain, one sector after the other. */
 	for (uint32_t at = 1000; at < SECTORS - 1; at++) {
 		entry(at, 0, PARTITION_LINUX, 1, 1);
 		entry(at, 1, 5, at + 1 - 1000, 1);
 	}
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 59);
-	is(58, 63, PARTITION_LINUX, 1059, 1);
+	assert_partition(58, 63, PARTITION_LINUX, 1059, 1);
 }
 
-static void outside(void **state)
+static void partitions_outside_the_disk(void **state)
 {
 	(void)state;
 	entry(0, 0, PARTITION_LINUX, SECTORS, 10);
 	entry(0, 1, PARTITION_LINUX, 0, 10);
 	entry(0, 2, PARTITION_LINUX, 10, 0);
 	entry(0, 3, PARTITION_LINUX, 0xffffffff, 0xffffffff);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 0);
 }
 
@@ -174,22 +176,22 @@ static void gpt(void **state)
 	gpt_entry(1024 + 4 * 128, linux_guid, 200, 399);
 	gpt_entry(1024 + 5 * 128, linux_guid, 500, 499);
 	gpt_entry(1024 + 6 * 128, linux_guid, 500, UINT64_MAX);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 2);
-	is(0, 1, PARTITION_OTHER, 100, 100);
-	is(1, 5, PARTITION_LINUX, 200, 200);
+	assert_partition(0, 1, PARTITION_OTHER, 100, 100);
+	assert_partition(1, 5, PARTITION_LINUX, 200, 200);
 	assert_true(found.list[1].gpt);
 	gpt_header(2, UINT32_MAX, 4096);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 1);
 	gpt_header(UINT64_MAX / 512, 128, 128);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 0);
 	gpt_header(2, 128, 0);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 0);
 	gpt_header(2, 128, 129);
-	look();
+	read_partitions();
 	assert_int_equal(found.count, 0);
 }
 
@@ -208,7 +210,7 @@ static void a_disk_that_cannot_be_read(void **state)
 
 #define SUPER (disk + EXT2_SUPER_AT)
 
-static void super(void)
+static void make_superblock(void)
 {
 	put(1024 + 0, 4, 1000);	   /* inodes */
 	put(1024 + 4, 4, 2000);	   /* blocks */
@@ -230,7 +232,7 @@ static void a_good_superblock(void **state)
 	char uuid[37];
 
 	(void)state;
-	super();
+	make_superblock();
 	assert_true(ext2_super_parse(SUPER, sizeof disk, &s));
 	assert_int_equal(s.block_size, 1024);
 	assert_int_equal(s.blocks, 2000);
@@ -251,7 +253,7 @@ static void a_good_superblock(void **state)
 	put(1024 + 96, 4, EXT2_RECOVER);
 	assert_true(ext2_super_parse(SUPER, sizeof disk, &s));
 	assert_false(ext2_super_clean(&s));
-	/* 64 bit: descriptors have a size of their own, and blocks an upper half. */
+	/* 64 bit: descriptors have a size field, and block counts an upper half. */
 	put(1024 + 96, 4, EXT2_64BIT);
 	put(1024 + 254, 2, 64);
 	assert_true(ext2_super_parse(SUPER, sizeof disk, &s));
@@ -280,7 +282,7 @@ static void a_broken_superblock(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		super();
+		make_superblock();
 		put(1024 + 24, 4, 0);
 		assert_true(ext2_super_parse(SUPER, sizeof disk, &s));
 		put(1024 + bad[i].at, bad[i].width, bad[i].value);
@@ -288,21 +290,21 @@ static void a_broken_superblock(void **state)
 			fail_msg("field %u as %llu was taken", bad[i].at,
 				 (unsigned long long)bad[i].value);
 	}
-	super();
+	make_superblock();
 	assert_false(ext2_super_parse(SUPER, 2047, &s));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(no_table, fresh),
-		cmocka_unit_test_setup(primary_and_logical, fresh),
-		cmocka_unit_test_setup(a_chain_that_comes_back, fresh),
-		cmocka_unit_test_setup(outside, fresh),
-		cmocka_unit_test_setup(gpt, fresh),
-		cmocka_unit_test_setup(a_disk_that_cannot_be_read, fresh),
-		cmocka_unit_test_setup(a_good_superblock, fresh),
-		cmocka_unit_test_setup(a_broken_superblock, fresh),
+		cmocka_unit_test_setup(no_table, set_up),
+		cmocka_unit_test_setup(primary_and_logical, set_up),
+		cmocka_unit_test_setup(a_circular_chain, set_up),
+		cmocka_unit_test_setup(partitions_outside_the_disk, set_up),
+		cmocka_unit_test_setup(gpt, set_up),
+		cmocka_unit_test_setup(a_disk_that_cannot_be_read, set_up),
+		cmocka_unit_test_setup(a_good_superblock, set_up),
+		cmocka_unit_test_setup(a_broken_superblock, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_pattern.c - sets of patterns on a stream: by example, against regcomp(3), cut anywhere, and
- * with streams made to fill the cache of the DFA.
+/* test_pattern.c - matching sets of patterns in a stream: examples, comparison with regcomp(3),
+ * input split at any position, and streams that fill the DFA's cache.
  *
  * The reference finds where a pattern fires in a line by asking regexec(3) about ever longer parts
  * of it, and knows nothing of sets, streams or automata.
@@ -30,7 +30,7 @@ struct firings {
 
 static uint64_t seed = 88172645463325252;
 
-static unsigned below(unsigned n)
+static unsigned random_below(unsigned n)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -59,13 +59,13 @@ static void record(struct firings *f, const struct pattern_bits *fired, size_t a
 		}
 }
 
-/* Feed TEXT in pieces of up to PIECE bytes, each in memory of its own for ASan. */
+/* Feed TEXT in pieces of up to PIECE bytes, each in a separate allocation for ASan. */
 static void feed(struct pattern_set *s, const uint8_t *text, size_t n, unsigned piece,
 		 struct firings *f)
 {
 	f->count = 0;
 	for (size_t from = 0; from < n;) {
-		size_t part = 1 + below(piece);
+		size_t part = 1 + random_below(piece);
 		uint8_t *copy;
 
 		part = part < n - from ? part : n - from;
@@ -98,10 +98,10 @@ static void assert_same(const struct firings *got, const struct firings *want, c
 		fail_msg("%s: %zu firings, not %zu", what, got->count, want->count);
 }
 
-/* ---- by example ------------------------------------------------------------------------ */
+/* ---- examples -------------------------------------------------------------------------------- */
 
 /* After how many bytes REGEX fires first in TEXT (of N bytes); 0: never. */
-static size_t first_n(const char *regex, const char *text, size_t n)
+static size_t first_match(const char *regex, const char *text, size_t n)
 {
 	struct pattern_set *s = set_of(1, &regex);
 	struct pattern_bits fired;
@@ -111,7 +111,7 @@ static size_t first_n(const char *regex, const char *text, size_t n)
 	return fired.bits[0] ? at : 0;
 }
 
-#define FIRST(regex, text) first_n(regex, text, sizeof(text) - 1)
+#define FIRST(regex, text) first_match(regex, text, sizeof(text) - 1)
 
 static void test_syntax(void **state)
 {
@@ -246,7 +246,7 @@ static void test_once_a_line(void **state)
 	feed(s, (const uint8_t *)text, sizeof text - 1, 99, got);
 	assert_int_equal(got->count, 6);
 	assert_memory_equal(got->list, want.list, 6 * sizeof *got->list);
-	/* In the middle of a line, in which b has fired; not so after a reset. */
+	/* In the middle of a line in which b has fired already; after a reset it fires again. */
 	assert_int_equal(pattern_feed(s, (const uint8_t *)"b", 1, &fired), 1);
 	assert_int_equal(fired.bits[0], 0);
 	pattern_set_reset(s);
@@ -281,27 +281,27 @@ static bool write_random(struct writer *w, unsigned depth)
 					    " ", "[ab]", "[^a]", "[b-c]", "[[:space:]a]"};
 	static const char *const repeats[] = {"*",    "+",     "?",	"{2}",
 					      "{1,}", "{0,1}", "{2,3}", "{0,2}"};
-	unsigned alternatives = below(4) ? 1 : 2;
+	unsigned alternatives = random_below(4) ? 1 : 2;
 	bool anchored = false;
 
 	for (unsigned a = 0; a < alternatives; a++) {
-		unsigned pieces = 1 + below(4);
-		unsigned anchors = below(8);
+		unsigned pieces = 1 + random_below(4);
+		unsigned anchors = random_below(8);
 
 		put(w, a ? "|" : "");
 		put(w, anchors == 1 ? "^" : "");
 		for (unsigned i = 0; i < pieces; i++) {
 			bool in_group = false;
 
-			if (depth > 0 && below(4) == 0 && w->n < 200) {
+			if (depth > 0 && random_below(4) == 0 && w->n < 200) {
 				put(w, "(");
 				in_group = write_random(w, depth - 1);
 				put(w, ")");
 			} else {
-				put(w, atoms[below(sizeof atoms / sizeof *atoms)]);
+				put(w, atoms[random_below(sizeof atoms / sizeof *atoms)]);
 			}
-			if (!in_group && below(3) == 0)
-				put(w, repeats[below(sizeof repeats / sizeof *repeats)]);
+			if (!in_group && random_below(3) == 0)
+				put(w, repeats[random_below(sizeof repeats / sizeof *repeats)]);
 			anchored |= in_group;
 		}
 		put(w, anchors == 2 ? "$" : "");
@@ -311,7 +311,7 @@ static bool write_random(struct writer *w, unsigned depth)
 }
 
 /* After how many bytes of the line (N bytes; its end is byte N + 1) REGEX fires; 0: not at all. */
-static size_t fires_in(const regex_t *regex, const char *line, size_t n)
+static size_t fires_after(const regex_t *regex, const char *line, size_t n)
 {
 	char part[64];
 
@@ -326,7 +326,7 @@ static size_t fires_in(const regex_t *regex, const char *line, size_t n)
 	return regexec(regex, part, 0, NULL, 0) == 0 ? n + 1 : 0;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_firings(const void *a, const void *b)
 {
 	const struct firing *x = a, *y = b;
 
@@ -342,19 +342,19 @@ static size_t random_lines(const regex_t *regexes, size_t n, char *text, struct 
 
 	want->count = 0;
 	for (int i = 0; i < 20; i++) {
-		size_t line = len, line_len = below(14);
+		size_t line = len, line_len = random_below(14);
 
 		for (size_t k = 0; k < line_len; k++)
-			text[len++] = "aaabbc x"[below(8)];
+			text[len++] = "aaabbc x"[random_below(8)];
 		for (size_t p = 0; p < n; p++) {
-			size_t at = fires_in(&regexes[p], text + line, line_len);
+			size_t at = fires_after(&regexes[p], text + line, line_len);
 
 			if (at)
 				want->list[want->count++] = (struct firing){line + at, p};
 		}
-		text[len++] = below(2) ? '\n' : '\r';
+		text[len++] = random_below(2) ? '\n' : '\r';
 	}
-	qsort(want->list, want->count, sizeof *want->list, by_place);
+	qsort(want->list, want->count, sizeof *want->list, compare_firings);
 	return len;
 }
 
@@ -400,7 +400,7 @@ static void test_against_regcomp(void **state)
 			regfree(&regexes[i]);
 		pattern_set_free(s);
 	}
-	/* The patterns were of a kind that tells something. */
+	/* The patterns must match often enough to test something. */
 	assert_true(all > 200000 && empty > 500);
 	free(got);
 	free(want);
@@ -421,7 +421,7 @@ static void test_cache(void **state)
 	(void)state;
 	want->count = 0;
 	for (size_t i = 0; i < N; i++) {
-		text[i] = (uint8_t) "aaaaaaaabbbbbbbbaaaabbbbaabbabababbaabacd\n"[below(42)];
+		text[i] = (uint8_t) "aaaaaaaabbbbbbbbaaaabbbbaabbabababbaabacd\n"[random_below(42)];
 		bool letters = i >= 13 && (text[i] == 'c' || text[i] == 'd');
 		unsigned which = text[i] == 'd';
 
@@ -444,7 +444,7 @@ static void test_cache(void **state)
 	pattern_set_free(s);
 }
 
-/* The largest sets of nodes leave room for few states; every one is needed. */
+/* With the largest sets of nodes only few states fit into the cache; all are used. */
 static void test_cache_of_large_states(void **state)
 {
 	struct pattern_set *s = pattern_set_new();
@@ -457,7 +457,7 @@ static void test_cache_of_large_states(void **state)
 	for (int i = 0; i < 15; i++)
 		assert_int_equal(pattern_set_add(s, "a.{253}b", 8, why, sizeof why), i);
 	for (size_t i = 0; i < N; i++)
-		text[i] = i % 4000 ? "ab"[below(2)] : '\n';
+		text[i] = i % 4000 ? "ab"[random_below(2)] : '\n';
 	feed(s, text, N, N, one);
 	assert_true(s->emptied > 10);
 	pattern_set_reset(s);

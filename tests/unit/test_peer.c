@@ -1,5 +1,5 @@
-/* test_peer.c - where a connection comes from, on real sockets of this machine; by sock_diag, and
- * by /proc/net/tcp where there is no netlink.
+/* test_peer.c - the origin of a connection, with real sockets of this machine; by sock_diag, and by
+ * /proc/net/tcp without netlink.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,13 +101,13 @@ static void all_kinds(int family, const char *to)
 	assert_int_equal(kind_of(&p, &passt), PEER_EMULATOR);
 	assert_int_equal(kind_of(&p, &them), PEER_LOCAL);
 	assert_int_equal(kind_of(&p, &user), PEER_LOCAL);
-	/* A half-closed one is still somebody's. */
+	/* A half-closed one still has an owner. */
 	assert_int_equal(shutdown(p.client, SHUT_WR), 0);
 	assert_int_equal(kind_of(&p, &us), PEER_EMULATOR);
 	assert_int_equal(kind_of(&p, &user), PEER_LOCAL);
 	close_pair(&p);
 
-	/* Sent and closed at once: nobody can prove to be somebody else. */
+	/* Sends and closes at once: the owner is unknown, so it may be the emulator. */
 	connect_pair(&p, family, to);
 	assert_int_equal(send(p.client, "quit\n", 5, 0), 5);
 	fd_close(&p.client);
@@ -118,7 +118,7 @@ static void all_kinds(int family, const char *to)
 	assert_int_equal(kind_of(&p, &no_nat), PEER_LOCAL);
 	close_pair(&p);
 
-	/* By a reset. */
+	/* Closed by a reset. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
 	connect_pair(&p, family, to);
@@ -189,7 +189,7 @@ static void without_netlink(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void what_the_kernel_knows(void **state)
+static void sockets_listed_by_the_kernel(void **state)
 {
 	struct sockaddr_storage a = {.ss_family = AF_INET};
 	struct sockaddr_in *v4 = (void *)&a;
@@ -201,6 +201,13 @@ static void what_the_kernel_knows(void **state)
 	assert_int_equal(netlink_is_local(&a, &interface), ANSWER_YES);
 	assert_int_equal(inet_pton(AF_INET, "198.51.100.1", &v4->sin_addr), 1);
 	assert_int_equal(netlink_is_local(&a, &interface), ANSWER_NO);
+	/* Of an interface, whatever leads to that address elsewhere. */
+	struct sockaddr_in6 *v6 = (void *)&a;
+
+	a = (struct sockaddr_storage){.ss_family = AF_INET6};
+	v6->sin6_scope_id = 0x7ffffff0;
+	assert_int_equal(inet_pton(AF_INET6, "fe80::1", &v6->sin6_addr), 1);
+	assert_int_not_equal(netlink_is_local(&a, &interface), ANSWER_YES);
 	assert_true(netlink_link_kind("lo", kind));
 	assert_string_equal(kind, "");
 	assert_false(netlink_link_kind("no-such-link", kind));
@@ -212,7 +219,7 @@ int main(void)
 		cmocka_unit_test(by_ipv4),
 		cmocka_unit_test(by_ipv6),
 		cmocka_unit_test(without_netlink),
-		cmocka_unit_test(what_the_kernel_knows),
+		cmocka_unit_test(sockets_listed_by_the_kernel),
 	};
 
 	return cmocka_run_group_tests_name("peer", tests, NULL, NULL);

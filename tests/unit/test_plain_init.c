@@ -1,5 +1,5 @@
-/* test_plain_init.c - PID 1 without a guest: `vm init COMMAND`, and VM_FETCH where there is nothing
- * to fetch or nothing to fetch it with. Each in a child.
+/* test_plain_init.c - PID 1 without a guest: `vm init COMMAND`, and VM_FETCH without a source or
+ * without the program that downloads. Each test runs in a child.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -58,7 +58,7 @@ static int init_status(const char *command, const char *text)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void its_status_is_the_programs(void **state)
+static void the_status_is_that_of_the_program(void **state)
 {
 	(void)state;
 	assert_int_equal(init_status("sh", "exit 0"), 0);
@@ -67,7 +67,7 @@ static void its_status_is_the_programs(void **state)
 	assert_int_equal(init_status("sh", "kill -USR1 $$"), 128 + SIGUSR1);
 }
 
-static void what_cannot_be_run_has_a_shells_status(void **state)
+static void a_program_that_cannot_run_has_a_shells_status(void **state)
 {
 	char path[100];
 
@@ -75,7 +75,7 @@ static void what_cannot_be_run_has_a_shells_status(void **state)
 	assert_int_equal(init_status("/nowhere/x", ""), 127);
 	assert_int_equal(init_status("no-such-program", ""), 127);
 	assert_int_equal(init_status("/etc/passwd", ""), 126);
-	/* On PATH, but no program. */
+	/* On PATH, but not executable. */
 	(void)snprintf(path, sizeof path, "%s/a-file", dir);
 	FILE *f = fopen(path, "we");
 
@@ -98,7 +98,7 @@ static void signals_are_passed_on(void **state)
 	assert_int_equal(init_status("sh", "kill -HUP $PPID; exec sleep 100"), 128 + SIGHUP);
 }
 
-/* Whatever the program leaves behind is reaped: nothing of init's is a zombie. */
+/* All orphans of the program are reaped: no zombie is left. */
 static void orphans_are_reaped(void **state)
 {
 	(void)state;
@@ -113,7 +113,7 @@ static void orphans_are_reaped(void **state)
 
 /* ---- VM_FETCH ----------------------------------------------------------------------------- */
 
-/* 1000: the start goes on; else the exit status. WITH are settings, NULL for none. */
+/* 1000: the start continues; otherwise the exit status. WITH are settings, NULL for none. */
 static int fetches(const char *one, const char *two)
 {
 	static char run_dir[100], image_dir[100], embedded[] = "VM_EMBEDDED=/nowhere";
@@ -141,21 +141,21 @@ static int fetches(const char *one, const char *two)
 	return answer;
 }
 
-static void nothing_is_fetched_unasked(void **state)
+static void nothing_is_downloaded_without_a_request(void **state)
 {
 	char drive[100];
 
 	(void)state;
 	assert_int_equal(fetches(NULL, NULL), 1000);
 	assert_int_equal(fetches("VM_FETCH=0", NULL), 1000);
-	/* A setting that is wrong is the plan's to tell. */
+	/* Invalid settings are reported by the plan. */
 	assert_int_equal(fetches("VM_FETCH=1", "QEMU_RAM=much"), 1000);
 	/* It is there. */
 	(void)snprintf(drive, sizeof drive, "QEMU_DRIVE=%s", dir);
 	assert_int_equal(fetches("VM_FETCH=1", drive), 1000);
 }
 
-static void an_image_needs_a_place_and_a_program(void **state)
+static void a_download_needs_a_directory_and_a_program(void **state)
 {
 	char path[100];
 
@@ -173,9 +173,12 @@ static void an_image_needs_a_place_and_a_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(its_status_is_the_programs), TEST(what_cannot_be_run_has_a_shells_status),
-		TEST(signals_are_passed_on),	  TEST(orphans_are_reaped),
-		TEST(nothing_is_fetched_unasked), TEST(an_image_needs_a_place_and_a_program),
+		TEST(the_status_is_that_of_the_program),
+		TEST(a_program_that_cannot_run_has_a_shells_status),
+		TEST(signals_are_passed_on),
+		TEST(orphans_are_reaped),
+		TEST(nothing_is_downloaded_without_a_request),
+		TEST(a_download_needs_a_directory_and_a_program),
 	};
 
 	return cmocka_run_group_tests_name("plain_init", tests, NULL, NULL);

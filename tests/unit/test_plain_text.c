@@ -1,4 +1,4 @@
-/* test_plain_text.c - byte order marks, UTF-16 and CR LF in files that people write. */
+/* test_plain_text.c - byte order marks, UTF-16 and CR LF in text files that users write. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +10,9 @@
 
 #include "format/plain_text.h"
 
-/* FUNCTION makes OUT (N bytes) of IN (SIZE bytes). */
-static void becomes(const char *(*function)(char *, size_t *), const char *in, size_t size,
-		    const char *out)
+/* FUNCTION converts IN (SIZE bytes) to OUT. */
+static void assert_becomes(const char *(*function)(char *, size_t *), const char *in, size_t size,
+			   const char *out)
 {
 	char text[64] = "";
 	size_t n = size;
@@ -23,7 +23,7 @@ static void becomes(const char *(*function)(char *, size_t *), const char *in, s
 	assert_string_equal(text, out);
 }
 
-#define BECOMES(function, in, out) becomes(function, in, sizeof(in) - 1, out)
+#define BECOMES(function, in, out) assert_becomes(function, in, sizeof(in) - 1, out)
 
 static void refused(const char *in, size_t size, const char *why)
 {
@@ -34,7 +34,7 @@ static void refused(const char *in, size_t size, const char *why)
 	assert_string_equal(plain_text(text, &n), why);
 }
 
-static void marks(void **state)
+static void byte_order_marks(void **state)
 {
 	(void)state;
 	BECOMES(plain_text, "", "");
@@ -64,7 +64,7 @@ static void utf_16(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(marks),
+		cmocka_unit_test(byte_order_marks),
 		cmocka_unit_test(utf_16),
 	};
 

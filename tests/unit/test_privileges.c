@@ -1,4 +1,4 @@
-/* test_privileges.c - who QEMU runs as, and what is left of our rights. */
+/* test_privileges.c - the user that QEMU runs as, and the privileges that PID 1 keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static void write_file(const char *path, const char *text)
 }
 
 /* The identity chosen with VM_UID and VM_GID: "uid:gid", or the error, "status message". */
-static const char *chosen(long uid, long gid)
+static const char *identity_for(long uid, long gid)
 {
 	static char text[1024];
 	const struct settings s = {.uid = uid, .gid = gid};
@@ -72,16 +72,16 @@ static void ask_passwd(void)
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
 		CHECK(write_all(fd, t[i].passwd, strlen(t[i].passwd)));
-		CHECK_TEXT(chosen(0, 0), t[i].chosen);
+		CHECK_TEXT(identity_for(0, 0), t[i].chosen);
 	}
-	CHECK_TEXT(chosen(5, 0), "5:5");
-	CHECK_TEXT(chosen(5, 6), "5:6");
+	CHECK_TEXT(identity_for(5, 0), "5:5");
+	CHECK_TEXT(identity_for(5, 6), "5:6");
 	CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
 	CHECK(write_all(fd, t[0].passwd, strlen(t[0].passwd)));
-	CHECK_TEXT(chosen(0, 6), "107:6");
+	CHECK_TEXT(identity_for(0, 6), "107:6");
 }
 
-static void qemu_user_of_passwd(void **state)
+static void qemu_user_from_passwd(void **state)
 {
 	(void)state;
 	assert_true(in_child(ask_passwd));
@@ -90,15 +90,17 @@ static void qemu_user_of_passwd(void **state)
 static void ask_as_nobody(void)
 {
 	become_nobody();
-	CHECK_TEXT(chosen(0, 0), "65534:65534 as ourselves");
-	CHECK_TEXT(chosen(65534, 65534), "65534:65534 as ourselves");
-	CHECK_TEXT(chosen(1, 0), "77 VM_UID=1 VM_GID=0: only root can run QEMU as another user, "
-				 "and this is user 65534");
-	CHECK_TEXT(chosen(65534, 1), "77 VM_UID=65534 VM_GID=1: only root can run QEMU as another "
-				     "user, and this is user 65534");
+	CHECK_TEXT(identity_for(0, 0), "65534:65534 as ourselves");
+	CHECK_TEXT(identity_for(65534, 65534), "65534:65534 as ourselves");
+	CHECK_TEXT(identity_for(1, 0),
+		   "77 VM_UID=1 VM_GID=0: only root can run QEMU as another user, "
+		   "and this is user 65534");
+	CHECK_TEXT(identity_for(65534, 1),
+		   "77 VM_UID=65534 VM_GID=1: only root can run QEMU as another "
+		   "user, and this is user 65534");
 }
 
-static void others_stay_who_they_are(void **state)
+static void other_users_are_not_changed(void **state)
 {
 	(void)state;
 	assert_true(in_child(ask_as_nobody));
@@ -132,14 +134,14 @@ static void ask_without_capabilities(void)
 		"that are missing";
 
 	keep_only(BIT(CAP_SETUID) | BIT(CAP_SETGID));
-	CHECK_TEXT(chosen(5, 6), "5:6");
+	CHECK_TEXT(identity_for(5, 6), "5:6");
 	keep_only(BIT(CAP_SETUID));
-	CHECK_TEXT(chosen(5, 6), missing);
+	CHECK_TEXT(identity_for(5, 6), missing);
 	keep_only(0);
-	CHECK_TEXT(chosen(5, 6), missing);
+	CHECK_TEXT(identity_for(5, 6), missing);
 }
 
-static void root_without_capabilities_is_told(void **state)
+static void missing_capabilities_of_root_are_reported(void **state)
 {
 	(void)state;
 	assert_true(in_child(ask_without_capabilities));
@@ -151,11 +153,12 @@ static void ask_in_user_namespace(void)
 	write_file("/proc/self/setgroups", "deny");
 	write_file("/proc/self/uid_map", "0 0 1\n");
 	write_file("/proc/self/gid_map", "0 0 1\n");
-	CHECK_TEXT(chosen(107, 108), "77 QEMU must not run as root, and its user 107:108 does not "
-				     "exist in this user namespace");
+	CHECK_TEXT(identity_for(107, 108),
+		   "77 QEMU must not run as root, and its user 107:108 does not "
+		   "exist in this user namespace");
 }
 
-static void a_user_outside_the_namespace_is_told(void **state)
+static void a_user_outside_the_namespace_is_reported(void **state)
 {
 	(void)state;
 	assert_true(in_child(ask_in_user_namespace));
@@ -184,7 +187,7 @@ static void pid_1_keeps_five_capabilities(void **state)
 	assert_true(in_child(reduce));
 }
 
-/* As with cap_drop: ALL and the ones compose adds. */
+/* The capabilities with cap_drop: ALL and those that compose adds. */
 static void assume_with_few(void)
 {
 	const struct identity id = {.uid = 7, .gid = 8, .change = true};
@@ -195,14 +198,14 @@ static void assume_with_few(void)
 	CHECK(identity_assume(&id));
 	CHECK(getuid() == 7 && getgid() == 8 && getgroups(0, NULL) == 0 && effective() == 0);
 	CHECK(setuid(0) == -1 && setgid(0) == -1);
-	/* what we are already can be assumed again */
+	/* the present identity can be assumed again */
 	CHECK(identity_assume(&(struct identity){.uid = 7, .gid = 8}));
-	/* and nothing else, whatever is claimed */
+	/* and nothing else, whatever is requested */
 	CHECK(!identity_assume(&(struct identity){.uid = 9, .gid = 8}) && errno == EPERM);
 	CHECK(!identity_assume(&(struct identity){.uid = 9, .gid = 8, .change = true}));
 }
 
-static void rights_are_given_up_for_good(void **state)
+static void dropped_privileges_cannot_be_regained(void **state)
 {
 	(void)state;
 	assert_true(in_child(assume_with_few));
@@ -214,13 +217,14 @@ static void own(void)
 	struct stat st;
 	FILE *f = tmpfile();
 
-	CHECK(f && identity_own(&id, fileno(f)));
+	CHECK(f && identity_chown(&id, fileno(f)));
 	CHECK(fstat(fileno(f), &st) == 0 && st.st_uid == 7 && st.st_gid == 8);
 	keep_only(0);
-	CHECK(identity_own(&id, fileno(f))); /* it is already */
-	CHECK(!identity_own(&(struct identity){.uid = 9, .gid = 9, .change = true}, fileno(f)));
+	CHECK(identity_chown(&id, fileno(f))); /* it has that owner already */
+	CHECK(!identity_chown(&(struct identity){.uid = 9, .gid = 9, .change = true}, fileno(f)));
 	CHECK(errno == EPERM);
-	CHECK(identity_own(&(struct identity){.uid = 9, .gid = 9}, fileno(f))); /* not asked for */
+	CHECK(identity_chown(&(struct identity){.uid = 9, .gid = 9},
+			     fileno(f))); /* not asked for */
 }
 
 static void files_are_given_to_qemu(void **state)
@@ -232,12 +236,12 @@ static void files_are_given_to_qemu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(qemu_user_of_passwd),
-		cmocka_unit_test(others_stay_who_they_are),
-		cmocka_unit_test(root_without_capabilities_is_told),
-		cmocka_unit_test(a_user_outside_the_namespace_is_told),
+		cmocka_unit_test(qemu_user_from_passwd),
+		cmocka_unit_test(other_users_are_not_changed),
+		cmocka_unit_test(missing_capabilities_of_root_are_reported),
+		cmocka_unit_test(a_user_outside_the_namespace_is_reported),
 		cmocka_unit_test(pid_1_keeps_five_capabilities),
-		cmocka_unit_test(rights_are_given_up_for_good),
+		cmocka_unit_test(dropped_privileges_cannot_be_regained),
 		cmocka_unit_test(files_are_given_to_qemu),
 	};
 

@@ -1,4 +1,4 @@
-/* test_prompt.c - when a prompt stands on the serial line, with a clock that the test holds.
+/* test_prompt.c - detecting a prompt on the serial line, with a clock driven by the test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ static void in(const char *text)
 static bool stands_after_quiet(void)
 {
 	now += PROMPT_QUIET_NS;
-	return prompt_stands(&p, now);
+	return prompt_shown(&p, now);
 }
 
 static void prompts_of_logins_and_shells(void **state)
@@ -64,18 +64,18 @@ static void prompts_of_logins_and_shells(void **state)
 	}
 }
 
-static void a_shells_prompt_takes_quiet_and_a_logins_does_not(void **state)
+static void a_shell_prompt_needs_silence_a_login_prompt_does_not(void **state)
 {
 	(void)state;
 	out("\r\n# ");
-	assert_false(prompt_stands(&p, now));
+	assert_false(prompt_shown(&p, now));
 	out("a comment in a file\r\n");
 	assert_false(stands_after_quiet());
 	out("\r\nlinux login: ");
-	assert_true(prompt_stands(&p, now));
+	assert_true(prompt_shown(&p, now));
 }
 
-static void what_a_kernel_prints_behind_it_changes_nothing(void **state)
+static void kernel_messages_after_a_prompt_are_ignored(void **state)
 {
 	(void)state;
 	out("\r\n# ");
@@ -92,7 +92,7 @@ static void what_a_kernel_prints_behind_it_changes_nothing(void **state)
 	assert_true(stands_after_quiet());
 }
 
-static void a_line_that_is_entered_ends_it(void **state)
+static void an_entered_line_ends_the_prompt(void **state)
 {
 	static const char *const entered[] = {"\r", "\n", "\003", "\004", "\032", "\022"};
 
@@ -127,7 +127,7 @@ static void an_echo_is_no_prompt(void **state)
 }
 
 /* As scripts type: at once. */
-static void what_is_typed_before_the_quiet_does_not_hide_a_prompt(void **state)
+static void input_before_the_silence_does_not_hide_a_prompt(void **state)
 {
 	(void)state;
 	out("\r\nmachsh# ");
@@ -137,7 +137,7 @@ static void what_is_typed_before_the_quiet_does_not_hide_a_prompt(void **state)
 	in("\r");
 	assert_false(stands_after_quiet());
 
-	out("\r\n# "); /* a program's, which goes on */
+	out("\r\n# "); /* a program's prompt, which continues */
 	in("x");
 	out("x of a longer line");
 	assert_false(stands_after_quiet());
@@ -148,7 +148,7 @@ static void what_is_typed_before_the_quiet_does_not_hide_a_prompt(void **state)
 	assert_false(stands_after_quiet());
 }
 
-static void a_terminals_answer_is_not_typed(void **state)
+static void a_terminals_answer_is_not_input(void **state)
 {
 	(void)state;
 	in("ls\r");
@@ -161,7 +161,7 @@ static void a_terminals_answer_is_not_typed(void **state)
 	assert_false(stands_after_quiet());
 }
 
-static void an_editor_is_left_alone(void **state)
+static void an_editor_shows_no_prompt(void **state)
 {
 	(void)state;
 	out("\r\n# ");
@@ -178,7 +178,7 @@ static void an_editor_is_left_alone(void **state)
 	assert_true(stands_after_quiet());
 }
 
-static void prompts_that_are_told(void **state)
+static void prompts_that_are_registered(void **state)
 {
 	(void)state;
 	out("\r\nodd prompt: ");
@@ -198,7 +198,7 @@ static void prompts_that_are_told(void **state)
 	assert_true(stands_after_quiet());
 }
 
-static void other_moments(void **state)
+static void prompts_at_other_times(void **state)
 {
 	(void)state;
 	assert_false(p.ever);
@@ -210,31 +210,88 @@ static void other_moments(void **state)
 	assert_false(p.ever);
 	prompt_login(&p);
 	assert_true(stands_after_quiet());
-	prompt_loaded(&p, PROMPT_NONE, now);
+	prompt_loaded(&p, PROMPT_NONE, "", now);
 	assert_false(stands_after_quiet());
-	prompt_loaded(&p, PROMPT_STANDS, now);
-	assert_true(prompt_stands(&p, now));
+	prompt_loaded(&p, PROMPT_SHOWN, "", now);
+	assert_true(prompt_shown(&p, now));
 }
 
-/* Saved within the quiet behind it: what the guest prints after the loading tells. */
-static void a_prompt_that_is_not_proven_yet(void **state)
+/* A client has seen its command's end in front of it: no quiet is needed. */
+static void a_prompt_that_was_seen(void **state)
+{
+	static const char *const others[] = {"~ #", "", "x~ # "};
+
+	(void)state;
+	out("\r\nE0123.E0123.\r\n~ # ");
+	for (size_t i = 0; i < 3; i++) {
+		prompt_seen(&p, others[i]);
+		assert_false(prompt_shown(&p, now));
+	}
+	prompt_seen(&p, "~ # ");
+	assert_true(prompt_shown(&p, now));
+	/* Not behind something that is typed, and not when more came. */
+	in("ls\r");
+	out("\r\n~ # ");
+	in("x");
+	prompt_seen(&p, "~ # ");
+	assert_false(prompt_shown(&p, now));
+	in("\r");
+	prompt_seen(&p, "~ # ");
+	assert_false(prompt_shown(&p, now));
+	out("\r\n~ # [   20.0] kernel says something");
+	prompt_seen(&p, "~ # ");
+	assert_false(prompt_shown(&p, now));
+}
+
+/* What it was goes with a saved state. */
+static void a_prompt_whose_line_is_known(void **state)
+{
+	(void)state;
+	out("\r\nlinux log");
+	assert_string_equal(prompt_line(&p), "linux log");
+	in("r");
+	out("r");
+	assert_string_equal(prompt_line(&p), "");
+	in("\r");
+	out("\r\nlinux login: ");
+	assert_string_equal(prompt_line(&p), "linux login: ");
+	prompt_loaded(&p, PROMPT_SHOWN, "linux login: ", now);
+	assert_true(prompt_shown(&p, now));
+	assert_string_equal(p.line, "linux login: ");
+	prompt_loaded(&p, PROMPT_MAYBE, "~ # ", now);
+	assert_false(prompt_shown(&p, now));
+	assert_true(stands_after_quiet());
+	assert_string_equal(prompt_line(&p), "~ # ");
+	prompt_loaded(&p, PROMPT_NONE, "~ # ", now);
+	assert_string_equal(p.line, "");
+	/* It was saved while the prompt was printed. */
+	prompt_loaded(&p, PROMPT_NONE, "linux log", now);
+	assert_false(stands_after_quiet());
+	out("in: ");
+	assert_true(prompt_shown(&p, now));
+	out("\r\n[   20.0] kernel says something");
+	assert_string_equal(prompt_line(&p), "");
+}
+
+/* Saved during the silence after a prompt: the guest's output after the load decides. */
+static void a_prompt_that_is_not_confirmed_yet(void **state)
 {
 	(void)state;
 	out("\r\nbuilding");
 	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
 	out("\r\n# ");
 	assert_int_equal(prompt_state(&p, now), PROMPT_MAYBE);
-	assert_int_equal(prompt_state(&p, now - 1), PROMPT_MAYBE); /* it came behind that moment */
-	prompt_loaded(&p, PROMPT_MAYBE, now);
-	assert_false(prompt_stands(&p, now));
+	assert_int_equal(prompt_state(&p, now - 1), PROMPT_MAYBE); /* it came after that moment */
+	prompt_loaded(&p, PROMPT_MAYBE, "", now);
+	assert_false(prompt_shown(&p, now));
 	assert_true(stands_after_quiet());
-	assert_int_equal(prompt_state(&p, now), PROMPT_STANDS);
-	prompt_loaded(&p, PROMPT_MAYBE, now);
+	assert_int_equal(prompt_state(&p, now), PROMPT_SHOWN);
+	prompt_loaded(&p, PROMPT_MAYBE, "", now);
 	out("a comment in a file\r\n");
 	assert_false(stands_after_quiet());
 	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
 
-	for (int i = PROMPT_NONE; i <= PROMPT_STANDS; i++)
+	for (int i = PROMPT_NONE; i <= PROMPT_SHOWN; i++)
 		assert_int_equal(prompt_state_named(prompt_state_name((enum prompt_state)i)), i);
 	assert_int_equal(prompt_state_named(NULL), PROMPT_NONE);
 	assert_int_equal(prompt_state_named("other"), PROMPT_NONE);
@@ -244,16 +301,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(prompts_of_logins_and_shells, anew),
-		cmocka_unit_test_setup(a_shells_prompt_takes_quiet_and_a_logins_does_not, anew),
-		cmocka_unit_test_setup(what_a_kernel_prints_behind_it_changes_nothing, anew),
-		cmocka_unit_test_setup(a_line_that_is_entered_ends_it, anew),
+		cmocka_unit_test_setup(a_shell_prompt_needs_silence_a_login_prompt_does_not, anew),
+		cmocka_unit_test_setup(kernel_messages_after_a_prompt_are_ignored, anew),
+		cmocka_unit_test_setup(an_entered_line_ends_the_prompt, anew),
 		cmocka_unit_test_setup(an_echo_is_no_prompt, anew),
-		cmocka_unit_test_setup(what_is_typed_before_the_quiet_does_not_hide_a_prompt, anew),
-		cmocka_unit_test_setup(a_terminals_answer_is_not_typed, anew),
-		cmocka_unit_test_setup(an_editor_is_left_alone, anew),
-		cmocka_unit_test_setup(prompts_that_are_told, anew),
-		cmocka_unit_test_setup(other_moments, anew),
-		cmocka_unit_test_setup(a_prompt_that_is_not_proven_yet, anew),
+		cmocka_unit_test_setup(input_before_the_silence_does_not_hide_a_prompt, anew),
+		cmocka_unit_test_setup(a_terminals_answer_is_not_input, anew),
+		cmocka_unit_test_setup(an_editor_shows_no_prompt, anew),
+		cmocka_unit_test_setup(prompts_that_are_registered, anew),
+		cmocka_unit_test_setup(prompts_at_other_times, anew),
+		cmocka_unit_test_setup(a_prompt_that_was_seen, anew),
+		cmocka_unit_test_setup(a_prompt_whose_line_is_known, anew),
+		cmocka_unit_test_setup(a_prompt_that_is_not_confirmed_yet, anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_qemu_link.c - QEMU's process and its QMP connection in the loop, and what is said of a QEMU
- * that does not start, does not greet, or dies.
+/* test_qemu_link.c - QEMU's process and QMP connection in the event loop, and the errors when QEMU
+ * does not start, does not greet, or dies.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -52,8 +52,8 @@ static int tear_down(void **state)
 
 /* ---- QMP ---------------------------------------------------------------------------------- */
 
-/* What epoll says of QMP, 0 for nothing; the link hears of it. */
-static uint32_t link_moves(void)
+/* Handle one event of QMP's descriptor. Returns it; 0: none. */
+static uint32_t link_handle_event(void)
 {
 	struct epoll_event e;
 
@@ -67,20 +67,20 @@ static uint32_t link_moves(void)
 	return e.events;
 }
 
-static void says(const char *text)
+static void link_receives(const char *text)
 {
 	assert_int_equal(write(room.qemu, text, strlen(text)), strlen(text));
-	assert_int_equal(link_moves(), EPOLLIN);
+	assert_int_equal(link_handle_event(), EPOLLIN);
 }
 
-static void greets(void)
+static void link_negotiates(void)
 {
-	says("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10},"
-	     "\"package\":\"\"},\"capabilities\":[]}}");
-	qemu_hears("qmp_capabilities", NULL);
-	assert_told("");
-	says("{\"return\":{},\"id\":0}");
-	assert_told("[qmp-ready]");
+	link_receives("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10},"
+		      "\"package\":\"\"},\"capabilities\":[]}}");
+	qemu_gets("qmp_capabilities", NULL);
+	assert_posted("");
+	link_receives("{\"return\":{},\"id\":0}");
+	assert_posted("[qmp-ready]");
 }
 
 static void events_become_notices(void **state)
@@ -102,10 +102,10 @@ static void events_become_notices(void **state)
 	};
 
 	(void)state;
-	greets();
+	link_negotiates();
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		says(rows[i][0]);
-		assert_told(rows[i][1]);
+		link_receives(rows[i][0]);
+		assert_posted(rows[i][1]);
 	}
 }
 
@@ -118,73 +118,73 @@ static void on_job(const struct notice *n)
 static void a_notice_has_the_events_data(void **state)
 {
 	(void)state;
-	greets();
+	link_negotiates();
 	room.on_notice = on_job;
-	says("{\"event\":\"JOB_STATUS_CHANGE\",\"data\":{\"id\":\"vm-1\"}}");
-	assert_told("[job: ](vm-1)");
+	link_receives("{\"event\":\"JOB_STATUS_CHANGE\",\"data\":{\"id\":\"vm-1\"}}");
+	assert_posted("[job: ](vm-1)");
 }
 
-static void the_end_is_told_once(void **state)
+static void the_end_is_reported_once(void **state)
 {
 	(void)state;
-	greets();
+	link_negotiates();
 	int fd = room.qmp.fd;
 
 	qmp_link_io(&link_, fd + 1, EPOLLIN); /* of a connection before */
 	(void)shutdown(room.qemu, SHUT_RDWR);
-	assert_true(link_moves() & EPOLLIN);
-	assert_told("[qmp-lost]");
+	assert_true(link_handle_event() & EPOLLIN);
+	assert_posted("[qmp-lost]");
 	assert_int_equal(room.qmp.fd, -1);
-	assert_int_equal(link_moves(), 0);
+	assert_int_equal(link_handle_event(), 0);
 	qmp_link_io(&link_, fd, EPOLLIN);
 	qmp_link_drain(&link_);
-	assert_told("");
+	assert_posted("");
 	/* Another QEMU. */
 	assert_int_equal(room.qmp.state, QMP_CLOSED);
 }
 
-static void last_words_are_taken(void **state)
+static void the_last_output_is_read(void **state)
 {
 	static const char text[] = "{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-reset\"}}";
 
 	(void)state;
-	greets();
+	link_negotiates();
 	assert_int_equal(write(room.qemu, text, sizeof text - 1), sizeof text - 1);
 	fd_close(&room.qemu);
 	qmp_link_drain(&link_);
-	assert_told("[shutdown: guest-reset]");
+	assert_posted("[shutdown: guest-reset]");
 	assert_int_equal(room.qmp.fd, -1);
 }
 
-static void writing_is_watched_while_something_waits(void **state)
+static void writability_is_watched_while_data_waits(void **state)
 {
 	static char arguments[4000];
 	char sink[4096];
 
 	(void)state;
-	greets();
-	assert_int_equal(link_moves(), 0);
+	link_negotiates();
+	assert_int_equal(link_handle_event(), 0);
 	memset(arguments, ' ', sizeof arguments - 1);
 	memcpy(arguments, "{}", 2);
 	while (send(room.qmp.fd, arguments, 1000, MSG_DONTWAIT) > 0)
 		continue;
 	assert_true(qmp_send(&room.qmp, "x", arguments, NULL, NULL));
 	assert_true(qmp_wants_write(&room.qmp));
-	assert_int_equal(link_moves(), 0); /* there is no room */
+	assert_int_equal(link_handle_event(), 0); /* the queue is full */
 	assert_true(link_.armed);
 	while (qmp_wants_write(&room.qmp)) {
 		while (read(room.qemu, sink, sizeof sink) > 0)
 			continue;
-		assert_int_equal(link_moves(), EPOLLOUT);
+		assert_int_equal(link_handle_event(), EPOLLOUT);
 	}
-	assert_int_equal(link_moves(), 0);
+	assert_int_equal(link_handle_event(), 0);
 	assert_false(link_.armed);
 }
 
 /* ---- the process -------------------------------------------------------------------------- */
 
 /* QEMU is a script. */
-static pid_t starts(const char *text, struct channels *w, struct error *err)
+static pid_t start_process(const char *text, struct channels *w, struct error *err)
 {
 	char path[80];
 	FILE *f;
@@ -200,7 +200,7 @@ static pid_t starts(const char *text, struct channels *w, struct error *err)
 	return qemu_process_start(&process, w, err);
 }
 
-static void what_it_says_is_its_own(void **state)
+static void qemus_output_is_logged_as_its_own(void **state)
 {
 	struct channels w;
 	struct error err = {0};
@@ -208,23 +208,24 @@ static void what_it_says_is_its_own(void **state)
 	int status;
 
 	(void)state;
-	pid_t pid = starts("echo one >&2; test -S qmp.sock; test -S /dev/fd/0; echo vm: error: two "
-			   ">&2; printf 'the last' >&2",
-			   &w, &err);
+	pid_t pid = start_process(
+		"echo one >&2; test -S qmp.sock; test -S /dev/fd/0; echo vm: error: two "
+		">&2; printf 'the last' >&2",
+		&w, &err);
 
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	qemu_process_output(&process, process.output + 1);
-	assert_silent();
+	assert_log_empty();
 	qemu_process_output(&process, process.output);
 	qemu_process_drain(&process);
-	assert_string_equal(room_said(), "qemu: one\nqemu: vm: error: two\nqemu: the last\n");
+	assert_string_equal(room_logged(), "qemu: one\nqemu: vm: error: two\nqemu: the last\n");
 	assert_string_equal(qemu_process_words(&process, words, sizeof words), "the last");
 	assert_int_equal(process.output, -1);
 	w.output.ours = -1;
 	channels_close(&w, true);
-	/* The next one has said nothing. */
-	pid = starts("exit 0", &w, &err);
+	/* The next QEMU has sent nothing. */
+	pid = start_process("exit 0", &w, &err);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_string_equal(qemu_process_words(&process, words, sizeof words), "");
 	qemu_process_drain(&process);
@@ -232,7 +233,7 @@ static void what_it_says_is_its_own(void **state)
 	channels_close(&w, true);
 }
 
-static void it_listens_where_people_look(void **state)
+static void it_listens_on_the_documented_sockets(void **state)
 {
 	struct channels w;
 	struct error err = {0};
@@ -242,7 +243,7 @@ static void it_listens_where_people_look(void **state)
 	(void)state;
 	for (int gdb = 0; gdb < 2; gdb++) {
 		room.plan.s.gdb = gdb;
-		pid_t pid = starts("exit 0", &w, &err);
+		pid_t pid = start_process("exit 0", &w, &err);
 
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		(void)snprintf(path, sizeof path, "%s/qmp.sock", dir);
@@ -255,13 +256,13 @@ static void it_listens_where_people_look(void **state)
 	}
 }
 
-static void one_that_cannot_start_leaves_nothing(void **state)
+static void a_qemu_that_cannot_start_leaves_nothing_behind(void **state)
 {
 	struct channels w;
 	struct error err = {0};
 
 	(void)state;
-	pid_t pid = starts("", &w, &err);
+	pid_t pid = start_process("", &w, &err);
 
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	qemu_process_drain(&process);
@@ -273,16 +274,16 @@ static void one_that_cannot_start_leaves_nothing(void **state)
 	assert_int_equal(err.status, EXIT_QEMU_FAILED);
 	assert_non_null(strstr(err.message, "/nowhere/qemu cannot be started: exec: No such file"));
 	assert_int_equal(w.qmp.ours, -1);
-	/* Its directory is gone. */
+	/* Its directory was removed. */
 	room.plan.s.run_dir = "/nowhere";
 	assert_int_equal(qemu_process_start(&process, &w, &err), -1);
 }
 
-/* ---- what is said of it ------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------- */
 
-static void a_greeting_has_its_time(void **state)
+static void the_greeting_has_a_deadline(void **state)
 {
-	/* VM_BOOT_TIMEOUT, and the seconds that QEMU has. */
+	/* VM_BOOT_TIMEOUT, and the seconds until the greeting must come. */
 	static const long rows[][2] = {{0, 120}, {1, 15}, {15, 15}, {60, 60}, {121, 120}};
 
 	(void)state;
@@ -292,44 +293,44 @@ static void a_greeting_has_its_time(void **state)
 		start_failure_await_greeting(&room.env);
 		assert_int_equal(due_ms(TIMER_GREETING), rows[i][1] * 1000);
 	}
-	pass(120 * S);
-	assert_told("[gave-up]");
-	assert_said("vm: error: /usr/bin/qemu: it does not answer on QMP\n");
-	/* Not one that has ended, is being ended, or has greeted. */
+	advance(120 * S);
+	assert_posted("[gave-up]");
+	assert_logged("vm: error: /usr/bin/qemu: it does not answer on QMP\n");
+	/* No error if QEMU has ended, is being ended, or has sent its greeting. */
 	room.life.rung = RUNG_QUIT;
 	start_failure_timer(&room.env);
 	room.life.rung = RUNG_NONE;
 	room.life.qemu_ended = true;
 	start_failure_timer(&room.env);
 	room.life.qemu_ended = false;
-	greets();
+	link_negotiates();
 	start_failure_timer(&room.env);
-	assert_told("");
+	assert_posted("");
 }
 
-static void a_lost_connection_counts_by_when_it_is(void **state)
+static void a_lost_connection_depends_on_the_phase(void **state)
 {
 	(void)state;
 	args_add(&room.plan.args, "/usr/bin/qemu");
 	(void)snprintf(room.qmp.why_closed, sizeof room.qmp.why_closed, "bad JSON");
 	start_failure_qmp_lost(&room.env);
-	assert_told("[gave-up]");
-	assert_said("vm: error: /usr/bin/qemu: QMP: bad JSON\n");
+	assert_posted("[gave-up]");
+	assert_logged("vm: error: /usr/bin/qemu: QMP: bad JSON\n");
 	guest_runs();
 	start_failure_qmp_lost(&room.env);
-	assert_told("");
-	assert_said("vm: warning: QMP: bad JSON; the guest runs on, and can only be stopped by a "
-		    "signal to QEMU\n");
+	assert_posted("");
+	assert_logged("vm: warning: QMP: bad JSON; the guest runs on, and can only be stopped by a "
+		      "signal to QEMU\n");
 	room.qmp.eof = true;
 	start_failure_qmp_lost(&room.env);
-	assert_string_equal(room_said(), "vm: warning: QMP: bad JSON\n");
+	assert_string_equal(room_logged(), "vm: warning: QMP: bad JSON\n");
 	room.life.rung = RUNG_QUIT;
 	start_failure_qmp_lost(&room.env);
 	room.life.rung = RUNG_NONE;
 	room.life.phase = LIFE_DOWN;
 	start_failure_qmp_lost(&room.env);
-	assert_silent();
-	assert_told("");
+	assert_log_empty();
+	assert_posted("");
 }
 
 static void a_dead_qemu_has_a_reason_and_a_fix(void **state)
@@ -339,22 +340,22 @@ static void a_dead_qemu_has_a_reason_and_a_fix(void **state)
 	room.plan.s.ram_mb = 1;
 	room.life.qemu_status = 1 << 8;
 	assert_int_equal(start_failure_report(&room.env, "bad option"), EXIT_QEMU_FAILED);
-	const char *said = room_said();
+	const char *said = room_logged();
 
 	assert_non_null(
 		strstr(said, "QEMU ended with status 1 before the guest ran: bad option\n"));
 	assert_non_null(strstr(said, "fix: read QEMU's message above and qemu.log"));
 	room.life.qemu_status = SIGSEGV;
 	(void)start_failure_report(&room.env, "");
-	assert_said("QEMU was killed by signal 11 (Segmentation fault)\n");
+	assert_logged("QEMU was killed by signal 11 (Segmentation fault)\n");
 	guest_runs();
 	(void)start_failure_report(&room.env, "");
-	assert_said(
+	assert_logged(
 		"QEMU was killed by signal 11 (Segmentation fault) while the guest ran: what it "
 		"had not written is lost\n");
 	room.life.qemu_status = 0;
 	(void)start_failure_report(&room.env, "");
-	assert_said("QEMU ended with status 0 before the guest did\n");
+	assert_logged("QEMU ended with status 0 before the guest did\n");
 }
 
 static void a_port_in_use_is_found_by_trying(void **state)
@@ -373,7 +374,7 @@ static void a_port_in_use_is_found_by_trying(void **state)
 	(void)start_failure_report(&room.env, "");
 	(void)snprintf(text, sizeof text, "port %u of QEMU_HOSTFWDS=", ntohs(at.sin_port));
 	room.plan.s.hostfwds = "none";
-	assert_said(text);
+	assert_logged(text);
 	fd_close(&fd);
 }
 
@@ -384,14 +385,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(events_become_notices),
 		TEST(a_notice_has_the_events_data),
-		TEST(the_end_is_told_once),
-		TEST(last_words_are_taken),
-		TEST(writing_is_watched_while_something_waits),
-		TEST(what_it_says_is_its_own),
-		TEST(it_listens_where_people_look),
-		TEST(one_that_cannot_start_leaves_nothing),
-		TEST(a_greeting_has_its_time),
-		TEST(a_lost_connection_counts_by_when_it_is),
+		TEST(the_end_is_reported_once),
+		TEST(the_last_output_is_read),
+		TEST(writability_is_watched_while_data_waits),
+		TEST(qemus_output_is_logged_as_its_own),
+		TEST(it_listens_on_the_documented_sockets),
+		TEST(a_qemu_that_cannot_start_leaves_nothing_behind),
+		TEST(the_greeting_has_a_deadline),
+		TEST(a_lost_connection_depends_on_the_phase),
 		TEST(a_dead_qemu_has_a_reason_and_a_fix),
 		TEST(a_port_in_use_is_found_by_trying),
 	};

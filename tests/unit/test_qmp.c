@@ -1,5 +1,5 @@
-/* test_qmp.c - the QMP client at one end of a socketpair, the test at the other: bytes that QEMU
- * would send, whole, in pieces and wrong. Then a real QEMU at the other end.
+/* test_qmp.c - the QMP client. The test takes QEMU's place at the other end of a socketpair and
+ * sends complete, split and invalid messages. One test uses a real QEMU.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,13 +88,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void say(const char *text)
+static void qemu_sends(const char *text)
 {
 	assert_int_equal(write(peer, text, strlen(text)), strlen(text));
 }
 
-/* What came to QEMU's end so far. */
-static const char *heard(void)
+/* The bytes that QEMU's end has received. */
+static const char *qemu_received(void)
 {
 	static char buf[16384];
 	ssize_t n = read(peer, buf, sizeof buf - 1);
@@ -103,47 +103,48 @@ static const char *heard(void)
 	return buf;
 }
 
-/* Greeting, capabilities, ready; ids 0 is used then. */
+/* Greeting, capabilities, ready. This uses id 0. */
 static void negotiate(void)
 {
-	say(GREETING);
+	qemu_sends(GREETING);
 	assert_true(qmp_readable(&q));
-	assert_string_equal(heard(), "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
-	say("{\"return\": {}, \"id\": 0}\r\n");
+	assert_string_equal(qemu_received(), "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
+	qemu_sends("{\"return\": {}, \"id\": 0}\r\n");
 	assert_true(qmp_readable(&q));
 	assert_int_equal(q.state, QMP_READY);
 }
 
-static void negotiates_at_the_greeting(void **state)
+static void capabilities_are_negotiated_at_the_greeting(void **state)
 {
 	(void)state;
 	assert_int_equal(q.state, QMP_WAIT_GREETING);
-	assert_string_equal(heard(), "");
+	assert_string_equal(qemu_received(), "");
 	assert_false(qmp_wants_write(&q));
 	negotiate();
 	assert_string_equal(q.version, "10.0.2");
-	assert_string_equal(heard(), "");
+	assert_string_equal(qemu_received(), "");
 }
 
-static void holds_early_commands_until_it_is_ready(void **state)
+static void early_commands_are_held(void **state)
 {
 	(void)state;
 	assert_true(qmp_send(&q, "query-status", NULL, on_reply, "early"));
 	assert_true(qmp_send(&q, "cont", "{\"x\":[1]}", on_reply, "later"));
 	negotiate();
-	assert_string_equal(heard(), "{\"execute\":\"query-status\",\"id\":1}\n");
-	say("{\"return\": {\"status\": \"prelaunch\"}, \"id\": 1}\r\n");
+	assert_string_equal(qemu_received(), "{\"execute\":\"query-status\",\"id\":1}\n");
+	qemu_sends("{\"return\": {\"status\": \"prelaunch\"}, \"id\": 1}\r\n");
 	assert_true(qmp_readable(&q));
-	assert_string_equal(heard(), "{\"execute\":\"cont\",\"arguments\":{\"x\":[1]},\"id\":2}\n");
+	assert_string_equal(qemu_received(),
+			    "{\"execute\":\"cont\",\"arguments\":{\"x\":[1]},\"id\":2}\n");
 	assert_string_equal(notes, "[early: prelaunch]");
-	say("{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no "
-	    "\\\"x\\\"\"}}\r\n");
+	qemu_sends("{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no "
+		   "\\\"x\\\"\"}}\r\n");
 	assert_true(qmp_readable(&q));
 	assert_string_equal(notes, "[early: prelaunch][later: no \"x\"]");
 	assert_int_equal(q.queued, 0);
 }
 
-static void takes_bytes_in_any_pieces(void **state)
+static void input_may_be_split_anywhere(void **state)
 {
 	static const char stream[] = GREETING
 		"{\"return\":{},\"id\":0}"
@@ -160,7 +161,7 @@ static void takes_bytes_in_any_pieces(void **state)
 	assert_int_equal(tear_down(NULL), 0);
 	assert_int_equal(set_up(NULL), 0);
 	/* all at once: the reply comes before the command is even sent, so only up to there */
-	say(GREETING "{\"event\":\"STOP\"}\n{\"event\":\"RESUME\"}\n");
+	qemu_sends(GREETING "{\"event\":\"STOP\"}\n{\"event\":\"RESUME\"}\n");
 	assert_true(qmp_readable(&q));
 	assert_string_equal(notes, "[event STOP -][event RESUME -]");
 }
@@ -170,16 +171,16 @@ static void a_reply_may_send_the_next_command(void **state)
 	(void)state;
 	negotiate();
 	assert_true(qmp_send(&q, "query-status", NULL, on_reply_sends, "first"));
-	assert_string_equal(heard(), "{\"execute\":\"query-status\",\"id\":1}\n");
-	say("{\"return\":{},\"id\":1}");
+	assert_string_equal(qemu_received(), "{\"execute\":\"query-status\",\"id\":1}\n");
+	qemu_sends("{\"return\":{},\"id\":1}");
 	assert_true(qmp_readable(&q));
-	assert_string_equal(heard(), "{\"execute\":\"stop\",\"id\":2}\n");
-	say("{\"return\":{},\"id\":2}");
+	assert_string_equal(qemu_received(), "{\"execute\":\"stop\",\"id\":2}\n");
+	qemu_sends("{\"return\":{},\"id\":2}");
 	assert_true(qmp_readable(&q));
 	assert_string_equal(notes, "[first: ok][sent 1][second: ok]");
 }
 
-static void a_full_queue_takes_no_more(void **state)
+static void a_full_queue_accepts_no_more(void **state)
 {
 	char large[9000];
 
@@ -195,17 +196,17 @@ static void a_full_queue_takes_no_more(void **state)
 		char text[64];
 
 		(void)snprintf(text, sizeof text, "{\"execute\":\"stop\",\"id\":%d}\n", i);
-		assert_string_equal(heard(), text);
+		assert_string_equal(qemu_received(), text);
 		(void)snprintf(text, sizeof text, "{\"return\":{},\"id\":%d}", i);
-		say(text);
+		qemu_sends(text);
 		assert_true(qmp_readable(&q));
 	}
 	assert_int_equal(q.queued, 0);
 	assert_int_equal(q.out_len, 0);
 }
 
-/* A peer that does not read: the command waits for EPOLLOUT, and arrives whole. */
-static void waits_for_room_in_the_socket(void **state)
+/* A peer that does not read: the command waits for EPOLLOUT, and arrives completely. */
+static void a_full_socket_is_waited_for(void **state)
 {
 	static char arguments[4096];
 	char got[8192];
@@ -218,7 +219,7 @@ static void waits_for_room_in_the_socket(void **state)
 	memset(arguments, ' ', sizeof arguments - 1);
 	arguments[0] = '{';
 	arguments[sizeof arguments - 2] = '}';
-	/* Fill the socket as far as it goes. */
+	/* Fill the socket's buffer. */
 	while (send(q.fd, arguments, 1024, MSG_DONTWAIT) > 0)
 		continue;
 	assert_true(qmp_send(&q, "stop", arguments, on_reply, "stop"));
@@ -236,7 +237,7 @@ static void waits_for_room_in_the_socket(void **state)
 
 static void ends_with_a_reason(const char *said, const char *why)
 {
-	say(said);
+	qemu_sends(said);
 	if (qmp_readable(&q) || strcmp(q.why_closed, why) != 0)
 		fail_msg("%s: %s", said, q.why_closed);
 	assert_int_equal(q.state, QMP_CLOSED);
@@ -309,7 +310,7 @@ static void refused_capabilities_end_it(void **state)
 {
 	(void)state;
 	assert_true(qmp_send(&q, "cont", NULL, on_reply, "cont"));
-	say(GREETING);
+	qemu_sends(GREETING);
 	assert_true(qmp_readable(&q));
 	ends_with_a_reason("{\"id\":0,\"error\":{\"class\":\"x\",\"desc\":\"no\"}}",
 			   "QEMU refused qmp_capabilities: no");
@@ -323,7 +324,7 @@ static void an_endless_object_ends_it(void **state)
 
 	(void)state;
 	negotiate();
-	say("{\"event\":\"");
+	qemu_sends("{\"event\":\"");
 	memset(chunk, 'x', sizeof chunk);
 	for (int i = 0; i <= QMP_BUFFER / 4096 && open; i++) {
 		(void)write(peer, chunk, sizeof chunk);
@@ -333,10 +334,10 @@ static void an_endless_object_ends_it(void **state)
 	assert_string_equal(q.why_closed, "more than 262143 bytes in one object from QEMU");
 }
 
-static void the_largest_object_is_taken(void **state)
+static void the_largest_object_is_accepted(void **state)
 {
 	static char text[QMP_BUFFER];
-	size_t n = sizeof text - 1 - strlen("\r\n"); /* what ended the reply before it */
+	size_t n = sizeof text - 1 - strlen("\r\n"); /* the end of the previous reply */
 
 	(void)state;
 	negotiate();
@@ -353,17 +354,18 @@ static void the_largest_object_is_taken(void **state)
 	assert_string_equal(notes, "[event BIG -]");
 }
 
-static void the_end_answers_what_is_queued(void **state)
+static void the_end_answers_queued_commands(void **state)
 {
 	(void)state;
 	negotiate();
 	assert_true(qmp_send(&q, "quit", NULL, on_reply, "quit"));
 	assert_true(qmp_send(&q, "stop", NULL, NULL, NULL));
 	assert_true(qmp_send(&q, "cont", NULL, on_reply, "cont"));
-	say("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":false,\"reason\":\"host-qmp-quit\"}}");
+	qemu_sends(
+		"{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":false,\"reason\":\"host-qmp-quit\"}}");
 	(void)close(peer);
 	peer = -1;
-	/* a command to a closed socket neither ends the process nor hides the last words */
+	/* a command to a closed socket neither ends the process nor loses the last messages */
 	assert_true(qmp_send(&q, "query-status", NULL, NULL, NULL));
 	assert_false(qmp_readable(&q));
 	assert_string_equal(q.why_closed, "QEMU closed the connection");
@@ -423,7 +425,7 @@ static void on_machines(struct qmp *from, const struct json *d, const struct jso
 	note("[machines %d]", found);
 }
 
-static void talks_to_a_real_qemu(void **state)
+static void a_real_qemu(void **state)
 {
 	int status;
 
@@ -458,20 +460,20 @@ static void talks_to_a_real_qemu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(negotiates_at_the_greeting),
-		TEST(holds_early_commands_until_it_is_ready),
-		TEST(takes_bytes_in_any_pieces),
+		TEST(capabilities_are_negotiated_at_the_greeting),
+		TEST(early_commands_are_held),
+		TEST(input_may_be_split_anywhere),
 		TEST(a_reply_may_send_the_next_command),
-		TEST(a_full_queue_takes_no_more),
-		TEST(waits_for_room_in_the_socket),
+		TEST(a_full_queue_accepts_no_more),
+		TEST(a_full_socket_is_waited_for),
 		TEST(garbage_before_the_greeting_ends_it),
 		TEST(garbage_later_ends_it),
 		TEST(a_reply_without_a_command_ends_it),
 		TEST(refused_capabilities_end_it),
 		TEST(an_endless_object_ends_it),
-		TEST(the_largest_object_is_taken),
-		TEST(the_end_answers_what_is_queued),
-		TEST(talks_to_a_real_qemu),
+		TEST(the_largest_object_is_accepted),
+		TEST(the_end_answers_queued_commands),
+		TEST(a_real_qemu),
 	};
 
 	return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);

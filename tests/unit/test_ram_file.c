@@ -1,5 +1,5 @@
-/* test_ram_file.c - a guest's memory is copied, packed and unpacked; and who may have written a
- * file that is mapped.
+/* test_ram_file.c - copying, packing and unpacking a guest's memory; and which files are mapped,
+ * depending on who can write to them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "host/guest_ram.h"
 #include "host/ram_file.h"
+#include "host/ram_follow.h"
 
 #define PAGES 200
 #define SIZE  ((uint64_t)PAGES * RAM_PAGE)
@@ -82,7 +83,79 @@ static void zeros_become_holes(void **state)
 	assert_int_equal(lseek(to, 0, SEEK_END), SIZE);
 }
 
-static void packed_and_unpacked_it_is_the_same(void **state)
+/* Pages are written, zeroed and freed between two calls; the file matches in the end. */
+static void a_copy_follows_what_changes(void **state)
+{
+	static const char zeros[RAM_PAGE];
+	_cleanup_fd_ int from = memory();
+	_cleanup_fd_ int to = empty();
+	_cleanup_fd_ int table = empty();
+	uint64_t value;
+
+	(void)state;
+	assert_true(ram_follow(from, to, table, false));
+	assert_same(from, to);
+	assert_int_equal(blocks(to), 4);
+	put(from, 5, 8, 3 * RAM_PAGE);
+	put(from, 6, 1, 100 * RAM_PAGE);
+	assert_int_equal(pwrite(from, zeros, RAM_PAGE, 4 * RAM_PAGE), RAM_PAGE);
+	assert_int_equal(fallocate(from, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 70 * RAM_PAGE,
+				   RAM_PAGE),
+			 0);
+	assert_true(ram_follow(from, to, table, true));
+	assert_same(from, to);
+	assert_int_equal(blocks(to), 3);
+	/* An unchanged page is not written again. */
+	put(to, 7, 8, 3 * RAM_PAGE);
+	assert_true(ram_follow(from, to, table, true));
+	assert_int_equal(pread(to, &value, 8, 3 * RAM_PAGE), 8);
+	assert_int_equal(value, 7);
+}
+
+/* More than one piece, with holes at both ends; a change of any bit of a page is detected. */
+static void a_copy_of_much_memory_follows_each_bit(void **state)
+{
+	enum { MUCH = 2100 };
+	static char pages[2][MUCH * RAM_PAGE];
+	_cleanup_fd_ int from = guest_ram_create(sizeof *pages);
+	_cleanup_fd_ int to = empty();
+	_cleanup_fd_ int table = empty();
+
+	(void)state;
+	for (int i = 1; i < MUCH; i += i % 7 ? 1 : 500)
+		put(from, (uint64_t)i, 8, i * (off_t)RAM_PAGE);
+	assert_true(ram_follow(from, to, table, false));
+	for (int i = 0; i < 1000; i++) {
+		int bit = i * 7919 % (int)(8 * RAM_PAGE);
+		off_t at = (off_t)(i % MUCH) * RAM_PAGE + bit / 8;
+		char byte;
+
+		assert_int_equal(pread(from, &byte, 1, at), 1);
+		byte = (char)(byte ^ (1 << bit % 8));
+		assert_int_equal(pwrite(from, &byte, 1, at), 1);
+	}
+	assert_true(ram_follow(from, to, table, true));
+	assert_int_equal(pread(from, pages[0], sizeof *pages, 0), sizeof *pages);
+	assert_int_equal(pread(to, pages[1], sizeof *pages, 0), sizeof *pages);
+	assert_memory_equal(pages[0], pages[1], sizeof *pages);
+	assert_int_equal(blocks(from), blocks(to));
+}
+
+static void what_cannot_be_followed_is_an_error(void **state)
+{
+	_cleanup_fd_ int none = empty();
+	_cleanup_fd_ int from = memory();
+	_cleanup_fd_ int to = empty();
+	_cleanup_fd_ int table = empty();
+	_cleanup_fd_ int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_false(ram_follow(none, to, table, true)); /* no memory */
+	assert_false(ram_follow(from, full, table, true));
+	assert_false(ram_follow(from, -1, table, false));
+}
+
+static void packing_and_unpacking_gives_the_same_bytes(void **state)
 {
 	_cleanup_fd_ int from = memory();
 	_cleanup_fd_ int packed = empty();
@@ -91,11 +164,11 @@ static void packed_and_unpacked_it_is_the_same(void **state)
 
 	(void)state;
 	assert_true(ram_pack(from, packed));
-	/* A header and four pages: no holes. */
+	/* A header and four pages, without holes. */
 	assert_int_equal(lseek(packed, 0, SEEK_END), 5 * RAM_PAGE);
 	assert_true(ram_unpack(packed, to, SIZE, &err));
 	assert_same(from, to);
-	/* One of zeros only is a header. */
+	/* A memory of zeros is only a header. */
 	_cleanup_fd_ int none = guest_ram_create(SIZE);
 	_cleanup_fd_ int small = empty();
 
@@ -105,15 +178,15 @@ static void packed_and_unpacked_it_is_the_same(void **state)
 	assert_same(none, to);
 }
 
-/* Files of others: each has one number of a good one changed. */
-static void what_is_not_whole_is_refused(void **state)
+/* Untrusted files: each has one field of a valid file changed. */
+static void incomplete_files_are_refused(void **state)
 {
 	static const struct {
 		off_t at;
 		uint64_t value;
 		const char *why;
 	} rows[] = {
-		{0, 1, "it is no packed memory"},
+		{0, 1, "it is not in the packed form"},
 		{8, SIZE + RAM_PAGE, "it is the memory of a machine with 823296 bytes, not 819200"},
 		{16, PAGES + 1, "it is the memory of a machine with 819200 bytes, not 819200"},
 		{16, UINT64_MAX, "it is the memory of a machine with 819200 bytes, not 819200"},
@@ -145,7 +218,7 @@ static void what_is_not_whole_is_refused(void **state)
 	}
 }
 
-static void what_is_cut_off_is_refused(void **state)
+static void truncated_files_are_refused(void **state)
 {
 	(void)state;
 	for (off_t size = 0; size < 5 * (off_t)RAM_PAGE; size += 16) {
@@ -161,7 +234,7 @@ static void what_is_cut_off_is_refused(void **state)
 	}
 }
 
-static void only_what_nobody_can_cut_off_is_mapped(void **state)
+static void only_files_that_cannot_be_truncated_are_mapped(void **state)
 {
 	const struct identity self = {.uid = geteuid(), .gid = getegid()};
 	const struct identity other = {.uid = 4242, .gid = 4242, .change = true};
@@ -193,10 +266,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zeros_become_holes),
-		cmocka_unit_test(packed_and_unpacked_it_is_the_same),
-		cmocka_unit_test(what_is_not_whole_is_refused),
-		cmocka_unit_test(what_is_cut_off_is_refused),
-		cmocka_unit_test(only_what_nobody_can_cut_off_is_mapped),
+		cmocka_unit_test(a_copy_follows_what_changes),
+		cmocka_unit_test(a_copy_of_much_memory_follows_each_bit),
+		cmocka_unit_test(what_cannot_be_followed_is_an_error),
+		cmocka_unit_test(packing_and_unpacking_gives_the_same_bytes),
+		cmocka_unit_test(incomplete_files_are_refused),
+		cmocka_unit_test(truncated_files_are_refused),
+		cmocka_unit_test(only_files_that_cannot_be_truncated_are_mapped),
 	};
 
 	return cmocka_run_group_tests_name("ram_file", tests, NULL, NULL);

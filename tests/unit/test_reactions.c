@@ -1,5 +1,5 @@
-/* test_reactions.c - all rooms of PID 1 together, with a guest that the test is: what follows from
- * what QEMU and the serial line tell, and what those who wait on the control socket hear.
+/* test_reactions.c - all rooms of PID 1 together, with the test as the guest: reactions to QEMU's
+ * events and serial output, and answers to clients that wait on the control socket.
  */
 #include "room_all.h"
 
@@ -7,33 +7,37 @@
 
 static void a_guest_starts_runs_and_becomes_ready(void **state)
 {
-	int waits = asks("wait");
-	int login = asks("wait login");
-	int shell = asks("shell await wait");
+	int waits = client_sends("wait");
+	int login = client_sends("wait login");
+	int shell = client_sends("shell await wait");
 
 	(void)state;
-	assert_got(asks("health"), "1\nQEMU is starting, the guest does not run yet\n");
-	assert_got(asks("shell await ever"), "0\nQEMU is starting, the guest does not run yet\n");
-	assert_got(asks("shell await now"), "1\nQEMU is starting, the guest does not run yet\n");
-	starts();
-	assert_got(asks("health"), "1\nrunning, nothing came on the serial console yet\n");
+	assert_got(client_sends("health"), "1\nQEMU is starting, the guest does not run yet\n");
+	assert_got(client_sends("shell await ever"),
+		   "0\nQEMU is starting, the guest does not run yet\n");
+	assert_got(client_sends("shell await now"),
+		   "1\nQEMU is starting, the guest does not run yet\n");
+	start_guest();
+	assert_got(client_sends("health"), "1\nrunning, nothing came on the serial console yet\n");
 	guest_printed("Linux\r\n");
-	assert_said("vm: phase kernel, 0.000 s after QEMU's start\n");
-	assert_got(asks("health"), "1\nrunning, no login prompt on the serial console yet; phase "
-				   "kernel\n");
+	assert_logged("vm: phase kernel, 0.000 s after QEMU's start\n");
+	assert_got(client_sends("health"),
+		   "1\nrunning, no login prompt on the serial console yet; phase "
+		   "kernel\n");
 	assert_got(waits, "");
-	pass(2500 * MS);
+	advance(2500 * MS);
 	guest_printed("hurd login: ");
-	assert_said("vm: ready: login prompt on the serial console, 2.50 s after QEMU's start\n");
+	assert_logged("vm: ready: login prompt on the serial console, 2.50 s after QEMU's start\n");
 	assert_got(waits, "0\nready: login prompt on the serial console after 2.50 s\n");
 	assert_got(login, "0\nlogin prompt on the serial console\n");
 	assert_got(shell, "0\nready: login prompt on the serial console after 2.50 s\n");
-	assert_got(asks("wait"), "0\nready: login prompt on the serial console after 2.50 s\n");
-	assert_got(asks("wait login"), "0\nlogin prompt on the serial console\n");
-	assert_got(asks("shell line"), "0\nhurd login: \n");
+	assert_got(client_sends("wait"),
+		   "0\nready: login prompt on the serial console after 2.50 s\n");
+	assert_got(client_sends("wait login"), "0\nlogin prompt on the serial console\n");
+	assert_got(client_sends("shell line"), "0\nhurd login: \n");
 }
 
-static void who_wants_it_paused_gets_it_so(void **state)
+static void a_paused_start_waits_for_cont(void **state)
 {
 	(void)state;
 	room.plan.s.start_paused = true;
@@ -41,9 +45,10 @@ static void who_wants_it_paused_gets_it_so(void **state)
 	qemu_is_idle();
 	assert_int_equal(v.life.phase, LIFE_PAUSED);
 	assert_false(v.life.ran);
-	assert_got(asks("health"), "1\nthe guest is paused before its first instruction, until the "
-				   "monitor says cont\n");
-	qemu_tells("RESUME", NULL);
+	assert_got(client_sends("health"),
+		   "1\nthe guest is paused before its first instruction, until the "
+		   "monitor says cont\n");
+	qemu_emits("RESUME", NULL);
 	assert_int_equal(v.life.phase, LIFE_RUNNING);
 }
 
@@ -52,83 +57,123 @@ static void a_vnc_password_comes_first(void **state)
 	(void)state;
 	(void)snprintf(room.plan.vnc_password, sizeof room.plan.vnc_password, "a\"b");
 	qemu_greets(10, 0);
-	qemu_hears("set_password", "{\"protocol\":\"vnc\",\"password\":\"a\\\"b\"}");
+	qemu_gets("set_password", "{\"protocol\":\"vnc\",\"password\":\"a\\\"b\"}");
 	qemu_fails("no vnc");
-	assert_said("vm: error: QEMU does not take the VNC password, so no client can log in: no "
-		    "vnc\n");
-	qemu_does("cont", NULL);
+	assert_logged("vm: error: QEMU refuses the VNC password, so no VNC client can log in: no "
+		      "vnc\n");
+	qemu_acks("cont", NULL);
 }
 
-static void a_late_boot_ends_with_its_picture(void **state)
+static void a_missed_boot_deadline_saves_a_screenshot(void **state)
 {
 	(void)state;
 	room.plan.s.boot_timeout = 60;
 	room.plan.s.log_dir = "/tmp";
-	int waits = asks("wait");
+	int waits = client_sends("wait");
 
-	starts();
+	start_guest();
 	guest_printed("Linux\r\nan old line\r\n");
-	pass(60 * S);
-	assert_said("vm: error: VM_BOOT_TIMEOUT=60: the guest is not ready (login prompt on the "
-		    "serial console) after 60 s; it got to the phase kernel\n");
-	qemu_hears("screendump", "{\"filename\":\"/tmp/boot-deadline.png\",\"format\":\"png\"}");
+	advance(60 * S);
+	assert_logged("vm: error: VM_BOOT_TIMEOUT=60: the guest is not ready (login prompt on the "
+		      "serial console) after 60 s; it reached the phase kernel\n");
+	qemu_gets("screendump", "{\"filename\":\"/tmp/boot-deadline.png\",\"format\":\"png\"}");
 	assert_int_equal(v.life.rung, RUNG_NONE);
-	pass(3 * S); /* and no longer */
+	advance(3 * S); /* and no longer */
 	assert_int_equal(v.life.rung, RUNG_QUIT);
-	qemu_returns("{}"); /* too late to stop it once more */
+	qemu_returns("{}"); /* too late for another stop */
 	assert_int_equal(v.life.rung, RUNG_QUIT);
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 	assert_int_equal(lifecycle_status(&v.life, lifecycle_outcome(&v.life, false)),
 			 EXIT_BOOT_DEADLINE);
-	waiters_gone(&v, EXIT_BOOT_DEADLINE);
+	waiters_exit(&v, EXIT_BOOT_DEADLINE);
 	assert_got(waits, "1\nthe guest has ended, exit status 81\n");
 	(void)unlink("/tmp/boot-deadline.png");
 }
 
 /* ---- pauses ------------------------------------------------------------------------------- */
 
-static void a_pause_that_lasts_is_told_of(void **state)
+static void a_long_pause_is_logged(void **state)
 {
 	(void)state;
-	boots();
-	(void)room_said();
-	qemu_tells("STOP", NULL);
-	qemu_hears("query-status", NULL);
+	boot_guest();
+	(void)room_logged();
+	qemu_emits("STOP", NULL);
+	qemu_gets("query-status", NULL);
 	qemu_returns("{\"status\":\"paused\"}");
-	assert_got(asks("health"), "1\nthe guest is paused, until the monitor says cont\n");
-	pass(1 * S - 1);
-	assert_silent();
-	pass(1);
-	assert_said("vm: the guest is paused; vm monitor cont lets it run on\n");
-	pass(3 * S);
-	qemu_tells("RESUME", NULL);
-	assert_said("vm: the guest runs on, 4.0 s after it was paused\n");
+	assert_got(client_sends("health"), "1\nthe guest is paused, until the monitor says cont\n");
+	advance(1 * S - 1);
+	assert_log_empty();
+	advance(1);
+	assert_logged("vm: the guest is paused; vm monitor cont lets it run on\n");
+	advance(3 * S);
+	int waits = client_sends("wait");
+
+	qemu_emits("RESUME", NULL);
+	assert_logged("vm: the guest runs on, 4.0 s after it was paused\n");
+	assert_got(waits, "0\nready: login prompt on the serial console after 2.00 s\n");
 	/* A short one is not. */
-	qemu_tells("STOP", NULL);
-	qemu_does("query-status", NULL);
-	qemu_tells("RESUME", NULL);
-	pass(2 * S);
-	assert_silent();
+	qemu_emits("STOP", NULL);
+	qemu_acks("query-status", NULL);
+	qemu_emits("RESUME", NULL);
+	advance(2 * S);
+	assert_log_empty();
 	assert_true(lifecycle_well(&v.life));
+}
+
+/* As after a warm state or a reset: QEMU was told to continue the guest, and RESUME has not come.
+ */
+static void a_command_waits_for_a_guest_that_is_continued(void **state)
+{
+	(void)state;
+	boot_guest();
+	qemu_emits("STOP", NULL);
+	qemu_acks("query-status", NULL);
+	assert_got(client_sends("shell await wait"),
+		   "1\nthe guest is paused, until the monitor says cont\n");
+	assert_true(env_continue(&v.env));
+	int shell = client_sends("shell await wait");
+
+	assert_got(shell, "");
+	qemu_emits("RESUME", NULL);
+	assert_got(shell, "0\nready: login prompt on the serial console after 2.00 s\n");
+	qemu_acks("cont", NULL);
+	/* If QEMU refuses, the wait ends. */
+	qemu_emits("STOP", NULL);
+	qemu_acks("query-status", NULL);
+	assert_true(env_continue(&v.env));
+	shell = client_sends("shell await wait");
+	assert_got(shell, "");
+	qemu_fails("Resetting the Virtual Machine is required");
+	assert_got(shell, "1\nthe guest is paused, until the monitor says cont\n");
 }
 
 static void a_full_disk_has_its_own_line(void **state)
 {
 	(void)state;
-	boots();
-	qemu_tells("BLOCK_IO_ERROR", "{\"action\":\"stop\",\"nospace\":true}");
-	(void)room_said();
-	qemu_tells("STOP", NULL);
-	qemu_does("query-status", NULL);
-	pass(1 * S);
-	assert_silent();
-	assert_got(asks("health"), "1\npaused: no space left on the host for the guest's disk\n");
-	/* It cannot be asked, and is not made to run. */
-	int stopped = asks("stop");
+	boot_guest();
+	qemu_emits("BLOCK_IO_ERROR", "{\"action\":\"stop\",\"nospace\":true}");
+	(void)room_logged();
+	qemu_emits("STOP", NULL);
+	qemu_acks("query-status", NULL);
+	advance(1 * S);
+	assert_log_empty();
+	assert_got(client_sends("health"),
+		   "1\npaused: no space left on the host for the guest's disk\n");
+	int waits = client_sends("wait");
+
+	qemu_emits("RESUME", NULL); /* by a user who has freed space */
+	assert_got(waits, "");
+	advance(1 * S); /* no write has failed again */
+	assert_got(waits, "0\nready: login prompt on the serial console after 2.00 s\n");
+	qemu_emits("BLOCK_IO_ERROR", "{\"action\":\"stop\",\"nospace\":true}");
+	qemu_emits("STOP", NULL);
+	qemu_acks("query-status", NULL);
+	/* It cannot be asked, and is not continued. */
+	int stopped = client_sends("stop");
 
 	assert_int_equal(v.life.rung, RUNG_QUIT);
-	qemu_does("quit", NULL);
-	waiters_gone(&v, 82);
+	qemu_acks("quit", NULL);
+	waiters_exit(&v, 82);
 	assert_got(stopped, "82\nthe guest has ended, exit status 82\n");
 }
 
@@ -142,17 +187,17 @@ static int status(void)
 static void a_guest_powers_off(void **state)
 {
 	(void)state;
-	boots();
-	(void)room_said();
-	qemu_tells("SHUTDOWN", "{\"guest\":true,\"reason\":\"guest-shutdown\"}");
-	assert_said("vm: the guest powered off\n");
-	qemu_does("quit", NULL);
+	boot_guest();
+	(void)room_logged();
+	qemu_emits("SHUTDOWN", "{\"guest\":true,\"reason\":\"guest-shutdown\"}");
+	assert_logged("vm: the guest powered off\n");
+	qemu_acks("quit", NULL);
 	/* Our own quit is not the reason. */
-	qemu_tells("SHUTDOWN", "{\"guest\":false,\"reason\":\"host-qmp-quit\"}");
+	qemu_emits("SHUTDOWN", "{\"guest\":false,\"reason\":\"host-qmp-quit\"}");
 	assert_int_equal(v.life.cause, CAUSE_GUEST_OFF);
 	assert_int_equal(v.life.phase, LIFE_DOWN);
-	qemu_goes();
-	assert_silent();
+	qemu_disconnects();
+	assert_log_empty();
 	assert_int_equal(status(), EXIT_CLEAN);
 }
 
@@ -173,89 +218,88 @@ static void what_each_reason_means(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char data[80];
 
-		boots();
+		boot_guest();
 		(void)snprintf(data, sizeof data, "{\"reason\":\"%s\"}", rows[i].reason);
-		qemu_tells("SHUTDOWN", data);
+		qemu_emits("SHUTDOWN", data);
 		assert_int_equal(v.life.cause, rows[i].cause);
 		assert_int_equal(status(), rows[i].status);
 		(void)tear_down(state);
 		(void)set_up(state);
 	}
-	/* A guest that stands still does not power off: that is gdb. */
-	boots();
-	qemu_tells("STOP", NULL);
-	qemu_tells("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
+	/* A paused guest does not power off: that was gdb. */
+	boot_guest();
+	qemu_emits("STOP", NULL);
+	qemu_emits("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
 	assert_int_equal(v.life.cause, CAUSE_DEBUGGER);
 }
 
-/* It listens to the power button, and has written to its disk. */
+/* It has enabled the power button and written to its disk. */
 static void button_is_looked_at(void)
 {
-	qemu_hears("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
 	qemu_returns("\"portw[0x0602] = 0x0100\\r\\n\"");
-	qemu_hears("query-blockstats", NULL);
+	qemu_gets("query-blockstats", NULL);
 	qemu_returns("[{\"stats\":{\"wr_operations\":7}}]");
 }
 
-static void a_stop_asks_and_the_guest_obeys(void **state)
+static void a_stop_asks_and_the_guest_shuts_down(void **state)
 {
 	(void)state;
-	boots();
-	int slot = asks("stop");
+	boot_guest();
+	int slot = client_sends("stop");
 
 	assert_true(v.life.signalled);
 	assert_int_equal(v.life.phase, LIFE_STOPPING);
-	qemu_does("system_powerdown", NULL);
+	qemu_acks("system_powerdown", NULL);
 	button_is_looked_at();
-	assert_got(asks("health"), "1\nthe guest is being stopped\n");
-	assert_got(asks("shell await ever"), "1\nthe guest is being stopped\n");
+	assert_got(client_sends("health"), "1\nthe guest is being stopped\n");
+	assert_got(client_sends("shell await ever"), "1\nthe guest is being stopped\n");
 	guest_printed("\r\nStopping\r\n");
 	assert_true(v.stop.ladder.accepted);
-	qemu_tells("SHUTDOWN", "{\"guest\":true,\"reason\":\"guest-shutdown\"}");
-	qemu_does("quit", NULL);
-	waiters_gone(&v, status());
+	qemu_emits("SHUTDOWN", "{\"guest\":true,\"reason\":\"guest-shutdown\"}");
+	qemu_acks("quit", NULL);
+	waiters_exit(&v, status());
 	assert_got(slot, "0\nthe guest has ended, exit status 0\n");
 }
 
-static void a_stop_before_the_first_moment_outruns_it(void **state)
+static void a_stop_before_the_guest_runs_ends_the_run(void **state)
 {
 	(void)state;
 	qemu_greets(10, 0);
-	qemu_hears("cont", NULL);
-	(void)asks("stop");
-	qemu_tells("RESUME", NULL);
+	qemu_gets("cont", NULL);
+	(void)client_sends("stop");
+	qemu_emits("RESUME", NULL);
 	assert_false(v.life.ran);
 	qemu_returns("{}");
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 	assert_int_equal(status(), EXIT_CLEAN);
 }
 
-/* What comes before the guest runs takes its time, and a stop may come meanwhile. */
-static void a_stop_while_its_disk_is_kept_outruns_it(void **state)
+/* The steps before the guest runs take time, and a stop may come in between. */
+static void a_stop_during_the_boot_snapshot_ends_the_run(void **state)
 {
 	(void)state;
 	room.plan.s.boot_retries = 1;
 	room.plan.disk.count = 1;
 	qemu_greets(10, 0);
-	qemu_does("blockdev-snapshot-delete-internal-sync",
+	qemu_acks("blockdev-snapshot-delete-internal-sync",
 		  "{\"device\":\"disk0\",\"name\":\"vm-boot\"}");
-	qemu_hears("blockdev-snapshot-internal-sync",
-		   "{\"device\":\"disk0\",\"name\":\"vm-boot\"}");
-	(void)asks("stop");
+	qemu_gets("blockdev-snapshot-internal-sync", "{\"device\":\"disk0\",\"name\":\"vm-boot\"}");
+	(void)client_sends("stop");
 	qemu_returns("{}");
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 	qemu_is_idle();
 	assert_false(v.attach.allowed);
 	room.plan.disk.count = 0;
 }
 
-static void a_qmp_that_is_lost_while_it_is_asked_is_the_next_rung(void **state)
+static void losing_qmp_during_a_stop_skips_to_the_next_step(void **state)
 {
 	(void)state;
-	boots();
-	(void)asks("stop");
+	boot_guest();
+	(void)client_sends("stop");
 	assert_int_equal(v.life.rung, RUNG_ACPI);
-	qemu_goes();
+	qemu_disconnects();
 	assert_true(v.life.rung > RUNG_QUIT);
 }
 
@@ -264,59 +308,60 @@ static void a_qmp_that_is_lost_while_it_is_asked_is_the_next_rung(void **state)
 static void panics(void)
 {
 	guest_printed("\r\nKernel panic\r\n");
-	pass(300 * MS);
+	advance(300 * MS);
 	for (int i = 0; i < 5; i++) {
-		qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+		qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 		qemu_returns("\"EIP=1 EFL=00000046 CPL=0 HLT=1\\r\\n\"");
-		pass(150 * MS);
+		advance(150 * MS);
 	}
 }
 
-static void a_panic_ends_the_guest_and_tells_who_waits(void **state)
+static void a_panic_ends_the_guest_and_answers_waiting_clients(void **state)
 {
 	(void)state;
-	starts();
-	int waits = asks("wait"), shell = asks("shell await wait");
+	start_guest();
+	int waits = client_sends("wait"), shell = client_sends("shell await wait");
 
-	assert_got(asks("wait ssh"),
-		   "78\nno port is forwarded to the guest's port 22 (QEMU_HOSTFWDS)\n");
+	assert_got(client_sends("wait ssh"),
+		   "78\nno port is forwarded to the guest's port 22: add one to QEMU_HOSTFWDS\n");
 	panics();
 	assert_got(waits, "1\nthe guest panicked\n");
 	assert_got(shell, "1\nthe guest panicked\n");
-	assert_said("vm:   | Kernel panic\n");
-	qemu_does("quit", NULL);
+	assert_logged("vm:   | Kernel panic\n");
+	qemu_acks("quit", NULL);
 	assert_int_equal(status(), EXIT_PANIC);
-	assert_got(asks("wait"), "1\nthe guest panicked\n");
+	assert_got(client_sends("wait"), "1\nthe guest panicked\n");
 }
 
 static void a_panic_may_be_kept_or_paused(void **state)
 {
 	(void)state;
 	room.plan.s.on_panic = PANIC_KEEP;
-	boots();
+	boot_guest();
 	panics();
 	qemu_is_idle();
-	assert_said("vm: VM_ON_PANIC=keep: QEMU runs on\n");
+	assert_logged("vm: VM_ON_PANIC=keep: QEMU runs on\n");
 	v.life.verdict = VERDICT_NONE;
 	room.plan.s.on_panic = PANIC_PAUSE;
 	panics();
-	qemu_does("stop", NULL);
+	qemu_acks("stop", NULL);
 	assert_int_equal(v.life.rung, RUNG_NONE);
-	/* Behind a stop it is not waited for. */
+	/* A stop does not wait for it. */
 	v.life.verdict = VERDICT_NONE;
-	(void)asks("stop");
-	qemu_does("system_powerdown", NULL);
+	(void)client_sends("stop");
+	qemu_acks("system_powerdown", NULL);
 	button_is_looked_at();
 	panics();
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 }
 
-static void who_waits_for_a_guest_that_is_kept_hears_of_it(void **state)
+static void a_panic_of_a_kept_guest_answers_waiting_clients(void **state)
 {
 	(void)state;
 	room.plan.s.on_panic = PANIC_KEEP;
-	starts();
-	int shell = asks("shell await wait"), login = asks("wait login"), end = asks("wait exit");
+	start_guest();
+	int shell = client_sends("shell await wait"), login = client_sends("wait login"),
+	    end = client_sends("wait exit");
 
 	panics();
 	assert_got(shell, "1\nthe guest panicked\n");
@@ -327,9 +372,9 @@ static void who_waits_for_a_guest_that_is_kept_hears_of_it(void **state)
 static void a_failed_boot_counts_before_ready_only(void **state)
 {
 	(void)state;
-	boots();
+	boot_guest();
 	guest_printed("\r\nno root\r\n");
-	pass(20 * S);
+	advance(20 * S);
 	assert_int_equal(v.life.verdict, VERDICT_NONE);
 	assert_false(is_armed(TIMER_PANIC));
 }
@@ -337,16 +382,16 @@ static void a_failed_boot_counts_before_ready_only(void **state)
 static void a_guest_that_has_halted_is_ended(void **state)
 {
 	(void)state;
-	boots();
+	boot_guest();
 	guest_printed("\r\nSystem halted\r\n");
-	pass(300 * MS);
+	advance(300 * MS);
 	for (int i = 0; i < 5; i++) {
-		qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+		qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 		qemu_returns("\"EIP=1 EFL=00000246 CPL=0 HLT=1\\r\\n\"");
-		pass(150 * MS);
+		advance(150 * MS);
 	}
-	assert_said("vm: the guest has shut down (halted); ending QEMU\n");
-	qemu_does("quit", NULL);
+	assert_logged("vm: the guest has shut down (halted); ending QEMU\n");
+	qemu_acks("quit", NULL);
 	assert_int_equal(status(), EXIT_CLEAN);
 }
 
@@ -355,24 +400,24 @@ static void a_guest_that_has_halted_is_ended(void **state)
 static void a_reset_begins_the_boot_again(void **state)
 {
 	(void)state;
-	boots();
-	assert_got(asks("reset"), "0\n");
+	boot_guest();
+	assert_got(client_sends("reset"), "0\n");
 	assert_false(v.life.ready);
-	assert_false(prompt_stands(&v.prompt, clock_now()) && v.life.login);
-	qemu_does("stop", NULL);
-	qemu_does("set-action", "{\"reboot\":\"reset\"}");
-	qemu_tells("RESET", "{\"guest\":false,\"reason\":\"host-qmp-system-reset\"}");
-	int waits = asks("wait");
+	assert_false(prompt_shown(&v.prompt, clock_now()) && v.life.login);
+	qemu_acks("stop", NULL);
+	qemu_acks("set-action", "{\"reboot\":\"reset\"}");
+	qemu_emits("RESET", "{\"guest\":false,\"reason\":\"host-qmp-system-reset\"}");
+	int waits = client_sends("wait");
 
-	qemu_hears("system_reset", NULL);
+	qemu_gets("system_reset", NULL);
 	qemu_returns("{}");
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 	assert_int_equal(v.phases.current, -1);
 	assert_got(waits, "");
-	pass(1 * S);
+	advance(1 * S);
 	guest_printed("hurd login: ");
 	assert_non_null(strstr(client_got(waits), "0\nready: "));
-	qemu_does("set-action", "{\"reboot\":\"shutdown\"}");
+	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -381,20 +426,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_guest_starts_runs_and_becomes_ready),
-		TEST(who_wants_it_paused_gets_it_so),
+		TEST(a_paused_start_waits_for_cont),
 		TEST(a_vnc_password_comes_first),
-		TEST(a_late_boot_ends_with_its_picture),
-		TEST(a_pause_that_lasts_is_told_of),
+		TEST(a_missed_boot_deadline_saves_a_screenshot),
+		TEST(a_long_pause_is_logged),
+		TEST(a_command_waits_for_a_guest_that_is_continued),
 		TEST(a_full_disk_has_its_own_line),
 		TEST(a_guest_powers_off),
 		TEST(what_each_reason_means),
-		TEST(a_stop_asks_and_the_guest_obeys),
-		TEST(a_stop_before_the_first_moment_outruns_it),
-		TEST(a_stop_while_its_disk_is_kept_outruns_it),
-		TEST(a_qmp_that_is_lost_while_it_is_asked_is_the_next_rung),
-		TEST(a_panic_ends_the_guest_and_tells_who_waits),
+		TEST(a_stop_asks_and_the_guest_shuts_down),
+		TEST(a_stop_before_the_guest_runs_ends_the_run),
+		TEST(a_stop_during_the_boot_snapshot_ends_the_run),
+		TEST(losing_qmp_during_a_stop_skips_to_the_next_step),
+		TEST(a_panic_ends_the_guest_and_answers_waiting_clients),
 		TEST(a_panic_may_be_kept_or_paused),
-		TEST(who_waits_for_a_guest_that_is_kept_hears_of_it),
+		TEST(a_panic_of_a_kept_guest_answers_waiting_clients),
 		TEST(a_failed_boot_counts_before_ready_only),
 		TEST(a_guest_that_has_halted_is_ended),
 		TEST(a_reset_begins_the_boot_again),

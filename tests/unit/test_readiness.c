@@ -1,5 +1,5 @@
-/* test_readiness.c - when a guest is ready, late or silent; and the probes of its ports, whose
- * server the test is.
+/* test_readiness.c - when a guest counts as ready, late or silent; and the probes of its ports,
+ * with the test as the server.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 
 static struct readiness readiness;
 static struct port_probes probes;
-static int server; /* listens where guest port 22 is forwarded to */
+static int server; /* listens on the port that is forwarded to guest port 22 */
 
 static void on_timer(enum timer_id id)
 {
@@ -59,7 +59,7 @@ static int tear_down(void **state)
 	return room_tear_down(state);
 }
 
-static void runs(void)
+static void start_guest(void)
 {
 	guest_runs();
 	readiness_runs(&readiness);
@@ -67,9 +67,9 @@ static void runs(void)
 
 /* ---- readiness ---------------------------------------------------------------------------- */
 
-static void ready_is_what_was_asked_for(void **state)
+static void readiness_follows_the_setting(void **state)
 {
-	/* For VM_READY: is it a login prompt, another ready marker, an answer of ssh, of http? */
+	/* For each VM_READY: login prompt, other ready marker, ssh banner, http answer. */
 	static const struct {
 		enum ready ready;
 		const char *by, *text;
@@ -88,23 +88,23 @@ static void ready_is_what_was_asked_for(void **state)
 		room.plan.s.ready = rows[i].ready;
 		assert_string_equal(readiness_text(&room.env), rows[i].text);
 		readiness_marker(&readiness, marker_named("login"));
-		by[0] += *room_told() != '\0';
+		by[0] += *room_posted() != '\0';
 		readiness_marker(&readiness, marker_named("up"));
-		by[1] += *room_told() != '\0';
+		by[1] += *room_posted() != '\0';
 		readiness_answered(&readiness, PROBE_SSH);
-		by[2] += *room_told() != '\0';
+		by[2] += *room_posted() != '\0';
 		readiness_answered(&readiness, PROBE_HTTP);
-		by[3] += *room_told() != '\0';
+		by[3] += *room_posted() != '\0';
 		assert_string_equal(by, rows[i].by);
 	}
 	room.plan.s.ready = READY_RUNNING;
-	runs();
-	assert_told("[ready]");
+	start_guest();
+	assert_posted("[ready]");
 	assert_true(readiness_is_login(marker_named("login")));
 	assert_false(readiness_is_login(marker_named("up")));
 }
 
-static void who_cannot_become_ready(void **state)
+static void guests_that_cannot_become_ready(void **state)
 {
 	(void)state;
 	guest_runs();
@@ -116,65 +116,65 @@ static void who_cannot_become_ready(void **state)
 	room.life.verdict = VERDICT_NONE;
 	room.life.ready = true;
 	readiness_marker(&readiness, marker_named("login"));
-	assert_told("");
+	assert_posted("");
 	room.life.ready = false;
 	readiness_marker(&readiness, marker_named("login"));
-	assert_told("[ready]");
+	assert_posted("[ready]");
 }
 
 static void a_resumed_guest_is_ready_at_once_if_it_was(void **state)
 {
 	(void)state;
 	room.life.resumed = true;
-	runs();
-	assert_told("");
+	start_guest();
+	assert_posted("");
 	room.plan.resume.ready = true;
 	readiness_runs(&readiness);
-	assert_told("[ready]");
-	/* Its sshd has to answer again. */
+	assert_posted("[ready]");
+	/* Its sshd must answer again. */
 	room.plan.s.ready = READY_SSH;
 	readiness_runs(&readiness);
-	assert_told("");
+	assert_posted("");
 }
 
-static void a_boot_has_its_deadline(void **state)
+static void a_boot_has_a_deadline(void **state)
 {
 	(void)state;
 	room.plan.s.boot_timeout = 90;
 	assert_false(is_armed(TIMER_BOOT));
-	runs();
-	pass(90 * S - 1);
-	assert_told("");
-	pass(1);
-	assert_told("[late]");
+	start_guest();
+	advance(90 * S - 1);
+	assert_posted("");
+	advance(1);
+	assert_posted("[late]");
 	assert_false(is_armed(TIMER_BOOT));
 }
 
-static void a_deadline_is_over_when_it_is_ready_or_stopped(void **state)
+static void the_deadline_ends_when_ready_or_stopped(void **state)
 {
 	(void)state;
 	room.plan.s.boot_timeout = 90;
-	runs();
+	start_guest();
 	readiness_reached(&readiness);
 	assert_false(is_armed(TIMER_BOOT));
 	assert_false(is_armed(TIMER_SILENCE));
 	readiness_runs(&readiness);
 	room.life.ready = true;
-	pass(100 * S);
+	advance(100 * S);
 	room.life.ready = false;
 	readiness_runs(&readiness);
 	room.life.rung = RUNG_ACPI;
-	pass(100 * S);
-	assert_told("");
+	advance(100 * S);
+	assert_posted("");
 }
 
-static void a_pause_does_not_stretch_it_but_a_debugger_does(void **state)
+static void a_debugger_extends_the_deadline_but_a_pause_does_not(void **state)
 {
 	(void)state;
 	room.plan.s.boot_timeout = 90;
-	runs();
-	pass(30 * S);
-	readiness_paused(&readiness); /* by the monitor, or for want of space */
+	start_guest();
+	advance(30 * S);
+	readiness_paused(&readiness); /* by the monitor, or because the disk is full */
 	readiness_runs(&readiness);
 	assert_int_equal(due_ms(TIMER_BOOT), 60000);
 	room.plan.s.gdb = true;
@@ -185,31 +185,31 @@ static void a_pause_does_not_stretch_it_but_a_debugger_does(void **state)
 	readiness_paused(&readiness);
 	assert_false(is_armed(TIMER_BOOT));
 	assert_false(is_armed(TIMER_SILENCE));
-	pass(1000 * S);
-	assert_told("");
+	advance(1000 * S);
+	assert_posted("");
 	readiness_runs(&readiness);
 	assert_int_equal(due_ms(TIMER_BOOT), 60000);
-	/* A reset has all of it again. */
+	/* A reset restarts the deadline. */
 	readiness_paused(&readiness);
 	readiness_reset(&readiness);
 	readiness_runs(&readiness);
 	assert_int_equal(due_ms(TIMER_BOOT), 90000);
 }
 
-static void a_silent_console_is_told_of(void **state)
+static void a_silent_console_is_reported(void **state)
 {
 	(void)state;
-	runs();
-	pass(20 * S - 1);
-	assert_silent();
-	pass(1);
-	assert_said("vm: warning: nothing came on the serial console for 20 s\n");
-	/* Not behind the first byte, not where ready is something else. */
+	start_guest();
+	advance(20 * S - 1);
+	assert_log_empty();
+	advance(1);
+	assert_logged("vm: warning: nothing came on the serial console for 20 s\n");
+	/* Not after the first byte, and not with another VM_READY. */
 	readiness_runs(&readiness);
 	guest_printed("x");
-	(void)room_told();
-	pass(20 * S);
-	assert_silent();
+	(void)room_posted();
+	advance(20 * S);
+	assert_log_empty();
 	readiness_runs(&readiness);
 	assert_false(is_armed(TIMER_SILENCE));
 	phases_restart(&room.phases);
@@ -220,8 +220,8 @@ static void a_silent_console_is_told_of(void **state)
 
 /* ---- probes ------------------------------------------------------------------------------- */
 
-/* Hand what epoll has of probe WHICH to it; false for nothing within a second. */
-static bool probe_moves(enum probe_id which)
+/* Handle an event of probe WHICH. False: none came within a second. */
+static bool probe_handle_event(enum probe_id which)
 {
 	struct epoll_event e;
 
@@ -235,12 +235,12 @@ static bool probe_moves(enum probe_id which)
 	return true;
 }
 
-/* The connection that the probe has made, behind its request. */
-static int accepts(const char *request)
+/* Accept the probe's connection and check its request. */
+static int accept_probe(const char *request)
 {
 	char text[128];
 
-	assert_true(probe_moves(PROBE_SSH));
+	assert_true(probe_handle_event(PROBE_SSH));
 	int fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
 
 	assert_true(fd >= 0);
@@ -251,25 +251,25 @@ static int accepts(const char *request)
 	return fd;
 }
 
-static void answers(int fd, const char *text)
+static void answer_probe(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-	assert_true(probe_moves(PROBE_SSH));
+	assert_true(probe_handle_event(PROBE_SSH));
 }
 
-static void an_sshd_has_answered(void **state)
+static void an_sshd_that_answers(void **state)
 {
 	(void)state;
 	assert_true(probe_possible(&probes, PROBE_SSH));
 	assert_false(probe_possible(&probes, PROBE_HTTP)); /* udp */
 	room.plan.s.ready = READY_SSH;
-	runs();
-	int fd = accepts("SSH-2.0-vm\r\n");
+	start_guest();
+	int fd = accept_probe("SSH-2.0-vm\r\n");
 
-	answers(fd, "SS");
-	assert_told("");
-	answers(fd, "H-2.0-OpenSSH\r\n");
-	assert_told("[port-answered]");
+	answer_probe(fd, "SS");
+	assert_posted("");
+	answer_probe(fd, "H-2.0-OpenSSH\r\n");
+	assert_posted("[port-answered]");
 	assert_true(probe_answered(&probes, PROBE_SSH));
 	assert_false(is_armed(TIMER_PROBES));
 	(void)close(fd);
@@ -277,42 +277,42 @@ static void an_sshd_has_answered(void **state)
 	assert_false(probe_answered(&probes, PROBE_SSH));
 }
 
-static void anything_else_is_tried_again(void **state)
+static void other_answers_are_tried_again(void **state)
 {
 	(void)state;
 	probe_want(&probes, PROBE_SSH);
 	for (int i = 0; i < 3; i++) {
-		int fd = accepts("SSH-2.0-vm\r\n");
+		int fd = accept_probe("SSH-2.0-vm\r\n");
 
 		if (i == 0)
-			answers(fd, "HTTP/1.1 400\r\n");
+			answer_probe(fd, "HTTP/1.1 400\r\n");
 		else if (i == 1)
 			(void)shutdown(fd, SHUT_WR);
 		if (i == 1)
-			assert_true(probe_moves(PROBE_SSH));
+			assert_true(probe_handle_event(PROBE_SSH));
 		if (i < 2) {
 			assert_int_equal(due_ms(TIMER_PROBES), 250);
-			pass(250 * MS);
+			advance(250 * MS);
 		} else {
 			assert_int_equal(due_ms(TIMER_PROBES), 5000); /* it hangs */
-			pass(5 * S);
+			advance(5 * S);
 		}
 		(void)close(fd);
 	}
-	assert_told("");
-	(void)close(accepts("SSH-2.0-vm\r\n"));
+	assert_posted("");
+	(void)close(accept_probe("SSH-2.0-vm\r\n"));
 }
 
-static void who_is_not_there_is_tried_again(void **state)
+static void a_refused_connection_is_tried_again(void **state)
 {
 	(void)state;
 	fd_close(&server);
 	probe_want(&probes, PROBE_SSH);
-	assert_true(probe_moves(PROBE_SSH)); /* refused */
+	assert_true(probe_handle_event(PROBE_SSH)); /* refused */
 	assert_int_equal(due_ms(TIMER_PROBES), 250);
-	/* Nobody wants to know any more. */
+	/* The result is no longer needed. */
 	probes.list[PROBE_SSH].wanted = false;
-	pass(1 * S);
+	advance(1 * S);
 	assert_false(is_armed(TIMER_PROBES));
 	assert_int_equal(probes.list[PROBE_SSH].fd, -1);
 }
@@ -342,13 +342,13 @@ static void the_address_is_that_of_the_forwards(void **state)
 	room.plan.s.bind = "127.0.0.2";
 	room.plan.s.ports = PORTS_READY;
 	probe_want(&probes, PROBE_SSH);
-	(void)close(accepts("SSH-2.0-vm\r\n"));
+	(void)close(accept_probe("SSH-2.0-vm\r\n"));
 	probes_reset(&probes);
 	probes_published(&probes, true);
 	probe_want(&probes, PROBE_SSH);
 	if (getpeername(probes.list[PROBE_SSH].fd, (struct sockaddr *)&to, &len) == 0)
 		assert_int_equal(to.sin_addr.s_addr, htonl(0x7f000002));
-	else /* nobody listens there */
+	else /* no server listens there */
 		assert_int_equal(accept4(server, NULL, NULL, 0), -1);
 }
 
@@ -357,16 +357,16 @@ static void the_address_is_that_of_the_forwards(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ready_is_what_was_asked_for),
-		TEST(who_cannot_become_ready),
+		TEST(readiness_follows_the_setting),
+		TEST(guests_that_cannot_become_ready),
 		TEST(a_resumed_guest_is_ready_at_once_if_it_was),
-		TEST(a_boot_has_its_deadline),
-		TEST(a_deadline_is_over_when_it_is_ready_or_stopped),
-		TEST(a_pause_does_not_stretch_it_but_a_debugger_does),
-		TEST(a_silent_console_is_told_of),
-		TEST(an_sshd_has_answered),
-		TEST(anything_else_is_tried_again),
-		TEST(who_is_not_there_is_tried_again),
+		TEST(a_boot_has_a_deadline),
+		TEST(the_deadline_ends_when_ready_or_stopped),
+		TEST(a_debugger_extends_the_deadline_but_a_pause_does_not),
+		TEST(a_silent_console_is_reported),
+		TEST(an_sshd_that_answers),
+		TEST(other_answers_are_tried_again),
+		TEST(a_refused_connection_is_tried_again),
 		TEST(one_attempt_is_made_at_a_time),
 		TEST(the_address_is_that_of_the_forwards),
 	};

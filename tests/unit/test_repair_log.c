@@ -1,4 +1,4 @@
-/* test_repair_log.c - the log of a repair: whole, cut off at every byte, damaged, made to mislead.
+/* test_repair_log.c - the log of a repair: complete, truncated at every byte, damaged, malicious.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 static uint8_t buf[65536];
 static size_t used;
 
-static void piece(uint64_t offset, size_t n, uint8_t was, uint8_t is)
+static void add_piece(uint64_t offset, size_t n, uint8_t was, uint8_t is)
 {
 	repair_log_piece(buf + used, offset, n);
 	used += REPAIR_LOG_PIECE;
@@ -26,47 +26,47 @@ static void piece(uint64_t offset, size_t n, uint8_t was, uint8_t is)
 	used += 2 * n;
 }
 
-static void begin(uint64_t count)
+static void begin_log(uint64_t count)
 {
 	repair_log_head(buf, DISK, count);
 	used = REPAIR_LOG_HEAD;
 }
 
-static void end(void)
+static void end_log(void)
 {
 	repair_log_tail(buf + used, buf, used);
 	used += REPAIR_LOG_TAIL;
 }
 
-static int fresh(void **state)
+static int set_up(void **state)
 {
 	(void)state;
-	begin(2);
-	piece(4096, 4096, 1, 2);
-	piece(0, 1024, 3, 4);
-	end();
+	begin_log(2);
+	add_piece(4096, 4096, 1, 2);
+	add_piece(0, 1024, 3, 4);
+	end_log();
 	return 0;
 }
 
-/* The log as it is in memory of its own size, so that a read behind it is seen. */
-static bool whole(size_t n)
+/* The log in memory of exactly its size, so that a read beyond it is detected. */
+static bool parse_copy(size_t n)
 {
 	uint8_t *copy = malloc(n ? n : 1);
 
 	memcpy(copy, buf, n);
-	bool is = repair_log_whole(copy, n, DISK);
+	bool is = repair_log_is_complete(copy, n, DISK);
 
 	free(copy);
 	return is;
 }
 
-static void pieces_come_in_their_order(void **state)
+static void pieces_are_read_in_order(void **state)
 {
 	struct repair_piece p;
 	size_t at = 0;
 
 	(void)state;
-	assert_true(whole(used));
+	assert_true(parse_copy(used));
 	assert_true(repair_log_next(buf, used, &at, &p));
 	assert_int_equal(p.offset, 4096);
 	assert_int_equal(p.n, 4096);
@@ -82,22 +82,22 @@ static void pieces_come_in_their_order(void **state)
 	assert_false(repair_log_next(buf, used, &at, &p));
 }
 
-static void one_that_is_cut_off_or_changed_is_not_whole(void **state)
+static void a_truncated_or_changed_log_is_refused(void **state)
 {
 	(void)state;
 	for (size_t n = 0; n < used; n += n < 200 || n > used - 200 ? 1 : 97)
-		assert_false(whole(n));
+		assert_false(parse_copy(n));
 	for (size_t i = 0; i < used; i += 61) {
 		buf[i] ^= 1;
-		assert_false(whole(used));
+		assert_false(parse_copy(used));
 		buf[i] ^= 1;
 	}
-	assert_true(whole(used));
-	assert_false(repair_log_whole(buf, used, DISK + 1));
+	assert_true(parse_copy(used));
+	assert_false(repair_log_is_complete(buf, used, DISK + 1));
 }
 
 /* With a checksum that is right. */
-static void one_that_is_made_to_mislead_is_not_whole(void **state)
+static void a_malicious_log_is_refused(void **state)
 {
 	static const struct {
 		uint64_t offset, n;
@@ -115,28 +115,28 @@ static void one_that_is_made_to_mislead_is_not_whole(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		begin(1);
-		piece(0, 1024, 1, 2);
+		begin_log(1);
+		add_piece(0, 1024, 1, 2);
 		put_be64(buf + REPAIR_LOG_HEAD, bad[i].offset);
 		put_be64(buf + REPAIR_LOG_HEAD + 8, bad[i].n);
-		end();
-		assert_false(whole(used));
+		end_log();
+		assert_false(parse_copy(used));
 	}
-	begin(2);
-	piece(0, 1024, 1, 2);
-	end();
-	assert_false(whole(used)); /* one piece is missing */
-	begin(0);
-	end();
-	assert_true(whole(used));
+	begin_log(2);
+	add_piece(0, 1024, 1, 2);
+	end_log();
+	assert_false(parse_copy(used)); /* one piece is missing */
+	begin_log(0);
+	end_log();
+	assert_true(parse_copy(used));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(pieces_come_in_their_order, fresh),
-		cmocka_unit_test_setup(one_that_is_cut_off_or_changed_is_not_whole, fresh),
-		cmocka_unit_test_setup(one_that_is_made_to_mislead_is_not_whole, fresh),
+		cmocka_unit_test_setup(pieces_are_read_in_order, set_up),
+		cmocka_unit_test_setup(a_truncated_or_changed_log_is_refused, set_up),
+		cmocka_unit_test_setup(a_malicious_log_is_refused, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_replay.c - the filter for what is replayed: no question of a terminal's passes, in any form
- * and cut anywhere; what shows something does. */
+/* test_replay.c - the filter of the replay: it removes terminal queries in any form, split at any
+ * position, and keeps visible output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct text {
 	size_t n;
 };
 
-/* What of TEXT comes out, in pieces of PIECE bytes, behind a character that is seen. */
+/* The part of TEXT that passes the filter, in pieces of PIECE bytes, after a visible character. */
 static size_t filtered(const char *text, size_t n, size_t piece, uint8_t *out)
 {
 	struct replay f = {0};
@@ -45,7 +45,7 @@ static void expect(const struct text *in, const struct text *want)
 	}
 }
 
-static void questions_do_not_pass(void **state)
+static void terminal_queries_are_removed(void **state)
 {
 	static const struct text questions[] = {
 		T("\033[5n"),		 /* DSR: device status */
@@ -118,7 +118,7 @@ static void questions_do_not_pass(void **state)
 		expect(&questions[i], &(struct text){"", 0});
 }
 
-static void what_shows_something_passes(void **state)
+static void visible_output_is_kept(void **state)
 {
 	static const struct text texts[] = {
 		T("login: \007\b\t\r\n"),
@@ -139,12 +139,12 @@ static void what_shows_something_passes(void **state)
 		expect(&texts[i], &texts[i]);
 }
 
-static void what_is_cut_or_broken(void **state)
+static void truncated_and_broken_sequences(void **state)
 {
 	static const struct {
 		struct text in, want;
 	} rows[] = {
-		/* A terminal goes on with the sequence behind a control character: without its
+		/* A terminal continues with the sequence after a control character: without its
 		 * beginning it is text. */
 		{T("\033[6\nn"), T("\nn")},
 		{T("\033[\0006n"), T("\0006n")},
@@ -155,7 +155,7 @@ static void what_is_cut_or_broken(void **state)
 		{T("\033[6\030n"), T("\030n")},
 		/* GR bytes are GL to an 8-bit terminal: CSI 6 n. */
 		{T("\033[\266\356 x"), T("\266\356 x")},
-		/* A string that nothing ends takes no line with it. */
+		/* An unterminated string does not remove the following line. */
 		{T("\033]0;title\r\nnext"), T("\r\nnext")},
 		{T("\220 binary\nnext"), T("\nnext")},
 		{T("\033P+q\033[6nx"), T("x")},
@@ -177,7 +177,7 @@ static void what_is_cut_or_broken(void **state)
 		expect(&rows[i].in, &rows[i].want);
 }
 
-static void a_sequence_without_end(void **state)
+static void an_endless_sequence(void **state)
 {
 	char text[1000];
 	uint8_t out[2000];
@@ -191,8 +191,8 @@ static void a_sequence_without_end(void **state)
 	assert_null(memchr(out, 033, n));
 }
 
-/* A line that is there already is not cleared away, and who has to show it again is told. */
-static void the_greeting_stays(void **state)
+/* A line that is already there is not cleared, and the caller is informed when to show it again. */
+static void the_greeting_is_kept(void **state)
 {
 	static const char boot[] = "\033c\033[?7l\033[2J\033[0m\033[1;1H\r\n\033[K";
 	static const char kept[] = "\033[?7l\033[0m\r\n";
@@ -216,7 +216,7 @@ static void the_greeting_stays(void **state)
 	assert_false(replay_idle(&f));
 }
 
-static void where_a_replay_begins(void **state)
+static void start_of_a_replay(void **state)
 {
 	(void)state;
 	assert_int_equal(replay_start((const uint8_t *)"31mred\nnext\n", 12), 7);
@@ -227,12 +227,12 @@ static void where_a_replay_begins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(questions_do_not_pass),
-		cmocka_unit_test(what_shows_something_passes),
-		cmocka_unit_test(what_is_cut_or_broken),
-		cmocka_unit_test(a_sequence_without_end),
-		cmocka_unit_test(the_greeting_stays),
-		cmocka_unit_test(where_a_replay_begins),
+		cmocka_unit_test(terminal_queries_are_removed),
+		cmocka_unit_test(visible_output_is_kept),
+		cmocka_unit_test(truncated_and_broken_sequences),
+		cmocka_unit_test(an_endless_sequence),
+		cmocka_unit_test(the_greeting_is_kept),
+		cmocka_unit_test(start_of_a_replay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

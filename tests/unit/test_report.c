@@ -1,4 +1,4 @@
-/* test_report.c - the profiler's report: its JSON read back, its figures, tables and pictures. */
+/* test_report.c - the profiler's report: reading its JSON back, figures, tables and charts. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void add_cell(struct report *r, const char *key, const char *cpus, const 
 	c->estimated_ms = NAN;
 }
 
-/* Two cells of three samples each, one of them with a failure and a warm-up besides. */
+/* Two cells of three samples each; one of them also has a failure and a warm-up. */
 static int make(void **state)
 {
 	struct report *r = calloc(1, sizeof *r);
@@ -49,6 +49,8 @@ static int make(void **state)
 	(void)snprintf(r->until, sizeof r->until, "log\"in <&>");
 	r->samples = 3;
 	r->planned = 9;
+	r->shard = r->shards = 1;
+	assert_non_null(report_add_part(r));
 	r->partial = true;
 	r->resolution =
 		(struct resolution){.rounds = 300, .median_us = 5, .p99_us = 9, .max_us = 10};
@@ -67,14 +69,14 @@ static int make(void **state)
 	return 0;
 }
 
-static int drop(void **state)
+static int free_report(void **state)
 {
 	report_free(*state);
 	free(*state);
 	return 0;
 }
 
-static void samples_that_count_make_the_figures(void **state)
+static void statistics_use_only_good_samples(void **state)
 {
 	const struct report *r = *state;
 	struct cell_figures f;
@@ -90,22 +92,22 @@ static void samples_that_count_make_the_figures(void **state)
 	assert_true(report_figures(r, 1, &f));
 	assert_int_equal(f.total.n, 3);
 	assert_int_equal(f.failed, 1);
-	assert_int_equal(report_single(r, 1), 0);
+	assert_int_equal(report_reference_cell(r, 1), 0);
 	assert_int_equal(report_cpus(r, 1), 4);
 }
 
-static void a_single_differs_in_the_processors_only(void **state)
+static void the_baseline_cell_differs_in_processors_only(void **state)
 {
 	struct report *r = *state;
 
 	add_cell(r, "cpu_4_512M", "4", "512");
-	assert_int_equal(report_single(r, 2), -1);
+	assert_int_equal(report_reference_cell(r, 2), -1);
 	add_cell(r, "cpu_1_512M", "1", "512");
-	assert_int_equal(report_single(r, 2), 3);
-	assert_int_equal(report_single(r, 1), 0);
+	assert_int_equal(report_reference_cell(r, 2), 3);
+	assert_int_equal(report_reference_cell(r, 1), 0);
 }
 
-static void verdicts_have_the_papers_bounds(void **state)
+static void verdicts_have_the_bounds_of_the_papers(void **state)
 {
 	(void)state;
 	assert_string_equal(report_verdict(9.99), "VERIFIED");
@@ -116,7 +118,7 @@ static void verdicts_have_the_papers_bounds(void **state)
 	assert_true(fabs(report_error_percent(58.5, 65) - 10) < 1e-9);
 }
 
-static void json_read_back_is_the_same(void **state)
+static void json_reads_back_unchanged(void **state)
 {
 	struct report *r = *state;
 	struct report *again = calloc(1, sizeof *again);
@@ -135,12 +137,14 @@ static void json_read_back_is_the_same(void **state)
 	assert_int_equal(again->count, r->count);
 	assert_true(again->partial);
 	report_json(again, &two);
-	/* A cell has its samples together: the order of the two lists may differ, the text not. */
+	/* Samples are grouped by cell: the order of the lists may differ, but not the text. */
 	assert_string_equal(one.bytes, two.bytes);
 	assert_non_null(strstr(one.bytes, "\"comparison\":{\"estimated_ms\":390.000,"
-					  "\"error_percent\":5.13,\"status\":\"VERIFIED\"}"));
+					  "\"error_percent\":5.13,\"error_low_percent\":0.00,"
+					  "\"error_high_percent\":11.69,"
+					  "\"status\":\"UNDECIDED\",\"more_samples\":1}"));
 	assert_non_null(strstr(one.bytes, "\"speedup\":{\"ratio\":2.4634,"
-					  "\"efficiency_percent\":61.59}"));
+					  "\"efficiency_percent\":61.59,"));
 	free(copy);
 	text_free(&one);
 	text_free(&two);
@@ -164,12 +168,12 @@ static void expect_refusal(const char *text, const char *says)
 	free(copy);
 }
 
-static void what_is_no_report_is_refused(void **state)
+static void invalid_reports_are_refused(void **state)
 {
 	(void)state;
 	expect_refusal("", "byte 0");
 	expect_refusal("{}", "not a report");
-	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 2, \"cells\": []}", "version 2");
+	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 3, \"cells\": []}", "version 3");
 	expect_refusal("{\"schema\": \"vm-profile\", \"version\": 1, \"cells\": []}", "run");
 }
 
@@ -199,7 +203,7 @@ static void csv_is_quoted(void **state)
 	text_free(&t);
 }
 
-static void a_comparison_tells_chance_from_change(void **state)
+static void a_comparison_distinguishes_chance_from_change(void **state)
 {
 	struct report *a = *state;
 	struct report *b = calloc(1, sizeof *b);
@@ -210,7 +214,7 @@ static void a_comparison_tells_chance_from_change(void **state)
 	for (int i = 0; i < 3; i++)
 		add(b, 0, i + 1, 1100 + 10 * i);
 	assert_int_equal(report_compare(a, b, &t), 1);
-	assert_non_null(strstr(t.bytes, "  slower\n"));
+	assert_non_null(strstr(t.bytes, "  slower, most of it in "));
 	text_free(&t);
 	assert_int_equal(report_compare_json(b, a, &t), 1);
 	assert_non_null(strstr(t.bytes, "\"verdict\":\"faster\""));
@@ -222,7 +226,7 @@ static void a_comparison_tells_chance_from_change(void **state)
 	free(b);
 }
 
-static void pictures_escape_and_close(void **state)
+static void pictures_are_escaped_and_well_formed(void **state)
 {
 	struct text t = {0};
 
@@ -238,7 +242,7 @@ static void pictures_escape_and_close(void **state)
 	text_free(&t);
 }
 
-static void nothing_measured_is_no_accident(void **state)
+static void a_report_without_measurements(void **state)
 {
 	struct report *r = *state;
 	struct text t = {0};
@@ -258,17 +262,21 @@ static void nothing_measured_is_no_accident(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(samples_that_count_make_the_figures, make, drop),
-		cmocka_unit_test_setup_teardown(a_single_differs_in_the_processors_only, make,
-						drop),
-		cmocka_unit_test(verdicts_have_the_papers_bounds),
-		cmocka_unit_test_setup_teardown(json_read_back_is_the_same, make, drop),
-		cmocka_unit_test(what_is_no_report_is_refused),
-		cmocka_unit_test_setup_teardown(a_baseline_is_a_report_or_a_list, make, drop),
-		cmocka_unit_test_setup_teardown(csv_is_quoted, make, drop),
-		cmocka_unit_test_setup_teardown(a_comparison_tells_chance_from_change, make, drop),
-		cmocka_unit_test_setup_teardown(pictures_escape_and_close, make, drop),
-		cmocka_unit_test_setup_teardown(nothing_measured_is_no_accident, make, drop),
+		cmocka_unit_test_setup_teardown(statistics_use_only_good_samples, make,
+						free_report),
+		cmocka_unit_test_setup_teardown(the_baseline_cell_differs_in_processors_only, make,
+						free_report),
+		cmocka_unit_test(verdicts_have_the_bounds_of_the_papers),
+		cmocka_unit_test_setup_teardown(json_reads_back_unchanged, make, free_report),
+		cmocka_unit_test(invalid_reports_are_refused),
+		cmocka_unit_test_setup_teardown(a_baseline_is_a_report_or_a_list, make,
+						free_report),
+		cmocka_unit_test_setup_teardown(csv_is_quoted, make, free_report),
+		cmocka_unit_test_setup_teardown(a_comparison_distinguishes_chance_from_change, make,
+						free_report),
+		cmocka_unit_test_setup_teardown(pictures_are_escaped_and_well_formed, make,
+						free_report),
+		cmocka_unit_test_setup_teardown(a_report_without_measurements, make, free_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

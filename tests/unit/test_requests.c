@@ -1,5 +1,5 @@
-/* test_requests.c - what the control socket is asked of a PID 1 whose rooms are all there, and what
- * it answers; and the consoles that it opens.
+/* test_requests.c - requests on the control socket of a complete PID 1 and their answers, and the
+ * consoles that it opens.
  */
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,15 +30,16 @@ static int tear_down_dir(void **state)
 	return tear_down(state);
 }
 
-/* ---- asking ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
-static void what_is_not_known_is_a_wrong_use(void **state)
+static void unknown_requests_are_usage_errors(void **state)
 {
 	static const char *const wrong[] = {"", "stat", "statusx", "reboot now", " status"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		assert_got(asks(wrong[i]), "64\nthis request is not known\n");
+		assert_got(client_sends(wrong[i]),
+			   "64\nunknown request: vm and init must be of one version\n");
 }
 
 static void the_status_is_json(void **state)
@@ -48,8 +49,8 @@ static void the_status_is_json(void **state)
 	static char text[65536];
 
 	(void)state;
-	boots();
-	(void)snprintf(text, sizeof text, "%s", client_got(asks("status --json")));
+	boot_guest();
+	(void)snprintf(text, sizeof text, "%s", client_got(client_sends("status --json")));
 	assert_memory_equal(text, "0\n", 2);
 	if (!json_parse(&doc, text + 2, strlen(text + 2)))
 		fail_msg("%s at %zu", doc.error, doc.error_at);
@@ -63,74 +64,74 @@ static void the_status_is_json(void **state)
 	assert_true(ready == 2000);
 	assert_true(json_number(&doc, ms, "first_byte", &ready));
 	assert_true(ready == 1000);
-	const char *plain = client_got(asks("status"));
+	const char *plain = client_got(client_sends("status"));
 
 	assert_non_null(strstr(plain, "0\nstate        running\nready        yes (ready: login "
 				      "prompt on the serial console after 2.00 s)\n"
 				      "phase        login\n"));
 }
 
-static void health_is_looked_for_in_a_ready_guest_only(void **state)
+static void health_is_checked_only_in_a_ready_guest(void **state)
 {
 	(void)state;
-	starts();
-	assert_got(asks("health"), "1\nrunning, nothing came on the serial console yet\n");
+	start_guest();
+	assert_got(client_sends("health"), "1\nrunning, nothing came on the serial console yet\n");
 	qemu_is_idle();
 	guest_printed("Linux\r\nhurd login: ");
-	int first = asks("health"), second = asks("health");
+	int first = client_sends("health"), second = client_sends("health");
 
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_returns("\"EIP=1 EFL=00000246 CPL=3 HLT=0\\r\\n\"");
 	assert_got(first, "0\nready: login prompt on the serial console after 0.00 s\n");
 	assert_got(second, "0\nready: login prompt on the serial console after 0.00 s\n");
-	first = asks("health");
-	pass(4 * S);
+	first = client_sends("health");
+	advance(4 * S);
 	assert_got(first, "1\nQEMU does not answer\n");
 }
 
-static void a_dead_guest_is_known_to_be(void **state)
+static void a_dead_guest_is_reported(void **state)
 {
 	(void)state;
-	boots();
-	int slot = asks("health");
+	boot_guest();
+	int slot = client_sends("health");
 
 	for (int i = 0; i < 2; i++) {
-		qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+		qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 		qemu_returns("\"EIP=1 EFL=00000046 CPL=0 HLT=1\\r\\n\"");
-		pass(150 * MS);
+		advance(150 * MS);
 	}
 	assert_got(slot, "1\nthe guest is dead: every processor is halted with interrupts off\n");
-	assert_got(asks("wait"),
+	assert_got(client_sends("wait"),
 		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
-	assert_got(asks("shell await wait"),
+	assert_got(client_sends("shell await wait"),
 		   "1\nthe guest is dead: every processor is halted with interrupts off\n");
 }
 
 static void the_monitor_answers_its_client(void **state)
 {
 	(void)state;
-	starts();
-	int slot = asks("monitor info \"x\"");
+	start_guest();
+	int slot = client_sends("monitor info \"x\"");
 
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info \\\"x\\\"\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info \\\"x\\\"\"}");
 	qemu_returns("\"two\\r\\nlines\\r\\n\"");
 	assert_got(slot, "0\ntwo\r\nlines\r\n");
-	slot = asks("monitor stop");
-	qemu_hears("human-monitor-command", "{\"command-line\":\"stop\"}");
+	slot = client_sends("monitor stop");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"stop\"}");
 	qemu_fails("no");
 	assert_got(slot, "69\nno");
-	/* One that has gone: who is in its place gets nothing. */
-	slot = asks("monitor x");
+	/* A client that has disconnected: the next one in its slot does not get its answer. */
+	slot = client_sends("monitor x");
 	fd_close(&v.control.clients[slot].fd);
-	int other = asks("wait exit");
+	int other = client_sends("wait exit");
 
 	assert_int_equal(other, slot);
-	qemu_does("human-monitor-command", "{\"command-line\":\"x\"}");
+	qemu_acks("human-monitor-command", "{\"command-line\":\"x\"}");
 	assert_got(other, "");
-	/* As many as QMP takes, and no more. */
+	/* As many as QMP accepts. */
 	for (int i = 0; i < QMP_QUEUE; i++)
-		(void)asks("monitor x");
-	assert_got(asks("monitor x"), "69\nQEMU does not answer\n");
+		(void)client_sends("monitor x");
+	assert_got(client_sends("monitor x"), "69\nQEMU does not answer\n");
 }
 
 static void a_screenshot_is_a_path(void **state)
@@ -138,75 +139,78 @@ static void a_screenshot_is_a_path(void **state)
 	char text[200];
 
 	(void)state;
-	starts();
-	int slot = asks("screenshot");
-	int second = asks("screenshot");
+	start_guest();
+	int slot = client_sends("screenshot");
+	int second = client_sends("screenshot");
 
-	assert_got(second, "69\nQEMU does not answer, or is taking another screenshot\n");
+	assert_got(second,
+		   "69\nQEMU does not answer, or is taking another screenshot: try again\n");
 	(void)snprintf(text, sizeof text, "{\"filename\":\"%s/screenshot.png\",\"format\":\"png\"}",
 		       dir);
-	qemu_does("screendump", text);
+	qemu_acks("screendump", text);
 	(void)snprintf(text, sizeof text, "0\n%s/screenshot.png\n", dir);
 	assert_got(slot, text);
 	room.plan.s.vga = VGA_NONE;
-	assert_got(asks("screenshot"),
+	assert_got(client_sends("screenshot"),
 		   "78\nthis guest has no display: set QEMU_VGA=std or ENABLE_VNC=1\n");
 }
 
 static void small_requests(void **state)
 {
 	(void)state;
-	starts();
-	assert_got(asks("profile"), "0\nhurd\n");
-	assert_got(asks("break"), "0\n");
-	qemu_does("chardev-send-break", "{\"id\":\"serial\"}");
-	assert_got(asks("clock-set"), "0\n");
-	assert_got(asks("shell"), "64\nshell takes open, await or line\n");
-	assert_got(asks("snapshot list"),
+	start_guest();
+	assert_got(client_sends("guest"), "0\nhurd\n");
+	assert_got(client_sends("break"), "0\n");
+	qemu_acks("chardev-send-break", "{\"id\":\"serial\"}");
+	assert_got(client_sends("clock-set"), "0\n");
+	assert_got(client_sends("shell"), "64\nshell takes open, await, line or seen\n");
+	assert_got(client_sends("snapshot list"),
 		   "66\nthis guest has no disk, and a snapshot is kept in it; set QEMU_DRIVE\n");
 	room.plan.more_disks = 1;
-	assert_got(asks("warm"), "78\na state has the first disk only, and this guest has more; "
-				 "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY\n");
+	assert_got(client_sends("warm"),
+		   "78\na state has the first disk only, and this guest has more; "
+		   "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY\n");
 	qemu_hangs();
-	assert_got(asks("break"), "69\nQEMU does not answer\n");
-	assert_got(asks("reset"), "69\nQEMU does not answer\n");
+	assert_got(client_sends("break"), "69\nQEMU does not answer\n");
+	assert_got(client_sends("reset"), "69\nQEMU does not answer\n");
 }
 
-static void the_prompt_is_asked_for(void **state)
+static void the_prompt_can_be_queried(void **state)
 {
 	(void)state;
-	starts();
-	assert_got(asks("shell line"), "75\n\n"); /* nothing has come that could have been one */
+	start_guest();
+	assert_got(client_sends("shell line"), "75\n\n"); /* no output that could be a prompt */
 	guest_printed("hurd login: ");
-	assert_got(asks("shell line"), "0\nhurd login: \n");
+	assert_got(client_sends("shell line"), "0\nhurd login: \n");
 	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
 	guest_printed("root\r\nmine> ");
-	pass(1 * S);
-	assert_got(asks("shell line"), "1\nmine> \n");
-	assert_got(asks("shell line mine> "), "0\nmine> \n");
+	advance(1 * S);
+	assert_got(client_sends("shell line"), "1\nmine> \n");
+	assert_got(client_sends("shell line mine> "), "0\nmine> \n");
 }
 
-static void ninety_six_may_wait(void **state)
+static void ninety_six_clients_may_wait(void **state)
 {
 	(void)state;
-	starts();
+	start_guest();
 	for (int i = 0; i < CONTROL_WAITING; i++)
-		(void)asks("wait");
-	assert_got(asks("wait"),
-		   "69\ntoo many programs wait already (vm wait); end some of them\n");
-	assert_got(asks("wait exit"),
-		   "69\ntoo many programs wait already (vm wait); end some of them\n");
-	/* Who is answered soon has a place. */
-	assert_got(asks("profile"), "0\nhurd\n");
+		(void)client_sends("wait");
+	assert_got(client_sends("wait"),
+		   "69\ntoo many clients wait already (vm wait): end some of them\n");
+	assert_got(client_sends("wait exit"),
+		   "69\ntoo many clients wait already (vm wait): end some of them\n");
+	/* One slot remains for requests that are answered at once. */
+	assert_got(client_sends("guest"), "0\nhurd\n");
 }
 
-static void who_waits_for_what_hears_the_end(void **state)
+static void every_waiting_client_is_informed_of_the_end(void **state)
 {
 	(void)state;
-	starts();
-	int exits = asks("wait exit"), ready = asks("wait"), shell = asks("shell await wait");
+	start_guest();
+	int exits = client_sends("wait exit"), ready = client_sends("wait"),
+	    shell = client_sends("shell await wait");
 
-	waiters_gone(&v, 7);
+	waiters_exit(&v, 7);
 	assert_got(exits, "7\nthe guest has ended, exit status 7\n");
 	assert_got(ready, "1\nthe guest has ended, exit status 7\n");
 	assert_got(shell, "1\nthe guest has ended, exit status 7\n");
@@ -217,13 +221,14 @@ static void a_console_is_taken_over(void **state)
 	char text[64];
 
 	(void)state;
-	starts();
-	assert_got(asks("console"), "64\nconsole takes live or all, and readonly and terminal "
-				    "behind it\n");
-	assert_got(asks("console live loud"), "64\nconsole takes live or all, and readonly and "
-					      "terminal behind it\n");
+	start_guest();
+	assert_got(client_sends("console"),
+		   "64\nconsole takes live or all, followed by readonly and "
+		   "terminal\n");
+	assert_got(client_sends("console live loud"), "64\nconsole takes live or all, followed by "
+						      "readonly and terminal\n");
 	guest_printed("before\r\n");
-	int slot = asks("console live");
+	int slot = client_sends("console live");
 	int end = room.ends[slot];
 	unsigned number = 0;
 
@@ -236,13 +241,13 @@ static void a_console_is_taken_over(void **state)
 	assert_int_equal(sscanf(text, "0 %u", &number), 1);
 	assert_non_null(strstr(text, "\nbehind\r\n"));
 	(void)snprintf(text, sizeof text, "console-end %u", number);
-	assert_got(asks(text), "0\nunknown\n");
+	assert_got(client_sends(text), "0\nunknown\n");
 	fd_close(&end);
 }
 
 /* ---- a shell on the console ---------------------------------------------------------------- */
 
-/* Client SLOT has the console now, behind WANTED. */
+/* Client SLOT has the console now, after WANTED. */
 static void has_shell(int slot, const char *wanted)
 {
 	char text[200];
@@ -256,20 +261,20 @@ static void has_shell(int slot, const char *wanted)
 	assert_int_equal(room.env.control->clients[slot].fd, -1);
 }
 
-static void a_shell_comes_with_what_it_has_to_know(void **state)
+static void a_shell_request_returns_the_console_state(void **state)
 {
 	(void)state;
-	boots();
-	has_shell(asks("shell open now noclock"), "hurd\n\nprompt hurd login: \n");
+	boot_guest();
+	has_shell(client_sends("shell open now noclock"), "hurd\n\nprompt hurd login: \n");
 	prompt_input(&v.prompt, (const uint8_t *)"root\r", 5, clock_now());
 	guest_printed("root\r\nmine> ");
-	pass(1 * S);
-	has_shell(asks("shell open now noclock"), "hurd\n\nbusy mine> \n");
-	has_shell(asks("shell open now noclock mine> "), "hurd\n\nprompt mine> \n");
-	/* Its clock is set on the way, once. */
+	advance(1 * S);
+	has_shell(client_sends("shell open now noclock"), "hurd\n\nbusy mine> \n");
+	has_shell(client_sends("shell open now noclock mine> "), "hurd\n\nprompt mine> \n");
+	/* Its clock is set as well, once. */
 	v.life.resumed = true;
 	clock_ready(&v.clock);
-	int slot = asks("shell open now clock");
+	int slot = client_sends("shell open now clock");
 	char text[200] = "";
 
 	(void)recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
@@ -279,29 +284,30 @@ static void a_shell_comes_with_what_it_has_to_know(void **state)
 static void a_shell_is_waited_for(void **state)
 {
 	(void)state;
-	starts();
-	assert_got(asks("shell open now clock"),
+	start_guest();
+	assert_got(client_sends("shell open now clock"),
 		   "1\nrunning, nothing came on the serial console yet\n");
-	int waits = asks("shell open wait noclock");
-	int lost = asks("shell open later noclock");
+	int waits = client_sends("shell open wait noclock");
+	int lost = client_sends("shell open later noclock");
 
 	assert_got(lost, "1\nrunning, nothing came on the serial console yet\n");
 	assert_got(waits, "");
 	guest_printed("Linux\r\nhurd login: ");
 	has_shell(waits, "hurd\n\nprompt hurd login: \n");
-	/* The stop gets it whatever the guest is at. */
-	(void)asks("stop");
-	assert_got(asks("shell open wait noclock"), "1\nthe guest is being stopped\n");
-	has_shell(asks("shell open stop noclock"), "hurd\n\nprompt hurd login: \n");
+	/* The stop gets the console in any case. */
+	(void)client_sends("stop");
+	assert_got(client_sends("shell open wait noclock"), "1\nthe guest is being stopped\n");
+	has_shell(client_sends("shell open stop noclock"), "hurd\n\nprompt hurd login: \n");
 }
 
-static void who_waits_for_a_shell_hears_that_none_comes(void **state)
+static void clients_waiting_for_a_shell_are_informed_of_the_end(void **state)
 {
 	(void)state;
-	starts();
-	int stream = asks("shell open wait noclock"), clock = asks("shell open wait clock");
+	start_guest();
+	int stream = client_sends("shell open wait noclock"),
+	    clock = client_sends("shell open wait clock");
 
-	qemu_tells("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
+	qemu_emits("SHUTDOWN", "{\"reason\":\"guest-shutdown\"}");
 	assert_got(stream, "1\nthe guest has ended, and QEMU is ending\n");
 	assert_got(clock, "1\nthe guest has ended, and QEMU is ending\n");
 }
@@ -318,7 +324,7 @@ static void consoles_are_open(void)
 		fail_msg("%s", err.message);
 }
 
-static void the_serial_line_is_logged_and_told_of(void **state)
+static void serial_clients_are_logged_and_reported(void **state)
 {
 	char path[100], text[64] = "";
 	int fds[2];
@@ -331,12 +337,12 @@ static void the_serial_line_is_logged_and_told_of(void **state)
 	assert_true(relay_attach(v.consoles.relays[RELAY_SERIAL], fds[0], fds[0]));
 	assert_int_equal(write(fds[1], "Linux\r\n# ", 9), 9);
 	relay_flush(v.consoles.relays[RELAY_SERIAL]);
-	assert_true(phases_have(&v.phases, "kernel"));
-	/* What is typed there is an input of the prompt's. */
-	pass(1 * S);
-	assert_true(prompt_stands(&v.prompt, clock_now()));
+	assert_true(phases_seen(&v.phases, "kernel"));
+	/* Input there is reported to the prompt detection. */
+	advance(1 * S);
+	assert_true(prompt_shown(&v.prompt, clock_now()));
 	assert_int_equal(relay_input(v.consoles.relays[RELAY_SERIAL], "ls\r", 3), 3);
-	assert_false(prompt_stands(&v.prompt, clock_now()));
+	assert_false(prompt_shown(&v.prompt, clock_now()));
 	assert_int_equal(read(fds[1], text, sizeof text), 3);
 	struct relay_stats stats;
 
@@ -360,7 +366,7 @@ static void the_serial_line_is_logged_and_told_of(void **state)
 		v.consoles.relays[i] = room.relays[i];
 }
 
-static void a_taken_socket_is_an_error(void **state)
+static void a_socket_in_use_is_an_error(void **state)
 {
 	struct error err = {0};
 	char path[100];
@@ -385,22 +391,22 @@ static void a_taken_socket_is_an_error(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_not_known_is_a_wrong_use),
+		TEST(unknown_requests_are_usage_errors),
 		TEST(the_status_is_json),
-		TEST(health_is_looked_for_in_a_ready_guest_only),
-		TEST(a_dead_guest_is_known_to_be),
+		TEST(health_is_checked_only_in_a_ready_guest),
+		TEST(a_dead_guest_is_reported),
 		TEST(the_monitor_answers_its_client),
 		TEST(a_screenshot_is_a_path),
 		TEST(small_requests),
-		TEST(the_prompt_is_asked_for),
-		TEST(ninety_six_may_wait),
-		TEST(who_waits_for_what_hears_the_end),
+		TEST(the_prompt_can_be_queried),
+		TEST(ninety_six_clients_may_wait),
+		TEST(every_waiting_client_is_informed_of_the_end),
 		TEST(a_console_is_taken_over),
-		TEST(a_shell_comes_with_what_it_has_to_know),
+		TEST(a_shell_request_returns_the_console_state),
 		TEST(a_shell_is_waited_for),
-		TEST(who_waits_for_a_shell_hears_that_none_comes),
-		TEST(the_serial_line_is_logged_and_told_of),
-		TEST(a_taken_socket_is_an_error),
+		TEST(clients_waiting_for_a_shell_are_informed_of_the_end),
+		TEST(serial_clients_are_logged_and_reported),
+		TEST(a_socket_in_use_is_an_error),
 	};
 
 	room_helper(argc, argv);

@@ -1,5 +1,4 @@
-/* test_reset.c - resets: by the button, by the guest, by its faults, and the end that they are
- * under VM_ON_REBOOT=exit.
+/* test_reset.c - resets by the button, by the guest and by faults, and VM_ON_REBOOT=exit.
  */
 #include "room.h"
 
@@ -39,61 +38,62 @@ static void faults_at(const char *where)
 
 static void is_pressed(void)
 {
-	qemu_does("set-action", "{\"reboot\":\"reset\"}");
-	qemu_does("system_reset", NULL);
+	qemu_acks("set-action", "{\"reboot\":\"reset\"}");
+	qemu_acks("system_reset", NULL);
 }
 
 /* ---- the button --------------------------------------------------------------------------- */
 
-static void a_running_guest_is_held_while_it_is_reset(void **state)
+static void a_running_guest_is_paused_for_a_reset(void **state)
 {
 	(void)state;
 	assert_true(reset_press(&reset, THEN_AS_BEFORE));
-	assert_told("[+resetting][reset-pressed][+held]");
-	qemu_does("stop", NULL);
+	assert_posted("[+resetting][reset-pressed][+held]");
+	qemu_acks("stop", NULL);
 	is_pressed();
-	/* What is on its way is the old guest's. */
+	/* Output that is still in the pipe belongs to the old boot. */
 	guest_prints("the end of a line");
 	reset_on_event(&reset, false);
-	assert_told("[serial][restarted][-held]");
-	assert_said("vm: the machine was reset\n");
-	qemu_does("cont", NULL);
+	assert_posted("[serial][restarted][+continuing][-held]");
+	assert_logged("vm: the machine was reset\n");
+	qemu_acks("cont", NULL);
+	assert_posted("[-continuing]");
 	assert_true(lifecycle_is(&room.life, COND_RESETTING));
 	guest_printed("SeaBIOS");
-	assert_told("[serial][-resetting]");
-	qemu_does("set-action", "{\"reboot\":\"shutdown\"}");
+	assert_posted("[serial][-resetting]");
+	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
 	guest_printed("more");
-	assert_told("[serial]");
+	assert_posted("[serial]");
 	qemu_is_idle();
 }
 
-static void under_restart_the_action_stays(void **state)
+static void with_restart_the_action_is_kept(void **state)
 {
 	(void)state;
 	room.plan.s.on_reboot = REBOOT_RESTART;
 	(void)reset_press(&reset, THEN_AS_BEFORE);
-	qemu_does("stop", NULL);
+	qemu_acks("stop", NULL);
 	is_pressed();
 	reset_on_event(&reset, false);
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 	guest_printed("SeaBIOS");
 	qemu_is_idle();
 	assert_int_equal(reset.button, RESET_NONE);
 }
 
-static void a_guest_that_stands_still_goes_on_standing(void **state)
+static void a_paused_guest_stays_paused(void **state)
 {
 	(void)state;
 	guest_pauses();
 	(void)reset_press(&reset, THEN_AS_BEFORE);
-	assert_told("[+resetting][reset-pressed]");
+	assert_posted("[+resetting][reset-pressed]");
 	is_pressed();
 	reset_on_event(&reset, false);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 	qemu_is_idle();
 }
 
-static void who_may_not_be_held_is_not(void **state)
+static void with_a_debugger_the_guest_is_not_paused(void **state)
 {
 	static const enum condition busy[] = {COND_SNAPSHOT_SAVE, COND_SNAPSHOT_LOAD,
 					      COND_SNAPSHOT_DELETE, COND_SAVING_WARM,
@@ -107,64 +107,65 @@ static void who_may_not_be_held_is_not(void **state)
 		is_pressed();
 	}
 	room.life.conditions = 0;
-	room.plan.s.gdb = true; /* a debugger would take that for an interruption */
+	room.plan.s.gdb = true; /* a debugger would see that as an interruption */
 	(void)reset_press(&reset, THEN_AS_BEFORE);
 	assert_false(reset.held);
 	is_pressed();
 }
 
-static void a_guest_that_qemu_stopped_runs_behind_its_reset(void **state)
+static void a_guest_stopped_by_qemu_runs_after_a_reset(void **state)
 {
 	(void)state;
 	guest_pauses();
 	lifecycle_set(&room.life, COND_INTERNAL_ERROR, true);
 	(void)reset_press(&reset, THEN_AS_BEFORE);
-	assert_told("[+resetting][reset-pressed][+held]");
+	assert_posted("[+resetting][reset-pressed][+held]");
 	is_pressed();
 	reset_on_event(&reset, false);
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 }
 
-static void a_snapshot_that_failed_says_how_it_goes_on(void **state)
+static void a_failed_snapshot_load_is_reset(void **state)
 {
 	(void)state;
 	guest_pauses();
 	(void)reset_press(&reset, THEN_RUNS);
 	is_pressed();
 	reset_on_event(&reset, false);
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 	guest_runs();
-	(void)reset_press(&reset, THEN_STANDS_STILL);
-	qemu_does("stop", NULL);
+	(void)reset_press(&reset, THEN_PAUSED);
+	qemu_acks("stop", NULL);
 	is_pressed();
 	reset_on_event(&reset, false);
 	qemu_is_idle();
 }
 
-static void a_state_that_is_saved_meanwhile_goes_before(void **state)
+static void a_state_being_saved_delays_the_reset(void **state)
 {
 	(void)state;
 	(void)reset_press(&reset, THEN_AS_BEFORE);
-	qemu_does("stop", NULL);
+	qemu_acks("stop", NULL);
 	is_pressed();
 	lifecycle_set(&room.life, COND_SAVING_WARM, true);
-	(void)room_told();
+	(void)room_posted();
 	reset_on_event(&reset, false);
-	assert_told("[restarted][-held]");
+	assert_posted("[restarted][-held]");
 	qemu_is_idle();
 }
 
-static void a_qemu_that_cannot_be_asked_has_no_button(void **state)
+static void without_qmp_a_reset_is_refused(void **state)
 {
 	(void)state;
 	qemu_connects(room_event, NULL);
 	assert_false(reset_press(&reset, THEN_AS_BEFORE));
-	assert_told("");
+	assert_posted("");
 	qemu_is_idle();
 }
 
-/* Three commands make a press: one that QEMU takes half of would hold the guest for ever. */
-static void a_press_is_whole_or_none(void **state)
+/* A reset consists of three commands: if QEMU accepted only half of them, the guest would stay
+ * paused. */
+static void a_reset_is_sent_completely_or_not_at_all(void **state)
 {
 	(void)state;
 	for (size_t room_for = 0; room_for < 3; room_for++) {
@@ -173,41 +174,41 @@ static void a_press_is_whole_or_none(void **state)
 		room.qmp.queued -= room_for;
 		assert_false(reset_press(&reset, THEN_AS_BEFORE));
 		assert_int_equal(room.qmp.queued, QMP_QUEUE - room_for);
-		assert_told("");
+		assert_posted("");
 		assert_false(reset.held);
 		room.qmp.queued = QMP_QUEUE;
 	}
 }
 
-/* ---- the guest's own ---------------------------------------------------------------------- */
+/* ---- resets by the guest -------------------------------------------------------------------- */
 
 static void a_reboot_begins_again(void **state)
 {
 	(void)state;
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	reset_on_event(&reset, true);
-	assert_told("[restarted]");
-	assert_said("vm: the guest rebooted\n");
+	assert_posted("[restarted]");
+	assert_logged("vm: the guest rebooted\n");
 	qemu_is_idle();
-	/* The firmware's own reset behind it is part of it. */
+	/* The firmware's reset that follows is part of it. */
 	reset_on_event(&reset, true);
-	assert_told("");
-	assert_silent();
+	assert_posted("");
+	assert_log_empty();
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	reset_on_event(&reset, true);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 }
 
-static void a_reset_that_is_the_end_says_nothing(void **state)
+static void a_reset_that_ends_the_run_is_not_logged(void **state)
 {
 	(void)state;
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	room.life.cause = CAUSE_GUEST_RESET;
 	reset_on_event(&reset, true);
-	assert_told("");
+	assert_posted("");
 	assert_true(reset.was_reset);
 }
 
@@ -215,22 +216,23 @@ static void a_triple_fault_is_a_panic(void **state)
 {
 	(void)state;
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	faults_at("EIP=00101234");
 	reset_on_event(&reset, true);
-	assert_told(
+	assert_posted(
 		"[restarted][panic panic: triple fault at EIP=00101234: its processor could not "
 		"handle a fault and was reset]");
 	assert_false(debug_log.fault.triple);
-	/* Of several processors it is not known which one's place that is. */
+	/* With several processors the address is unknown. */
 	room.life.verdict = VERDICT_NONE;
 	room.plan.s.cpus = 2;
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	faults_at("EIP=00101234");
 	reset_on_event(&reset, true);
-	assert_told("[restarted][panic panic: triple fault: its processor could not handle a fault "
-		    "and was reset]");
+	assert_posted(
+		"[restarted][panic panic: triple fault: its processor could not handle a fault "
+		"and was reset]");
 }
 
 static void a_triple_fault_is_a_way_to_reboot(void **state)
@@ -240,44 +242,44 @@ static void a_triple_fault_is_a_way_to_reboot(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		guest_printed("SeaBIOS\n");
-		(void)room_told();
-		/* On its way: the bytes count before the verdict. */
+		(void)room_posted();
+		/* Output that is still in the pipe is read before the verdict. */
 		guest_prints(words[i]);
 		faults_at("EIP=00101234");
 		reset_on_event(&reset, true);
-		assert_told("[serial][restarted]");
+		assert_posted("[serial][restarted]");
 	}
-	/* Before anything was printed it is nobody's mistake. */
+	/* A fault before any output is not attributed to the guest. */
 	reset_restart(&reset);
 	phases_restart(&room.phases);
 	faults_at("EIP=00101234");
 	reset_on_event(&reset, true);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 }
 
-static void a_reset_behind_a_panics_words_proves_it(void **state)
+static void a_reset_after_a_panic_message_confirms_it(void **state)
 {
 	(void)state;
 	guest_printed("Linux\nKernel panic\n");
-	(void)room_told();
+	(void)room_posted();
 	panic_check_begin(&panic, marker_named("oops"));
 	reset_on_event(&reset, true);
-	assert_told("[restarted][panic panic: it said so and reset the machine]");
+	assert_posted("[restarted][panic panic: it printed the panic and reset the machine]");
 	/* Only once. */
 	guest_printed("Kernel panic\n");
 	panic.marker = marker_named("oops");
-	(void)room_told();
+	(void)room_posted();
 	reset_on_event(&reset, true);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 }
 
-/* A guest that prints something, but comes to no phase, and resets; N times. */
+/* A guest that prints, reaches no phase and resets, N times. */
 static void resets(int n)
 {
 	for (int i = 0; i < n; i++) {
-		pass(2 * S);
+		advance(2 * S);
 		guest_printed("SeaBIOS\n");
-		(void)room_told();
+		(void)room_posted();
 		reset_on_event(&reset, true);
 	}
 }
@@ -286,46 +288,46 @@ static void sixteen_resets_are_a_loop(void **state)
 {
 	(void)state;
 	resets(15);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 	resets(1);
-	assert_told(
+	assert_posted(
 		"[restarted][panic panic: its machine was reset 16 times in 30 s without coming "
 		"to any phase]");
 }
 
-static void a_phase_or_five_minutes_begin_the_count_again(void **state)
+static void a_phase_or_five_minutes_restart_the_count(void **state)
 {
 	(void)state;
 	resets(15);
 	guest_printed("Linux\n");
-	(void)room_told();
+	(void)room_posted();
 	reset_on_event(&reset, true);
 	resets(15);
-	assert_told("[restarted]");
-	pass(300 * S);
+	assert_posted("[restarted]");
+	advance(300 * S);
 	resets(15);
-	assert_told("[restarted]");
-	/* And one from outside. */
+	assert_posted("[restarted]");
+	/* And an external reset. */
 	reset_on_event(&reset, false);
 	resets(15);
-	assert_told("[restarted]");
+	assert_posted("[restarted]");
 	resets(1);
-	assert_string_not_equal(room_told(), "[restarted]");
+	assert_string_not_equal(room_posted(), "[restarted]");
 }
 
-/* ---- the last of a loop is looked at ------------------------------------------------------- */
+/* ---- the last fault of a loop ---------------------------------------------------------------- */
 
 static void faults_before_anything(int n)
 {
 	for (int i = 0; i < n; i++) {
-		pass(1 * S);
+		advance(1 * S);
 		faults_at("");
 		reset_on_event(&reset, true);
 	}
-	(void)room_told();
+	(void)room_posted();
 }
 
-static void a_loop_of_faults_stops_in_front_of_us(void **state)
+static void a_fault_loop_stops_before_the_reset(void **state)
 {
 	(void)state;
 	room.plan.s.on_reboot = REBOOT_RESTART;
@@ -333,35 +335,35 @@ static void a_loop_of_faults_stops_in_front_of_us(void **state)
 	faults_before_anything(13);
 	qemu_is_idle();
 	faults_before_anything(1);
-	qemu_does("set-action", "{\"reboot\":\"shutdown\"}");
+	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
 	faults_before_anything(1); /* the firmware's */
 	faults_at("");
 	assert_false(reset_caught(&reset, "guest-shutdown"));
 	assert_true(reset_caught(&reset, "guest-reset"));
-	assert_told("");
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	assert_posted("");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_returns("\"EAX=1\\r\\nEIP=00007c1f EFL=2\\r\\n\"");
 	assert_string_equal(
-		room_told(),
+		room_posted(),
 		"[panic panic: its machine was reset 16 times in 14 s without coming to "
 		"any phase; last by a triple fault at EIP=00007c1f: its processor could "
 		"not handle a fault and was reset][+resetting][reset-pressed][+held]");
-	qemu_does("stop", NULL);
+	qemu_acks("stop", NULL);
 	is_pressed();
 	assert_false(reset_caught(&reset, "guest-reset"));
 }
 
-static void an_end_that_is_no_fault_goes_on(void **state)
+static void an_end_without_a_fault_continues(void **state)
 {
 	(void)state;
 	reset.watching = true;
 	assert_true(reset_caught(&reset, "host-qmp-system-reset"));
-	assert_told("[+resetting][reset-pressed][+held]");
-	qemu_does("stop", NULL);
+	assert_posted("[+resetting][reset-pressed][+held]");
+	qemu_acks("stop", NULL);
 	is_pressed();
 }
 
-static void who_is_not_watched(void **state)
+static void guests_that_are_not_watched(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++) {
@@ -387,53 +389,53 @@ static void an_ordinary_end_quits(void **state)
 	guest_printed("Linux\n");
 	assert_false(reset_was_fatal(&reset));
 	reset_end(&reset);
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 }
 
-static void the_last_fault_is_looked_at_before_quit(void **state)
+static void the_last_fault_is_read_before_quit(void **state)
 {
 	(void)state;
 	room.life.cause = CAUSE_GUEST_RESET;
 	faults_at("");
 	assert_true(reset_was_fatal(&reset));
-	assert_told("[verdict panic]");
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	assert_posted("[verdict panic]");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_returns("\"RAX=0\\r\\nRIP=ffffffff80001234\\r\\nFCW=037f\\r\\nXMM00=0\\r\\n\"");
-	assert_told("[fatal-reset: triple fault at RIP=ffffffff80001234: its processor could not "
-		    "handle a fault and was reset]");
-	assert_said("  | RIP=ffffffff80001234\n");
-	qemu_does("quit", NULL);
+	assert_posted("[fatal-reset: triple fault at RIP=ffffffff80001234: its processor could not "
+		      "handle a fault and was reset]");
+	assert_logged("  | RIP=ffffffff80001234\n");
+	qemu_acks("quit", NULL);
 }
 
-static void registers_that_do_not_come_are_no_reason_to_wait(void **state)
+static void missing_registers_do_not_delay_the_end(void **state)
 {
 	(void)state;
 	room.life.cause = CAUSE_GUEST_RESET;
 	faults_at("EIP=1");
 	assert_true(reset_was_fatal(&reset));
-	(void)room_told();
-	qemu_hears("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
+	(void)room_posted();
+	qemu_gets("human-monitor-command", "{\"command-line\":\"info registers -a\"}");
 	qemu_fails("no");
-	assert_told("[fatal-reset: triple fault at EIP=1: its processor could not handle a fault "
-		    "and was reset]");
-	qemu_does("quit", NULL);
-	/* QEMU takes no question. */
+	assert_posted("[fatal-reset: triple fault at EIP=1: its processor could not handle a fault "
+		      "and was reset]");
+	qemu_acks("quit", NULL);
+	/* QEMU accepts no query. */
 	room.life.verdict = VERDICT_NONE;
 	faults_at("EIP=1");
 	qemu_hangs();
 	assert_false(reset_was_fatal(&reset));
-	assert_told("[verdict panic][fatal-reset: triple fault at EIP=1: its processor could not "
-		    "handle a fault and was reset]");
+	assert_posted("[verdict panic][fatal-reset: triple fault at EIP=1: its processor could not "
+		      "handle a fault and was reset]");
 }
 
-static void a_panic_is_said_once(void **state)
+static void a_panic_is_reported_once(void **state)
 {
 	(void)state;
 	room.life.cause = CAUSE_GUEST_RESET;
 	room.life.verdict = VERDICT_PANIC;
 	faults_at("EIP=1");
 	assert_false(reset_was_fatal(&reset));
-	assert_told("");
+	assert_posted("");
 }
 
 static void a_guest_that_panicked_may_be_kept(void **state)
@@ -445,17 +447,17 @@ static void a_guest_that_panicked_may_be_kept(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		room.plan.s.on_panic = kept[i];
 		reset_end(&reset);
-		assert_told("[kept]");
+		assert_posted("[kept]");
 		qemu_is_idle();
 	}
-	room.life.rung = RUNG_ACPI; /* not behind a stop */
+	room.life.rung = RUNG_ACPI; /* not after a stop */
 	reset_end(&reset);
-	assert_told("");
-	qemu_does("quit", NULL);
+	assert_posted("");
+	qemu_acks("quit", NULL);
 	room.life.rung = RUNG_NONE;
 	room.plan.s.on_panic = PANIC_EXIT;
 	reset_end(&reset);
-	qemu_does("quit", NULL);
+	qemu_acks("quit", NULL);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, room_tear_down)
@@ -463,29 +465,29 @@ static void a_guest_that_panicked_may_be_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_running_guest_is_held_while_it_is_reset),
-		TEST(under_restart_the_action_stays),
-		TEST(a_guest_that_stands_still_goes_on_standing),
-		TEST(who_may_not_be_held_is_not),
-		TEST(a_guest_that_qemu_stopped_runs_behind_its_reset),
-		TEST(a_snapshot_that_failed_says_how_it_goes_on),
-		TEST(a_state_that_is_saved_meanwhile_goes_before),
-		TEST(a_qemu_that_cannot_be_asked_has_no_button),
-		TEST(a_press_is_whole_or_none),
+		TEST(a_running_guest_is_paused_for_a_reset),
+		TEST(with_restart_the_action_is_kept),
+		TEST(a_paused_guest_stays_paused),
+		TEST(with_a_debugger_the_guest_is_not_paused),
+		TEST(a_guest_stopped_by_qemu_runs_after_a_reset),
+		TEST(a_failed_snapshot_load_is_reset),
+		TEST(a_state_being_saved_delays_the_reset),
+		TEST(without_qmp_a_reset_is_refused),
+		TEST(a_reset_is_sent_completely_or_not_at_all),
 		TEST(a_reboot_begins_again),
-		TEST(a_reset_that_is_the_end_says_nothing),
+		TEST(a_reset_that_ends_the_run_is_not_logged),
 		TEST(a_triple_fault_is_a_panic),
 		TEST(a_triple_fault_is_a_way_to_reboot),
-		TEST(a_reset_behind_a_panics_words_proves_it),
+		TEST(a_reset_after_a_panic_message_confirms_it),
 		TEST(sixteen_resets_are_a_loop),
-		TEST(a_phase_or_five_minutes_begin_the_count_again),
-		TEST(a_loop_of_faults_stops_in_front_of_us),
-		TEST(an_end_that_is_no_fault_goes_on),
-		TEST(who_is_not_watched),
+		TEST(a_phase_or_five_minutes_restart_the_count),
+		TEST(a_fault_loop_stops_before_the_reset),
+		TEST(an_end_without_a_fault_continues),
+		TEST(guests_that_are_not_watched),
 		TEST(an_ordinary_end_quits),
-		TEST(the_last_fault_is_looked_at_before_quit),
-		TEST(registers_that_do_not_come_are_no_reason_to_wait),
-		TEST(a_panic_is_said_once),
+		TEST(the_last_fault_is_read_before_quit),
+		TEST(missing_registers_do_not_delay_the_end),
+		TEST(a_panic_is_reported_once),
 		TEST(a_guest_that_panicked_may_be_kept),
 	};
 

@@ -1,10 +1,11 @@
-/* test_savestate.c - a guest's state is saved into a directory that the test made: what QEMU gets
- * to hear, and what follows from each of its answers.
+/* test_savestate.c - saving a guest's state into a directory of the test: the commands that QEMU
+ * gets, and the reaction to each answer.
  */
 #include <dirent.h>
 
 #include "room.h"
 
+#include "host/guest_ram.h"
 #include "host/state_dir.h"
 #include "pid1/savestate.h"
 
@@ -55,82 +56,168 @@ static int tear_down(void **state)
 #define MAPPED(state) ",{\"capability\":\"mapped-ram\",\"state\":" state "}"
 #define FDSET	      "{\"fdset-id\":99,\"opaque\":\"state\"}"
 
-static void begins(enum saving what)
+static void begin_save(enum saving what)
 {
 	struct error err = {0};
 
 	if (!savestate_begin(&save, what, &err))
 		fail_msg("%s", err.message);
-	qemu_does("stop", NULL);
-	qemu_does("migrate-set-capabilities", ON(MAPPED("true")));
-	qemu_does("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
-	qemu_hears("add-fd", FDSET);
+	qemu_acks("stop", NULL);
+	qemu_acks("migrate-set-capabilities", ON(MAPPED("true")));
+	qemu_acks("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
+	qemu_gets("add-fd", FDSET);
 	assert_true(room.got_fd >= 0);
 	assert_int_equal(write(room.got_fd, "memory", 6), 6);
 	qemu_returns("{}");
-	qemu_hears("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
+	qemu_gets("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
 }
 
 static void is_released(void)
 {
-	qemu_does("remove-fd", "{\"fdset-id\":99}");
-	qemu_does("migrate-set-capabilities", OFF(MAPPED("false")));
+	qemu_acks("remove-fd", "{\"fdset-id\":99}");
+	qemu_acks("migrate-set-capabilities", OFF(MAPPED("false")));
 }
 
-static void a_warm_state_is_saved_and_the_guest_goes_on(void **state)
+static void a_warm_state_is_saved_and_the_guest_continues(void **state)
 {
 	char path[STATE_PATH_MAX + 32];
 	char text[2 * STATE_PATH_MAX];
 
 	(void)state;
-	begins(SAVING_WARM);
-	assert_told("[+saving-warm]");
+	begin_save(SAVING_WARM);
+	assert_posted("[+saving-warm]");
 	qemu_returns("{}");
-	qemu_tells("MIGRATION", "{\"status\":\"active\"}");
-	assert_told("");
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	qemu_emits("MIGRATION", "{\"status\":\"active\"}");
+	assert_posted("");
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
 	qemu_is_idle();
-	/* What it belongs to is beside it; the rest is the helper's. */
+	/* The manifest is beside it; the helper does the rest. */
 	(void)snprintf(path, sizeof path, "%s/" STATE_MANIFEST, save.part);
 	assert_int_equal(access(path, R_OK), 0);
 	(void)snprintf(path, sizeof path, "%s/" STATE_MEMORY, save.part);
 	assert_int_equal(access(path, R_OK), 0);
 	(void)snprintf(text, sizeof text, "state: vm state-files copy %s 0\n", save.part);
-	pass(2 * S);
+	advance(2 * S);
 	helper_ends(HELPER_STATE);
-	assert_said(text);
+	assert_logged(text);
 	/* The guest does not wait for the disk. */
 	is_released();
-	qemu_does("cont", NULL);
-	assert_told("");
+	qemu_acks("cont", NULL);
+	assert_posted("[+continuing][-continuing]");
 	(void)snprintf(text, sizeof text, "state: vm state-files commit %s %s/no-disk.warm\n",
 		       save.part, dir);
-	pass(1 * S);
+	advance(1 * S);
 	helper_ends(HELPER_STATE);
-	assert_said(text);
+	assert_logged(text);
 	(void)snprintf(text, sizeof text,
 		       "[-saving-warm][warm-ends: warm state saved in 3.00 s (the guest stood "
 		       "still for 2.00 s): 0.0 MiB of memory, 0.0 MiB of disk, in "
 		       "%s/no-disk.warm\n]",
 		       dir);
-	assert_told(text);
+	assert_posted(text);
 	qemu_is_idle();
 }
 
-static void a_guest_that_stood_still_stays_so(void **state)
+#define SHARED(state) ",{\"capability\":\"x-ignore-shared\",\"state\":" state "}"
+
+/* Memory that is shared with PID 1. */
+static void begin_save_ahead(void)
+{
+	struct error err = {0};
+	char text[2 * STATE_PATH_MAX];
+
+	room.plan.ram = (struct plan_ram){.where = RAM_SHARED, .fd = guest_ram_create(1 << 20)};
+	assert_true(room.plan.ram.fd >= 0);
+	if (!savestate_begin(&save, SAVING_WARM, &err))
+		fail_msg("%s", err.message);
+	assert_posted("[+saving-warm]");
+	qemu_is_idle();
+	(void)snprintf(text, sizeof text, "state: vm state-files ahead %s\n", save.part);
+	advance(5 * S);
+	helper_ends(HELPER_STATE);
+	assert_logged(text);
+}
+
+static void most_of_the_memory_is_copied_before_the_guest_is_stopped(void **state)
+{
+	char text[2 * STATE_PATH_MAX];
+
+	(void)state;
+	begin_save_ahead();
+	(void)snprintf(text, sizeof text, "%s/" STATE_DEVICES, save.part);
+	qemu_acks("stop", NULL);
+	assert_int_equal(access(text, R_OK), 0);
+	qemu_acks("migrate-set-capabilities", ON(SHARED("true")));
+	qemu_acks("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
+	qemu_gets("add-fd", FDSET);
+	qemu_returns("{}");
+	qemu_gets("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
+	qemu_returns("{}");
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
+	(void)snprintf(text, sizeof text, "state: vm state-files copy %s 0 mapped ahead\n",
+		       save.part);
+	advance(2 * S);
+	helper_ends(HELPER_STATE);
+	assert_logged(text);
+	assert_int_equal(save.table, -1);
+	qemu_acks("remove-fd", "{\"fdset-id\":99}");
+	qemu_acks("migrate-set-capabilities", OFF(SHARED("false")));
+	qemu_acks("cont", NULL);
+	advance(1 * S);
+	helper_ends(HELPER_STATE);
+	assert_non_null(
+		strstr(room_posted(), "saved in 8.00 s (the guest stood still for 2.00 s)"));
+	qemu_is_idle();
+	(void)close(room.plan.ram.fd);
+}
+
+/* It was not stopped, so it is not continued. */
+static void saving_that_is_aborted_while_the_memory_is_copied(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	room.plan.ram = (struct plan_ram){.where = RAM_SHARED, .fd = guest_ram_create(1 << 20)};
+	assert_true(savestate_begin(&save, SAVING_WARM, &err));
+	(void)room_posted();
+	savestate_abort(&save);
+	assert_posted("[-saving-warm][warm-ends 1: the guest is being stopped\n]");
+	qemu_is_idle();
+	assert_int_equal(entries(), 0);
+	assert_int_equal(save.table, -1);
+	(void)close(room.plan.ram.fd);
+}
+
+static void a_guest_that_ends_while_its_memory_is_copied(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	room.plan.ram = (struct plan_ram){.where = RAM_SHARED, .fd = guest_ram_create(1 << 20)};
+	assert_true(savestate_begin(&save, SAVING_WARM, &err));
+	(void)room_posted();
+	room.life.cause = CAUSE_GUEST_OFF;
+	helper_ends(HELPER_STATE);
+	assert_non_null(strstr(room_posted(), "cannot be saved: the guest has ended"));
+	qemu_is_idle();
+	assert_int_equal(entries(), 0);
+	(void)close(room.plan.ram.fd);
+}
+
+static void a_paused_guest_stays_paused(void **state)
 {
 	(void)state;
 	guest_pauses();
-	begins(SAVING_WARM);
+	begin_save(SAVING_WARM);
 	qemu_fails("no");
 	is_released();
 	qemu_is_idle();
 	/* One that only our reset button holds does not. */
 	lifecycle_set(&room.life, COND_HELD, true);
-	begins(SAVING_WARM);
+	begin_save(SAVING_WARM);
 	qemu_fails("no");
 	is_released();
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 }
 
 static void a_suspended_state_ends_the_stop(void **state)
@@ -138,32 +225,32 @@ static void a_suspended_state_ends_the_stop(void **state)
 	(void)state;
 	room.life.rung = RUNG_SUSPEND;
 	(void)lifecycle_event(&room.life, LIFE_EVENT_STOPS);
-	begins(SAVING_SUSPENDED);
-	assert_told("[+suspending]");
+	begin_save(SAVING_SUSPENDED);
+	assert_posted("[+suspending]");
 	qemu_returns("{}");
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
 	helper_ends(HELPER_STATE);
-	assert_told("");
-	qemu_is_idle(); /* it does not go on */
+	assert_posted("");
+	qemu_is_idle(); /* it does not continue */
 	helper_ends(HELPER_STATE);
-	assert_told("[-suspending][verdict suspended][rung-ends now]");
-	qemu_is_idle(); /* it is to quit */
+	assert_posted("[-suspending][verdict suspended][rung-ends now]");
+	qemu_is_idle(); /* it must quit */
 }
 
 static void a_suspended_state_that_fails_asks_the_guest_instead(void **state)
 {
 	(void)state;
-	begins(SAVING_SUSPENDED);
-	(void)room_told();
+	begin_save(SAVING_SUSPENDED);
+	(void)room_posted();
 	qemu_fails("no room");
-	assert_told("[-suspending][rung-ends failed]");
-	assert_said("vm: warning: the suspended state cannot be saved: no room\n");
+	assert_posted("[+continuing][-suspending][rung-ends failed]");
+	assert_logged("vm: warning: the suspended state cannot be saved: no room\n");
 	is_released();
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 	assert_int_equal(entries(), 0);
 }
 
-static void qemu_says_why_it_cannot_be_saved(void **state)
+static void the_reason_of_qemu_is_reported(void **state)
 {
 	static const char *const answers[][2] = {
 		{"{\"status\":\"failed\",\"error-desc\":\"the disk is full\"}", "the disk is full"},
@@ -173,106 +260,107 @@ static void qemu_says_why_it_cannot_be_saved(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		char text[200];
 
-		begins(SAVING_WARM);
-		(void)room_told();
+		begin_save(SAVING_WARM);
+		(void)room_posted();
 		qemu_returns("{}");
-		qemu_tells("MIGRATION", "{\"status\":\"failed\"}");
-		qemu_hears("query-migrate", NULL);
-		assert_told("");
+		qemu_emits("MIGRATION", "{\"status\":\"failed\"}");
+		qemu_gets("query-migrate", NULL);
+		assert_posted("");
 		qemu_returns(answers[i][0]);
 		(void)snprintf(text, sizeof text,
-			       "[-saving-warm][warm-ends 69: the warm state cannot be saved: %s\n]",
+			       "[+continuing][-saving-warm][warm-ends 69: the warm state cannot "
+			       "be saved: %s\n]",
 			       answers[i][1]);
-		assert_told(text);
+		assert_posted(text);
 		is_released();
-		qemu_does("cont", NULL);
+		qemu_acks("cont", NULL);
 		assert_int_equal(entries(), 0);
 	}
 }
 
-static void files_that_cannot_be_written_are_no_state(void **state)
+static void files_that_cannot_be_written_fail_the_save(void **state)
 {
 	(void)state;
 	helpers_do("1");
-	begins(SAVING_WARM);
-	(void)room_told();
+	begin_save(SAVING_WARM);
+	(void)room_posted();
 	qemu_returns("{}");
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
 	helper_ends(HELPER_STATE);
-	/* Its last line says why. */
-	assert_non_null(strstr(room_told(), "cannot be saved: vm state-files "));
+	/* Its last line is the reason. */
+	assert_non_null(strstr(room_posted(), "cannot be saved: vm state-files "));
 	assert_int_equal(entries(), 0);
 	is_released();
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 }
 
-static void what_cannot_be_put_in_place_is_no_state(void **state)
+static void a_state_that_cannot_be_renamed_fails_the_save(void **state)
 {
 	(void)state;
-	begins(SAVING_WARM);
-	(void)room_told();
+	begin_save(SAVING_WARM);
+	(void)room_posted();
 	qemu_returns("{}");
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
 	helpers_do("1");
 	helper_ends(HELPER_STATE);
 	is_released();
-	qemu_does("cont", NULL);
+	qemu_acks("cont", NULL);
 	helper_ends(HELPER_STATE);
-	assert_non_null(strstr(room_told(), "cannot be saved: vm state-files commit "));
+	assert_non_null(strstr(room_posted(), "cannot be saved: vm state-files commit "));
 	assert_int_equal(entries(), 0);
 	qemu_is_idle(); /* the guest runs already */
 }
 
-/* ---- given up ----------------------------------------------------------------------------- */
+/* ---- cancelled ------------------------------------------------------------------------------- */
 
-static void a_stop_gives_the_writing_up(void **state)
+static void a_stop_cancels_the_save(void **state)
 {
 	(void)state;
-	begins(SAVING_WARM);
-	(void)room_told();
+	begin_save(SAVING_WARM);
+	(void)room_posted();
 	savestate_abort(&save);
-	assert_told("[-saving-warm][warm-ends 1: the guest is being stopped\n]");
+	assert_posted("[+continuing][-saving-warm][warm-ends 1: the guest is being stopped\n]");
 	assert_int_equal(entries(), 0);
 	qemu_returns("{}");
-	qemu_does("migrate_cancel", NULL);
+	qemu_acks("migrate_cancel", NULL);
 	is_released();
-	qemu_does("cont", NULL);
-	/* What comes late is nobody's. */
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
-	qemu_tells("MIGRATION", "{\"status\":\"failed\"}");
+	qemu_acks("cont", NULL);
+	/* Late events are ignored. */
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
+	qemu_emits("MIGRATION", "{\"status\":\"failed\"}");
 	qemu_is_idle();
 	savestate_abort(&save);
-	assert_told("");
+	assert_posted("[-continuing]");
 }
 
 static void a_stop_ends_the_helper(void **state)
 {
 	(void)state;
 	helpers_do("hang");
-	begins(SAVING_SUSPENDED);
+	begin_save(SAVING_SUSPENDED);
 	qemu_returns("{}");
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
-	(void)room_told();
+	qemu_emits("MIGRATION", "{\"status\":\"completed\"}");
+	(void)room_posted();
 	savestate_abort(&save);
 	helper_ends(HELPER_STATE);
-	assert_told("[-suspending][warm-ends 1: the guest is being stopped\n]");
-	is_released(); /* and nothing was to be cancelled */
-	qemu_does("cont", NULL);
+	assert_posted("[+continuing][-suspending][warm-ends 1: the guest is being stopped\n]");
+	is_released(); /* and there was nothing to cancel */
+	qemu_acks("cont", NULL);
 	assert_int_equal(entries(), 0);
 }
 
 static void a_late_refusal_does_not_end_the_next_saving(void **state)
 {
 	(void)state;
-	begins(SAVING_WARM);
+	begin_save(SAVING_WARM);
 	savestate_abort(&save);
 	qemu_fails("cancelled");
-	qemu_does("migrate_cancel", NULL);
+	qemu_acks("migrate_cancel", NULL);
 	is_released();
-	qemu_does("cont", NULL);
-	(void)room_told();
-	begins(SAVING_WARM);
-	assert_told("[+saving-warm]");
+	qemu_acks("cont", NULL);
+	(void)room_posted();
+	begin_save(SAVING_WARM);
+	assert_posted("[+saving-warm]");
 	savestate_abort(&save);
 }
 
@@ -290,40 +378,15 @@ static void capabilities(char *out, size_t size, const char *value, const char *
 }
 
 /* The stream has devices only, and the helper gets the memory. */
-static void shared_memory_is_saved_by_the_helper(void **state)
-{
-	char path[STATE_PATH_MAX + 32];
-	char text[2 * STATE_PATH_MAX];
-	struct error err = {0};
-
-	(void)state;
-	room.plan.ram = (struct plan_ram){.where = RAM_SHARED, .from = -1};
-	room.plan.ram.fd = memfd_create("ram", MFD_CLOEXEC);
-	assert_true(savestate_begin(&save, SAVING_WARM, &err));
-	qemu_does("stop", NULL);
-	qemu_hears("migrate-set-capabilities",
-		   ON(",{\"capability\":\"x-ignore-shared\",\"state\":true}"));
-	qemu_returns("{}");
-	qemu_does("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
-	qemu_does("add-fd", FDSET);
-	qemu_does("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
-	(void)snprintf(path, sizeof path, "%s/" STATE_DEVICES, save.part);
-	assert_int_equal(access(path, R_OK), 0);
-	qemu_tells("MIGRATION", "{\"status\":\"completed\"}");
-	(void)snprintf(text, sizeof text, "state: vm state-files copy %s 0 mapped\n", save.part);
-	helper_ends(HELPER_STATE);
-	assert_said(text);
-	savestate_abort(&save);
-	fd_close(&room.plan.ram.fd);
-}
-
 static void the_way_depends_on_qemu_and_the_setting(void **state)
 {
+	_cleanup_fd_ int ram = guest_ram_create(1 << 20);
+
 	static const struct {
 		int major, minor;
 		enum state_format format;
 		enum guest_ram where;
-		const char *capability; /* beside `events` */
+		const char *capability; /* in addition to `events` */
 		bool fdset;
 	} rows[] = {{10, 0, STATE_FORMAT_AUTO, RAM_PRIVATE, "mapped-ram", true},
 		    {9, 1, STATE_FORMAT_AUTO, RAM_PRIVATE, "mapped-ram", true},
@@ -348,20 +411,22 @@ static void the_way_depends_on_qemu_and_the_setting(void **state)
 		capabilities(off, sizeof off, "false", rows[i].capability);
 		qemu_starts(rows[i].major, rows[i].minor);
 		room.plan.s.state_format = rows[i].format;
-		room.plan.ram.where = rows[i].where;
+		room.plan.ram = (struct plan_ram){.where = rows[i].where, .fd = ram, .from = -1};
 		assert_true(savestate_begin(&save, SAVING_WARM, &err));
-		qemu_does("stop", NULL);
-		qemu_does("migrate-set-capabilities", on);
-		qemu_does("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
-		qemu_does(rows[i].fdset ? "add-fd" : "getfd",
+		if (save.table >= 0)
+			helper_ends(HELPER_STATE);
+		qemu_acks("stop", NULL);
+		qemu_acks("migrate-set-capabilities", on);
+		qemu_acks("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
+		qemu_acks(rows[i].fdset ? "add-fd" : "getfd",
 			  rows[i].fdset ? FDSET : "{\"fdname\":\"state\"}");
-		qemu_hears("migrate", rows[i].fdset ? "{\"uri\":\"file:/dev/fdset/99\"}"
-						    : "{\"uri\":\"fd:state\"}");
+		qemu_gets("migrate", rows[i].fdset ? "{\"uri\":\"file:/dev/fdset/99\"}"
+						   : "{\"uri\":\"fd:state\"}");
 		qemu_fails("no");
 		if (rows[i].fdset)
-			qemu_does("remove-fd", "{\"fdset-id\":99}");
-		qemu_does("migrate-set-capabilities", off);
-		qemu_does("cont", NULL);
+			qemu_acks("remove-fd", "{\"fdset-id\":99}");
+		qemu_acks("migrate-set-capabilities", off);
+		qemu_acks("cont", NULL);
 	}
 }
 
@@ -375,11 +440,11 @@ static void is_refused(enum saving what, int status, const char *why)
 	assert_string_equal(err.message, why);
 	assert_int_equal(err.status, status);
 	qemu_is_idle();
-	assert_told("");
+	assert_posted("");
 	assert_int_equal(entries(), 0);
 }
 
-static void who_cannot_be_saved_now(void **state)
+static void guests_that_cannot_be_saved_now(void **state)
 {
 	(void)state;
 	room.life.ran = false;
@@ -390,11 +455,12 @@ static void who_cannot_be_saved_now(void **state)
 	room.qmp.state = QMP_READY;
 	room.life.conditions = 1u << COND_DISK_ERROR;
 	is_refused(SAVING_SUSPENDED, EXIT_NOT_READY,
-		   "the guest is not well: paused: the host could not read or write the disk");
+		   "the guest has a problem: paused: the host could not read or write the disk");
 	room.life.conditions = 1u << COND_INTERNAL_ERROR;
-	is_refused(SAVING_WARM, EXIT_NOT_READY,
-		   "the guest is not well: stopped: QEMU has an internal error and cannot run the "
-		   "guest");
+	is_refused(
+		SAVING_WARM, EXIT_NOT_READY,
+		"the guest has a problem: stopped: QEMU has an internal error and cannot run the "
+		"guest");
 	room.life.conditions = 0;
 	save.saving = SAVING_SUSPENDED;
 	is_refused(SAVING_WARM, EXIT_NOT_READY, "a state is being saved already");
@@ -405,7 +471,7 @@ static void who_cannot_be_saved_now(void **state)
 	is_refused(SAVING_SUSPENDED, EXIT_NOT_READY, "the guest is being stopped");
 }
 
-static void who_cannot_be_saved_at_all(void **state)
+static void guests_that_cannot_be_saved_at_all(void **state)
 {
 	(void)state;
 	room.plan.more_disks = 1;
@@ -415,11 +481,11 @@ static void who_cannot_be_saved_at_all(void **state)
 	room.plan.disk.count = 1;
 	room.plan.s.disk_mode = DISK_MODE_PERSISTENT;
 	is_refused(SAVING_WARM, EXIT_BAD_SETTING,
-		   "a warm state needs a throwaway disk: every start would take a disk that is "
-		   "kept back to this moment");
+		   "a warm state needs a throwaway disk: with a persistent one, every start "
+		   "would revert the disk");
 	room.plan.s.disk_mode = DISK_MODE_THROWAWAY;
 	room.plan.disk.overlays = STATE_OVERLAYS + 1;
-	is_refused(SAVING_WARM, EXIT_BAD_SETTING, "it was saved and resumed too often");
+	is_refused(SAVING_WARM, EXIT_BAD_SETTING, "this guest was suspended and resumed too often");
 	room.plan.disk.count = 0;
 	room.plan.disk.overlays = 0;
 	room.plan.s.state_dir = "/proc/nowhere";
@@ -427,8 +493,9 @@ static void who_cannot_be_saved_at_all(void **state)
 		   "/proc/nowhere: no state can be saved there: No such file or directory");
 }
 
-/* Five commands begin it: QEMU would stop the guest, and nobody would let it run on. */
-static void a_qemu_that_does_not_take_all_of_it_gets_none(void **state)
+/* Saving begins with five commands: if QEMU accepted only some of them, the guest would stay
+ * paused. */
+static void a_command_that_does_not_fit_is_not_sent(void **state)
 {
 	(void)state;
 	for (size_t room_for = 0; room_for < 5; room_for++) {
@@ -439,7 +506,7 @@ static void a_qemu_that_does_not_take_all_of_it_gets_none(void **state)
 		assert_false(savestate_begin(&save, SAVING_WARM, &err));
 		assert_string_equal(err.message, "QEMU does not answer");
 		assert_int_equal(room.qmp.queued, QMP_QUEUE - room_for);
-		assert_told("");
+		assert_posted("");
 		assert_int_equal(entries(), 0);
 		room.qmp.queued = QMP_QUEUE;
 	}
@@ -450,21 +517,23 @@ static void a_qemu_that_does_not_take_all_of_it_gets_none(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_warm_state_is_saved_and_the_guest_goes_on),
-		TEST(a_guest_that_stood_still_stays_so),
+		TEST(a_warm_state_is_saved_and_the_guest_continues),
+		TEST(most_of_the_memory_is_copied_before_the_guest_is_stopped),
+		TEST(saving_that_is_aborted_while_the_memory_is_copied),
+		TEST(a_guest_that_ends_while_its_memory_is_copied),
+		TEST(a_paused_guest_stays_paused),
 		TEST(a_suspended_state_ends_the_stop),
 		TEST(a_suspended_state_that_fails_asks_the_guest_instead),
-		TEST(qemu_says_why_it_cannot_be_saved),
-		TEST(files_that_cannot_be_written_are_no_state),
-		TEST(what_cannot_be_put_in_place_is_no_state),
-		TEST(a_stop_gives_the_writing_up),
+		TEST(the_reason_of_qemu_is_reported),
+		TEST(files_that_cannot_be_written_fail_the_save),
+		TEST(a_state_that_cannot_be_renamed_fails_the_save),
+		TEST(a_stop_cancels_the_save),
 		TEST(a_stop_ends_the_helper),
 		TEST(a_late_refusal_does_not_end_the_next_saving),
 		TEST(the_way_depends_on_qemu_and_the_setting),
-		TEST(shared_memory_is_saved_by_the_helper),
-		TEST(who_cannot_be_saved_now),
-		TEST(who_cannot_be_saved_at_all),
-		TEST(a_qemu_that_does_not_take_all_of_it_gets_none),
+		TEST(guests_that_cannot_be_saved_now),
+		TEST(guests_that_cannot_be_saved_at_all),
+		TEST(a_command_that_does_not_fit_is_not_sent),
 	};
 
 	room_helper(argc, argv);

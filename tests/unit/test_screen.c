@@ -28,11 +28,11 @@ static void chords(void **state)
 		{"enter x", NULL},
 		{"a\n", NULL},
 		{"backspace-backspace-backspace-backspace-backspace-backspace-backspace", NULL}};
-	char chord[SCREEN_CHORD];
+	char chord[KEY_CHORD];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		bool known = screen_chord(rows[i].name, chord);
+		bool known = key_chord(rows[i].name, chord);
 
 		assert_int_equal(known, rows[i].chord != NULL);
 		if (known)
@@ -43,7 +43,7 @@ static void chords(void **state)
 /* Every printable character of ASCII has a key of its own. */
 static void characters(void **state)
 {
-	char seen[95][SCREEN_CHORD];
+	char seen[95][KEY_CHORD];
 	unsigned char bad = 0;
 
 	(void)state;

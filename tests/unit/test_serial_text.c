@@ -1,5 +1,5 @@
-/* test_serial_text.c - what goes over a serial line, and its sums: against cksum(1), sha256sum(1)
- * and RFC 4648. */
+/* test_serial_text.c - the encodings and checksums of transfers on a serial line, compared with
+ * cksum(1), sha256sum(1) and RFC 4648. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "format/serial_text.h"
 #include "format/sha256.h"
 
-static void sums_are_those_of_the_programs(void **state)
+static void checksums_agree_with_the_programs(void **state)
 {
 	char sum[SHA256_TEXT];
 	char million[1000];
@@ -27,7 +27,8 @@ static void sums_are_those_of_the_programs(void **state)
 	assert_string_equal(sum,
 			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	memset(million, 'a', sizeof million);
-	/* 55, 56 and 64 bytes: where the length fits behind them, and where it does not. */
+	/* 55, 56 and 64 bytes: lengths for which the length field fits into the last block, and
+	 * does not. */
 	sha256_text(million, 55, sum);
 	assert_string_equal(sum,
 			    "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
@@ -69,7 +70,7 @@ static void digits(void **state)
 	assert_memory_equal(back, "\0A\377", 3);
 }
 
-static void what_is_neither_is_refused(void **state)
+static void other_text_is_refused(void **state)
 {
 	static const char *const bad[] = {"Zg=", "Z", "Zg=a", "Z===", "====", "Z m8", "Zm\0v"};
 	uint8_t back[8];
@@ -85,10 +86,10 @@ static void what_is_neither_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sums_are_those_of_the_programs),
+		cmocka_unit_test(checksums_agree_with_the_programs),
 		cmocka_unit_test(base64_of_every_length),
 		cmocka_unit_test(digits),
-		cmocka_unit_test(what_is_neither_is_refused),
+		cmocka_unit_test(other_text_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,70 +1,8 @@
-/* test_settings.c - settings_parse() and settings_resolve(): every type with its bounds, what each
- * guest's auto becomes, memory under a limit, processors, and what VM_FORCE lets pass. The words of
- * the errors as a user sees them are tests/11-settings.bats's.
+/* test_settings.c - settings_parse(): every type with its bounds. tests/11-settings.bats tests the
+ * complete error messages.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "config/guest_profile.h"
-#include "config/settings.h"
-#include "pid1/migration.h"
-
-#define MIB UINT64_C(1048576)
-
-static struct settings s;
-static struct errors errs;
-static struct errors warnings;
-
-static bool parse(char *const envp[])
-{
-	errs.count = warnings.count = 0;
-	memset(&s, 0xa5, sizeof s);
-	return settings_parse(envp, &s, &errs);
-}
-
-/* With a disk of the user's, of a guest that is said or is the Hurd. */
-static bool resolve(uint64_t limit, char *const envp[])
-{
-	if (!parse(envp))
-		fail_msg("%s", errs.list[0].message);
-	s.embedded_guest = false;
-	if (!s.drive)
-		s.drive = "/disk.qcow2";
-	return settings_resolve(&s, limit, &errs, &warnings);
-}
-
-#define PARSE(...)	    parse((char *const[]){__VA_ARGS__, NULL})
-#define RESOLVE(limit, ...) resolve(limit, (char *const[]){__VA_ARGS__, NULL})
-
-/* One error, of a setting, with exactly this message. */
-static void one_error(const char *message)
-{
-	assert_int_equal(errs.count, 1);
-	assert_string_equal(errs.list[0].message, message);
-	assert_int_equal(errs.list[0].status, EXIT_BAD_SETTING);
-	assert_int_not_equal(errs.list[0].fix[0], '\0');
-}
-
-static void bad_value(char *assignment)
-{
-	char start[512];
-
-	if (PARSE(assignment))
-		fail_msg("%s was taken", assignment);
-	assert_int_equal(errs.count, 1);
-	(void)snprintf(start, sizeof start, "%s is not ", assignment);
-	assert_memory_equal(errs.list[0].message, start, strlen(start));
-	for (size_t i = 0; i < SETTINGS_COUNT; i++)
-		assert_false(s.given[i]);
-}
-
-static void an_empty_environment_is_the_defaults(void **state)
+#include "room_settings.h"
+static void an_empty_environment_gives_the_defaults(void **state)
 {
 	char text[8192];
 
@@ -76,7 +14,7 @@ static void an_empty_environment_is_the_defaults(void **state)
 		assert_false(s.given[i]);
 		assert_string_equal(setting_text(&s, (enum setting_id)i, text, sizeof text), dflt);
 	}
-	/* An empty value is none, and what has no = is no assignment. */
+	/* An empty value counts as unset, and a string without = is not an assignment. */
 	assert_true(PARSE("QEMU_RAM=", "VM_FORCE=", "QEMU_DRIVE=", "QEMU_CACHE=", "QEMU_SMP"));
 	assert_false(s.given[SETTING_QEMU_RAM] || s.given[SETTING_QEMU_DRIVE]);
 	assert_int_equal(s.ram_mb, 0);
@@ -101,7 +39,7 @@ static void booleans(void **state)
 	bad_value("VM_FORCE= 1");
 }
 
-/* Every number of the table: its bounds are in, the next ones are out. */
+/* Every number setting accepts its bounds and refuses the next values. */
 static void numbers_and_their_bounds(void **state)
 {
 	char name[96];
@@ -120,7 +58,7 @@ static void numbers_and_their_bounds(void **state)
 			(void)snprintf(name, sizeof name, "%s=%ld", row->name, edge);
 			assert_true(PARSE(name));
 			(void)snprintf(name, sizeof name, "%ld", edge);
-			/* 0 is the way that auto is kept, so no number with an auto may have it */
+			/* 0 represents auto, so no number setting with auto may accept it */
 			assert_string_equal(setting_text(&s, (enum setting_id)i, text, sizeof text),
 					    name);
 			(void)snprintf(name, sizeof name, "%s=%ld", row->name,
@@ -130,7 +68,7 @@ static void numbers_and_their_bounds(void **state)
 	}
 }
 
-static void what_is_no_number(void **state)
+static void invalid_numbers(void **state)
 {
 	(void)state;
 	bad_value("VM_STOP_TIMEOUT=1e3");
@@ -189,7 +127,7 @@ static void memory_suffixes(void **state)
 	bad_value("QEMU_RAM=8796093022209T");
 }
 
-static void words(void **state)
+static void enumerations(void **state)
 {
 	char name[96];
 	char word[64];
@@ -213,7 +151,7 @@ static void words(void **state)
 		}
 		(void)snprintf(name, sizeof name, "%s=%sx", row->name, word);
 		bad_value(name);
-		/* a part of the list is none of its words */
+		/* a part of the list is not a valid value */
 		(void)snprintf(name, sizeof name, "%s=%.*s", row->name,
 			       (int)strcspn(row->choices, "|") + 2, row->choices);
 		bad_value(name);
@@ -245,7 +183,7 @@ static void texts_and_paths(void **state)
 	assert_null(s.cpu);
 }
 
-static void every_error_and_the_rest_as_it_should_be(void **state)
+static void errors_are_collected_and_valid_settings_kept(void **state)
 {
 	char names[ERRORS_MAX + 8][32];
 	char *envp[ERRORS_MAX + 9] = {NULL};
@@ -260,7 +198,7 @@ static void every_error_and_the_rest_as_it_should_be(void **state)
 	assert_false(s.force);
 	assert_int_equal(s.arch, ARCH_I386);
 	assert_int_equal(s.stop_timeout, 9);
-	/* More than there is room for are counted. */
+	/* Errors beyond the maximum number are counted. */
 	for (int i = 0; i < ERRORS_MAX + 8; i++) {
 		(void)snprintf(names[i], sizeof names[i], "VM_STOP_TIMEOUT%d=1", i);
 		envp[i] = names[i];
@@ -281,6 +219,15 @@ static void the_nearest_name(void **state)
 		{"VM_GEUST=x", "VM_GEUST is not a setting", "VM_GUEST"},
 		{"QEMU_DRVIE=/x", "QEMU_DRVIE is not a setting", "QEMU_DRIVE"},
 		{"QEMU_DISC=/x", "QEMU_DISC is not a setting", "QEMU_DISK_MODE"},
+		{"SERIAL_PRT=5", "SERIAL_PRT is not a setting", "SERIAL_PORT"},
+		{"MONITOR_PROT=5", "MONITOR_PROT is not a setting", "MONITOR_PORT"},
+		{"SERIAL_PASWORD_FILE=/x", "SERIAL_PASWORD_FILE is not a setting",
+		 "SERIAL_PASSWORD_FILE"},
+		{"CONSOLE_LOG_SZE=1M", "CONSOLE_LOG_SZE is not a setting", "CONSOLE_LOG_SIZE"},
+		{"CONSOLE_LOGSIZE=1M", "CONSOLE_LOGSIZE is not a setting", "CONSOLE_LOG_SIZE"},
+		{"ENABLE_VCN=1", "ENABLE_VCN is not a setting", "ENABLE_VNC"},
+		{"SHARE_DIRS=/x", "SHARE_DIRS is not a setting", "SHARE_DIR"},
+		{"GDB_WIAT=1", "GDB_WIAT is not a setting", "GDB_WAIT"},
 	};
 	char long_name[4096] = "QEMU_";
 	char fix[128];
@@ -297,14 +244,41 @@ static void the_nearest_name(void **state)
 	assert_true(PARSE(long_name));
 }
 
-static void names_that_are_not_ours(void **state)
+static void where_forwards_listen(void **state)
+{
+	static const struct {
+		const char *bind, *address;
+		bool loopback;
+	} rows[] = {
+		{"VM_BIND=0.0.0.0", "0.0.0.0", false}, {"VM_BIND=127.1.2.3", "127.1.2.3", true},
+		{"VM_BIND=::", "0.0.0.0", false},      {"VM_BIND=0::0", "0.0.0.0", false},
+		{"VM_BIND=::1", "127.0.0.1", true},    {"VM_BIND=192.0.2.7", "192.0.2.7", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_true(RESOLVE(0, (char *)(uintptr_t)rows[i].bind));
+		assert_string_equal(settings_forward_address(&s), rows[i].address);
+		assert_int_equal(settings_bind_is_loopback(&s), rows[i].loopback);
+	}
+	assert_true(RESOLVE(0, "VM_BIND=fd00::1", "QEMU_HOSTFWDS=none"));
+	assert_null(settings_forward_address(&s));
+	assert_false(settings_bind_is_loopback(&s));
+	assert_false(RESOLVE(0, "VM_BIND=fd00::1"));
+	assert_string_equal(errs.list[0].message, "VM_BIND=fd00::1 with QEMU_HOSTFWDS: QEMU cannot "
+						  "forward ports of an IPv6 address");
+	assert_false(RESOLVE(0, "VM_BIND=::ffff:127.0.0.1"));
+	assert_false(RESOLVE(0, "VM_BIND=fe80::1%eth0"));
+}
+
+static void names_of_other_programs(void **state)
 {
 	(void)state;
 	assert_true(PARSE("VM_SERVICE_HOST=10.0.0.1", "VM_SERVICE_PORT=5555",
 			  "VM_SERVICE_PORT_SERIAL=5555", "VM_PORT=tcp://10.0.0.1:5555",
 			  "VM_PORT_5555_TCP=tcp://10.0.0.1:5555", "VM_PORT_5555_TCP_ADDR=10.0.0.1",
 			  "QEMU_SERVICE_HOST=10.0.0.1", "QEMU_PORT=tcp://10.0.0.1:1", "MY_VM_RAM=1",
-			  "VMX=1", "qemu_ram=1", "SERIAL_PROT=1", "QEMU=1"));
+			  "VMX=1", "qemu_ram=1", "SERAL_PORT=1", "QEMU=1", "=x"));
 	assert_false(PARSE("VM_PORTS=1"));
 	assert_true(PARSE("SERIAL_PORT=tcp://10.96.0.10:5555", "MONITOR_PORT=tcp://10.96.0.11:9999",
 			  "VNC_PORT=tcp://10.96.0.12:5900", "GDB_PORT=udp://10.96.0.13:1234",
@@ -314,9 +288,10 @@ static void names_that_are_not_ours(void **state)
 	bad_value("SERIAL_PORT=http://10.96.0.10:5555");
 }
 
-/* Those of CI systems are near none of ours; an empty one is none; VM_FORCE passes over the rest.
+/* Names of CI systems do not resemble ours; an empty value counts as unset; VM_FORCE ignores the
+ * rest.
  */
-static void names_near_none_of_ours_are_warnings(void **state)
+static void names_unlike_any_setting_are_warnings(void **state)
 {
 	(void)state;
 	assert_true(RESOLVE(0, "QEMU_VERSION=8.2.1", "VM_NAME=", "VM_GEUST="));
@@ -334,8 +309,31 @@ static void names_near_none_of_ours_are_warnings(void **state)
 		"VM_GEUST is not a setting (the nearest is VM_GUEST; VM_FORCE=1: ignored)");
 }
 
-/* docker-compose.yml says what it keeps back. */
-static void what_compose_does_not_pass(void **state)
+/* Other programs have variables that begin with the same words. */
+static void names_that_begin_with_common_words(void **state)
+{
+	(void)state;
+	assert_true(RESOLVE(0, "SERIAL_NUMBER=1", "SERIAL_DEVICE=/dev/ttyS0", "SERIAL_BAUD=9600",
+			    "CONSOLE_LOG_LEVEL=7", "CONSOLE_LOG=/x", "MONITOR_HOST=h",
+			    "MONITOR_INTERVAL=5", "ENABLE_VPN=1", "ENABLE_SSH=1", "VNC_HOST=h",
+			    "VNC_PASSWD=x", "VNC_GEOMETRY=800x600", "VNC_DISPLAY=:1",
+			    "SHARE_NAME=x", "GDB_PATH=/x", "GDB_HOST=h", "SERIAL_=1",
+			    "SERIAL_PRT="));
+	assert_int_equal(warnings.count, 0);
+	assert_true(RESOLVE(0, "VNC_PASSWORD=x"));
+	assert_int_equal(warnings.count, 1);
+	assert_string_equal(
+		warnings.list[0].message,
+		"VNC_PASSWORD is not a setting and is not used (the nearest is VNC_PASSWORD_FILE)");
+	assert_true(RESOLVE(0, "SERIAL_PRT=5", "VM_FORCE=1"));
+	assert_int_equal(warnings.count, 1);
+	assert_string_equal(
+		warnings.list[0].message,
+		"SERIAL_PRT is not a setting (the nearest is SERIAL_PORT; VM_FORCE=1: ignored)");
+}
+
+/* docker-compose.yml names the values that it does not pass. */
+static void settings_that_compose_does_not_pass(void **state)
 {
 	(void)state;
 	assert_true(RESOLVE(0, "MONITOR_PORT=9999",
@@ -350,7 +348,8 @@ static void what_compose_does_not_pass(void **state)
 			    "docker-compose.yml, where it is SHARE_DIR=/share");
 }
 
-/* Unset, the console is on standard output in compose alone, which VM_NOT_PASSED tells. */
+/* Unset, the console is on standard output only with compose, which is recognised by VM_NOT_PASSED.
+ */
 static void the_console_on_standard_output(void **state)
 {
 	(void)state;
@@ -364,8 +363,8 @@ static void the_console_on_standard_output(void **state)
 	assert_int_equal(s.console_stdout, CONSOLE_STDOUT_OFF);
 }
 
-/* As `docker run --env-file` hands them over. */
-static void what_surrounds_a_value(void **state)
+/* As `docker run --env-file` passes them. */
+static void blanks_and_quotes_around_a_value(void **state)
 {
 	char text[8192] = "QEMU_DRIVE=/";
 
@@ -380,7 +379,7 @@ static void what_surrounds_a_value(void **state)
 	assert_true(s.force);
 	assert_string_equal(s.smp, "2");
 	assert_false(s.given[SETTING_VM_BOOT_TIMEOUT] || s.given[SETTING_QEMU_9P_TAG]);
-	/* In these both mean something. */
+	/* In these settings, blanks and quotes are significant. */
 	assert_true(RESOLVE(0, "QEMU_KERNEL=/k", "QEMU_APPEND=\"a b\" ",
 			    "QEMU_EXTRA_ARGS='-name' x\r"));
 	assert_string_equal(s.append, "\"a b\" ");
@@ -390,8 +389,8 @@ static void what_surrounds_a_value(void **state)
 	assert_int_equal(warnings.count, 1);
 	assert_string_equal(warnings.list[0].message,
 			    "QEMU_EXTRA_ARGS: the quotes around it are part of the value: docker "
-			    "--env-file does not take them off");
-	/* Of what is refused all the same, the fix names what cannot be seen. */
+			    "--env-file does not remove them");
+	/* If the value is still refused, the fix names the invisible characters. */
 	bad_value("VM_GUEST=mach # the guest");
 	assert_memory_equal(errs.list[0].fix, "the comment is part of the value", 32);
 	bad_value("QEMU_RAM=\"256");
@@ -401,282 +400,31 @@ static void what_surrounds_a_value(void **state)
 	assert_true(PARSE("QEMU_SMP='2 x"));
 	assert_false(settings_resolve(&s, 0, &errs, &warnings));
 	assert_memory_equal(errs.list[0].fix, "the quotes are part of the value", 32);
-	/* What is too long to be copied is taken as it is. */
+	/* A value that is too long to be copied is used unchanged. */
 	memset(text + 12, 'x', sizeof text - 14);
 	text[sizeof text - 2] = ' ';
 	assert_false(PARSE(text));
 }
 
-static void what_auto_is_for_each_guest(void **state)
-{
-	static const struct {
-		char *guest, *arch;
-		const char *machine;
-		enum disk_bus bus;
-		enum net net;
-		enum vga vga;
-		long ram;
-	} rows[] = {
-		{"VM_GUEST=auto", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 4096},
-		{"VM_GUEST=hurd", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 4096},
-		{"VM_GUEST=hurd", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 2048},
-		{"VM_GUEST=mach", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_NONE, VGA_NONE, 128},
-		{"VM_GUEST=linux", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
-		{"VM_GUEST=linux", "QEMU_ARCH=i386", "q35", BUS_AHCI, NET_USER, VGA_NONE, 1024},
-		{"VM_GUEST=minix", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 512},
-		{"VM_GUEST=exov6", "QEMU_ARCH=i386", "pc", BUS_IDE, NET_USER, VGA_STD, 512},
-		{"VM_GUEST=generic", "QEMU_ARCH=x86_64", "q35", BUS_AHCI, NET_USER, VGA_STD, 1024},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		assert_true(RESOLVE(0, rows[i].guest, rows[i].arch));
-		assert_string_equal(s.machine, rows[i].machine);
-		assert_int_equal(s.disk_bus, rows[i].bus);
-		assert_int_equal(s.net, rows[i].net);
-		assert_int_equal(s.vga, rows[i].vga);
-		assert_int_equal(s.ram_mb, rows[i].ram);
-		assert_int_equal(s.disk_mode, DISK_MODE_PERSISTENT);
-		assert_int_equal(s.cpus, 1);
-		assert_int_equal(warnings.count, 0);
-		if (s.guest != GUEST_HURD)
-			assert_string_equal(profile_of((enum guest)s.guest)->name,
-					    rows[i].guest + strlen("VM_GUEST="));
-	}
-}
-
-static void what_auto_is_for_each_architecture(void **state)
-{
-	static const struct {
-		char *arch;
-		const char *ladder;
-	} rows[] = {{"QEMU_ARCH=aarch64", "acpi,ssh,serial"},
-		    {"QEMU_ARCH=arm", "acpi,ssh,serial"},
-		    {"QEMU_ARCH=riscv64", "ssh,serial"}};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		assert_true(RESOLVE(0, rows[i].arch, "VM_GUEST=linux"));
-		assert_string_equal(s.machine, "virt");
-		assert_int_equal(s.disk_bus, BUS_VIRTIO);
-		assert_int_equal(s.net_model, NET_MODEL_VIRTIO);
-		assert_int_equal(s.vga, VGA_NONE);
-		assert_string_equal(s.stop_ladder, rows[i].ladder);
-		assert_true(RESOLVE(0, rows[i].arch)); /* a disk has no Hurd */
-		assert_int_equal(s.guest, GUEST_GENERIC);
-		assert_int_equal(s.vga, VGA_NONE);
-		assert_true(RESOLVE(0, rows[i].arch, "VM_DISPLAY=gtk"));
-		assert_int_equal(s.vga, VGA_VIRTIO);
-	}
-	/* A board's buttons are not known. */
-	assert_true(RESOLVE(0, "QEMU_ARCH=aarch64", "VM_GUEST=linux", "QEMU_MACHINE=raspi3b"));
-	assert_string_equal(s.stop_ladder, "ssh,serial");
-}
-
-static void which_guest_auto_is(void **state)
-{
-	(void)state;
-	assert_true(PARSE("VM_GUEST=auto"));
-	s.embedded_guest = true;
-	assert_true(settings_resolve(&s, 0, &errs, &warnings));
-	assert_int_equal(s.guest, GUEST_MACH);
-	assert_int_equal(s.disk_mode, DISK_MODE_THROWAWAY);
-	assert_true(PARSE("QEMU_KERNEL=/k"));
-	assert_true(settings_resolve(&s, 0, &errs, &warnings));
-	assert_int_equal(s.guest, GUEST_GENERIC);
-}
-
-static void the_disk_bus_follows_the_chip_set(void **state)
-{
-	(void)state;
-	assert_true(RESOLVE(0, "QEMU_MACHINE=pc", "QEMU_RAM=1G"));
-	assert_int_equal(s.disk_bus, BUS_IDE);
-	assert_true(RESOLVE(0, "QEMU_MACHINE=pc-i440fx-7.2,usb=off", "QEMU_RAM=1G"));
-	assert_int_equal(s.disk_bus, BUS_IDE);
-	assert_true(RESOLVE(0, "VM_GUEST=minix", "QEMU_MACHINE=pc-q35-7.2"));
-	assert_int_equal(s.disk_bus, BUS_AHCI);
-	assert_true(RESOLVE(0, "VM_GUEST=generic", "QEMU_MACHINE=isapc"));
-	assert_int_equal(s.disk_bus, BUS_IDE);
-	assert_int_equal(s.net_model, NET_MODEL_NE2K_ISA);
-	assert_false(RESOLVE(0, "QEMU_MACHINE=q35", "QEMU_DISK_BUS=ide"));
-	assert_true(RESOLVE(0, "VM_GUEST=linux", "ENABLE_VNC=1", "VNC_PASSWORD_FILE=/pw"));
-	assert_int_equal(s.vga, VGA_STD);
-}
-
-/* QEMU needs 128 MiB and a quarter of the guest's memory, at most 512 MiB. */
-static void a_memory_limit_lowers_what_is_auto(void **state)
-{
-	static const struct {
-		uint64_t limit_mb;
-		long ram; /* 0: refused */
-	} hurd[] = {{0, 4096},	  {8192, 4096}, {4608, 4096}, {4607, 4032}, {4096, 3584},
-		    {2048, 1536}, {1407, 0},	{1408, 1024}, {512, 0},	    {1, 0}};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof hurd / sizeof *hurd; i++) {
-		assert_int_equal(RESOLVE(hurd[i].limit_mb * MIB, "VM_GUEST=hurd"), hurd[i].ram > 0);
-		if (hurd[i].ram == 0) {
-			assert_int_equal(errs.count, 1);
-			continue;
-		}
-		assert_int_equal(s.ram_mb, hurd[i].ram);
-		assert_int_equal(warnings.count, hurd[i].ram < 4096);
-	}
-	assert_true(RESOLVE(2048 * MIB, "VM_GUEST=hurd"));
-	assert_string_equal(warnings.list[0].message,
-			    "QEMU_RAM lowered from 4096 to 1536 MiB: the container's memory limit "
-			    "is 2048 MiB, and QEMU itself needs 512");
-	/* A small guest is not made smaller: it has what it needs, or is refused. */
-	assert_true(RESOLVE(288 * MIB, "VM_GUEST=mach"));
-	assert_int_equal(s.ram_mb, 128);
-	assert_false(RESOLVE(287 * MIB, "VM_GUEST=mach"));
-	assert_int_equal(errs.count, 1);
-}
-
-static void a_memory_limit_refuses_what_was_asked_for(void **state)
-{
-	(void)state;
-	assert_true(RESOLVE(1408 * MIB, "QEMU_RAM=1024"));
-	assert_int_equal(s.ram_mb, 1024);
-	assert_false(RESOLVE(1407 * MIB, "QEMU_RAM=1024"));
-	one_error("QEMU_RAM=1024: the container's memory limit is 1407 MiB and QEMU itself needs "
-		  "384 more than the guest, so the kernel would kill it");
-	assert_true(RESOLVE(1407 * MIB, "QEMU_RAM=1024", "VM_FORCE=1"));
-	assert_int_equal(s.ram_mb, 1024);
-	assert_int_equal(warnings.count, 1);
-	assert_non_null(strstr(warnings.list[0].message, "(VM_FORCE=1: ignored)"));
-}
-
-static void processors(void **state)
-{
-	static const struct {
-		char *text;
-		long cpus;
-	} good[] = {{"QEMU_SMP=1", 1},
-		    {"QEMU_SMP=255", 255},
-		    {"QEMU_SMP=4,sockets=2", 4},
-		    {"QEMU_SMP=cpus=6,cores=3,threads=2", 6},
-		    {"QEMU_SMP=sockets=1,cores=4,threads=2", 8},
-		    {"QEMU_SMP=dies=2,cores=2", 4},
-		    {"QEMU_SMP=2,maxcpus=8", 2}};
-	static char *const bad[] = {"QEMU_SMP=0",
-				    "QEMU_SMP=256",
-				    "QEMU_SMP=99999999999999999999",
-				    "QEMU_SMP=-1",
-				    "QEMU_SMP=4,",
-				    "QEMU_SMP=,4",
-				    "QEMU_SMP=cores",
-				    "QEMU_SMP=cores=",
-				    "QEMU_SMP=cores=0",
-				    "QEMU_SMP=2,2",
-				    "QEMU_SMP=2x",
-				    "QEMU_SMP=cpu=2",
-				    "QEMU_SMP=cores=16,sockets=16",
-				    "QEMU_SMP=2 -S",
-				    "QEMU_SMP=cores=2=2"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		assert_true(RESOLVE(0, good[i].text));
-		assert_int_equal(s.cpus, good[i].cpus);
-	}
-	/* A count is of sockets where the guest reads the MP table; a topology stays as it is. */
-	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=4"));
-	assert_string_equal(s.smp, "4,sockets=4,cores=1,threads=1");
-	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=4,cores=4"));
-	assert_string_equal(s.smp, "4,cores=4");
-	assert_true(RESOLVE(0, "VM_GUEST=exov6", "QEMU_SMP=1"));
-	assert_string_equal(s.smp, "1");
-	assert_true(RESOLVE(0, "VM_GUEST=minix", "QEMU_SMP=4"));
-	assert_string_equal(s.smp, "4");
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		if (RESOLVE(0, bad[i]))
-			fail_msg("%s was taken", bad[i]);
-		assert_int_equal(errs.count, 1);
-		assert_int_equal(s.cpus, 1);
-	}
-}
-
-static void one_port_for_two(void **state)
-{
-	(void)state;
-	assert_false(RESOLVE(0, "SERIAL_PORT=7000", "MONITOR_PORT=7000"));
-	assert_false(RESOLVE(0, "GDB=1", "GDB_PORT=5555"));
-	assert_true(RESOLVE(0, "GDB_PORT=5555"));
-	assert_false(RESOLVE(0, "SERIAL_PORT=2222"));
-	assert_true(RESOLVE(0, "SERIAL_PORT=2222", "QEMU_HOSTFWDS=udp:2222:22"));
-	assert_true(RESOLVE(0, "SERIAL_PORT=2222", "QEMU_NET=none"));
-	assert_true(RESOLVE(0, "SERIAL_PORT=0", "MONITOR_PORT=0"));
-}
-
-static void force_lets_pass_what_may_work(void **state)
-{
-	static char *const may[] = {"QEMU_HPET=0",	     "QEMU_MACHINE=q35,hpet=off",
-				    "QEMU_DISK_BUS=virtio",  "QEMU_DISK_BUS=scsi",
-				    "QEMU_NET_MODEL=e1000e", "ENABLE_VNC=1",
-				    "QEMU_MACHINE=pc"};
-	static char *const cannot[] = {"QEMU_AIO=native",   "QEMU_INITRD=/i",
-				       "QEMU_APPEND=x",	    "QEMU_CPU=a b",
-				       "QEMU_DISK_BUS=ide", "QEMU_BOOT_ORDER=cc",
-				       "QEMU_SMP=0",	    "VM_BIND=here",
-				       "QEMU_DEBUG=a;b",    "QEMU_MAC=01:00:00:00:00:00"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof may / sizeof *may; i++) {
-		assert_false(RESOLVE(0, may[i], "VM_GUEST=hurd"));
-		assert_int_equal(errs.count, 1);
-		assert_true(RESOLVE(0, may[i], "VM_GUEST=hurd", "VM_FORCE=1"));
-		assert_int_equal(warnings.count, 1);
-	}
-	for (size_t i = 0; i < sizeof cannot / sizeof *cannot; i++) {
-		if (RESOLVE(0, cannot[i], "VM_FORCE=1"))
-			fail_msg("%s was taken", cannot[i]);
-		assert_int_equal(errs.count, 1);
-	}
-	/* What fails for the Hurd is right for others. */
-	assert_true(RESOLVE(0, "VM_GUEST=linux", "QEMU_DISK_BUS=virtio", "QEMU_HPET=0"));
-	assert_true(RESOLVE(0, "VM_GUEST=hurd", "QEMU_MACHINE=pc", "QEMU_RAM=3583"));
-}
-
-/* PID 1 names them without the table. */
-static void state_formats_have_the_names_of_the_setting(void **state)
-{
-	char known[32];
-
-	(void)state;
-	for (int f = STATE_FORMAT_AUTO; f <= STATE_FORMAT_PACKED; f++)
-		assert_string_equal(
-			migration_format_name((enum state_format)f),
-			setting_choice(SETTING_VM_STATE_FORMAT, f, known, sizeof known));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_environment_is_the_defaults),
+		cmocka_unit_test(an_empty_environment_gives_the_defaults),
 		cmocka_unit_test(booleans),
 		cmocka_unit_test(numbers_and_their_bounds),
-		cmocka_unit_test(what_is_no_number),
+		cmocka_unit_test(invalid_numbers),
 		cmocka_unit_test(memory_suffixes),
-		cmocka_unit_test(words),
+		cmocka_unit_test(enumerations),
 		cmocka_unit_test(texts_and_paths),
-		cmocka_unit_test(every_error_and_the_rest_as_it_should_be),
+		cmocka_unit_test(errors_are_collected_and_valid_settings_kept),
 		cmocka_unit_test(the_nearest_name),
-		cmocka_unit_test(names_that_are_not_ours),
-		cmocka_unit_test(names_near_none_of_ours_are_warnings),
-		cmocka_unit_test(what_surrounds_a_value),
-		cmocka_unit_test(what_compose_does_not_pass),
+		cmocka_unit_test(where_forwards_listen),
+		cmocka_unit_test(names_of_other_programs),
+		cmocka_unit_test(names_unlike_any_setting_are_warnings),
+		cmocka_unit_test(names_that_begin_with_common_words),
+		cmocka_unit_test(blanks_and_quotes_around_a_value),
+		cmocka_unit_test(settings_that_compose_does_not_pass),
 		cmocka_unit_test(the_console_on_standard_output),
-		cmocka_unit_test(what_auto_is_for_each_guest),
-		cmocka_unit_test(what_auto_is_for_each_architecture),
-		cmocka_unit_test(which_guest_auto_is),
-		cmocka_unit_test(the_disk_bus_follows_the_chip_set),
-		cmocka_unit_test(a_memory_limit_lowers_what_is_auto),
-		cmocka_unit_test(a_memory_limit_refuses_what_was_asked_for),
-		cmocka_unit_test(processors),
-		cmocka_unit_test(one_port_for_two),
-		cmocka_unit_test(force_lets_pass_what_may_work),
-		cmocka_unit_test(state_formats_have_the_names_of_the_setting),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

@@ -1,6 +1,6 @@
-/* test_shell_stream.c - files over a serial line that is not kind: a real shell on a terminal,
- * and between it and the session somebody who puts the kernel's lines in, holds back, and loses
- * bytes.
+/* test_shell_stream.c - file transfers over an unreliable serial line: a real shell on a terminal,
+ * and between it and the session a process that inserts kernel messages, delays bytes and loses
+ * some.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -23,17 +23,17 @@
 #include <cmocka.h>
 
 #include "base/io.h"
-#include "config/guest_profile.h"
+#include "config/guest_preset.h"
 #include "vm/shell_internal.h"
 #include "vm/shell_stream.h"
 
 #define STREAM	   60000
 #define MARK_WORDS 16 /* hexadecimal digits of a mark */
 
-/* What is done to the line. */
+/* How the line is disturbed. */
 enum line {
 	LINE_KIND,
-	LINE_LATE,  /* each mark comes late, each third behind a line of the kernel's */
+	LINE_LATE,  /* each mark comes late, each third after a kernel message */
 	LINE_LOSES, /* of every fifth long piece that is typed, the tail is lost; of "end", the e */
 };
 
@@ -68,7 +68,7 @@ static void from_guest(enum line line, const char *text, size_t n, int to)
 	(void)write_all(to, text + at, n - at);
 }
 
-static void from_people(enum line line, const char *text, size_t n, int to)
+static void from_session(enum line line, const char *text, size_t n, int to)
 {
 	static unsigned pieces;
 	static bool end_lost;
@@ -86,7 +86,7 @@ static void from_people(enum line line, const char *text, size_t n, int to)
 	(void)write_all(to, text, n);
 }
 
-/* The line, until either side is gone. */
+/* Pass data in both directions until one side is closed. */
 _Noreturn static void meddle(enum line line, int guest, int people)
 {
 	struct pollfd p[2] = {{.fd = guest, .events = POLLIN}, {.fd = people, .events = POLLIN}};
@@ -105,7 +105,7 @@ _Noreturn static void meddle(enum line line, int guest, int people)
 			if (i == 0)
 				from_guest(line, text, (size_t)n, people);
 			else
-				from_people(line, text, (size_t)n, guest);
+				from_session(line, text, (size_t)n, guest);
 		}
 	}
 }
@@ -117,7 +117,7 @@ struct fixture {
 	uint8_t sent[STREAM];
 };
 
-/* A shell, whose terminal the meddler holds, and a session with it. */
+/* A shell whose terminal is held by the process in between, and a session with it. */
 static int set_up(void **state)
 {
 	enum line line = (enum line)(intptr_t)*state;
@@ -143,7 +143,7 @@ static int set_up(void **state)
 		meddle(line, guest, fds[1]);
 	}
 	(void)close(fds[1]);
-	const struct session_options options = {.profile = profile_of(GUEST_LINUX), .user = "root"};
+	const struct session_options options = {.preset = preset_of(GUEST_LINUX), .user = "root"};
 
 	f->session = session_open(fds[0], &options, &err);
 	if (!f->session)
@@ -174,8 +174,8 @@ static void count(void *arg, size_t n)
 	*(size_t *)arg += n;
 }
 
-/* N bytes into a file of the guest's and back are the same. */
-static void there_and_back(struct fixture *f, size_t n, enum serial_code code, enum serial_sum sum)
+/* N bytes written to a file in the guest and read back are unchanged. */
+static void round_trip(struct fixture *f, size_t n, enum serial_code code, enum serial_sum sum)
 {
 	size_t progress = 0;
 	struct session_stream t = {
@@ -226,17 +226,17 @@ static void streams_of_every_length(void **state)
 	static const size_t lengths[] = {0, 1, 47, 48, 192, 2880, 2881, STREAM};
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		there_and_back(*state, lengths[i], CODE_BASE64, SUM_SHA256);
+		round_trip(*state, lengths[i], CODE_BASE64, SUM_SHA256);
 }
 
 static void a_stream(void **state)
 {
-	there_and_back(*state, STREAM, CODE_BASE64, SUM_SHA256);
+	round_trip(*state, STREAM, CODE_BASE64, SUM_SHA256);
 }
 
-static void a_stream_in_digits(void **state)
+static void a_stream_as_octal_digits(void **state)
 {
-	there_and_back(*state, STREAM / 10, CODE_DIGITS, SUM_CKSUM);
+	round_trip(*state, STREAM / 10, CODE_DIGITS, SUM_CKSUM);
 }
 
 static void streams_with_the_shell_alone(void **state)
@@ -244,15 +244,15 @@ static void streams_with_the_shell_alone(void **state)
 	static const size_t lengths[] = {0, 1, 47};
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		there_and_back(*state, lengths[i], CODE_DIGITS, SUM_SHELL);
+		round_trip(*state, lengths[i], CODE_DIGITS, SUM_SHELL);
 }
 
 static void a_stream_with_the_shell_alone(void **state)
 {
-	there_and_back(*state, STREAM / 10, CODE_DIGITS, SUM_SHELL);
+	round_trip(*state, STREAM / 10, CODE_DIGITS, SUM_SHELL);
 }
 
-/* What the last command said at its end is not the next one's. */
+/* Output at the end of a command is not attributed to the next one. */
 static void commands_one_after_another(void **state)
 {
 	struct fixture *f = *state;
@@ -281,8 +281,8 @@ static void a_command_that_fails(void **state)
 			 SESSION_DONE);
 	assert_int_equal(status, 3);
 	assert_non_null(strstr(t.said, "it is full"));
-	/* The line is there for the next one. */
-	there_and_back(f, 100, CODE_BASE64, SUM_SHA256);
+	/* The line can be used by the next session. */
+	round_trip(f, 100, CODE_BASE64, SUM_SHA256);
 }
 
 static void count_call(void *arg)
@@ -290,8 +290,8 @@ static void count_call(void *arg)
 	++*(int *)arg;
 }
 
-/* What is wished to run first stands in the first command's line, once. */
-static void a_wish_before_the_first_command(void **state)
+/* A command to be run first is in the first command's line, once. */
+static void a_request_before_the_first_command(void **state)
 {
 	struct fixture *f = *state;
 	struct error err = {0};
@@ -317,13 +317,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON(streams_of_every_length, LINE_KIND),
-		ON(a_stream_in_digits, LINE_KIND),
+		ON(a_stream_as_octal_digits, LINE_KIND),
 		ON(streams_with_the_shell_alone, LINE_KIND),
 		ON(commands_one_after_another, LINE_KIND),
-		ON(a_wish_before_the_first_command, LINE_KIND),
+		ON(a_request_before_the_first_command, LINE_KIND),
 		ON(a_command_that_fails, LINE_KIND),
 		ON(a_stream, LINE_LATE),
-		ON(a_stream_in_digits, LINE_LATE),
+		ON(a_stream_as_octal_digits, LINE_LATE),
 		ON(commands_one_after_another, LINE_LATE),
 		ON(a_stream, LINE_LOSES),
 		ON(a_stream_with_the_shell_alone, LINE_LATE),

@@ -1,4 +1,4 @@
-/* test_small_printf.c - the formatter of init, against the C library's. */
+/* test_small_printf.c - init's printf, compared with the C library's. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "base/small_printf.h"
 
-/* Both must write the same into a buffer of each size, and return the same. */
+/* Both must write and return the same for every buffer size. */
 static void compare(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void compare(const char *format, ...)
 {
@@ -31,7 +31,7 @@ static void compare(const char *format, ...)
 		assert_int_equal(small_vsnprintf(have, sizes[i], format, ap), n);
 		va_end(ap);
 		assert_string_equal(have, want);
-		/* Nothing behind the end is touched. */
+		/* Nothing after the end is changed. */
 		assert_memory_equal(have + sizes[i], "##########", i > 0 ? 10 : 0);
 	}
 }
@@ -79,7 +79,7 @@ static void doubles(void **state)
 	}
 }
 
-static void what_it_does_not_know_ends_the_text(void **state)
+static void an_unknown_conversion_ends_the_text(void **state)
 {
 	char have[32];
 	const char *volatile format = "a %q b";
@@ -99,7 +99,7 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(integers),
 		cmocka_unit_test(doubles),
-		cmocka_unit_test(what_it_does_not_know_ends_the_text),
+		cmocka_unit_test(an_unknown_conversion_ends_the_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

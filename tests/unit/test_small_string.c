@@ -1,4 +1,4 @@
-/* test_small_string.c - init's numbers and searches, against the C library's. */
+/* test_small_string.c - init's number parsing and searching, compared with the C library's. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* test_stop_cut.c - the rungs of the stop that ask nobody: a state is saved, QEMU is told to quit,
- * its process gets signals.
+/* test_stop_cut.c - the steps of a stop that do not involve the guest: saving a state, QMP quit,
+ * signals.
  */
 #include <sys/ptrace.h>
 
@@ -18,21 +18,21 @@ static void a_qemu_that_hangs_is_signalled_twice(void **state)
 	(void)state;
 	qemu_process_runs();
 	stop_ask(&stop, LADDER_NOW);
-	assert_told("[rung QMP quit]");
-	qemu_hears("quit", NULL); /* and nothing comes of it */
-	pass(58 * S);
-	assert_told("[rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+	assert_posted("[rung QMP quit]");
+	qemu_gets("quit", NULL); /* without effect */
+	advance(58 * S);
+	assert_posted("[rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
 	assert_int_equal(qemu_process_ended_by(), SIGTERM);
 	assert_false(is_armed(TIMER_LADDER));
 }
 
-static void without_qmp_the_signal_is_next(void **state)
+static void without_qmp_the_signal_follows(void **state)
 {
 	(void)state;
 	qemu_process_runs();
-	qemu_goes();
+	qemu_disconnects();
 	stop_ask(&stop, LADDER_NOW);
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU]");
 	assert_int_equal(qemu_process_ended_by(), SIGTERM);
 }
 
@@ -42,7 +42,7 @@ static void a_qemu_that_has_not_greeted_is_not_asked_to_quit(void **state)
 	qemu_process_runs();
 	qemu_connects(room_event, NULL);
 	stop_ask(&stop, LADDER_NOW);
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU]");
 	qemu_is_idle();
 	assert_int_equal(qemu_process_ended_by(), SIGTERM);
 }
@@ -54,13 +54,13 @@ static void sigkill_goes_to_the_group(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	/* QEMU's own child holds the pipe, and hears no SIGTERM. */
+	/* A child of QEMU holds the pipe open and ignores SIGTERM. */
 	room.life.qemu = room.child = fork();
 	if (room.child == 0) {
 		(void)setpgid(0, 0);
 		(void)signal(SIGTERM, SIG_IGN);
 		if (fork() == 0)
-			(void)alarm(30); /* not to outlive this test by more */
+			(void)alarm(30); /* so that it does not outlive this test for long */
 		else
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)write(ends[1], "r", 1);
@@ -70,29 +70,28 @@ static void sigkill_goes_to_the_group(void **state)
 	(void)setpgid(room.child, room.child);
 	(void)close(ends[1]);
 	assert_int_equal(read(ends[0], &byte, 1) + read(ends[0], &byte, 1), 2);
-	qemu_goes();
+	qemu_disconnects();
 	stop_ask(&stop, LADDER_NOW);
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
 	assert_int_equal(qemu_process_ended_by(), SIGKILL);
 	assert_int_equal(read(ends[0], &byte, 1), 0);
 	(void)close(ends[0]);
 }
 
-static void a_qemu_that_cannot_be_signalled_ends_the_ladder(void **state)
+static void a_qemu_that_cannot_be_signalled_ends_the_stop(void **state)
 {
 	(void)state;
 	qemu_process_runs();
 	(void)kill(room.child, SIGKILL);
 	(void)qemu_process_ended_by();
-	qemu_goes();
+	qemu_disconnects();
 	stop_ask(&stop, LADDER_NOW);
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU][rung down]");
-	assert_said("vm: warning: QEMU cannot be signalled (No such process); cap_add KILL "
-		    "allows it\n");
-	/* And stays so. */
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU][rung down]");
+	assert_logged("vm: warning: QEMU cannot be signalled: No such process\n");
+	/* And stays continued. */
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("");
+	assert_posted("");
 }
 
 static void a_qemu_that_has_ended_is_not_signalled(void **state)
@@ -100,13 +99,13 @@ static void a_qemu_that_has_ended_is_not_signalled(void **state)
 	(void)state;
 	room.life.qemu = 1;
 	room.life.qemu_ended = true;
-	qemu_goes();
+	qemu_disconnects();
 	stop_ask(&stop, LADDER_NOW);
 	stop_ask(&stop, LADDER_NOW);
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU][rung SIGKILL to QEMU]");
 }
 
-static void a_stopped_qemu_is_woken(void **state)
+static void a_suspended_qemu_is_continued(void **state)
 {
 	int status;
 
@@ -115,32 +114,32 @@ static void a_stopped_qemu_is_woken(void **state)
 	(void)kill(room.child, SIGSTOP);
 	assert_int_equal(waitpid(room.child, &status, WUNTRACED), room.child);
 	stop_ask(&stop, LADDER_STOP);
-	assert_said("QEMU was stopped by a signal or a debugger: it goes on (SIGCONT)");
-	assert_told("[rung ACPI power button]");
+	assert_logged("QEMU was stopped by a signal or a debugger: continued (SIGCONT)");
+	assert_posted("[rung ACPI power button]");
 	assert_int_equal(waitpid(room.child, &status, WCONTINUED), room.child);
 	assert_true(WIFCONTINUED(status));
-	/* Nothing is said of one that runs. */
+	/* A QEMU that runs causes no message. */
 	stop_ask(&stop, LADDER_NOW);
-	assert_null(strstr(room_said(), "was stopped"));
+	assert_null(strstr(room_logged(), "was stopped"));
 }
 
 /* SIGSTOP takes effect a moment after it was sent. */
-static void a_qemu_that_stops_behind_the_question_is_woken(void **state)
+static void a_qemu_suspended_after_the_request_is_continued(void **state)
 {
 	(void)state;
 	qemu_process_runs();
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("[rung ACPI power button]");
-	qemu_hears("system_powerdown", NULL);
+	assert_posted("[rung ACPI power button]");
+	qemu_gets("system_powerdown", NULL);
 	(void)kill(room.child, SIGSTOP);
 	int status;
 
 	assert_int_equal(waitpid(room.child, &status, WUNTRACED), room.child);
-	pass(5 * S);
-	assert_said("QEMU was stopped by a signal or a debugger: it goes on (SIGCONT)");
+	advance(5 * S);
+	assert_logged("QEMU was stopped by a signal or a debugger: continued (SIGCONT)");
 }
 
-static void a_qemu_in_a_debugger_is_not_waited_for(void **state)
+static void a_qemu_under_a_debugger_is_killed(void **state)
 {
 	int status;
 
@@ -149,9 +148,10 @@ static void a_qemu_in_a_debugger_is_not_waited_for(void **state)
 	assert_int_equal(ptrace(PTRACE_ATTACH, room.child, NULL, NULL), 0);
 	assert_int_equal(waitpid(room.child, &status, 0), room.child);
 	stop_ask(&stop, LADDER_STOP);
-	assert_said("QEMU was stopped by a signal or a debugger, and does not go on: it is ended "
-		    "at once");
-	assert_told("[rung QMP quit][rung SIGTERM to QEMU]");
+	assert_logged(
+		"QEMU was stopped by a signal or a debugger, and cannot be continued: it is ended "
+		"at once");
+	assert_posted("[rung QMP quit][rung SIGTERM to QEMU]");
 }
 
 static void helpers_that_prepare_a_start_are_ended(void **state)
@@ -190,15 +190,15 @@ static void suspend_is_wanted(void)
 	stop_restart(&stop);
 }
 
-static void a_state_that_cannot_be_saved_costs_no_time(void **state)
+static void a_state_that_cannot_be_saved_does_not_delay_the_stop(void **state)
 {
 	(void)state;
 	suspend_is_wanted();
 	room.plan.more_disks = 1;
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("[rung suspend][rung ACPI power button]");
-	assert_said("a state has the first disk only, and this guest has more");
-	qemu_does("system_powerdown", NULL);
+	assert_posted("[rung suspend][rung ACPI power button]");
+	assert_logged("a state has the first disk only, and this guest has more");
+	qemu_acks("system_powerdown", NULL);
 }
 
 static void a_guest_in_a_debugger_is_not_suspended(void **state)
@@ -208,14 +208,14 @@ static void a_guest_in_a_debugger_is_not_suspended(void **state)
 	room.plan.s.gdb = true;
 	guest_pauses();
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("[rung suspend][rung ACPI power button]");
-	assert_said("a guest that stands in a debugger cannot be suspended");
-	qemu_does("cont", NULL);
-	qemu_does("cont", NULL);
-	qemu_does("system_powerdown", NULL);
+	assert_posted("[rung suspend][rung ACPI power button]");
+	assert_logged("a guest stopped by a debugger cannot be suspended");
+	qemu_acks("cont", NULL);
+	qemu_acks("cont", NULL);
+	qemu_acks("system_powerdown", NULL);
 }
 
-static void a_saving_that_takes_too_long_is_given_up(void **state)
+static void a_save_that_takes_too_long_is_cancelled(void **state)
 {
 	char dir[] = "/tmp/test-stop.XXXXXX";
 
@@ -224,11 +224,11 @@ static void a_saving_that_takes_too_long_is_given_up(void **state)
 	room.plan.s.state_dir = dir;
 	suspend_is_wanted();
 	stop_ask(&stop, LADDER_STOP);
-	assert_told("[rung suspend][+suspending]");
-	qemu_hears("stop", NULL);
-	pass(60 * S);
-	assert_string_not_equal(room_told(), "");
-	assert_said("the suspended state is given up");
+	assert_posted("[rung suspend][+suspending]");
+	qemu_gets("stop", NULL);
+	advance(60 * S);
+	assert_string_not_equal(room_posted(), "");
+	assert_logged("saving the suspended state was cancelled");
 	assert_int_equal(save.saving, SAVING_NOTHING);
 	assert_int_equal(rmdir(dir), 0);
 }
@@ -239,19 +239,19 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_qemu_that_hangs_is_signalled_twice),
-		TEST(without_qmp_the_signal_is_next),
+		TEST(without_qmp_the_signal_follows),
 		TEST(a_qemu_that_has_not_greeted_is_not_asked_to_quit),
 		TEST(sigkill_goes_to_the_group),
-		TEST(a_qemu_that_cannot_be_signalled_ends_the_ladder),
+		TEST(a_qemu_that_cannot_be_signalled_ends_the_stop),
 		TEST(a_qemu_that_has_ended_is_not_signalled),
-		TEST(a_stopped_qemu_is_woken),
-		TEST(a_qemu_that_stops_behind_the_question_is_woken),
-		TEST(a_qemu_in_a_debugger_is_not_waited_for),
+		TEST(a_suspended_qemu_is_continued),
+		TEST(a_qemu_suspended_after_the_request_is_continued),
+		TEST(a_qemu_under_a_debugger_is_killed),
 		TEST(helpers_that_prepare_a_start_are_ended),
 		TEST(another_qemu_has_not_been_asked),
-		TEST(a_state_that_cannot_be_saved_costs_no_time),
+		TEST(a_state_that_cannot_be_saved_does_not_delay_the_stop),
 		TEST(a_guest_in_a_debugger_is_not_suspended),
-		TEST(a_saving_that_takes_too_long_is_given_up),
+		TEST(a_save_that_takes_too_long_is_cancelled),
 	};
 
 	room_helper(argc, argv);

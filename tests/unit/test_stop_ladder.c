@@ -1,4 +1,4 @@
-/* test_stop_ladder.c - the stop ladder under a clock that the test holds. */
+/* test_stop_ladder.c - the table of the stop, with a clock driven by the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define ALL   (1u << RUNG_ACPI | 1u << RUNG_QUIT | 1u << RUNG_TERM)
 #define EVERY (ALL | 1u << RUNG_SSH | 1u << RUNG_SERIAL)
 
-static void full_ladder_ends_within_the_budget(void **state)
+static void all_steps_end_within_the_budget(void **state)
 {
 	struct ladder l;
 	uint64_t now = 100 * S;
@@ -21,7 +21,7 @@ static void full_ladder_ends_within_the_budget(void **state)
 	(void)state;
 	ladder_init(&l, ALL, 150);
 	assert_int_equal(ladder_event(&l, LADDER_STOP, now), RUNG_ACPI);
-	/* quit, SIGTERM and SIGKILL keep 10 + 3 + 2 s of the 150 for themselves */
+	/* of 150 s, 10 + 3 + 2 s are reserved for quit, SIGTERM and SIGKILL */
 	assert_true(l.deadline_ns == 235 * S);
 	for (int i = 0; i < 3; i++) {
 		now = l.deadline_ns;
@@ -42,7 +42,7 @@ static void a_short_budget_leaves_two_thirds_to_the_guest(void **state)
 	assert_in_range(l.deadline_ns, 3 * S - S / 1000, 3 * S + S / 1000);
 }
 
-static void gentle_rungs_share_the_time_of_asking(void **state)
+static void asking_steps_share_their_time(void **state)
 {
 	struct ladder l;
 
@@ -52,14 +52,14 @@ static void gentle_rungs_share_the_time_of_asking(void **state)
 	assert_true(l.deadline_ns == 150 * S);
 	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 150 * S), RUNG_SSH);
 	assert_true(l.deadline_ns == 200 * S);
-	/* One that cannot work leaves its share to those behind it. */
+	/* A step that cannot work leaves its share of the time to the following ones. */
 	assert_int_equal(ladder_event(&l, LADDER_FAILED, 160 * S), RUNG_SERIAL);
 	assert_true(l.deadline_ns == 250 * S);
 	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
 	assert_true(l.deadline_ns == 260 * S);
 }
 
-static void a_guest_that_is_at_it_gets_all_the_time(void **state)
+static void a_guest_that_shuts_down_gets_all_the_time(void **state)
 {
 	struct ladder l;
 
@@ -69,7 +69,7 @@ static void a_guest_that_is_at_it_gets_all_the_time(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_ACCEPTED, 101 * S), RUNG_NONE);
 	assert_int_equal(l.rung, RUNG_ACPI);
 	assert_true(l.deadline_ns == 250 * S);
-	/* If it never ends, the other ways are still tried, each at its turn. */
+	/* If the guest does not end, the other steps follow in order. */
 	assert_int_equal(ladder_event(&l, LADDER_STOP, 110 * S), RUNG_SSH);
 	assert_true(l.deadline_ns == 180 * S);
 
@@ -80,7 +80,7 @@ static void a_guest_that_is_at_it_gets_all_the_time(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
 }
 
-static void a_failed_rung_does_not_cut_off_a_guest_that_was_asked(void **state)
+static void a_failed_step_does_not_cut_off_a_guest_that_was_asked(void **state)
 {
 	struct ladder l;
 
@@ -93,14 +93,14 @@ static void a_failed_rung_does_not_cut_off_a_guest_that_was_asked(void **state)
 	assert_true(l.deadline_ns == 250 * S);
 	assert_int_equal(ladder_event(&l, LADDER_TIMEOUT, 250 * S), RUNG_QUIT);
 
-	/* Nobody could be asked: no time is spent. */
+	/* The guest cannot be asked: no time is spent. */
 	ladder_init(&l, EVERY & ~(1u << RUNG_ACPI), 165);
 	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_SSH);
 	assert_int_equal(ladder_event(&l, LADDER_FAILED, 101 * S), RUNG_SERIAL);
 	assert_int_equal(ladder_event(&l, LADDER_FAILED, 102 * S), RUNG_QUIT);
 }
 
-static void suspend_is_the_first_rung_and_asks_nobody(void **state)
+static void suspend_is_the_first_step_and_does_not_ask_the_guest(void **state)
 {
 	struct ladder l;
 
@@ -109,7 +109,7 @@ static void suspend_is_the_first_rung_and_asks_nobody(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_STOP, 100 * S), RUNG_SUSPEND);
 	assert_false(rung_is_gentle(l.rung));
 	assert_true(l.deadline_ns > 100 * S && l.deadline_ns < 250 * S);
-	/* It is saved: QEMU may go. */
+	/* The state is saved: QEMU can quit. */
 	assert_int_equal(ladder_event(&l, LADDER_NOW, 101 * S), RUNG_QUIT);
 
 	/* It cannot be saved: the guest is asked, with all the time that is left. */
@@ -131,7 +131,7 @@ static void suspend_is_the_first_rung_and_asks_nobody(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_GONE, 101 * S), RUNG_DOWN);
 }
 
-static void rungs_are_named_in_a_setting(void **state)
+static void a_setting_selects_the_steps(void **state)
 {
 	const char *bad;
 
@@ -146,7 +146,7 @@ static void rungs_are_named_in_a_setting(void **state)
 	assert_int_equal(rungs_parse("acpi,", &bad), 0);
 }
 
-static void a_guest_that_ignores_acpi_costs_no_time(void **state)
+static void acpi_is_skipped_for_a_guest_that_ignores_it(void **state)
 {
 	struct ladder l;
 
@@ -155,7 +155,7 @@ static void a_guest_that_ignores_acpi_costs_no_time(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_STOP, S), RUNG_QUIT);
 }
 
-static void every_further_signal_goes_one_rung_up(void **state)
+static void every_further_signal_skips_one_step(void **state)
 {
 	struct ladder l;
 
@@ -169,7 +169,7 @@ static void every_further_signal_goes_one_rung_up(void **state)
 	assert_int_equal(l.rung, RUNG_KILL);
 }
 
-static void now_skips_the_gentle_rungs(void **state)
+static void now_skips_the_asking_steps(void **state)
 {
 	struct ladder l;
 
@@ -181,7 +181,7 @@ static void now_skips_the_gentle_rungs(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_NOW, S), RUNG_QUIT);
 }
 
-static void a_rung_that_fails_is_left_at_once(void **state)
+static void a_failed_step_ends_at_once(void **state)
 {
 	struct ladder l;
 
@@ -194,7 +194,7 @@ static void a_rung_that_fails_is_left_at_once(void **state)
 	assert_int_equal(ladder_event(&l, LADDER_FAILED, S), RUNG_DOWN);
 }
 
-static void the_end_of_qemu_ends_every_rung(void **state)
+static void the_end_of_qemu_ends_every_step(void **state)
 {
 	(void)state;
 	for (int rung = RUNG_NONE; rung < RUNG_DOWN; rung++) {
@@ -211,7 +211,7 @@ static void the_end_of_qemu_ends_every_rung(void **state)
 	}
 }
 
-static void a_late_timeout_gives_the_next_rung_no_time_in_the_past(void **state)
+static void a_late_timeout_sets_no_deadline_in_the_past(void **state)
 {
 	struct ladder l;
 
@@ -237,19 +237,19 @@ static void nothing_happens_without_a_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_ladder_ends_within_the_budget),
+		cmocka_unit_test(all_steps_end_within_the_budget),
 		cmocka_unit_test(a_short_budget_leaves_two_thirds_to_the_guest),
-		cmocka_unit_test(gentle_rungs_share_the_time_of_asking),
-		cmocka_unit_test(a_guest_that_is_at_it_gets_all_the_time),
-		cmocka_unit_test(a_failed_rung_does_not_cut_off_a_guest_that_was_asked),
-		cmocka_unit_test(suspend_is_the_first_rung_and_asks_nobody),
-		cmocka_unit_test(rungs_are_named_in_a_setting),
-		cmocka_unit_test(a_guest_that_ignores_acpi_costs_no_time),
-		cmocka_unit_test(every_further_signal_goes_one_rung_up),
-		cmocka_unit_test(now_skips_the_gentle_rungs),
-		cmocka_unit_test(a_rung_that_fails_is_left_at_once),
-		cmocka_unit_test(the_end_of_qemu_ends_every_rung),
-		cmocka_unit_test(a_late_timeout_gives_the_next_rung_no_time_in_the_past),
+		cmocka_unit_test(asking_steps_share_their_time),
+		cmocka_unit_test(a_guest_that_shuts_down_gets_all_the_time),
+		cmocka_unit_test(a_failed_step_does_not_cut_off_a_guest_that_was_asked),
+		cmocka_unit_test(suspend_is_the_first_step_and_does_not_ask_the_guest),
+		cmocka_unit_test(a_setting_selects_the_steps),
+		cmocka_unit_test(acpi_is_skipped_for_a_guest_that_ignores_it),
+		cmocka_unit_test(every_further_signal_skips_one_step),
+		cmocka_unit_test(now_skips_the_asking_steps),
+		cmocka_unit_test(a_failed_step_ends_at_once),
+		cmocka_unit_test(the_end_of_qemu_ends_every_step),
+		cmocka_unit_test(a_late_timeout_sets_no_deadline_in_the_past),
 		cmocka_unit_test(nothing_happens_without_a_stop),
 	};
 

@@ -1,5 +1,5 @@
-/* test_supervisor.c - PID 1's loop from the start to the exit status, in a child. QEMU is this
- * program again, which speaks QMP as its scenario says; time is the machine's own.
+/* test_supervisor.c - PID 1's loop from the start to the exit status, in a child. QEMU is this test
+ * program, which speaks QMP according to a scenario. The clock is the real one.
  */
 #include <poll.h>
 #include <sys/un.h>
@@ -9,57 +9,57 @@
 #include "host/signals.h"
 #include "pid1/supervisor.h"
 
-/* What everything together may take on a busy machine. */
+/* Enough for any step on a busy machine. */
 #define PATIENCE_MS 60000
 
 /* ---- QEMU --------------------------------------------------------------------------------- */
 
-static void tells(const char *text)
+static void qmp_write(const char *text)
 {
 	(void)write_all(QEMU_FD_QMP, text, strlen(text));
 }
 
-static void prints(const char *text)
+static void serial_write(const char *text)
 {
 	(void)write_all(STDOUT_FILENO, text, strlen(text));
 }
 
-static bool is(const char *scenario, const char *name)
+static bool equal(const char *scenario, const char *name)
 {
 	return strcmp(scenario, name) == 0;
 }
 
 static void qemu_runs_guest(const char *scenario)
 {
-	tells("{\"event\":\"RESUME\"}\n");
-	if (is(scenario, "off"))
-		tells("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-shutdown\"}}\n");
-	else if (is(scenario, "panics"))
-		tells("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-panic\"}}\n");
-	else if (!is(scenario, "late"))
-		prints("Linux\r\nhurd login: ");
+	qmp_write("{\"event\":\"RESUME\"}\n");
+	if (equal(scenario, "off"))
+		qmp_write("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-shutdown\"}}\n");
+	else if (equal(scenario, "panics"))
+		qmp_write("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-panic\"}}\n");
+	else if (!equal(scenario, "late"))
+		serial_write("Linux\r\nhurd login: ");
 }
 
-/* COMMAND has come. True: it is the end. */
-static bool qemu_obeys(const char *scenario, const char *command, unsigned id)
+/* Answer COMMAND. True: QEMU ends. */
+static bool fake_qemu_handles(const char *scenario, const char *command, unsigned id)
 {
 	char text[200];
-	bool deaf = is(scenario, "deaf"), quit = is(command, "quit") && !deaf;
+	bool deaf = equal(scenario, "deaf"), quit = equal(command, "quit") && !deaf;
 	const char *result =
-		is(command, "query-blockstats") ? "[{\"stats\":{\"wr_operations\":1}}]" : "{}";
+		equal(command, "query-blockstats") ? "[{\"stats\":{\"wr_operations\":1}}]" : "{}";
 
-	if (is(command, "cont"))
+	if (equal(command, "cont"))
 		qemu_runs_guest(scenario);
-	if (is(command, "system_reset")) {
-		tells("{\"event\":\"RESET\",\"data\":{\"guest\":false}}\n");
-		prints("Linux\r\nhurd login: ");
+	if (equal(command, "system_reset")) {
+		qmp_write("{\"event\":\"RESET\",\"data\":{\"guest\":false}}\n");
+		serial_write("Linux\r\nhurd login: ");
 	}
-	if (is(command, "system_powerdown") && !deaf)
-		tells("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-shutdown\"}}\n");
+	if (equal(command, "system_powerdown") && !deaf)
+		qmp_write("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-shutdown\"}}\n");
 	if (quit)
-		tells("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"host-qmp-quit\"}}\n");
+		qmp_write("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"host-qmp-quit\"}}\n");
 	(void)snprintf(text, sizeof text, "{\"return\":%s,\"id\":%u}\n", result, id);
-	tells(text);
+	qmp_write(text);
 	return quit;
 }
 
@@ -68,14 +68,14 @@ static int fake_qemu(const char *scenario)
 	char text[4096];
 	ssize_t n;
 
-	if (is(scenario, "dies")) {
+	if (equal(scenario, "dies")) {
 		(void)fprintf(stderr, "bad option\n");
 		return 1;
 	}
-	if (is(scenario, "deaf"))
+	if (equal(scenario, "deaf"))
 		(void)signal(SIGTERM, SIG_IGN);
-	tells("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10},"
-	      "\"package\":\"\"},\"capabilities\":[]}}\n");
+	qmp_write("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10},"
+		  "\"package\":\"\"},\"capabilities\":[]}}\n");
 	while ((n = recv(QEMU_FD_QMP, text, sizeof text - 1, 0)) > 0) {
 		char command[64] = "";
 		const char *id;
@@ -83,7 +83,7 @@ static int fake_qemu(const char *scenario)
 		text[n] = '\0';
 		id = strstr(text, "\"id\":");
 		if (sscanf(text, "{\"execute\":\"%63[^\"]", command) == 1 && id &&
-		    qemu_obeys(scenario, command, (unsigned)strtoul(id + 5, NULL, 10)))
+		    fake_qemu_handles(scenario, command, (unsigned)strtoul(id + 5, NULL, 10)))
 			return 0;
 	}
 	return 0;
@@ -143,8 +143,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* QEMU does as SCENARIO says. */
-static void starts(const char *scenario)
+/* Start PID 1 with a QEMU that follows SCENARIO. */
+static void start_pid1(const char *scenario)
 {
 	static char exe[4096];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -166,8 +166,8 @@ static void starts(const char *scenario)
 	_exit(supervise(&plan));
 }
 
-/* The answer of PID 1 to REQUEST; "" for none within its time. */
-static const char *asks(const char *request)
+/* Send REQUEST to PID 1 and return the answer; "": none came in time. */
+static const char *send_request(const char *request)
 {
 	static char text[65536];
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -194,8 +194,8 @@ static const char *asks(const char *request)
 	return text;
 }
 
-/* Its exit status. */
-static int ends(void)
+/* Wait for the end of PID 1. Returns its exit status. */
+static int wait_for_pid1(void)
 {
 	int status = -1;
 
@@ -209,8 +209,8 @@ static int ends(void)
 	return WEXITSTATUS(status);
 }
 
-/* What qemu.log and events.jsonl have. */
-static bool logged(const char *file, const char *text)
+/* Does log file FILE contain TEXT? */
+static bool log_contains(const char *file, const char *text)
 {
 	static char content[65536];
 	char path[128];
@@ -228,15 +228,16 @@ static bool logged(const char *file, const char *text)
 static void a_guest_is_stopped_by_sigterm(void **state)
 {
 	(void)state;
-	starts("boots");
-	assert_string_equal(asks("wait login\n"), "0\nlogin prompt on the serial console\n");
+	start_pid1("boots");
+	assert_string_equal(send_request("wait login\n"),
+			    "0\nlogin prompt on the serial console\n");
 	assert_int_equal(kill(pid1, SIGTERM), 0);
-	assert_int_equal(ends(), EXIT_CLEAN);
-	assert_true(logged("qemu.log", "stopping: ACPI power button"));
-	assert_true(logged("qemu.log", "the guest powered off"));
-	assert_true(logged("events.jsonl", "\"event\":\"exit\",\"status\":0}"));
-	assert_true(logged("console.log", "hurd login: "));
-	/* Its sockets are gone. */
+	assert_int_equal(wait_for_pid1(), EXIT_CLEAN);
+	assert_true(log_contains("qemu.log", "stopping: ACPI power button"));
+	assert_true(log_contains("qemu.log", "the guest powered off"));
+	assert_true(log_contains("events.jsonl", "\"event\":\"exit\",\"status\":0}"));
+	assert_true(log_contains("console.log", "hurd login: "));
+	/* Its sockets were removed. */
 	char path[128];
 
 	(void)snprintf(path, sizeof path, "%s/control.sock", dir);
@@ -246,85 +247,90 @@ static void a_guest_is_stopped_by_sigterm(void **state)
 static void the_guests_own_end_is_the_status(void **state)
 {
 	(void)state;
-	starts("off");
-	assert_int_equal(ends(), EXIT_CLEAN);
-	starts("panics");
-	assert_int_equal(ends(), EXIT_PANIC);
+	start_pid1("off");
+	assert_int_equal(wait_for_pid1(), EXIT_CLEAN);
+	start_pid1("panics");
+	assert_int_equal(wait_for_pid1(), EXIT_PANIC);
 }
 
-static void vm_stop_hears_the_status(void **state)
+static void vm_stop_gets_the_status(void **state)
 {
 	(void)state;
-	starts("boots");
-	(void)asks("wait login\n");
-	assert_string_equal(asks("stop --now\n"), "82\nthe guest has ended, exit status 82\n");
-	assert_int_equal(ends(), EXIT_CUT_OFF);
+	start_pid1("boots");
+	(void)send_request("wait login\n");
+	assert_string_equal(send_request("stop --now\n"),
+			    "82\nthe guest has ended, exit status 82\n");
+	assert_int_equal(wait_for_pid1(), EXIT_CUT_OFF);
 }
 
-static void signals_do_what_they_say(void **state)
+static void signals_have_their_actions(void **state)
 {
 	(void)state;
-	starts("boots");
-	(void)asks("wait login\n");
+	start_pid1("boots");
+	(void)send_request("wait login\n");
 	assert_int_equal(kill(pid1, SIGUSR1), 0);
 	assert_int_equal(kill(pid1, SIGHUP), 0);
 	assert_int_equal(kill(pid1, SIGUSR2), 0);
 	assert_int_equal(kill(pid1, SIGALRM), 0); /* nothing */
-	for (int i = 0; !logged("qemu.log", "the machine was reset") && i < PATIENCE_MS / 10; i++)
+	for (int i = 0; !log_contains("qemu.log", "the machine was reset") && i < PATIENCE_MS / 10;
+	     i++)
 		(void)usleep(10000);
-	assert_true(logged("qemu.log", "reset asked for by signal"));
-	assert_true(logged("qemu.log", "status: running; ready: login prompt"));
-	assert_true(logged("qemu.log", "logs reopened"));
-	assert_string_equal(asks("wait login\n"), "0\nlogin prompt on the serial console\n");
-	(void)asks("stop\n");
-	assert_int_equal(ends(), EXIT_CLEAN);
+	assert_true(log_contains("qemu.log", "reset requested by a signal"));
+	assert_true(log_contains("qemu.log", "status: running; ready: login prompt"));
+	assert_true(log_contains("qemu.log", "logs reopened"));
+	assert_string_equal(send_request("wait login\n"),
+			    "0\nlogin prompt on the serial console\n");
+	(void)send_request("stop\n");
+	assert_int_equal(wait_for_pid1(), EXIT_CLEAN);
 }
 
-static void a_qemu_that_does_not_start_is_the_end(void **state)
+static void a_qemu_that_does_not_start_ends_the_run(void **state)
 {
 	(void)state;
-	starts("dies");
-	assert_int_equal(ends(), EXIT_QEMU_FAILED);
-	assert_true(
-		logged("qemu.log", "QEMU ended with status 1 before the guest ran: bad option"));
+	start_pid1("dies");
+	assert_int_equal(wait_for_pid1(), EXIT_QEMU_FAILED);
+	assert_true(log_contains("qemu.log",
+				 "QEMU ended with status 1 before the guest ran: bad option"));
 }
 
-static void under_kvm_it_is_tried_with_tcg(void **state)
+static void after_kvm_fails_tcg_is_tried(void **state)
 {
 	(void)state;
 	plan.accel = (struct accel_choice){.accel = ACCEL_KVM, .automatic = true};
-	/* The plan has the second one's vector ready. */
+	/* The plan contains the argument vector for TCG. */
 	args_add(&plan.args_tcg, "/nowhere/qemu");
-	starts("dies");
-	assert_int_equal(ends(), EXIT_QEMU_FAILED);
-	assert_true(logged("qemu.log", "accelerator TCG, because QEMU ended under KVM before the "
-				       "guest ran; starting QEMU once more"));
+	start_pid1("dies");
+	assert_int_equal(wait_for_pid1(), EXIT_QEMU_FAILED);
+	assert_true(log_contains("qemu.log",
+				 "accelerator TCG, because QEMU ended under KVM before the "
+				 "guest ran; starting QEMU once more"));
 }
 
-static void a_late_boot_is_tried_again(void **state)
+static void a_missed_boot_deadline_is_retried(void **state)
 {
 	(void)state;
 	plan.s.boot_timeout = 1;
 	plan.s.boot_retries = 1;
-	starts("late");
-	assert_int_equal(ends(), EXIT_BOOT_DEADLINE);
-	assert_true(logged("events.jsonl", "\"attempt\":1}"));
-	assert_true(logged("qemu.log", "starting the guest again (VM_BOOT_RETRIES=1, retry 1)"));
-	assert_true(logged("events.jsonl", "\"attempt\":2}"));
-	/* Each QEMU is told to quit anew. */
-	assert_false(logged("qemu.log", "stopping: SIGTERM to QEMU"));
+	start_pid1("late");
+	assert_int_equal(wait_for_pid1(), EXIT_BOOT_DEADLINE);
+	assert_true(log_contains("events.jsonl", "\"attempt\":1}"));
+	assert_true(
+		log_contains("qemu.log", "starting the guest again (VM_BOOT_RETRIES=1, retry 1)"));
+	assert_true(log_contains("events.jsonl", "\"attempt\":2}"));
+	/* Each new QEMU also gets `quit`. */
+	assert_false(log_contains("qemu.log", "stopping: SIGTERM to QEMU"));
 }
 
-static void a_qemu_that_hears_nothing_is_killed_in_time(void **state)
+static void a_qemu_that_does_not_react_is_killed_in_time(void **state)
 {
 	(void)state;
 	plan.s.stop_timeout = 2;
-	starts("deaf");
-	(void)asks("wait login\n");
+	start_pid1("deaf");
+	(void)send_request("wait login\n");
 	assert_int_equal(kill(pid1, SIGTERM), 0);
-	assert_int_equal(ends(), EXIT_CUT_OFF);
-	assert_true(logged("qemu.log", "stopping: SIGKILL to QEMU"));
-	assert_true(logged("qemu.log", "the guest was cut off"));
+	assert_int_equal(wait_for_pid1(), EXIT_CUT_OFF);
+	assert_true(log_contains("qemu.log", "stopping: SIGKILL to QEMU"));
+	assert_true(log_contains("qemu.log", "the guest was cut off"));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -334,12 +340,12 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_guest_is_stopped_by_sigterm),
 		TEST(the_guests_own_end_is_the_status),
-		TEST(vm_stop_hears_the_status),
-		TEST(signals_do_what_they_say),
-		TEST(a_qemu_that_does_not_start_is_the_end),
-		TEST(under_kvm_it_is_tried_with_tcg),
-		TEST(a_late_boot_is_tried_again),
-		TEST(a_qemu_that_hears_nothing_is_killed_in_time),
+		TEST(vm_stop_gets_the_status),
+		TEST(signals_have_their_actions),
+		TEST(a_qemu_that_does_not_start_ends_the_run),
+		TEST(after_kvm_fails_tcg_is_tried),
+		TEST(a_missed_boot_deadline_is_retried),
+		TEST(a_qemu_that_does_not_react_is_killed_in_time),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "fake-qemu") == 0)

@@ -1,7 +1,8 @@
-/* test_telnet.c - the telnet codec: by example, cut at every place, and against a reference.
+/* test_telnet.c - the telnet codec: examples, input split at every position, and comparison with a
+ * reference.
  *
- * The reference below is written the other way round: it has the whole stream in its hands, looks
- * ahead for whole tokens and keeps options in sets, where the codec is a byte-wise state machine.
+ * The reference is implemented differently: it has the whole stream, looks ahead for whole tokens
+ * and keeps options in sets, whereas the codec is a byte-wise state machine.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 
 #define LEN(a) (sizeof(a) - 1)
 
-/* What a stream turned into. */
+/* The result of decoding a stream. */
 struct result {
 	uint8_t data[4096], reply[4096];
 	size_t data_len, reply_len;
@@ -25,7 +26,7 @@ struct result {
 
 static void decode(struct telnet *t, const uint8_t *in, size_t n, struct result *r)
 {
-	uint8_t *exact = malloc(n ? n : 1); /* so that ASan sees a byte too many */
+	uint8_t *exact = malloc(n ? n : 1); /* so that ASan detects an overrun */
 	size_t room = n + 2;
 	uint8_t *answers = malloc(room);
 
@@ -80,7 +81,7 @@ static void line_ends_become_one_cr(void **state)
 	EXPECT("ls\n", "ls\n", "");
 	EXPECT("\r\r\n\r\0\n\0x", "\r\r\r\n\0x", "");
 	EXPECT("\r\xff\xf1\n", "\r", "");
-	/* the peer accepted BINARY: nothing is touched, also what follows a CR from before */
+	/* the peer accepted BINARY: nothing is changed, not even after an earlier CR */
 	EXPECT("\xff\xfb\0\r\n\r\0", "\r\n\r\0", "");
 	EXPECT("\r\xff\xfb\0\n", "\r\n", "");
 	/* and back */
@@ -106,10 +107,10 @@ static void commands(void **state)
 	expect(&r, "", 0, "", 0);
 }
 
-static void changes_are_answered_and_nothing_else(void **state)
+static void only_changes_of_options_are_answered(void **state)
 {
 	(void)state;
-	EXPECT("\xff\xfd\1\xff\xfd\3\xff\xfd\0\xff\xfb\0", "", ""); /* yes to all we said */
+	EXPECT("\xff\xfd\1\xff\xfd\3\xff\xfd\0\xff\xfb\0", "", ""); /* agree to all our options */
 	EXPECT("\xff\xfe\1\xff\xfe\3\xff\xfe\0\xff\xfc\0", "", ""); /* no to all */
 	EXPECT("\xff\xfd\1\xff\xfd\1\xff\xfd\1", "", "");
 	EXPECT("\xff\xfd\1\xff\xfe\1", "", "\xff\xfc\1");
@@ -123,7 +124,7 @@ static void changes_are_answered_and_nothing_else(void **state)
 	EXPECT("\xff\xfb\x1f\xff\xfb\x22\xff\xfb\xff", "", "\xff\xfe\x1f\xff\xfe\x22\xff\xfe\xff");
 }
 
-/* What these programs say of themselves or to what we say first. */
+/* What these programs send by themselves or in response to our first offers. */
 static void well_known_clients(void **state)
 {
 	(void)state;
@@ -138,7 +139,7 @@ static void well_known_clients(void **state)
 	       "root\r", "\xff\xfe\x1f\xff\xfe\x20\xff\xfe\x18\xff\xfe\x27\xff\xfd\3\xff\xfe\x24");
 }
 
-static void sub_negotiations_are_left_out(void **state)
+static void subnegotiations_are_removed(void **state)
 {
 	uint8_t endless[3 + 1024 + 1] = "\xff\xfa\x18";
 	uint8_t pairs[3 + 2 * 1024 + 1] = "\xff\xfa\x18";
@@ -172,7 +173,7 @@ static void sub_negotiations_are_left_out(void **state)
 	assert_int_equal(r.data_len, 2); /* 1023 and the option, then an 0xff and z */
 }
 
-static void an_answer_without_room_is_given_later(void **state)
+static void an_answer_without_space_is_sent_later(void **state)
 {
 	static const uint8_t ask[] = {0xff, 0xfd, 24, 0xff, 0xfe, 1};
 	struct telnet t;
@@ -217,7 +218,7 @@ static void ref_put(struct reference *f, uint8_t c, struct result *r)
 	r->data[r->data_len++] = c;
 }
 
-static void ref_say(struct result *r, uint8_t verb, uint8_t option)
+static void ref_negotiate(struct result *r, uint8_t verb, uint8_t option)
 {
 	const uint8_t answer[] = {0xff, verb, option};
 
@@ -235,11 +236,11 @@ static void ref_option(struct reference *f, uint8_t verb, uint8_t o, struct resu
 
 	if (on && !can) {
 		if (!*said_no)
-			ref_say(r, about_us ? 252 : 254, o);
+			ref_negotiate(r, about_us ? 252 : 254, o);
 		*said_no = true;
 	} else if (can) {
 		if (!*asked && *is != on)
-			ref_say(r, on ? (about_us ? 251 : 253) : (about_us ? 252 : 254), o);
+			ref_negotiate(r, on ? (about_us ? 251 : 253) : (about_us ? 252 : 254), o);
 		*asked = false;
 		*is = on;
 	}
@@ -247,7 +248,7 @@ static void ref_option(struct reference *f, uint8_t verb, uint8_t o, struct resu
 		f->cr = false;
 }
 
-/* The length of the token at S (N bytes are there), 0 when it is not whole. */
+/* The length of the token at S (N bytes are available), 0 if it is incomplete. */
 static size_t ref_token(const uint8_t *s, size_t n)
 {
 	if (s[0] != 255)
@@ -298,8 +299,8 @@ static void ref_decode(const uint8_t *s, size_t n, struct result *r)
 	}
 }
 
-/* Streams in which everything telnet is made of happens often. */
-static size_t invent(uint8_t *s, size_t max, unsigned *seed)
+/* Random streams with many telnet sequences. */
+static size_t random_stream(uint8_t *s, size_t max, unsigned *seed)
 {
 	static const uint8_t liked[] = {255, 255, 255, 13,  10,	 0,   1,   3,	24,  240,
 					241, 243, 244, 246, 250, 251, 252, 253, 254, 'a'};
@@ -311,7 +312,7 @@ static size_t invent(uint8_t *s, size_t max, unsigned *seed)
 	return n;
 }
 
-static void same_as_the_reference(void **state)
+static void results_agree_with_the_reference(void **state)
 {
 	static uint8_t s[2048];
 	static struct result got, wanted;
@@ -319,7 +320,7 @@ static void same_as_the_reference(void **state)
 
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		size_t n = invent(s, round % 10 ? 64 : sizeof s, &seed);
+		size_t n = random_stream(s, round % 10 ? 64 : sizeof s, &seed);
 		struct telnet t;
 
 		got = wanted = (struct result){0};
@@ -335,7 +336,7 @@ static void same_as_the_reference(void **state)
 	}
 }
 
-static void cut_at_every_place(void **state)
+static void input_split_at_every_position(void **state)
 {
 	static const char stream[] =
 		"\xff\xfd\1ab\r\nc\r\0\xff\xfa\x18\0x\xff\xff\xff\xf0"
@@ -398,8 +399,8 @@ static void encoding_doubles_0xff(void **state)
 	}
 }
 
-/* All 256 values go through both ways, by a peer with BINARY. */
-static void all_values_survive(void **state)
+/* All 256 values pass in both directions with BINARY. */
+static void all_byte_values_pass(void **state)
 {
 	uint8_t all[256], wire[512];
 	size_t taken;
@@ -418,7 +419,7 @@ static void all_values_survive(void **state)
 	expect(&r, (const char *)all, sizeof all, "", 0);
 }
 
-/* What CLIENT sends on a port of RFC 2217's is answered by WANT. */
+/* On an RFC 2217 port, the client's data CLIENT is answered with WANT. */
 static void exchange(struct telnet *t, const char *client, size_t n, const char *want, size_t wn,
 		     unsigned want_events)
 {
@@ -478,14 +479,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(line_ends_become_one_cr),
 		cmocka_unit_test(commands),
-		cmocka_unit_test(changes_are_answered_and_nothing_else),
+		cmocka_unit_test(only_changes_of_options_are_answered),
 		cmocka_unit_test(well_known_clients),
-		cmocka_unit_test(sub_negotiations_are_left_out),
-		cmocka_unit_test(an_answer_without_room_is_given_later),
-		cmocka_unit_test(same_as_the_reference),
-		cmocka_unit_test(cut_at_every_place),
+		cmocka_unit_test(subnegotiations_are_removed),
+		cmocka_unit_test(an_answer_without_space_is_sent_later),
+		cmocka_unit_test(results_agree_with_the_reference),
+		cmocka_unit_test(input_split_at_every_position),
 		cmocka_unit_test(encoding_doubles_0xff),
-		cmocka_unit_test(all_values_survive),
+		cmocka_unit_test(all_byte_values_pass),
 		cmocka_unit_test(a_serial_port),
 	};
 

@@ -1,17 +1,17 @@
-# unit.mk - every tests/unit/test_NAME.c becomes one program, linked with all of init/ but the two main.c
-# under the address and undefined-behaviour sanitizers, and run. cmocka speaks TAP when told by
-# CMOCKA_MESSAGE_OUTPUT=TAP.
+# unit.mk - every tests/unit/test_NAME.c becomes one program, linked with all of init/ except the two main.c, with
+# the address and undefined-behaviour sanitizers, and is run. With CMOCKA_MESSAGE_OUTPUT=TAP cmocka prints TAP.
 
-# These need what qemu-user has not: filters of system calls, user namespaces, programs that it was
-# not told to start, KVM. pattern compares with the C library's regcomp for minutes there.
-UNIT_NATIVE := attach boot_retry child clock_sync disk helper kvm lazy_file network pattern peer plain_init \
-	privileges qemu_link resume savestate stop stop_cut supervisor
+# These need features that qemu-user does not have: seccomp filters, user namespaces, execution of programs that it
+# was not started with, KVM. pattern compares with the C library's regcomp, which takes minutes there.
+UNIT_NATIVE := attach boot_retry child child_limits clock_sync console disk disk_chain helper kvm lazy_file network \
+	pattern peer plain_init privileges qemu_link resume savestate start_cause stop stop_cut stop_unanswered supervisor \
+	warm_start
 UNIT_SRC := $(filter-out $(if $(CROSS),$(UNIT_NATIVE:%=tests/unit/test_%.c)),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c init/pid1/main.c,$(SRC))) \
 	$(BUILD)/unit/obj/vm/messages_table.c.o
-# With CROSS they run under qemu-user, on the glibc that cmocka is linked with and without sanitizers;
-# -O0 compiles in two thirds of the time, and warns where nothing is wrong: -w.
+# With CROSS they run under qemu-user, with the glibc that cmocka is linked with and without sanitizers; -O0
+# compiles in two thirds of the time but causes false warnings, hence -w.
 UNIT_CC := $(if $(CROSS),$(CROSS)-gcc --sysroot=$(CURDIR)/$(CROSS_ROOT),gcc)
 UNIT_RUN := $(if $(CROSS),qemu-$(ARCH)-static -L $(CROSS_ROOT))
 SANITIZE := $(if $(CROSS),,-fsanitize=address,undefined -fno-sanitize-recover=all)

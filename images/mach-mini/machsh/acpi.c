@@ -5,7 +5,7 @@
  * from the DSDT. Source: ACPI 6.5, 4.8.3 (PM1 registers); QEMU hw/acpi/core.c, ich9.c, piix4.c.
  *
  * The button is polled. QEMU sets its status bit only while its enable bit is set, and then raises
- * the SCI as well, about which the kernel, which has no driver for it, prints `intnull(9)`.
+ * the SCI as well. The kernel has no driver for the SCI and prints `intnull(9)`.
  */
 #include "machsh.h"
 

@@ -1,4 +1,4 @@
-/* cmd_info.c - commands that ask the kernel: uname, version, uptime, date, mem, cpus. */
+/* cmd_info.c - commands that query the kernel: uname, version, uptime, date, mem, cpus. */
 #include "machsh.h"
 
 #include <mach/host_info.h>

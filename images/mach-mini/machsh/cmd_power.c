@@ -1,6 +1,6 @@
 /* cmd_power.c - commands that end the machine, or this task: acpi, halt, reboot, panic, fault.
  *
- * What each does to QEMU was watched, and is told in ../README.md. The options of host_reboot are
+ * ../README.md describes what QEMU does after each of them. The options of host_reboot are
  * those of <sys/reboot.h>.
  */
 #include "machsh.h"
@@ -23,7 +23,7 @@ int cmd_acpi(int argc, const char *const argv[])
 	return 0;
 }
 
-/* Comes back only if the kernel refuses, or does it later. */
+/* Returns only if the kernel refuses, or reboots later. */
 static int reboot_by_kernel(int options)
 {
 	kern_return_t r;
@@ -55,8 +55,8 @@ int cmd_reboot(int argc, const char *const argv[])
 	return reboot_by_kernel(RB_AUTOBOOT);
 }
 
-/* Takes the permissions off the first region of the kernel's own task, which whoever has the
- * privileged host port can get at. */
+/* Removes all permissions from the first memory region of the kernel's task, which the privileged
+ * host port gives access to. */
 static int protect_kernel(void)
 {
 	mach_port_t name, set;
@@ -106,18 +106,18 @@ int cmd_panic(int argc, const char *const argv[])
 	if (argc > 2)
 		return usage_error(argv);
 	out_flush();
-	if (str_eq(how, "debugger")) /* which this kernel does not have */
+	if (str_eq(how, "debugger")) /* this kernel has none, and panics */
 		return reboot_by_kernel(RB_DEBUGGER);
 	if (str_eq(how, "kernel"))
 		return protect_kernel();
 	if (!str_eq(how, "task"))
 		return usage_error(argv);
-	/* The only task ends. No panic comes of it, not even when it is marked as essential. */
+	/* The only task ends. This causes no panic, even though the task is marked as essential. */
 	task_set_essential(mach_task_self(), TRUE);
 	return out_failed("task_terminate", task_terminate(mach_task_self()));
 }
 
-/* Nobody serves this task's exceptions: the kernel ends it without a word, and idles. */
+/* This task has no exception server: the kernel ends it without a message, and idles. */
 int cmd_fault(int argc, const char *const argv[])
 {
 	if (argc > 1)

@@ -1,5 +1,5 @@
-/* cmd_test.c - commands that make output, take time, or set a status: what a console server, or a
- * program that types commands, is tested with. */
+/* cmd_test.c - commands that print, take time, or set a status, for tests of console servers and of
+ * programs that type commands. */
 #include "machsh.h"
 
 int cmd_echo(int argc, const char *const argv[])

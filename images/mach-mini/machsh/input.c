@@ -1,9 +1,9 @@
 /* input.c - lines and ^C from the console.
  *
- * One asynchronous read of the console is always outstanding, and its reply is awaited with a
- * timeout: between two waits the shell looks at the power button. What comes goes into a ring, from
- * which lines are made while the shell waits for one; what comes while a command runs stays there,
- * as type-ahead, unless a ^C is among it.
+ * One asynchronous read of the console is always outstanding. Its reply is awaited with a timeout,
+ * so that the shell can poll the power button. Input goes into a ring, from which the shell reads
+ * lines. Input that arrives while a command runs stays in the ring as type-ahead, unless ^C follows
+ * it.
  */
 #include "machsh.h"
 
@@ -64,7 +64,7 @@ static void ring_put(uint8_t c)
 		breaks++;
 }
 
-/* Waits at most MS milliseconds for input and puts what comes into the ring. */
+/* Waits at most MS milliseconds for input and adds it to the ring. */
 static void wait_input(uint32_t ms)
 {
 	static struct read_reply m;
@@ -107,8 +107,8 @@ static int input_char(void)
 	return ring_take();
 }
 
-/* Takes the last character off LINE of N bytes, and off the screen; gives the new length. A
- * character of UTF-8 goes as a whole. */
+/* Erases the last character of LINE (N bytes) and on the screen; returns the new length. A UTF-8
+ * character is erased as a whole. */
 static int rub_out(const char *line, int n)
 {
 	if (n == 0)
@@ -120,8 +120,8 @@ static int rub_out(const char *line, int n)
 	return n;
 }
 
-/* The next character that means something by itself: control sequences (ESC [ ... letter) are
- * swallowed, the LF of CR LF too, and CR becomes LF. */
+/* The next character of a line: control sequences (ESC [ ... letter) and the LF of CR LF are
+ * skipped, and CR becomes LF. */
 static int line_char(void)
 {
 	static bool was_cr;

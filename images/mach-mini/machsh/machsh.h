@@ -4,13 +4,13 @@
  * freestanding (no C library), with MIG's stubs for RPCs. From the top down:
  *
  *	main.c		opens the console, and runs one session after the other
- *	shell.c		login, prompt, the table of commands, words and quotes
- *	cmd_info.c	commands that ask the kernel
- *	cmd_test.c	commands that make output, waste time, or set a status
+ *	shell.c		login, prompt, table of commands, parser
+ *	cmd_info.c	commands that query the kernel
+ *	cmd_test.c	commands that print, take time, or set a status
  *	cmd_power.c	commands that end the machine, or this task
  *	input.c		lines and ^C from the console
  *	acpi.c		power button and power off
- *	noise.c		messages nobody asked for
+ *	noise.c		unsolicited messages
  *	output.c	text to the console
  *	text.c clock.c	strings and numbers; time since boot
  *	start.S mig_support.c	entry point and traps; what MIG's stubs need
@@ -50,7 +50,7 @@ bool str_seconds(const char *s, uint64_t *ms);
 uint64_t clock_ms(void); /* milliseconds since boot */
 
 /* --- output.c: collected until a flush; the input functions and out_raw() flush first --- */
-void out_raw(const void *bytes, size_t n); /* as they are, at once; blocks while the line is busy */
+void out_raw(const void *bytes, size_t n); /* unchanged, at once; blocks while the line is busy */
 void out_flush(void);
 void out_char(char c); /* LF becomes CR LF */
 void out(const char *s);
@@ -59,11 +59,11 @@ void out_all(const char *const *strings); /* up to a null pointer */
 void out_num(uint64_t n);
 void out_pad(uint64_t n, unsigned int width, char pad); /* right-aligned in WIDTH (at most 23) */
 void out_hex(uint64_t n, unsigned int digits);
-/* Says which call failed with what kernel error; returns the status 1. */
+/* Prints which call failed with which kernel error; returns the status 1. */
 int out_failed(const char *call, kern_return_t error);
 
 /* --- acpi.c --- */
-extern bool acpi_enabled; /* the power button is obeyed */
+extern bool acpi_enabled; /* react to the power button */
 void acpi_init(void);
 void acpi_enable(bool on);
 void acpi_describe(void); /* prints chip, ports and registers */
@@ -83,10 +83,10 @@ void input_init(void);
 /* Reads a line with echo and editing; stores it without its end, NUL-terminated. Returns its
  * length or one of the above. */
 int input_line(char *line, int size);
-/* Waits at most MS milliseconds (0: not at all) while a command runs; has ^C been typed? If so,
- * what was typed before it is dropped. */
+/* Waits at most MS milliseconds (0: not at all) while a command runs. True: ^C was typed; earlier
+ * input is discarded. */
 bool input_interrupted(uint32_t ms);
-#define POLL_MS 100 /* the longest wait that leaves the power button quick enough */
+#define POLL_MS 100 /* the interval at which the power button is polled */
 
 /* --- commands: each gets its words, argv[0] is its name, and returns its status --- */
 #define STATUS_USAGE	 2
@@ -96,7 +96,7 @@ bool input_interrupted(uint32_t ms);
 /* shell.c */
 extern int last_status; /* $? */
 void shell_session(void);
-int usage_error(const char *const argv[]); /* says how argv[0] is used; returns STATUS_USAGE */
+int usage_error(const char *const argv[]); /* prints the usage of argv[0]; returns STATUS_USAGE */
 
 typedef int command_fn(int argc, const char *const argv[]);
 

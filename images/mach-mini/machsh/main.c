@@ -1,6 +1,6 @@
 /* main.c - the bootstrap task: opens the console, then runs one session after the other.
  *
- * The kernel starts a boot module by the words behind it in grub.cfg (boot script), here as
+ * The kernel starts a boot module with the arguments given in grub.cfg (boot script), here
  *	machsh HOST-PORT DEVICE-PORT
  * where both are names of send rights, in decimal: the privileged host port and the device master
  * port. Source: GNU Mach's manual, "Bootstrap"; kern/boot_script.c.
@@ -22,7 +22,7 @@ static mach_port_t port_argument(const char *word)
 	return str_number(word, &name) ? (mach_port_t)name : MACH_PORT_NULL;
 }
 
-/* Says why nothing can be done, through the kernel, and stays: a bootstrap task must not end. */
+/* Prints WHY through the kernel and waits for ever: the bootstrap task must not end. */
 static _Noreturn void give_up(const char *why)
 {
 	mach_print(why);
@@ -31,7 +31,7 @@ static _Noreturn void give_up(const char *why)
 			      MACH_PORT_NULL);
 }
 
-/* Eight bits each way, and nothing added. */
+/* Eight bits in both directions, no output processing. */
 static void make_console_transparent(void)
 {
 	struct tty_status tty = {0};

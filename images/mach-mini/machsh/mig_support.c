@@ -1,4 +1,4 @@
-/* mig_support.c - the few library functions that MIG's stubs and gcc ask for. */
+/* mig_support.c - the few library functions that MIG's stubs and gcc's code call. */
 #include "machsh.h"
 
 void *memcpy(void *dst, const void *src, unsigned long n)

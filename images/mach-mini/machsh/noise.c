@@ -1,7 +1,6 @@
-/* noise.c - lines that come by themselves, in between whatever else is printed, as a kernel's
- * messages do. Who reads this console by program has to cope with them; `noise' makes them come
- * when wanted. They are printed where the shell looks for input, so never inside another line of
- * a command's output, but well behind a prompt or inside a line that is being typed.
+/* noise.c - unsolicited lines among other output, like kernel messages, to test programs that read
+ * the console. They are printed when the shell polls for input: never within a line of a command's
+ * output, but possibly after a prompt or within a line that is being typed.
  */
 #include "machsh.h"
 

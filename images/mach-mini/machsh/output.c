@@ -1,7 +1,7 @@
 /* output.c - text to the console.
  *
  * The console takes at most IO_INBAND_MAX (128) bytes a call, so output is collected up to that and
- * flushed when somebody waits for it. The device adds nothing to what it gets (TF_LITOUT, main.c).
+ * flushed before the shell waits. The device passes it on unchanged (TF_LITOUT, main.c).
  */
 #include "machsh.h"
 
@@ -20,7 +20,7 @@ static void write_all(const char *p, size_t n)
 
 		if (device_write_inband(console, 0, 0, p, chunk, &done) != KERN_SUCCESS ||
 		    done <= 0)
-			return; /* there is nowhere else to complain */
+			return; /* there is no other place to report it */
 		p += done;
 		n -= (size_t)done;
 	}

@@ -1,4 +1,4 @@
-/* shell.c - login, prompt, and the words of a command line.
+/* shell.c - login, prompt, and the parser of command lines.
  *
  * The syntax is a small part of sh's, with sh's meaning: words, '…', "…" and \, $? outside of '…',
  * # comments, and commands joined by ; && ||. A line that uses more of sh (a pipe, a redirection,
@@ -24,27 +24,27 @@ static command_fn cmd_help, cmd_status, cmd_exit;
 static const struct command commands[] = {
 	{"help", cmd_help, "[COMMAND]", "this list"},
 	{"uname", cmd_uname, "[-asnrvm]", "the kernel's version, or the parts of uname(1)"},
-	{"version", cmd_version, "", "of this shell and of the kernel"},
+	{"version", cmd_version, "", "versions of this shell and of the kernel"},
 	{"echo", cmd_echo, "[-n] [TEXT...]", "print TEXT; -n: without a line end"},
 	{"uptime", cmd_uptime, "", "time since boot, and load"},
 	{"date", cmd_date, "", "time of day"},
-	{"mem", cmd_mem, "", "memory of the host and of this task"},
+	{"mem", cmd_mem, "", "memory of the machine and of this task"},
 	{"cpus", cmd_cpus, "", "processors"},
-	{"sleep", cmd_sleep, "[SECONDS]", "wait (1)"},
-	{"spin", cmd_spin, "[SECONDS]", "keep the processor busy (1)"},
-	{"flood", cmd_flood, "[KILOBYTES]", "print that much, in numbered lines of 64 bytes (1)"},
+	{"sleep", cmd_sleep, "[SECONDS]", "wait (default: 1)"},
+	{"spin", cmd_spin, "[SECONDS]", "keep the processor busy (default: 1)"},
+	{"flood", cmd_flood, "[KILOBYTES]", "print numbered lines of 64 bytes (default: 1)"},
 	{"bytes", cmd_bytes, "", "print all 256 byte values once"},
-	{"noise", cmd_noise, "SECONDS|off", "print a line every SECONDS, whatever else runs"},
-	{"true", cmd_true, "", "status 0"},
-	{"false", cmd_false, "[STATUS]", "that status (1)"},
-	{"status", cmd_status, "", "print the last status, and keep it"},
-	{"exit", cmd_exit, "[STATUS]", "log out with that status (the last one)"},
-	{"acpi", cmd_acpi, "[on|off]", "obey the power button, or not"},
+	{"noise", cmd_noise, "SECONDS|off", "print an unsolicited line every SECONDS"},
+	{"true", cmd_true, "", "exit with status 0"},
+	{"false", cmd_false, "[STATUS]", "exit with STATUS (default: 1)"},
+	{"status", cmd_status, "", "print the last status and leave it unchanged"},
+	{"exit", cmd_exit, "[STATUS]", "log out with STATUS (default: the last one)"},
+	{"acpi", cmd_acpi, "[on|off]", "react to the power button, or ignore it"},
 	{"halt", cmd_halt, "[-k]", "power off by ACPI; -k: the kernel's own halt"},
-	{"poweroff", cmd_halt, "[-k]", "the same"},
+	{"poweroff", cmd_halt, "[-k]", "the same as halt"},
 	{"reboot", cmd_reboot, "", "restart the machine"},
 	{"fault", cmd_fault, "", "write to address 0, which ends this task"},
-	{"panic", cmd_panic, "[debugger|kernel|task]", "bring the kernel down"},
+	{"panic", cmd_panic, "[debugger|kernel|task]", "crash the kernel"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -122,10 +122,11 @@ static int cmd_exit(int argc, const char *const argv[])
 
 /* --- words --- */
 
-/* What ends a command, and so joins it to the next. */
+/* The operator after a command. */
 enum join { JOIN_END, JOIN_ALWAYS, JOIN_AND, JOIN_OR };
 
-/* One command's words, one after the other in `text` ($? may be longer than it is written). */
+/* The words of one command, stored one after the other in `text` ($? can expand to more
+ * characters). */
 struct words {
 	const char *argv[MAX_WORDS + 1];
 	int argc;
@@ -133,7 +134,7 @@ struct words {
 	size_t used;
 	enum join join;
 	const char *error; /* why the line is refused */
-	char culprit[3];   /* the characters meant by it */
+	char culprit[3];   /* the characters that it refers to */
 };
 
 static void add_char(struct words *w, char c)
@@ -152,7 +153,8 @@ static void add_status(struct words *w)
 	add_char(w, (char)('0' + s % 10));
 }
 
-/* Reads from P, behind an opening QUOTE, to the closing one; returns what follows, or NULL. */
+/* Reads the quoted text at P, which follows the opening QUOTE; returns the rest of the line, or
+ * NULL. */
 static const char *quoted(struct words *w, const char *p, char quote)
 {
 	for (; *p != quote; p++) {
@@ -186,7 +188,7 @@ static bool ends_word(char c)
 	return c == '\0' || is_one_of(c, " ;&|<>()`");
 }
 
-/* Reads the word at P; returns what follows, or NULL. */
+/* Reads the word at P; returns the rest of the line, or NULL. */
 static const char *word(struct words *w, const char *p)
 {
 	if (w->argc == MAX_WORDS) {
@@ -216,7 +218,7 @@ static const char *word(struct words *w, const char *p)
 	return p;
 }
 
-/* Reads the operator at P, behind a command, into W->join; returns what follows, or NULL. */
+/* Reads the operator at P, after a command, into W->join; returns the rest of the line, or NULL. */
 static const char *joint(struct words *w, const char *p)
 {
 	bool twice = p[0] != '\0' && p[1] == p[0];
@@ -241,7 +243,7 @@ static const char *joint(struct words *w, const char *p)
 	return p + (*p != '\0') + (w->join >= JOIN_AND);
 }
 
-/* Reads the command at P and what joins it to the next; returns what follows, or NULL. */
+/* Reads the command at P and its operator; returns the rest of the line, or NULL. */
 static const char *command(struct words *w, const char *p)
 {
 	w->argc = 0;
@@ -264,7 +266,7 @@ static const char *command(struct words *w, const char *p)
 	return joint(w, p);
 }
 
-/* Says what is wrong with a line, if anything is. */
+/* Checks the syntax of a line; prints the first error. */
 static bool line_is_good(struct words *w, const char *line)
 {
 	enum join before = JOIN_END;
@@ -294,7 +296,7 @@ static int run_command(const struct words *w)
 	return c ? c->run(w->argc, w->argv) : not_found(w->argv[0]);
 }
 
-/* Runs a line; ^C ends it whole, as does the end of the session. */
+/* Runs a line; ^C and the end of the session end all of it. */
 static void run_line(const char *line)
 {
 	static struct words w;

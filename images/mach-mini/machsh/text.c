@@ -1,4 +1,4 @@
-/* text.c - the few things that machsh does with strings. */
+/* text.c - string functions. */
 #include "machsh.h"
 
 size_t str_len(const char *s)
@@ -17,9 +17,9 @@ bool str_eq(const char *a, const char *b)
 	return *a == *b;
 }
 
-#define MAX_DIGITS 18 /* what 64 bits hold for certain */
+#define MAX_DIGITS 18 /* any number of 18 digits fits into 64 bits */
 
-/* Digits from *S on, which is moved behind them; false if there are none or too many. */
+/* Parses digits at *S and advances *S past them; false if there are none or too many. */
 static bool digits(const char **s, int max, uint64_t *n)
 {
 	const char *p = *s;

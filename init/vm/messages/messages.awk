@@ -3,7 +3,7 @@
 #   cc -E init/FILE.c | awk -v source=init/FILE.c -f messages.awk
 #
 # Reads the calls of error_set(), errors_add(), log_line() and of what is declared in BEGIN, and of
-# the file's own functions that hand a parameter on to one of them. Texts are taken from literals:
+# the file's own functions that pass a parameter on to one of them. Texts are taken from literals:
 # in the argument, assigned or printed to the variable that is the argument, or returned by the
 # function that is called there. A conversion becomes "…". A message of which no text can be found
 # is an error: the build stops, and the message has to be written in one of these forms.
@@ -19,7 +19,7 @@ BEGIN {
 	emitter("log_line", "", "", "3", "@", "log")
 	emitter("cmd_usage", "EXIT_BAD_USAGE", "vm " ELLIPSIS " --help shows its arguments", "2",
 		"vm " ELLIPSIS ": @", "error")
-	emitter("settings_bad", "EXIT_BAD_SETTING", "5", "4", "", "error")
+	emitter("settings_error", "EXIT_BAD_SETTING", "5", "4", "", "error")
 	emitter("warning", "", "", "2", "@", "log")
 	emitter("control_answer", "3", "", "4", "@", "control")
 	# Members whose texts are other calls' messages, the guest's words, or another program's.
@@ -34,7 +34,7 @@ BEGIN {
 	passes["init/plan/fsck.c", "warning"]
 	passes["init/plan/resume.c", "take"]
 	passes["init/vm/cmd_image.c", "do_create"]
-	passes["init/vm/control_stream.c", "client_stream"]
+	passes["init/vm/control_stream.c", "control_stream"]
 	passes["init/vm/fetch.c", "send_on"]
 	passes["init/vm/guest_shell.c", "guest_wait"]
 	passes["init/vm/guest_shell.c", "open_stream"]
@@ -234,7 +234,7 @@ function call(name, k,   n, i, j, level, status, fix, hole, total, whole, t, f, 
 	}
 	# text: every alternative
 	hole = texts(arg_from[e_text[name] + 0], arg_to[e_text[name] + 0])
-	if (name == "settings_bad/1") {
+	if (name == "settings_error/1") {
 		t = tok[arg_from[2]]
 		f = (is_literal(arg_from[2]) ? unquote(t) : ELLIPSIS) "=" ELLIPSIS " @"
 	} else
@@ -271,7 +271,7 @@ function call(name, k,   n, i, j, level, status, fix, hole, total, whole, t, f, 
 				expanded = 1
 			}
 		}
-		for (p = j; p >= 1 && !expanded && name != "settings_bad/1"; p--) {
+		for (p = j; p >= 1 && !expanded && name != "settings_error/1"; p--) {
 			if (conv_arg[p] !~ /s$/ || e_text[name] + p > n)
 				continue
 			hole = texts(arg_from[e_text[name] + p], arg_to[e_text[name] + p])

@@ -1,13 +1,14 @@
 #!/bin/sh
-# build.sh - a disk shaped like Debian's GNU/Hurd image, in a few seconds: what prepare-image works on.
+# build.sh - build a small disk with the layout of Debian's GNU/Hurd image, for the tests of prepare-image.
 #
 #   build.sh LAYOUT GUESTS OUT    LAYOUT: where the root partition is, 1, 2, 3, 5 (logical) or gpt
 #   build.sh --packages           print the Debian packages that this needs, one a line
 #
-# A raw disk with a swap partition and one without a Hurd around the root; real GRUB; the root is an
-# ext2 whose creator is the Hurd, with the files that matter (/hurd, /etc/ssh, /etc/default/grub, users
-# root and demo), a grub.cfg as update-grub writes it, without any serial console, and as its kernel
-# the GNU Mach of GUESTS (build/guests) with machsh in place of the Hurd's servers.
+# The disk is raw, boots by GRUB, and has three partitions: swap, a file system without a Hurd, and the root.
+# The root is an ext2 file system with the Hurd as its creator. It contains the files that prepare-image
+# looks for (/hurd, /etc/ssh, /etc/default/grub, the users root and demo), a grub.cfg as update-grub writes
+# it, without a serial console, and the GNU Mach of GUESTS (build/guests) with machsh instead of the Hurd's
+# servers.
 set -eu
 tools='e2fsprogs
 grub-common
@@ -21,23 +22,23 @@ export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# In MiB: the root's place. The others: swap at 1, a file system without a Hurd at 5, 4 MiB each.
+# Start and size of the root, in MiB. Swap starts at 1, the file system without a Hurd at 5; 4 MiB each.
 root_at=10 root_size=24 disk_size=36
 case $layout in
 1|2|3) prefix="(hd0,msdos$layout)" ;;
 5) prefix='(hd0,msdos5)' ;;
 gpt) prefix='(hd0,gpt3)' ;;
-*) die "layout $layout?" ;;
+*) die "unknown layout: $layout" ;;
 esac
 
 poke() {
-    # shellcheck disable=SC2059 # the escapes are meant
+    # shellcheck disable=SC2059 # printf must interpret the escapes
     printf "$2" | dd of="$out" bs=1 seek=$(($1)) conv=notrunc status=none
 }
 octal32() {
     printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24))
 }
-# entry TABLE NUMBER TYPE(octal) START LENGTH: sectors; addresses by cylinder are not used.
+# entry TABLE NUMBER TYPE(octal) START LENGTH: in sectors; cylinder addresses are unused.
 entry() {
     poke $(($1 + 430 + 16 * $2)) "\\000\\376\\377\\377\\$3\\376\\377\\377$(octal32 "$4")$(octal32 "$5")"
 }
@@ -91,13 +92,13 @@ grub-mkimage -O i386-pc -o "$work/core.img" -p "$prefix/boot/grub" biosdisk part
     multiboot normal configfile serial terminal echo gzio test
 rm -f "$out"
 truncate -s ${disk_size}M "$out"
-# With GPT, the first MiB belongs to its tables too: GRUB's core lies behind them, at sector 64.
+# A GPT occupies sectors 1 to 33, so GRUB's core starts at sector 64.
 core_at=1
 [ "$layout" != gpt ] || core_at=64
 dd if="$grub/boot.img" of="$out" bs=446 count=1 conv=notrunc status=none
 dd if="$work/core.img" of="$out" bs=512 seek=$core_at conv=notrunc status=none
-poke 0x66 '\220\220' # the BIOS's drive number is to be believed
-poke 0x5c "$(octal32 $core_at)" # where boot.img finds the core, and the core its rest
+poke 0x66 '\220\220' # two no-ops: use the drive number from the BIOS
+poke 0x5c "$(octal32 $core_at)" # the first sector of the core, which boot.img loads
 poke $((core_at * 512 + 0x1f4)) "$(octal32 $((core_at + 1)))"
 poke 0x1fe '\125\252'
 first=$((root_at * 2048)) length=$((root_size * 2048))
@@ -105,14 +106,14 @@ case $layout in
 1) entry 0 1 203 $first $length; entry 0 2 202 2048 8192; entry 0 3 203 10240 8192 ;;
 2) entry 0 1 202 2048 8192; entry 0 2 203 $first $length; entry 0 3 203 10240 8192 ;;
 3) entry 0 1 203 10240 8192; entry 0 2 202 2048 8192; entry 0 3 203 $first $length ;;
-5)  # The extended partition's first table is a MiB before what it names.
+5)  # The table of the logical partition is 1 MiB before the partition.
     entry 0 1 202 2048 8192
     entry 0 2 005 $((first - 2048)) $((length + 2048))
     table=$(((first - 2048) * 512))
     entry $table 1 203 2048 $length
     poke $((table + 510)) '\125\252'
     entry 0 3 203 10240 8192 ;;
-gpt) # Sector 1: the header (UEFI 5.3.2), 2 on: entries of 128 bytes; the sums are nobody's here.
+gpt) # Sector 1: the header (UEFI 5.3.2); from sector 2: entries of 128 bytes. Checksums are 0: GRUB ignores them.
     entry 0 1 356 1 $((disk_size * 2048 - 1))
     poke 512 'EFI PART\000\000\001\000\134\000\000\000'
     poke 584 "$(octal32 2)\\000\\000\\000\\000$(octal32 128)$(octal32 128)"

@@ -1,9 +1,9 @@
-/* kernel.S - a kernel of a few instructions, each way that QEMU boots one (tests/guests/kernel/build).
+/* kernel.S - a minimal kernel for each boot protocol of QEMU (tests/guests/kernel/build).
  *
- * It prints on COM1 the name of the way, its command line, and of each module the command line and
- * the contents; then a login prompt, and idles. It runs in 32-bit mode from its physical address; as
- * MULTIBOOT64 and PVH64 it is linked 2 GiB below the end of a 64-bit address space, as kernels for
- * x86-64 are, which says nothing about where it is loaded.
+ * On COM1 it prints the name of the protocol, its command line, the command line and contents of each
+ * module, and a login prompt. Then it idles. It runs in 32-bit mode at its physical address.
+ * MULTIBOOT64 and PVH64 are linked in the top 2 GiB of the address space, as kernels for x86-64 are;
+ * their load address is the same.
  */
 #if defined MULTIBOOT64 || defined PVH64
 #define PHYSICAL(symbol) ((symbol) - 0xffffffff80000000)
@@ -18,7 +18,7 @@
 	.word 0, 0		/* the last tag */
 	.long 8
 2:
-#elif defined FLAT		/* no ELF file: where it is loaded is here, in fields to spoil */
+#elif defined FLAT		/* not an ELF file: the header has the load addresses, which tests replace */
 #ifndef LOAD_ADDR
 #define LOAD_ADDR header
 #endif
@@ -46,11 +46,11 @@ header:	.long 0x1badb002, 0x10003, -(0x1badb002 + 0x10003)
 	.long PHYSICAL(_start)
 #endif
 
-/* What the loader left at EBX: command line, number of modules, their list; and of a module in the
- * list: start, end (or length), command line, the next (Multiboot 0.6.96, 3.3; Xen's
+/* Offsets in the structure at EBX: command line, number of modules, module list; and in an entry of
+ * that list: start, end (or length), command line, next entry (Multiboot 0.6.96, 3.3; Xen's
  * arch-x86/hvm/start_info.h). */
 #if defined PVH || defined PVH64
-#define WAY	"pvh"
+#define PROTOCOL "pvh"
 #define CMDLINE	24
 #define COUNT	12
 #define LIST	16
@@ -59,7 +59,7 @@ header:	.long 0x1badb002, 0x10003, -(0x1badb002 + 0x10003)
 #define STRING	16
 #define NEXT	32
 #else
-#define WAY	"multiboot"
+#define PROTOCOL "multiboot"
 #define CMDLINE	16
 #define COUNT	20
 #define LIST	24
@@ -74,7 +74,7 @@ header:	.long 0x1badb002, 0x10003, -(0x1badb002 + 0x10003)
 	.globl _start
 _start:
 	movl $PHYSICAL(stack), %esp
-	movl $PHYSICAL(way), %esi
+	movl $PHYSICAL(protocol), %esi
 	call print
 	movl CMDLINE(%ebx), %esi
 	call print_line
@@ -100,7 +100,7 @@ _start:
 3:	hlt
 	jmp 3b
 
-/* The text at ESI, and behind it a line's end; 0 is none. */
+/* Print the string at ESI (0: none) and a line end. */
 print_line:
 	testl %esi, %esi
 	jz 1f
@@ -120,7 +120,7 @@ print_bytes:
 	loop print_bytes
 1:	ret
 
-/* AL, when the transmitter is empty (16550: line status register, bit 5). */
+/* Write AL to COM1 when the transmitter is empty (16550: line status register, bit 5). */
 put:	movb %al, %ah
 	movw $0x3fd, %dx
 1:	inb %dx, %al
@@ -132,7 +132,7 @@ put:	movb %al, %ah
 	ret
 
 	.section .rodata
-way:	.asciz WAY ": "
+protocol: .asciz PROTOCOL ": "
 module:	.asciz "module: "
 end:	.asciz "\r\n"
 login:	.asciz "\r\nkernel login: "

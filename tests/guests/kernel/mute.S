@@ -1,5 +1,5 @@
-/* mute.S - a multiboot kernel that says nothing (tests/77-direct-boot.bats): it idles, or with RESET
- * it makes the processor reset the machine. It calls itself GNU Mach, as VM_BOOT=auto wants it. */
+/* mute.S - a multiboot kernel without output (tests/77-direct-boot.bats). It idles, or with RESET causes a
+ * triple fault, which resets the machine. It contains the name GNU Mach, because VM_BOOT=auto looks for it. */
 	.section .multiboot, "a"
 	.balign 4
 	.long 0x1badb002, 0, -0x1badb002
@@ -10,7 +10,7 @@
 	.globl _start
 _start:
 #ifdef RESET
-	lidt none /* no handler for the fault, none for that one's */
+	lidt none /* an empty interrupt table: the breakpoint becomes a triple fault */
 	int3
 none:	.long 0, 0
 #endif

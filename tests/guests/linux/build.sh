@@ -11,12 +11,12 @@
 #   linux-kvm.cpio.gz        an initramfs with KVM's modules, to be appended to that one
 #   linux-key, linux-key.pub the pair whose public half root's authorized_keys has
 #   linux.id                 what it was built from; when that is still so, nothing is done
-# The root file system is the initramfs: init (here), BusyBox's links, dropbear with its libraries,
-# the modules for the machines, buses and network cards that QEMU is asked for.
-# The packages are Debian 13's on every host (its kernel is compressed with zstd; Debian 12's, with
-# xz, takes 10 s longer to unpack itself under TCG). apt-get fetches and verifies them with lists of
-# its own, which the system does not see. They are unpacked, not installed; no root, no loop device.
-# An x86-64 host runs some of the programs.
+# The root file system is the initramfs: init (in this directory), links to BusyBox, dropbear with its libraries,
+# and the modules for QEMU's machines, buses and network cards that the tests use.
+# The packages are Debian 13's on every host (its kernel is compressed with zstd; Debian 12's, with xz, takes 10 s
+# longer to unpack itself under TCG). apt-get downloads and verifies them with separate package lists, which do not
+# affect the system. They are unpacked, not installed; no root, no loop device. An x86-64 host runs some of the
+# programs.
 set -eu
 src=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -73,8 +73,8 @@ depends() {
         --no-enhances "$@"
 }
 
-# Gets the packages (what lies in $debs already is not fetched again) and unpacks them: the kernel's
-# into $work/kernel, the others into $work/pkg.
+# Download the packages (existing files in $debs are kept) and unpack them: the kernel's into $work/kernel, the
+# others into $work/pkg.
 fetch() {
     files=$(apt_download "$work" "$debs" "$@")
     for deb in $files; do
@@ -128,7 +128,7 @@ ssh-keygen -q -t ed25519 -N '' -C linux-test-guest -f "$work/linux-key"
 cp "$work/linux-key.pub" "$root/root/.ssh/authorized_keys"
 chmod -R go= "$root/root"
 
-# Copies modules and those that they depend on; what is built into the kernel is left out.
+# Copy modules and those that they depend on, except for those built into the kernel.
 add_modules() {
     for module; do
         name=$(printf '%s' "$module" | sed 's/[-_]/[-_]/g')
@@ -196,18 +196,18 @@ partition() {
 boot_size=96  # MiB; GRUB's core lies before it, in the first MiB
 data_size=512
 
-# disk NAME: the disk whose /boot has what lies in $work/boot now.
+# disk NAME: make the disk, with the current contents of $work/boot as /boot.
 disk() {
     img=$work/$1.img
     rm -f "$work/data.img"
     truncate -s $((1 + boot_size + data_size))M "$img"
     dd if="$grub/boot.img" of="$img" bs=446 count=1 conv=notrunc status=none
     dd if="$work/core.img" of="$img" bs=512 seek=1 conv=notrunc status=none
-    # What grub-bios-setup would write, which wants a block device: boot.img reads the core's first
-    # sector from sector 1, and that one the rest from sector 2 on. Both are defaults; be sure.
+    # What grub-bios-setup would write, which needs a block device: boot.img reads the core's first sector from
+    # sector 1, and that sector reads the rest from sector 2. Both are defaults, which are checked here.
     [ "$(peek "$img" 0x5c 8)$(peek "$img" 0x3f4 8)" = 01000000000000000200000000000000 ] ||
         die "this GRUB's boot sector is not laid out as that of 2.06 to 2.12"
-    # Two no-ops for a jump: on a hard disk the drive number that the BIOS gave is to be believed.
+    # Two no-ops replace a jump: on a hard disk the drive number from the BIOS is correct.
     poke "$img" 0x66 '\220\220'
     poke "$img" 0x1b8 'XNIL\0\0' # the disk's signature
     partition "$img" 1 200 1 $boot_size
@@ -215,7 +215,7 @@ disk() {
     poke "$img" 0x1fe '\125\252'
     mke2fs -q -t ext2 -L boot -d "$work/boot" -E root_owner=0:0,offset=$((1 << 20)) \
         "$img" ${boot_size}M
-    # The inode tables are written here, so that the guest does not do it while it is watched.
+    # The inode tables are written here, so that the guest does not write them during a test.
     mke2fs -q -t ext4 -L data -N 8192 -m 0 \
         -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,offset=$(((1 + boot_size) << 20)) \
         "$img" ${data_size}M
@@ -230,7 +230,7 @@ grub-mkimage -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/grub' \
 sed "s|@RELEASE@|$release|; s| @MORE@||" "$src/grub.cfg" >"$work/boot/grub/grub.cfg"
 disk linux
 
-# What a distribution's initramfs has more: the first 40 MiB of the other modules.
+# As large as a distribution's initramfs: the first 40 MiB of the other modules.
 (cd "$all_modules/.." && find "$release/kernel" -type f -printf '%s %p\n' | sort -k 2 |
     awk '(n += $1) <= 40 * 1024 * 1024 { print $2 }' | archive) >"$work/boot/more"
 sed "s|@RELEASE@|$release|; s|@MORE@|/more|" "$src/grub.cfg" >"$work/boot/grub/grub.cfg"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh - GNU Mach for 32-bit processors with machsh, to be booted without a disk.
+# build.sh - build a 32-bit GNU Mach and machsh, which QEMU boots without a disk.
 #
 #   build.sh [--debs DIR] OUTDIR   build; DIR keeps the packages for the next time
 #   build.sh --packages            print the Debian packages that this needs, one a line
@@ -39,7 +39,7 @@ debs=$(cd "${debs:-$work}" && pwd)
 export LC_ALL=C TZ=UTC
 umask 022
 
-# What lies in $debs already, and is of the right version, is not fetched again.
+# Existing files in $debs with the right version are not downloaded again.
 private_apt "$work/apt" i386
 # shellcheck disable=SC2086 # one word a package
 files=$(apt_download "$work" "$debs" $packages)
@@ -62,7 +62,7 @@ for defs in mach/mach mach/gnumach mach/mach_host mach/machine/mach_i386 device/
         -I"$headers" -q -n -user "$stub.c" -header "$stub.h" "$headers/$defs.defs"
 done
 
-# As images/mach-mini/build.sh, for a processor without SSE.
+# The flags of images/mach-mini/build.sh, but for an i486, which has no SSE.
 compile() {
     gcc -m32 -march=i486 -std=c17 -O2 -ffreestanding -fno-stack-protector -fno-pic -no-pie \
         -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only \

@@ -1,15 +1,14 @@
-/* divide.c - division of 64-bit numbers, which gcc asks a library for on 32-bit processors: names
- * and meaning as in libgcc (GCC internals, "Integer library routines"), which only gcc-multilib
- * would bring.
+/* divide.c - 64-bit division, for which gcc calls libgcc on 32-bit processors (GCC internals,
+ * "Integer library routines"). Debian has the 32-bit libgcc only in gcc-multilib.
  */
 #include <stdint.h>
 
-uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest);
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder);
 uint64_t __udivdi3(uint64_t n, uint64_t d);
 uint64_t __umoddi3(uint64_t n, uint64_t d);
 
-/* Bit by bit, as on paper. */
-uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest)
+/* Long division, one bit at a time. */
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder)
 {
 	uint64_t quotient = 0;
 	uint64_t r = 0;
@@ -21,8 +20,8 @@ uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest)
 			quotient |= UINT64_C(1) << bit;
 		}
 	}
-	if (rest)
-		*rest = r;
+	if (remainder)
+		*remainder = r;
 	return quotient;
 }
 
@@ -33,8 +32,8 @@ uint64_t __udivdi3(uint64_t n, uint64_t d)
 
 uint64_t __umoddi3(uint64_t n, uint64_t d)
 {
-	uint64_t rest;
+	uint64_t remainder;
 
-	(void)__udivmoddi4(n, d, &rest);
-	return rest;
+	(void)__udivmoddi4(n, d, &remainder);
+	return remainder;
 }

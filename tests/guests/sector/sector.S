@@ -1,13 +1,23 @@
-/* sector.S - guests of one boot sector, each with one way to behave (tests/guests/sector/build).
+/* sector.S - guests that consist of one boot sector (tests/guests/sector/build). The macro selects
+ * what the guest does:
  *
- * It prints a line on COM1, then: DEAD halts with interrupts off; FAULT has no interrupt table when
- * it faults, QUIETFAULT does so before it prints; RESET resets the machine; SILENT prints nothing and idles; IDLE idles; FLOOD
- * prints that line for ever; COUNT increments a byte in the disk's second sector, prints it, and
- * idles before any login; PANIC prints a panic and idles, as if it waited for a key; PANICHALT says behind
- * it that the power may be switched off; HALTPANIC the other way round; PANICOFF switches it off (ACPI,
- * PM1a control, where SeaBIOS puts it); TICK prints a line every 100 ms by the PIT, with a number
- * and the time-stamp counter as it was just before: the boot profiler's times are held against it;
- * KEYS prints on the screen and not on COM1, and then what the keyboard types.
+ *	DEAD		prints a line on COM1 (as do the others unless they say otherwise), and halts
+ *			with interrupts off
+ *	FAULT		causes a triple fault
+ *	QUIETFAULT	the same, but prints nothing
+ *	RESET		resets the machine
+ *	IDLE		idles
+ *	SILENT		prints nothing and idles
+ *	FLOOD		prints its line endlessly
+ *	COUNT		increments a byte in the second sector of the disk, prints it, and idles
+ *	PANIC		prints a panic message and idles, like a kernel that waits for a key
+ *	PANICHALT	prints a panic message, then that it is safe to power off
+ *	HALTPANIC	prints these in the opposite order
+ *	PANICOFF	prints a panic message and powers off (ACPI, PM1a control at SeaBIOS's address)
+ *	TICK		prints a number and the time-stamp counter every 100 ms, timed by the PIT; the
+ *			test of the boot profiler compares its times with these
+ *	INSTALL		on a CD-ROM: writes the sector after it to the first sector of the first disk
+ *	KEYS		prints on the screen only, and echoes what is typed on the keyboard
  */
 	.code16
 	.globl _start
@@ -27,6 +37,17 @@ _start:
 	movb buffer, %al
 	addb $'0', %al
 	movb %al, digit
+#endif
+#ifdef INSTALL
+	movw $0x0301, %ax	/* write one sector: cylinder 0, head 0, sector 1 of the disk 80h */
+	movw $0x0001, %cx
+	movw $0x0080, %dx
+	movw $0x7e00, %bx
+	int $0x13
+	movw $text, %si
+	jnc 1f
+	movw $broken, %si
+	jmp 1f
 #endif
 #ifdef KEYS
 	movw $3, %ax		/* text, 80 by 25, cleared (int 10h, AH=0) */
@@ -149,6 +170,9 @@ text:	.ascii "boot number "
 digit:	.asciz "?\r\n"
 #elif defined(DEAD) || defined(IDLE) || defined(FLOOD)
 text:	.asciz "sector login: "
+#elif defined(INSTALL)
+text:	.asciz "sector installed\r\n"
+broken:	.asciz "sector not installed\r\n"
 #elif defined(KEYS)
 text:	.asciz "screen only\r\nname? "
 #elif defined(PANICHALT)

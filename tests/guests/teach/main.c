@@ -1,5 +1,5 @@
-/* main.c - a kernel of xv6's shape for tests: it starts all processors, reads a file system and has
- * a shell, which spins while it waits, as xv6's scheduler does. It knows no ACPI.
+/* main.c - a small kernel modelled on xv6, for tests: it starts all processors, reads a file system
+ * and runs a shell, which busy-waits for input, as xv6's scheduler does. It has no ACPI support.
  *
  * The file system (mkfs) is one directory: sector 0 has MAGIC, the number of files and of sectors,
  * and an entry of 32 bytes for each file; a file is contiguous sectors.
@@ -45,7 +45,7 @@ static int same(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* `cpuN: WHAT`, a line that no other processor's output is in. */
+/* Print `cpuN` and WHAT, not interleaved with the output of other processors. */
 static void put_cpu(unsigned cpu, const char *what)
 {
 	while (__sync_lock_test_and_set(&lock, 1))
@@ -117,7 +117,7 @@ static void print_file(const char *name)
 	}
 }
 
-/* TEXT into the last sector, which no file has. */
+/* Write TEXT to the last sector, which belongs to no file. */
 static void save(const char *text)
 {
 	static char sector[SECTOR];
@@ -166,7 +166,7 @@ static void run(char *line)
 	} else if (same(line, "save")) {
 		save(argument);
 	} else if (same(line, "panic")) {
-		panic(*argument ? argument : "asked for");
+		panic(*argument ? argument : "requested");
 	} else if (same(line, "halt")) {
 		put_text("halted\n");
 		machine_stop();

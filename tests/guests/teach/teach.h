@@ -1,4 +1,4 @@
-/* teach.h - what the kernel (main.c) needs of a machine (x86.c). */
+/* teach.h - the interface between the kernel (main.c) and the machine (x86.c, virt.c). */
 #ifndef TEACH_H
 #define TEACH_H
 
@@ -8,22 +8,20 @@
 
 /* Run by the first processor; never returns. */
 void kmain(void);
-/* Run by each other one, with a stack of its own. */
+/* Run by every other processor, on its own stack. */
 void kmain_other(unsigned cpu);
 
 void machine_start(void);
-/* A character to every console. */
+/* Write a character to every console. */
 void machine_put(char c);
-/* The next character that was typed on the serial line; waits for it. */
+/* Wait for the next character from the serial line. */
 char machine_get(void);
 /* Start the other processors. Returns how many there are. */
 unsigned machine_start_others(void);
-/* Sector N of the disk with the file system, into BUF or from it. 0: there is no such disk or
- * sector.
- */
+/* Read or write sector N of the file system's disk. 0: there is no such disk or sector. */
 int machine_read(uint32_t n, void *buf);
 int machine_write(uint32_t n, const void *buf);
-/* No interrupt and no instruction any more. */
+/* Halt this processor with interrupts off. */
 void machine_stop(void) __attribute__((noreturn));
 
 #endif

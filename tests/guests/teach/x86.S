@@ -1,8 +1,8 @@
-/* x86.S - the entries: of the first processor from a multiboot loader, and of the others, in real
- * mode, at a page in the first 640 KiB. */
+/* x86.S - the entry points: _start for the first processor, from a multiboot loader; others for the other
+ * processors, in real mode, in a page below 640 KiB. */
 	.text
 	.balign 4
-	.long 0x1badb002, 0, -0x1badb002 /* among the first 8 KiB: build links this file first */
+	.long 0x1badb002, 0, -0x1badb002 /* must be within the first 8 KiB: build links this file first */
 
 	.code32
 	.globl _start
@@ -38,7 +38,7 @@ other:	movw $16, %ax
 	movw %ax, %es
 	movw %ax, %ss
 	movl $1, %eax
-	lock xaddl %eax, count	/* its number; as many as there are stacks for */
+	lock xaddl %eax, count	/* the number of this processor; there are eight stacks */
 	cmpl $8, %eax
 	jae 1f
 	movl %eax, %ecx
@@ -62,5 +62,5 @@ gdt_register:
 	.bss
 	.skip 4096
 stack:
-other_stacks:		/* the first one grows down from here, and needs none */
+other_stacks:		/* processor N uses the KiB below other_stacks + N KiB */
 	.skip 8 * 1024

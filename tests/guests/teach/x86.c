@@ -1,5 +1,5 @@
-/* x86.c - a PC without paging and interrupts: COM1, the screen in text mode, the second disk of the
- * first IDE channel, and the local APIC, by which the other processors are started.
+/* x86.c - a PC without paging and interrupts: COM1, the screen in text mode, the second disk on the
+ * first IDE channel, and the local APIC, which starts the other processors.
  */
 #include "teach.h"
 
@@ -14,8 +14,8 @@
 #define APIC_COMMAND  0x300
 #define APIC_TARGET   0x310
 #define APIC_INIT     0x4500u
-#define APIC_START    0x4600u /* at the page of the vector */
-/* A page below 1 MiB, for the entry of the other processors. */
+#define APIC_START    0x4600u /* the vector is the page number */
+/* The page below 1 MiB to which the entry code of the other processors is copied. */
 #define OTHERS_AT  0x7000u
 #define OTHERS_MAX 7u /* as many stacks as x86.S has */
 
@@ -65,7 +65,8 @@ static void put_screen(char c)
 	out(CRTC + 1, (uint8_t)(cursor >> 8));
 	out(CRTC, 15);
 	out(CRTC + 1, (uint8_t)cursor);
-	/* Without a card the cursor is where xv6 stops as well. */
+	/* Like xv6, stop here if there is no VGA card: the cursor register does not keep its value.
+	 */
 	out(CRTC, 15);
 	if (in(CRTC + 1) != (uint8_t)cursor)
 		__asm__ volatile("ud2");
@@ -117,10 +118,10 @@ static int ide_ready(void)
 	return 0;
 }
 
-/* COMMAND for sector N; its data are to be transferred then. */
+/* Start COMMAND for sector N. True: the drive is ready to transfer the data. */
 static int ide_start(uint32_t n, uint8_t command)
 {
-	out(IDE + 6, (uint8_t)(0xf0 | (n >> 24))); /* the slave, by the sector's number */
+	out(IDE + 6, (uint8_t)(0xf0 | (n >> 24))); /* the second drive, LBA */
 	if (!ide_ready())
 		return 0;
 	out(IDE + 2, 1);
@@ -153,7 +154,7 @@ int machine_write(uint32_t n, const void *buf)
 
 /* ---- processors ---------------------------------------------------------------------------- */
 
-/* By channel 2 of the timer, which needs no interrupt; at most 50. */
+/* Uses channel 2 of the PIT, which needs no interrupt. At most 50 ms. */
 static void wait_ms(unsigned ms)
 {
 	unsigned ticks = 1193 * ms;
@@ -166,8 +167,8 @@ static void wait_ms(unsigned ms)
 		;
 }
 
-/* MultiProcessor Specification 1.4, 4: the processors that are enabled, by the table that SeaBIOS
- * has in its segment. Into IDS, but for this one's. Returns how many. */
+/* Read the enabled processors from SeaBIOS's MP table (MultiProcessor Specification 1.4, 4). IDS
+ * gets their APIC IDs, except for this processor's. Returns their number. */
 static unsigned find_others(uint8_t ids[OTHERS_MAX])
 {
 	const uint8_t *p = (const uint8_t *)0xf0000;

@@ -1,0 +1,15 @@
+/* scrollback.h - the guest's output on its serial console so far. */
+#ifndef VM_VM_SCROLLBACK_H
+#define VM_VM_SCROLLBACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Call TAKE with each piece, which it may modify. PID 1 does not mark the end: it is assumed when
+ * no more output arrives, or after a second if the guest prints continuously. False, with a message
+ * and *STATUS, if there is no guest. */
+bool scrollback_read(char **envp, void (*take)(void *arg, uint8_t *buf, size_t n), void *arg,
+		     int *status);
+
+#endif

@@ -1,0 +1,2 @@
+// vnc.js - noVNC, loaded when the screen is shown.
+export { default } from '@novnc/novnc'
