@@ -46,13 +46,13 @@ static void set_paused(struct disk_error *d, bool paused)
 	if (d->paused == paused)
 		return;
 	d->paused = paused;
-	post(d->env, NOTICE_CONDITION, .value = COND_DISK_ERROR, .on = paused);
+	env_condition(d->env, COND_DISK_ERROR, paused);
 }
 
 static void set_full(struct disk_error *d, bool full)
 {
 	d->full = full;
-	post(d->env, NOTICE_CONDITION, .value = COND_DISK_FULL, .on = full);
+	env_condition(d->env, COND_DISK_FULL, full);
 }
 
 static void on_full(struct disk_error *d)
@@ -125,9 +125,9 @@ static void set_stuck(struct disk_error *d, const struct stuck *stuck)
 		return;
 	d->stuck = stuck;
 	if (before)
-		post(d->env, NOTICE_CONDITION, .value = (int)before->condition);
+		env_condition(d->env, before->condition, false);
 	if (stuck)
-		post(d->env, NOTICE_CONDITION, .value = (int)stuck->condition, .on = true);
+		env_condition(d->env, stuck->condition, true);
 }
 
 static void on_status(struct qmp *q, const struct json *doc, const struct json_value *result,

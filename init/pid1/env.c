@@ -3,6 +3,11 @@
 
 #include <stdint.h>
 
+void env_condition(const struct env *env, enum condition c, bool on)
+{
+	post(env, NOTICE_CONDITION, .value = (int)c, .on = on);
+}
+
 /* The event RESUME came before this reply (QEMU: qmp_cont() emits it), or there was an error. */
 static void on_continued(struct qmp *q, const struct json *doc, const struct json_value *result,
 			 const char *error, void *arg)
@@ -10,13 +15,13 @@ static void on_continued(struct qmp *q, const struct json *doc, const struct jso
 	const struct env *env = arg;
 
 	(void)q, (void)doc, (void)result, (void)error;
-	post(env, NOTICE_CONDITION, .value = COND_CONTINUING);
+	env_condition(env, COND_CONTINUING, false);
 }
 
 bool env_continue(const struct env *env)
 {
 	bool sent = qmp_send(env->qmp, "cont", NULL, on_continued, (void *)(uintptr_t)env);
 
-	post(env, NOTICE_CONDITION, .value = COND_CONTINUING, .on = sent);
+	env_condition(env, COND_CONTINUING, sent);
 	return sent;
 }

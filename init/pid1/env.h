@@ -93,6 +93,9 @@ static inline bool env_qmp(const struct env *env, const char *command)
 	return qmp_send(env->qmp, command, NULL, NULL, NULL);
 }
 
+/* From now on, C holds (or not, ON). */
+void env_condition(const struct env *env, enum condition c, bool on);
+
 /* Let QEMU continue a guest that was paused by us; COND_CONTINUING holds until QEMU has replied. */
 bool env_continue(const struct env *env);
 

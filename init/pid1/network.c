@@ -38,7 +38,7 @@ static void on_passt_ended(void *arg, int status, const char *line)
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	log_error("passt has ended %s%s%s: the guest has no network", how, line[0] ? ": " : "",
 		  line);
-	post(n->env, NOTICE_CONDITION, .value = COND_NO_NETWORK, .on = true);
+	env_condition(n->env, COND_NO_NETWORK, true);
 	event("network-lost", J_INT("status", status));
 	if (!n->env->life->ran) {
 		bool known = cause_port(n->env->plan, fix, sizeof fix) ||
@@ -122,7 +122,7 @@ static bool start_passt(struct network *n, struct error *err)
 
 bool network_start(struct network *n, struct error *err)
 {
-	post(n->env, NOTICE_CONDITION, .value = COND_NO_NETWORK);
+	env_condition(n->env, COND_NO_NETWORK, false);
 	return n->env->plan->s.net != NET_PASST || start_passt(n, err);
 }
 

@@ -20,7 +20,7 @@ enum notice_kind {
 	/* qmp_link */
 	NOTICE_QMP_READY,
 	NOTICE_QMP_LOST,
-	NOTICE_RESUMED,
+	NOTICE_RESUMED, /* us: when, by QEMU's clock; also in NOTICE_MACHINE_RESET */
 	NOTICE_PAUSED,
 	NOTICE_SHUTDOWN, /* text: QMP's reason */
 	NOTICE_POWERDOWN,
@@ -70,6 +70,7 @@ struct notice {
 	size_t size;
 	const struct json *doc;
 	const struct json_value *json;
+	int64_t us;
 };
 
 typedef void notice_handler(const struct notice *n, void *arg);

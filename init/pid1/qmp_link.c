@@ -23,6 +23,12 @@ static void on_event(struct qmp *q, const char *name, const struct json *doc,
 	};
 	struct qmp_link *l = arg;
 	const char *reason = json_string(doc, data, "reason");
+	const struct json_value *stamp = json_get(doc, doc->values, "timestamp");
+	int64_t s = 0;
+	int64_t us = 0;
+
+	(void)json_integer(doc, stamp, "seconds", &s);
+	(void)json_integer(doc, stamp, "microseconds", &us);
 
 	(void)q;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -33,6 +39,7 @@ static void on_event(struct qmp *q, const char *name, const struct json *doc,
 						    .on = json_bool(doc, data, "guest", false),
 						    .doc = doc,
 						    .json = data,
+						    .us = s * 1000000 + us,
 					    });
 }
 

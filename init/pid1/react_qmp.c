@@ -123,7 +123,7 @@ void react_resumed(struct supervisor *v, const struct notice *n)
 {
 	bool first = !v->life.ran;
 
-	(void)n;
+	reset_resumed(&v->reset, n->us);
 	end_pause(v);
 	/* As in lifecycle_event(): a stop came first. */
 	if (first && v->life.rung != RUNG_NONE)
@@ -221,7 +221,7 @@ void react_powerdown(struct supervisor *v, const struct notice *n)
 
 void react_machine_reset(struct supervisor *v, const struct notice *n)
 {
-	reset_on_event(&v->reset, n->on);
+	reset_on_event(&v->reset, n->on, n->us);
 }
 
 void react_pvpanic(struct supervisor *v, const struct notice *n)

@@ -18,6 +18,10 @@
 #define LOOP_RESETS 16
 #define LOOP_NS	    (300 * SECOND)
 
+/* From the moment that the machine runs after a reset, SeaBIOS needs a few milliseconds to find
+ * that it has run before; a guest needs at least some 100 ms to be loaded. */
+#define FIRMWARE_US 100000
+
 #define FATAL_TEXT 256
 
 /* stop, set-action, system_reset */
@@ -37,13 +41,13 @@ void reset_restart(struct reset *r)
 static void set_button(struct reset *r, int button)
 {
 	r->button = button;
-	post(r->env, NOTICE_CONDITION, .value = COND_RESETTING, .on = button != RESET_NONE);
+	env_condition(r->env, COND_RESETTING, button != RESET_NONE);
 }
 
 static void set_held(struct reset *r, bool held)
 {
 	r->held = held;
-	post(r->env, NOTICE_CONDITION, .value = COND_HELD, .on = held);
+	env_condition(r->env, COND_HELD, held);
 }
 
 /* ---- what a reset means ------------------------------------------------------------------ */
@@ -71,10 +75,12 @@ static bool is_loop(struct reset *r)
 
 /* When SeaBIOS finds that it has run before, it resets once more through the keyboard controller,
  * the chip set and a triple fault, each of which may be reported as a reset. Until the guest
- * prints something, such a reset belongs to the one before it. */
-static bool is_by_firmware(const struct reset *r)
+ * prints something, such a reset belongs to the one before it. If PID 1 is late, it may have read
+ * the new boot's output before the event; US is the event's time. */
+static bool is_by_firmware(const struct reset *r, int64_t us)
 {
-	return r->was_reset && r->env->phases->first_byte_ns == 0 && !r->env->life->ready;
+	return r->was_reset && ((r->env->phases->first_byte_ns == 0 && !r->env->life->ready) ||
+				us - r->runs_us < FIRMWARE_US);
 }
 
 /* Before anything is printed, a triple fault may be the firmware's way to reset, unless the guest
@@ -248,9 +254,17 @@ void reset_on_serial(struct reset *r)
 
 static void continue_guest(struct reset *r)
 {
-	if (r->held && !lifecycle_any(r->env->life, COND_ANY_SAVE))
+	r->continued = r->held && !lifecycle_any(r->env->life, COND_ANY_SAVE);
+	if (r->continued)
 		(void)env_continue(r->env);
 	set_held(r, false);
+}
+
+void reset_resumed(struct reset *r, int64_t us)
+{
+	if (r->continued)
+		r->runs_us = us;
+	r->continued = false;
 }
 
 /* ---- the last of a loop ------------------------------------------------------------------- */
@@ -303,10 +317,12 @@ bool reset_caught(struct reset *r, const char *reason)
 	return reset_press(r, THEN_AS_BEFORE);
 }
 
-void reset_on_event(struct reset *r, bool guest)
+void reset_on_event(struct reset *r, bool guest, int64_t us)
 {
 	char what[FATAL_TEXT];
-	bool by_firmware = guest && is_by_firmware(r);
+	bool by_firmware = guest && is_by_firmware(r, us);
+
+	r->runs_us = us;
 
 	if (by_firmware) /* output in the serial line's pipe may be from after the reset */
 		debug_log_drain(r->debug_log);

@@ -29,6 +29,8 @@ struct reset {
 	unsigned resets; /* in a row, without a boot phase */
 	bool was_reset;	 /* since QEMU's start */
 	bool watching;	 /* the next reset stops the machine and is examined */
+	bool continued;	 /* RESUME will follow: it runs after its reset */
+	int64_t runs_us; /* QEMU's clock: it runs after a reset since then */
 	uint64_t since_ns;
 	struct fault_text fault; /* the last triple fault of these */
 };
@@ -46,8 +48,10 @@ bool reset_press(struct reset *r, enum reset_then then);
 /* Output has come on the serial line: if it is the first one after `vm reset`, reboots end QEMU
  * again. */
 void reset_on_serial(struct reset *r);
-/* QMP RESET, by the guest or from outside. */
-void reset_on_event(struct reset *r, bool guest);
+/* QMP RESET, by the guest or from outside, US microseconds after 1970 by its timestamp. */
+void reset_on_event(struct reset *r, bool guest, int64_t us);
+/* QMP RESUME. */
+void reset_resumed(struct reset *r, int64_t us);
 /* QMP SHUTDOWN with REASON. True: it only stopped the machine to be examined, and the guest goes
  * on. */
 bool reset_caught(struct reset *r, const char *reason);

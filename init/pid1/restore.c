@@ -27,7 +27,7 @@ void restore_init(struct restore *r, const struct env *env)
 static void set_resuming(struct restore *r, bool on)
 {
 	r->resuming = on;
-	post(r->env, NOTICE_CONDITION, .value = COND_RESUMING, .on = on);
+	env_condition(r->env, COND_RESUMING, on);
 }
 
 /* The state cannot be used: QEMU is ended, and another one starts cold. */

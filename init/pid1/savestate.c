@@ -28,8 +28,8 @@ void savestate_init(struct savestate *s, const struct env *env)
 static void set_saving(struct savestate *s, enum saving what)
 {
 	s->saving = what;
-	post(s->env, NOTICE_CONDITION, .value = COND_SAVING_WARM, .on = what == SAVING_WARM);
-	post(s->env, NOTICE_CONDITION, .value = COND_SUSPENDING, .on = what == SAVING_SUSPENDED);
+	env_condition(s->env, COND_SAVING_WARM, what == SAVING_WARM);
+	env_condition(s->env, COND_SUSPENDING, what == SAVING_SUSPENDED);
 }
 
 static const char *kind_of(enum saving what)

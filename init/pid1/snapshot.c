@@ -19,11 +19,15 @@
 #define TYPED_NS      UINT64_C(500000000)
 #define TYPED_LOOK_NS UINT64_C(10000000)
 
+/* stop, snapshot-save, cont */
+#define SAVE_COMMANDS 3
+
 /* The tag of a snapshot of a ready guest also says whether the console showed a prompt. */
 static const char *const console_tags[] = {
 	[PROMPT_NONE] = SNAPSHOT_BUSY, [PROMPT_MAYBE] = SNAPSHOT_MAYBE, [PROMPT_SHOWN] = ""};
 
 static void start(struct snapshot_work *w, enum snapshot_action job);
+static void hold(struct snapshot_work *w);
 
 void snapshot_init(struct snapshot_work *w, const struct env *env)
 {
@@ -39,7 +43,7 @@ static void set_action(struct snapshot_work *w, enum snapshot_action action)
 	w->action = action;
 	env_timer(w->env, TIMER_SNAPSHOT, 0);
 	for (int i = SNAPSHOT_SAVE; i <= SNAPSHOT_DELETE; i++)
-		post(w->env, NOTICE_CONDITION, .value = (int)conditions[i], .on = (int)action == i);
+		env_condition(w->env, conditions[i], (int)action == i);
 }
 
 /* ---- the answer ------------------------------------------------------------------------- */
@@ -52,8 +56,17 @@ static bool is_there(const struct snapshot_work *w)
 	return client->fd >= 0 && client->number == w->number;
 }
 
+/* The guest was stopped to be saved. */
+static void let_run(struct snapshot_work *w)
+{
+	if (w->held)
+		(void)env_continue(w->env);
+	w->held = false;
+}
+
 static void answer(struct snapshot_work *w, int status, const char *line)
 {
+	let_run(w);
 	set_action(w, SNAPSHOT_NONE);
 	if (is_there(w))
 		control_answer(w->env->control, w->slot, status, line);
@@ -77,7 +90,7 @@ static const char *verb(enum snapshot_action action)
 }
 
 /* The job failed; WHY is the reason. */
-static void fail(struct snapshot_work *w, int status, const char *why, const char *fix)
+static void fail(struct snapshot_work *w, const char *why, const char *fix)
 {
 	char line[700];
 
@@ -86,7 +99,7 @@ static void fail(struct snapshot_work *w, int status, const char *why, const cha
 	log_warning("%.*s", (int)strlen(line) - 1, line);
 	event("snapshot", J_TEXT("action", verb(w->action)), J_TEXT("name", w->name),
 	      J_BOOL("ok", false));
-	answer(w, status, line);
+	answer(w, EXIT_QEMU_FAILED, line);
 }
 
 static void tell_success(struct snapshot_work *w, uint64_t saved)
@@ -130,6 +143,7 @@ static void succeed(struct snapshot_work *w)
 	struct error err = {0};
 
 	w->took_ns = clock_now() - w->since_ns;
+	let_run(w);
 	if (w->action != SNAPSHOT_SAVE ||
 	    !snapshot_ask_table(w->env, "size", w->name, false, &w->said, on_size, w, &err))
 		tell_success(w, 0);
@@ -192,7 +206,7 @@ static void on_run_state(struct qmp *q, const struct json *doc, const struct jso
 	if (!whole)
 		post(w->env, NOTICE_RESET_WANTED,
 		     .on = w->was_running && w->env->life->rung == RUNG_NONE);
-	fail(w, EXIT_QEMU_FAILED, w->error,
+	fail(w, w->error,
 	     whole ? ""
 		   : "its memory may be half the snapshot's: the guest restarts from "
 		     "its disk");
@@ -202,7 +216,7 @@ static void not_loaded(struct snapshot_work *w, const char *error)
 {
 	(void)snprintf(w->error, sizeof w->error, "%s", error);
 	if (!qmp_send(w->env->qmp, "query-status", NULL, on_run_state, w))
-		fail(w, EXIT_QEMU_FAILED, error, "");
+		fail(w, error, "");
 }
 
 /* ---- QEMU's jobs -------------------------------------------------------------------------- */
@@ -213,10 +227,10 @@ static void concluded(struct snapshot_work *w, const char *error)
 	if (error && w->action == SNAPSHOT_LOAD)
 		not_loaded(w, error);
 	else if (error)
-		fail(w, EXIT_QEMU_FAILED, error, "");
+		fail(w, error, "");
 	else if (w->replacing) {
 		w->replacing = false;
-		start(w, SNAPSHOT_SAVE);
+		hold(w);
 	} else if (w->action == SNAPSHOT_LOAD)
 		loaded(w);
 	else
@@ -281,7 +295,7 @@ static void on_started(struct qmp *q, const struct json *doc, const struct json_
 	(void)q, (void)result;
 	/* QEMU refused the command: the guest is unchanged. */
 	if (error && doc && w->action != SNAPSHOT_NONE)
-		fail(w, EXIT_QEMU_FAILED, error, "");
+		fail(w, error, "");
 }
 
 static void start(struct snapshot_work *w, enum snapshot_action job)
@@ -304,7 +318,32 @@ static void start(struct snapshot_work *w, enum snapshot_action job)
 				   J_RAW("vmstate", job == SNAPSHOT_DELETE ? NULL : "\"disk0\""),
 				   J_RAW("devices", "[\"disk0\"]")));
 	if (!qmp_send(w->env->qmp, commands[job], arguments, on_started, w))
-		fail(w, EXIT_QEMU_FAILED, "QEMU does not answer", "");
+		fail(w, "QEMU does not answer", "");
+}
+
+static void on_held(struct qmp *q, const struct json *doc, const struct json_value *result,
+		    const char *error, void *arg)
+{
+	struct snapshot_work *w = arg;
+
+	(void)q, (void)result, (void)error;
+	if (!doc || w->action == SNAPSHOT_NONE)
+		return;
+	relay_flush(w->env->relays[RELAY_SERIAL]);
+	start(w, SNAPSHOT_SAVE);
+}
+
+/* Save it. The tag says whether the console shows a prompt, so the guest must not print one between
+ * the choice of the tag and QEMU's stop: it is stopped first, and its output read. A debugger would
+ * take that for a breakpoint. */
+static void hold(struct snapshot_work *w)
+{
+	struct qmp *q = w->env->qmp;
+
+	w->held = w->env->life->phase == LIFE_RUNNING && !env_settings(w->env)->gdb &&
+		  qmp_has_room(q, SAVE_COMMANDS) && qmp_send(q, "stop", NULL, on_held, w);
+	if (!w->held)
+		start(w, SNAPSHOT_SAVE);
 }
 
 /* Reasons why the memory cannot be saved; of the devices that we use, only a mounted 9p has one.
@@ -321,27 +360,29 @@ static void on_blockers(struct qmp *q, const struct json *doc, const struct json
 	bool blocked = reasons && reasons->first >= 0;
 
 	if (blocked)
-		fail(w, EXIT_QEMU_FAILED, doc->values[reasons->first].text,
+		fail(w, doc->values[reasons->first].text,
 		     w->env->plan->s.share == SHARE_9P
 			     ? "unmount the share in the guest (9p cannot be saved)"
 			     : "");
 	else if (error)
-		fail(w, EXIT_QEMU_FAILED, error, "");
+		fail(w, error, "");
+	else if (w->replacing)
+		start(w, SNAPSHOT_DELETE);
 	else
-		start(w, w->replacing ? SNAPSHOT_DELETE : SNAPSHOT_SAVE);
+		hold(w);
 }
 
 static void save(struct snapshot_work *w)
 {
 	if (!qmp_send(w->env->qmp, "query-migrate", NULL, on_blockers, w))
-		fail(w, EXIT_QEMU_FAILED, "QEMU does not answer", "");
+		fail(w, "QEMU does not answer", "");
 }
 
 void snapshot_ended(struct snapshot_work *w)
 {
 	helper_kill(w->env->helpers, HELPER_SNAPSHOT);
 	if (w->action != SNAPSHOT_NONE)
-		fail(w, EXIT_QEMU_FAILED, "QEMU has ended", "");
+		fail(w, "QEMU has ended", "");
 }
 
 /* ---- the request -------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct snapshot_work {
 	bool replacing;	  /* the old one is being deleted before its replacement is saved */
 	bool was_running; /* the guest ran before it is loaded */
 	bool stopped;	  /* QEMU has stopped the guest to load it */
+	bool held;	  /* we have stopped it to save it */
 	unsigned job;	  /* QEMU's job; counts from PID 1's start */
 	int slot;	  /* slot and number of the client */
 	uint64_t number;

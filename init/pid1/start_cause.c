@@ -110,15 +110,14 @@ bool cause_display(const struct settings *s, char *fix, size_t size)
 {
 	if (!s->display)
 		return false;
-	(void)snprintf(
-		fix, size, "%s",
-		display_listens(getenv("DISPLAY"))
-			? "the X11 display must let QEMU's user in (xhost, or XAUTHORITY), "
-			  "and the image must be built with UI=1 (Debian: qemu-system-gui; "
-			  "Alpine: qemu-ui-gtk, qemu-ui-sdl); else VM_DISPLAY=none"
-			: "DISPLAY must name an X11 display whose socket is in /tmp/.X11-unix "
-			  "(mount it), and that lets QEMU's user in (xhost, or XAUTHORITY); "
-			  "else VM_DISPLAY=none");
+	bool listens = display_listens(getenv("DISPLAY"));
+
+	(void)snprintf(fix, size,
+		       "%s must let QEMU's user in (xhost, or XAUTHORITY)%s; else VM_DISPLAY=none",
+		       listens ? "the X11 display"
+			       : "DISPLAY must name an X11 display whose socket is in "
+				 "/tmp/.X11-unix (mount it); it",
+		       listens ? ", and the image be built with UI=1 (docs/lab.md)" : "");
 	return true;
 }
 

@@ -133,7 +133,7 @@ void stop_ask_again(struct guest_stop *s)
 static void set_checking(struct guest_stop *s, bool on)
 {
 	s->checking = on;
-	post(s->env, NOTICE_CONDITION, .value = COND_CHECKING_WRITES, .on = on);
+	env_condition(s->env, COND_CHECKING_WRITES, on);
 }
 
 /* Continue a guest that was stopped for the check. */

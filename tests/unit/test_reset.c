@@ -9,6 +9,7 @@
 static struct reset reset;
 static struct debug_log debug_log;
 static struct panic_check panic;
+static int64_t qemu_us; /* QEMU's clock */
 
 static void on_notice(const struct notice *n)
 {
@@ -28,6 +29,13 @@ static int set_up(void **state)
 	reset_init(&reset, &room.env, &debug_log, &panic);
 	guest_runs();
 	return 0;
+}
+
+/* QMP RESET, a second after the event before it. */
+static void machine_resets(bool guest)
+{
+	qemu_us += 1000000;
+	reset_on_event(&reset, guest, qemu_us);
 }
 
 static void faults_at(const char *where)
@@ -53,7 +61,7 @@ static void a_running_guest_is_paused_for_a_reset(void **state)
 	is_pressed();
 	/* Output that is still in the pipe belongs to the old boot. */
 	guest_prints("the end of a line");
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	assert_posted("[serial][restarted][+continuing][-held]");
 	assert_logged("vm: the machine was reset\n");
 	qemu_acks("cont", NULL);
@@ -74,7 +82,7 @@ static void with_restart_the_action_is_kept(void **state)
 	(void)reset_press(&reset, THEN_AS_BEFORE);
 	qemu_acks("stop", NULL);
 	is_pressed();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	qemu_acks("cont", NULL);
 	guest_printed("SeaBIOS");
 	qemu_is_idle();
@@ -88,7 +96,7 @@ static void a_paused_guest_stays_paused(void **state)
 	(void)reset_press(&reset, THEN_AS_BEFORE);
 	assert_posted("[+resetting][reset-pressed]");
 	is_pressed();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	assert_posted("[restarted]");
 	qemu_is_idle();
 }
@@ -121,7 +129,7 @@ static void a_guest_stopped_by_qemu_runs_after_a_reset(void **state)
 	(void)reset_press(&reset, THEN_AS_BEFORE);
 	assert_posted("[+resetting][reset-pressed][+held]");
 	is_pressed();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	qemu_acks("cont", NULL);
 }
 
@@ -131,13 +139,13 @@ static void a_failed_snapshot_load_is_reset(void **state)
 	guest_pauses();
 	(void)reset_press(&reset, THEN_RUNS);
 	is_pressed();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	qemu_acks("cont", NULL);
 	guest_runs();
 	(void)reset_press(&reset, THEN_PAUSED);
 	qemu_acks("stop", NULL);
 	is_pressed();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	qemu_is_idle();
 }
 
@@ -149,7 +157,7 @@ static void a_state_being_saved_delays_the_reset(void **state)
 	is_pressed();
 	lifecycle_set(&room.life, COND_SAVING_WARM, true);
 	(void)room_posted();
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	assert_posted("[restarted][-held]");
 	qemu_is_idle();
 }
@@ -187,17 +195,40 @@ static void a_reboot_begins_again(void **state)
 	(void)state;
 	guest_printed("Linux\n");
 	(void)room_posted();
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("[restarted]");
 	assert_logged("vm: the guest rebooted\n");
 	qemu_is_idle();
 	/* The firmware's reset that follows is part of it. */
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("");
 	assert_log_empty();
 	guest_printed("Linux\n");
 	(void)room_posted();
-	reset_on_event(&reset, true);
+	machine_resets(true);
+	assert_posted("[restarted]");
+}
+
+/* PID 1 was stopped: it has read the output that follows the firmware's reset before the event. */
+static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
+{
+	(void)state;
+	(void)reset_press(&reset, THEN_AS_BEFORE);
+	qemu_acks("stop", NULL);
+	is_pressed();
+	machine_resets(false);
+	qemu_acks("cont", NULL);
+	reset_resumed(&reset, qemu_us += 5000000);
+	guest_printed("Linux\nlogin: ");
+	lifecycle_ready(&room.life, clock_now());
+	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
+	(void)room_posted();
+	reset_on_event(&reset, true, qemu_us += 99999);
+	assert_posted("");
+	assert_true(room.life.ready);
+	/* Only a RESUME that follows a reset counts. */
+	reset_resumed(&reset, qemu_us += 200000);
+	reset_on_event(&reset, true, qemu_us += 50000);
 	assert_posted("[restarted]");
 }
 
@@ -207,7 +238,7 @@ static void a_reset_that_ends_the_run_is_not_logged(void **state)
 	guest_printed("Linux\n");
 	(void)room_posted();
 	room.life.cause = CAUSE_GUEST_RESET;
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("");
 	assert_true(reset.was_reset);
 }
@@ -218,7 +249,7 @@ static void a_triple_fault_is_a_panic(void **state)
 	guest_printed("Linux\n");
 	(void)room_posted();
 	faults_at("EIP=00101234");
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted(
 		"[restarted][panic panic: triple fault at EIP=00101234: its processor could not "
 		"handle a fault and was reset]");
@@ -229,7 +260,7 @@ static void a_triple_fault_is_a_panic(void **state)
 	guest_printed("Linux\n");
 	(void)room_posted();
 	faults_at("EIP=00101234");
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted(
 		"[restarted][panic panic: triple fault: its processor could not handle a fault "
 		"and was reset]");
@@ -246,14 +277,14 @@ static void a_triple_fault_is_a_way_to_reboot(void **state)
 		/* Output that is still in the pipe is read before the verdict. */
 		guest_prints(words[i]);
 		faults_at("EIP=00101234");
-		reset_on_event(&reset, true);
+		machine_resets(true);
 		assert_posted("[serial][restarted]");
 	}
 	/* A fault before any output is not attributed to the guest. */
 	reset_restart(&reset);
 	phases_restart(&room.phases);
 	faults_at("EIP=00101234");
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("[restarted]");
 }
 
@@ -263,13 +294,13 @@ static void a_reset_after_a_panic_message_confirms_it(void **state)
 	guest_printed("Linux\nKernel panic\n");
 	(void)room_posted();
 	panic_check_begin(&panic, marker_named("oops"));
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("[restarted][panic panic: it printed the panic and reset the machine]");
 	/* Only once. */
 	guest_printed("Kernel panic\n");
 	panic.marker = marker_named("oops");
 	(void)room_posted();
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	assert_posted("[restarted]");
 }
 
@@ -280,7 +311,7 @@ static void resets(int n)
 		advance(2 * S);
 		guest_printed("SeaBIOS\n");
 		(void)room_posted();
-		reset_on_event(&reset, true);
+		machine_resets(true);
 	}
 }
 
@@ -301,14 +332,14 @@ static void a_phase_or_five_minutes_restart_the_count(void **state)
 	resets(15);
 	guest_printed("Linux\n");
 	(void)room_posted();
-	reset_on_event(&reset, true);
+	machine_resets(true);
 	resets(15);
 	assert_posted("[restarted]");
 	advance(300 * S);
 	resets(15);
 	assert_posted("[restarted]");
 	/* And an external reset. */
-	reset_on_event(&reset, false);
+	machine_resets(false);
 	resets(15);
 	assert_posted("[restarted]");
 	resets(1);
@@ -322,7 +353,7 @@ static void faults_before_anything(int n)
 	for (int i = 0; i < n; i++) {
 		advance(1 * S);
 		faults_at("");
-		reset_on_event(&reset, true);
+		machine_resets(true);
 	}
 	(void)room_posted();
 }
@@ -373,7 +404,7 @@ static void guests_that_are_not_watched(void **state)
 		room.plan.s.cpus = i == 2 ? 2 : 1;
 		for (int k = 0; k < 14; k++) {
 			faults_at(i == 3 ? "EIP=00007c1f" : "");
-			reset_on_event(&reset, true);
+			machine_resets(true);
 		}
 		assert_false(reset.watching);
 	}
@@ -475,6 +506,7 @@ int main(void)
 		TEST(without_qmp_a_reset_is_refused),
 		TEST(a_reset_is_sent_completely_or_not_at_all),
 		TEST(a_reboot_begins_again),
+		TEST(a_late_event_of_the_firmware_is_part_of_its_reset),
 		TEST(a_reset_that_ends_the_run_is_not_logged),
 		TEST(a_triple_fault_is_a_panic),
 		TEST(a_triple_fault_is_a_way_to_reboot),

@@ -13,12 +13,15 @@ static void a_snapshot_is_saved(void **state)
 	assert_posted("[+save]");
 	qemu_gets("query-migrate", NULL);
 	qemu_returns("{\"blocked-reasons\":[]}");
+	qemu_acks("stop", NULL);
 	qemu_acks("snapshot-save", SAVE("1", "new+busy"));
 	assert_got(slot, "");
 	advance(1500 * MS);
 	image_has("old,new+busy");
 	job_concludes(1, "");
-	assert_posted("[-save]");
+	assert_posted("[+continuing][-save]");
+	qemu_acks("cont", NULL);
+	assert_posted("[-continuing]");
 	assert_got(slot, "0\nsnapshot new saved in 1.50 s: 3.0 MiB of memory\n");
 }
 
@@ -38,9 +41,47 @@ static void its_tag_records_the_console_state(void **state)
 			advance(PROMPT_QUIET_NS);
 		(void)client_sends("save new");
 		qemu_acks("query-migrate", NULL);
+		qemu_acks("stop", NULL);
 		qemu_gets("snapshot-save", wanted[i]);
 		qemu_fails("no");
+		qemu_acks("cont", NULL);
 	}
+}
+
+/* The guest prints until QEMU has stopped it. */
+static void a_prompt_that_comes_before_the_stop_counts(void **state)
+{
+	(void)state;
+	(void)client_sends("save new");
+	qemu_acks("query-migrate", NULL);
+	qemu_gets("stop", NULL);
+	guest_prints("\r\nroot@hurd:~# ");
+	qemu_returns("{}");
+	qemu_acks("snapshot-save", SAVE("1", "new+maybe"));
+	job_concludes(1, "");
+	qemu_acks("cont", NULL);
+}
+
+static void a_guest_that_is_paused_stays_paused(void **state)
+{
+	(void)state;
+	guest_pauses();
+	(void)client_sends("save new");
+	qemu_acks("query-migrate", NULL);
+	qemu_acks("snapshot-save", SAVE("1", "new+busy"));
+	job_concludes(1, "");
+	qemu_is_idle();
+}
+
+static void with_a_debugger_the_guest_is_not_stopped_first(void **state)
+{
+	(void)state;
+	room.plan.s.gdb = true;
+	(void)client_sends("save new");
+	qemu_acks("query-migrate", NULL);
+	qemu_acks("snapshot-save", SAVE("1", "new+busy"));
+	job_concludes(1, "");
+	qemu_is_idle();
 }
 
 static void on_a_throwaway_disk_it_is_temporary(void **state)
@@ -51,6 +92,7 @@ static void on_a_throwaway_disk_it_is_temporary(void **state)
 	room.plan.s.disk_mode = DISK_MODE_THROWAWAY;
 	slot = client_sends("save new");
 	qemu_acks("query-migrate", NULL);
+	qemu_acks("stop", NULL);
 	qemu_acks("snapshot-save", SAVE("1", "new+busy"));
 	job_concludes(1, "");
 	assert_non_null(
@@ -70,6 +112,7 @@ static void an_existing_name_needs_force(void **state)
 	qemu_acks("snapshot-delete", DELETE("1", "cmd+busy"));
 	job_concludes(1, "");
 	assert_got(slot, "");
+	qemu_acks("stop", NULL);
 	qemu_acks("snapshot-save", SAVE("2", "cmd+busy"));
 	job_concludes(2, "");
 	assert_non_null(strstr(client_got(slot), "0\nsnapshot cmd saved in "));
@@ -102,16 +145,20 @@ static void a_failed_save_reports_the_reason(void **state)
 
 	(void)state;
 	qemu_acks("query-migrate", NULL);
+	qemu_acks("stop", NULL);
 	qemu_gets("snapshot-save", SAVE("1", "new+busy"));
 	qemu_fails("no bdrv");
 	assert_got(slot, "69\nsnapshot new is not saved: no bdrv\n");
+	qemu_acks("cont", NULL);
 	slot = client_sends("save new");
 	qemu_acks("query-migrate", NULL);
+	qemu_acks("stop", NULL);
 	qemu_acks("snapshot-save", SAVE("2", "new+busy"));
 	(void)room_posted();
 	job_concludes(2, ",\"error\":\"disk full\"");
 	assert_got(slot, "69\nsnapshot new is not saved: disk full\n");
-	assert_posted("[-save]");
+	assert_posted("[+continuing][-save]");
+	qemu_acks("cont", NULL);
 }
 
 static void missing_space_is_refused(void **state)
@@ -194,6 +241,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_snapshot_is_saved),
 		TEST(its_tag_records_the_console_state),
+		TEST(a_prompt_that_comes_before_the_stop_counts),
+		TEST(a_guest_that_is_paused_stays_paused),
+		TEST(with_a_debugger_the_guest_is_not_stopped_first),
 		TEST(on_a_throwaway_disk_it_is_temporary),
 		TEST(an_existing_name_needs_force),
 		TEST(the_reason_that_prevents_a_snapshot_is_reported),
