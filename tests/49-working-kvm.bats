@@ -98,7 +98,7 @@ proof_works() {
     assert_line --regexp ' -> .*/dev/kvm$'
     assert_line --partial 'anon_inode:kvm-vcpu:0'
     assert_line --regexp '^crw------- .* root .* /dev/kvm$'
-    run -0 in_image vm args
+    run -0 in_image QEMU_ACCEL=kvm VM_FORCE=1 vm args
     assert_line 'kvm,device=/dev/fdset/8'
     run -0 in_image vm stop
     wait_until 60 guest_ended
