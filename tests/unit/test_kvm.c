@@ -1,42 +1,16 @@
-/* test_kvm.c - the proof of KVM and the accelerator that follows from it: every verdict that
- * can be had on any machine is brought about (device nodes of other kinds, mounts, seccomp, another
- * user), the lines for all of them are compared, and what this machine's own /dev/kvm says must be
- * consistent. That a working KVM is found to work is shown by tests/48-kvm.bats.
+/* test_kvm.c - the proof of KVM: every verdict that can be had on any machine is brought about
+ * (device nodes of other kinds, mounts, seccomp, another user), the lines for all of them are
+ * compared, and what this machine's own /dev/kvm says must be consistent. That a working KVM is
+ * found to work is shown by tests/48-kvm.bats.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "room_kvm.h"
 
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "host/kvm.h"
 #include "host/kvm_internal.h"
-#include "in_child.h"
-#include "qemu/accel.h"
-
-#define GIVE                                                                                       \
-	"docker run --device /dev/kvm, with compose KVM_DEVICE=/dev/kvm, gives a container the "   \
-	"host's KVM"
-
-static struct kvm_result r;
-
-/* An empty /dev of our own, with devices or without. */
-static void own_dev(unsigned long flags)
-{
-	own_mounts();
-	CHECK(mount("none", "/dev", "tmpfs", flags, "mode=755") == 0);
-	CHECK(flags & MS_NODEV || mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
-}
 
 static void expect(enum kvm_verdict verdict, const char *step, const char *reason)
 {
@@ -420,65 +394,6 @@ static void every_verdict_has_its_line(void **state)
 	}
 }
 
-static void choose_without_kvm(void)
-{
-	struct settings s = {.accel = ACCEL_AUTO};
-	struct accel_choice a;
-	struct error err = {0};
-
-	own_dev(0);
-	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
-	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_TCG && a.automatic);
-	CHECK_TEXT(a.reason, "TCG, because /dev/kvm is not KVM; vm kvm says more");
-	s.accel = ACCEL_KVM;
-	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_QEMU_FAILED);
-	CHECK_TEXT(err.message,
-		   "QEMU_ACCEL=kvm: /dev/kvm is not KVM: it is device 1:3, not 10:232");
-	CHECK_TEXT(err.fix, GIVE "; or leave QEMU_ACCEL unset, to run with TCG");
-	s.force = true;
-	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_KVM && !a.automatic);
-	CHECK_TEXT(a.reason, "KVM, by VM_FORCE=1, although /dev/kvm is not KVM: it is device 1:3, "
-			     "not 10:232");
-	s.force = false;
-	CHECK(unlink("/dev/kvm") == 0 && mknod("/dev/kvm", S_IFCHR | 0600, makedev(10, 232)) == 0);
-	become_nobody();
-	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_NO_PERMISSION);
-	CHECK_TEXT(err.message, "QEMU_ACCEL=kvm: /dev/kvm cannot be opened by user 65534: it "
-				"belongs to 0:0 with mode 0600");
-}
-
-static void the_fallback_is_tcg_with_the_reason(void **state)
-{
-	(void)state;
-	assert_true(in_child(choose_without_kvm));
-}
-
-static void tcg_needs_no_test(void **state)
-{
-	const struct settings s = {.accel = ACCEL_TCG};
-	struct kvm_result untouched = {.step = "untouched"};
-	struct accel_choice a;
-	struct error err = {0};
-
-	(void)state;
-	assert_true(accel_choose(&s, &untouched, &a, &err));
-	assert_true(a.accel == ACCEL_TCG && !a.automatic);
-	assert_string_equal(a.reason, "TCG, because of QEMU_ACCEL=tcg");
-	assert_string_equal(untouched.step, "untouched");
-}
-
-static void auto_follows_the_test(void **state)
-{
-	const struct settings s = {.accel = ACCEL_AUTO};
-	struct accel_choice a;
-	struct error err = {0};
-
-	(void)state;
-	assert_true(accel_choose(&s, &r, &a, &err) && a.automatic);
-	assert_int_equal(a.accel, r.verdict == KVM_WORKS ? ACCEL_KVM : ACCEL_TCG);
-	assert_non_null(strstr(a.reason, r.verdict == KVM_WORKS ? r.reason : r.brief));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,9 +407,6 @@ int main(void)
 		cmocka_unit_test(a_failed_fork_is_reported),
 		cmocka_unit_test(the_test_leaves_nothing_behind),
 		cmocka_unit_test(every_verdict_has_its_line),
-		cmocka_unit_test(the_fallback_is_tcg_with_the_reason),
-		cmocka_unit_test(tcg_needs_no_test),
-		cmocka_unit_test(auto_follows_the_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
