@@ -3,256 +3,257 @@
  */
 #include <signal.h>
 
-#include "relay_bench.h"
+#include "room_relay.h"
 
 /* A guest that does not read: input is buffered up to a limit, then clients are not read any more;
  * when the guest reads, all of the input arrives, in order. */
 static void typing_waits_for_the_guest(void **state)
 {
 	const size_t n = 4 * 1024 * 1024;
-	uint8_t *text = noise(n, 2, 0), *got = malloc(GOT_MAX);
+	uint8_t *text = random_bytes(n, 2, 0), *received = malloc(RECEIVED_MAX);
 	size_t at = 0, len = 0;
-	struct bench b;
+	struct relay_fixture f;
 
 	(void)state;
-	set_up(&b, 4);
-	int raw = dial(&b, b.local), other = dial(&b, b.local);
+	set_up(&f, 4);
+	int local = connect_client(&f, f.local), other = connect_client(&f, f.local);
 
 	for (size_t before = 1; before != at;) {
 		before = at;
-		ssize_t done = send(raw, text + at, n - at, MSG_NOSIGNAL);
+		ssize_t done = send(local, text + at, n - at, MSG_NOSIGNAL);
 
 		at += done > 0 ? (size_t)done : 0;
-		settle(&b);
+		run_until_idle(&f);
 	}
 	assert_true(at < n);
-	SAY(&b, b.guest, "still prints");
+	SEND(&f, f.guest, "still prints");
 	EXPECT(other, "still prints");
 	while (len < n) {
-		ssize_t done = send(raw, text + at, n - at, MSG_NOSIGNAL);
+		ssize_t done = send(local, text + at, n - at, MSG_NOSIGNAL);
 
 		at += done > 0 ? (size_t)done : 0;
-		(void)turn(&b, 1);
-		len += take(b.guest, got + len, GOT_MAX - len, NULL);
+		(void)run_once(&f, 1);
+		len += read_available(f.guest, received + len, RECEIVED_MAX - len, NULL);
 	}
-	assert_memory_equal(got, text, n);
-	assert_int_equal(take(b.guest, got + len, 1, NULL), 0);
-	close(raw);
+	assert_memory_equal(received, text, n);
+	assert_int_equal(read_available(f.guest, received + len, 1, NULL), 0);
+	close(local);
 	close(other);
 	free(text);
-	free(got);
-	tear_down(&b);
+	free(received);
+	tear_down(&f);
 }
 
 /* Input from a client that disconnects at once: with the queue full, and with output that cannot be
  * sent. */
 static void the_last_input_reaches_the_guest(void **state)
 {
-	uint8_t *got = malloc(GOT_MAX);
-	struct bench b;
+	uint8_t *received = malloc(RECEIVED_MAX);
+	struct relay_fixture f;
 	size_t typed = 0, n;
 
 	(void)state;
-	set_up(&b, 4);
-	memset(got, 'a', 4096);
-	while ((n = relay_input(b.r, got, 4096)) > 0)
+	set_up(&f, 4);
+	memset(received, 'a', 4096);
+	while ((n = relay_input(f.relay, received, 4096)) > 0)
 		typed += n;
-	int raw = dial(&b, b.local);
+	int local = connect_client(&f, f.local);
 
-	assert_int_equal(send(raw, "halt\r", 5, MSG_NOSIGNAL), 5);
-	close(raw);
-	settle(&b); /* must become idle, although the hang-up is signalled all the time */
-	SAY(&b, b.guest, "output for nobody");
-	n = collect(&b, b.guest, got, 0);
+	assert_int_equal(send(local, "halt\r", 5, MSG_NOSIGNAL), 5);
+	close(local);
+	run_until_idle(&f); /* must become idle, although the hang-up is signalled all the time */
+	SEND(&f, f.guest, "output for nobody");
+	n = read_until_idle(&f, f.guest, received, 0);
 	assert_int_equal(n, typed + 5);
-	assert_memory_equal(got + typed, "halt\r", 5);
-	assert_int_equal(stats(&b).clients, 0);
-	int fd = dial(&b, b.telnet);
+	assert_memory_equal(received + typed, "halt\r", 5);
+	assert_int_equal(stats(&f).clients, 0);
+	int fd = connect_client(&f, f.telnet);
 	struct linger reset = {.l_onoff = 1};
 
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
 	close(fd);
-	settle(&b);
-	assert_int_equal(stats(&b).clients, 0);
-	SAY(&b, b.guest, "goes on");
-	assert_int_equal(b.observed, 24);
-	free(got);
-	tear_down(&b);
+	run_until_idle(&f);
+	assert_int_equal(stats(&f).clients, 0);
+	SEND(&f, f.guest, "goes on");
+	assert_int_equal(f.output_len, 24);
+	free(received);
+	tear_down(&f);
 }
 
 static void a_new_qemu_takes_over(void **state)
 {
-	struct bench b;
+	struct relay_fixture f;
 
 	(void)state;
-	set_up(&b, 4);
-	int raw = dial(&b, b.local);
+	set_up(&f, 4);
+	int local = connect_client(&f, f.local);
 
-	assert_int_equal(send(b.guest, "last words", 10, 0), 10);
-	close(b.guest);
-	settle(&b);
-	EXPECT(raw, "last words");
-	SAY(&b, raw, "typed to nobody");
-	assert_int_equal(relay_input(b.r, "x", 1), 0);
-	(void)attach(&b);
-	SAY(&b, b.guest, "new");
-	EXPECT(raw, "new");
-	SAY(&b, raw, "typed to it");
-	EXPECT(b.guest, "typed to it");
+	assert_int_equal(send(f.guest, "last words", 10, 0), 10);
+	close(f.guest);
+	run_until_idle(&f);
+	EXPECT(local, "last words");
+	SEND(&f, local, "typed to nobody");
+	assert_int_equal(relay_input(f.relay, "x", 1), 0);
+	(void)attach_qemu(&f);
+	SEND(&f, f.guest, "new");
+	EXPECT(local, "new");
+	SEND(&f, local, "typed to it");
+	EXPECT(f.guest, "typed to it");
 	/* replaced while it still has output */
-	int former = b.guest;
+	int former = f.guest;
 
 	assert_int_equal(send(former, "bye", 3, 0), 3);
-	(void)attach(&b);
-	EXPECT(raw, "bye");
+	(void)attach_qemu(&f);
+	EXPECT(local, "bye");
 	char end;
 
 	assert_int_equal(read(former, &end, 1), 0);
 	close(former);
-	SAY(&b, b.guest, "third");
-	EXPECT(raw, "third");
-	assert_true(relay_attach(b.r, -1, -1));
-	settle(&b);
-	assert_int_equal(stats(&b).bytes, 10 + 3 + 3 + 5);
-	assert_int_equal(stats(&b).clients, 1);
-	close(raw);
-	tear_down(&b);
+	SEND(&f, f.guest, "third");
+	EXPECT(local, "third");
+	assert_true(relay_attach(f.relay, -1, -1));
+	run_until_idle(&f);
+	assert_int_equal(stats(&f).bytes, 10 + 3 + 3 + 5);
+	assert_int_equal(stats(&f).clients, 1);
+	close(local);
+	tear_down(&f);
 }
 
 /* QEMU at two pipes: the same, and neither a full nor a closed one keeps the loop awake. */
 static void two_pipes(void **state)
 {
 	const size_t n = 300000;
-	uint8_t *text = noise(n, 4, 0), *got = malloc(GOT_MAX);
-	struct bench b;
+	uint8_t *text = random_bytes(n, 4, 0), *received = malloc(RECEIVED_MAX);
+	struct relay_fixture f;
 	int out, in;
 	size_t typed = 0, len = 0;
 
 	(void)state;
-	set_up(&b, 4);
-	attach_pipes(&b, &out, &in);
-	int raw = dial(&b, b.local);
+	set_up(&f, 4);
+	attach_pipes(&f, &out, &in);
+	int local = connect_client(&f, f.local);
 
 	for (size_t at = 0; at < n;) {
 		at += write(out, text + at, 1) == 1;
-		(void)turn(&b, 0);
-		len += take(raw, got + len, GOT_MAX - len, NULL);
+		(void)run_once(&f, 0);
+		len += read_available(local, received + len, RECEIVED_MAX - len, NULL);
 	}
-	assert_int_equal(collect(&b, raw, got, len), n);
-	assert_memory_equal(got, text, n);
+	assert_int_equal(read_until_idle(&f, local, received, len), n);
+	assert_memory_equal(received, text, n);
 	for (size_t k = 1; k > 0; typed += k)
-		k = relay_input(b.r, text + typed, 4096);
-	assert_int_equal(collect(&b, in, got, 0), typed);
-	assert_memory_equal(got, text, typed);
-	while (relay_input(b.r, text, 4096) > 0)
+		k = relay_input(f.relay, text + typed, 4096);
+	assert_int_equal(read_until_idle(&f, in, received, 0), typed);
+	assert_memory_equal(received, text, typed);
+	while (relay_input(f.relay, text, 4096) > 0)
 		continue;
 	close(in);
-	settle(&b);
-	SAY(&b, raw, "nobody reads this");
+	run_until_idle(&f);
+	SEND(&f, local, "nobody reads this");
 	assert_int_equal(write(out, "last", 4), 4);
 	close(out);
-	settle(&b);
-	EXPECT(raw, "last");
-	assert_int_equal(relay_input(b.r, "x", 1), 0);
-	(void)attach(&b);
-	SAY(&b, b.guest, "next");
-	EXPECT(raw, "next");
-	close(raw);
+	run_until_idle(&f);
+	EXPECT(local, "last");
+	assert_int_equal(relay_input(f.relay, "x", 1), 0);
+	(void)attach_qemu(&f);
+	SEND(&f, f.guest, "next");
+	EXPECT(local, "next");
+	close(local);
 	free(text);
-	free(got);
-	tear_down(&b);
+	free(received);
+	tear_down(&f);
 }
 
 /* A program that answers a query does so in place of the terminals, as long as it is connected. */
 static void a_program_answers_queries(void **state)
 {
-	struct bench b;
+	struct relay_fixture f;
 	int program[2];
 
 	(void)state;
-	set_up(&b, 4);
-	int terminal = dial(&b, b.local);
+	set_up(&f, 4);
+	int terminal = connect_client(&f, f.local);
 
-	SAY(&b, terminal, "\033[1;10R");
-	EXPECT(b.guest, "\033[1;10R");
+	SEND(&f, terminal, "\033[1;10R");
+	EXPECT(f.guest, "\033[1;10R");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, program), 0);
-	assert_true(relay_adopt(b.r, program[1], RELAY_LIVE, 1));
-	SAY(&b, program[0], "ls\r");
-	SAY(&b, terminal, "\033[1;3R");
-	EXPECT(b.guest, "ls\r\033[1;3R");
-	SAY(&b, program[0], "\033[1;3Rls\r");
-	SAY(&b, terminal, "\033[1;3R");
-	EXPECT(b.guest, "\033[1;3Rls\r");
+	assert_true(relay_adopt(f.relay, program[1], RELAY_LIVE, 1));
+	SEND(&f, program[0], "ls\r");
+	SEND(&f, terminal, "\033[1;3R");
+	EXPECT(f.guest, "ls\r\033[1;3R");
+	SEND(&f, program[0], "\033[1;3Rls\r");
+	SEND(&f, terminal, "\033[1;3R");
+	EXPECT(f.guest, "\033[1;3Rls\r");
 	close(program[0]);
-	settle(&b);
-	SAY(&b, terminal, "\033[1;3R");
-	EXPECT(b.guest, "\033[1;3R");
+	run_until_idle(&f);
+	SEND(&f, terminal, "\033[1;3R");
+	EXPECT(f.guest, "\033[1;3R");
 	close(terminal);
-	tear_down(&b);
+	tear_down(&f);
 }
 
 /* Three terminals show a query; one answer reaches the guest. */
 static void one_terminal_answers_queries(void **state)
 {
-	struct bench b;
+	struct relay_fixture f;
 
 	(void)state;
-	set_up(&b, 4);
-	int one = dial(&b, b.local), two = dial(&b, b.local), other = dial(&b, b.local);
+	set_up(&f, 4);
+	int one = connect_client(&f, f.local), two = connect_client(&f, f.local),
+	    other = connect_client(&f, f.local);
 
-	SAY(&b, one, "\033[1;10R");
-	SAY(&b, two, "\033[1;10R");
-	EXPECT(b.guest, "\033[1;10R");
+	SEND(&f, one, "\033[1;10R");
+	SEND(&f, two, "\033[1;10R");
+	EXPECT(f.guest, "\033[1;10R");
 	/* A program that types is not a terminal. */
-	SAY(&b, other, "ls\r");
-	SAY(&b, two, "\033[?62;c\033P>|x\033\\");
-	SAY(&b, one, "\033[?62;c\033P>|x\033\\");
-	EXPECT(b.guest, "ls\r\033[?62;c\033P>|x\033\\");
+	SEND(&f, other, "ls\r");
+	SEND(&f, two, "\033[?62;c\033P>|x\033\\");
+	SEND(&f, one, "\033[?62;c\033P>|x\033\\");
+	EXPECT(f.guest, "ls\r\033[?62;c\033P>|x\033\\");
 	/* The terminal of the client that types answers. */
-	SAY(&b, two, "a\033[A");
-	SAY(&b, one, "\033[0n\033]11;rgb:0/0/0\007");
-	SAY(&b, two, "\033[0n");
-	EXPECT(b.guest, "a\033[A\033[0n");
+	SEND(&f, two, "a\033[A");
+	SEND(&f, one, "\033[0n\033]11;rgb:0/0/0\007");
+	SEND(&f, two, "\033[0n");
+	EXPECT(f.guest, "a\033[A\033[0n");
 	close(two);
-	settle(&b);
-	SAY(&b, one, "\033[8;24;80t\033");
-	EXPECT(b.guest, "\033[8;24;80t\033");
+	run_until_idle(&f);
+	SEND(&f, one, "\033[8;24;80t\033");
+	EXPECT(f.guest, "\033[8;24;80t\033");
 	close(one);
 	close(other);
-	tear_down(&b);
+	tear_down(&f);
 }
 
 static void half_a_line_is_erased(void **state)
 {
-	struct bench b;
-	uint8_t *got = malloc(GOT_MAX);
+	struct relay_fixture f;
+	uint8_t *received = malloc(RECEIVED_MAX);
 
 	(void)state;
-	set_up_monitor(&b, 4);
-	int one = dial(&b, b.local), two = dial(&b, b.local);
+	set_up_monitor(&f, 4);
+	int one = connect_client(&f, f.local), two = connect_client(&f, f.local);
 
-	SAY(&b, one, "info\rquit");
-	EXPECT(b.guest, "info\rquit");
+	SEND(&f, one, "info\rquit");
+	EXPECT(f.guest, "info\rquit");
 	close(one);
-	settle(&b);
-	EXPECT(b.guest, "\005\005\177\177\177\177");
-	SAY(&b, two, "q\t"); /* completed to an unknown length */
-	EXPECT(b.guest, "q\t");
+	run_until_idle(&f);
+	EXPECT(f.guest, "\005\005\177\177\177\177");
+	SEND(&f, two, "q\t"); /* completed to an unknown length */
+	EXPECT(f.guest, "q\t");
 	shutdown(two, SHUT_WR);
-	settle(&b);
-	size_t n = collect(&b, b.guest, got, 0);
+	run_until_idle(&f);
+	size_t n = read_until_idle(&f, f.guest, received, 0);
 
 	assert_true(n > 4000);
-	assert_memory_equal(got, "\005\005\177", 3);
+	assert_memory_equal(received, "\005\005\177", 3);
 	close(two);
-	int three = dial(&b, b.local);
+	int three = connect_client(&f, f.local);
 
-	SAY(&b, three, "info\r");
+	SEND(&f, three, "info\r");
 	close(three);
-	settle(&b);
-	EXPECT(b.guest, "info\r");
-	free(got);
-	tear_down(&b);
+	run_until_idle(&f);
+	EXPECT(f.guest, "info\r");
+	free(received);
+	tear_down(&f);
 }
 
 int main(void)
