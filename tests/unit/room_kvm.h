@@ -22,9 +22,9 @@
 static struct kvm_result r;
 
 /* An empty /dev of our own, with devices or without. */
-static inline void own_dev(unsigned long flags)
+static inline void mount_empty_dev(unsigned long flags)
 {
-	own_mounts();
+	new_mount_namespace();
 	CHECK(mount("none", "/dev", "tmpfs", flags, "mode=755") == 0);
 	CHECK(flags & MS_NODEV || mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
 }

@@ -57,6 +57,7 @@ static inline int tear_down(void **state)
 #define MAPPED(state) ",{\"capability\":\"mapped-ram\",\"state\":" state "}"
 #define FDSET	      "{\"fdset-id\":99,\"opaque\":\"state\"}"
 
+/* Everything up to `migrate`, which QEMU has not answered. */
 static inline void begin_save(enum saving what)
 {
 	struct error err = {0};
@@ -67,12 +68,13 @@ static inline void begin_save(enum saving what)
 	qemu_acks("migrate-set-capabilities", ON(MAPPED("true")));
 	qemu_acks("migrate-set-parameters", "{\"max-bandwidth\":1099511627776}");
 	qemu_gets("add-fd", FDSET);
-	assert_true(room.got_fd >= 0);
-	assert_int_equal(write(room.got_fd, "memory", 6), 6);
+	assert_true(room.received_fd >= 0);
+	assert_int_equal(write(room.received_fd, "memory", 6), 6);
 	qemu_returns("{}");
 	qemu_gets("migrate", "{\"uri\":\"file:/dev/fdset/99\"}");
 }
 
+/* QEMU is told to close the file, and to forget how the memory was to be written. */
 static inline void is_released(void)
 {
 	qemu_acks("remove-fd", "{\"fdset-id\":99}");

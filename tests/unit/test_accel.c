@@ -9,7 +9,7 @@ static void choose_without_kvm(void)
 	struct accel_choice a;
 	struct error err = {0};
 
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_TCG && a.automatic);
 	CHECK_TEXT(a.reason, "TCG, because /dev/kvm is not KVM; vm kvm says more");

@@ -39,7 +39,7 @@ static void other_file_types(void)
 {
 	struct stat st;
 
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is device 1:3, not 10:232");
 	CHECK_TEXT(r.fix, GIVE);
@@ -60,11 +60,11 @@ static void other_files_are_recognised(void **state)
 
 static void missing_node(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 #ifdef SYS_mknod
-	forbid(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid_syscall(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
 #endif
-	forbid(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid_syscall(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Operation not permitted)");
 	CHECK(r.error == EPERM);
@@ -73,7 +73,7 @@ static void missing_node(void)
 
 static void missing_node_as_nobody(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	become_nobody();
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Permission denied)");
@@ -81,7 +81,7 @@ static void missing_node_as_nobody(void)
 
 static void missing_node_read_only(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mount("none", "/dev", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Read-only file system)");
@@ -99,7 +99,7 @@ static void node_on_nodev(void)
 {
 	struct stat st;
 
-	own_dev(MS_NODEV);
+	mount_empty_dev(MS_NODEV);
 	expect(KVM_DENIED, "open",
 	       "/dev/kvm cannot be opened: it is on a file system mounted nodev");
 	CHECK(r.made_node && r.error == EACCES);
@@ -132,7 +132,7 @@ static void node_denied(void)
 		 "/dev/kvm"},
 	};
 
-	own_dev(0);
+	mount_empty_dev(0);
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		(void)unlink("/dev/kvm");
 		CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
@@ -163,7 +163,7 @@ static void a_node_without_access_is_reported(void **state)
 /* Like a device cgroup (tests/48-kvm.bats uses a real one). */
 static void node_without_permission(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(10, 232)) == 0);
 	r = (struct kvm_result){
 		.verdict = KVM_DENIED, .step = "open", .error = EPERM, .exit_reason = -1};
@@ -195,7 +195,7 @@ static void make_node(void)
 	int has = kernel_has_kvm();
 	struct stat st;
 
-	own_dev(0);
+	mount_empty_dev(0);
 	(void)kvm_test("/dev/kvm", 50, &r);
 	CHECK(r.made_node);
 	if (has) {
@@ -219,7 +219,7 @@ static void the_node_is_created_if_permitted(void **state)
 
 static void refuse(unsigned long request, uint32_t action, const char *step, const char *reason)
 {
-	forbid(SYS_ioctl, (long)request, action);
+	forbid_syscall(SYS_ioctl, (long)request, action);
 	expect(KVM_REFUSED, step, reason);
 }
 
@@ -256,7 +256,7 @@ static void break_run(void)
 {
 	if (!kernel_has_kvm())
 		return;
-	forbid(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
+	forbid_syscall(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
 	CHECK(!kvm_test("/dev/kvm", 50, &r) && r.verdict == KVM_BROKEN && r.error == EFAULT);
 	CHECK_TEXT(r.reason, "/dev/kvm does not run code: KVM_RUN fails: Bad address");
 }
@@ -265,7 +265,7 @@ static void break_version(void)
 {
 	if (!kernel_has_kvm())
 		return;
-	forbid(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
+	forbid_syscall(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
 	expect(KVM_NOT_KVM, "KVM_GET_API_VERSION", "/dev/kvm has a KVM API version other than 12");
 }
 
@@ -284,7 +284,7 @@ static void no_process(void)
 {
 	struct rlimit one = {1, 1};
 
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
 	CHECK(setrlimit(RLIMIT_NPROC, &one) == 0);
 	become_nobody();
