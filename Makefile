@@ -132,9 +132,11 @@ $(BUILD)/messages.c: $(patsubst init/%,$(BUILD)/obj/%.messages,$(filter %.c,$(SR
 $(MESSAGES): $(BUILD)/messages.c
 	$(Q)$(VM_CC) $(CPPFLAGS_VM) $(CFLAGS_VM) -MMD -MP -c -o $@ $<
 
-# The compiler does not list files read by .incbin as dependencies.
+# The compiler does not list files read by .incbin (init/base/embed.h) as dependencies.
 $(BUILD)/obj/plan/marker_files.c.o $(BUILD)/unit/obj/plan/marker_files.c.o: \
 	$(wildcard init/plan/markers/*.markers)
+$(BUILD)/obj/profile/report_vega.c.o $(BUILD)/unit/obj/profile/report_vega.c.o \
+	build/fuzz/obj/profile/report_vega.c.o: init/profile/charts.vl.json.in
 
 # The web server uses the system's own C library, because of libwebsockets; if that is not installed, `make vm` does
 # not build it. With WEB_SANITIZE=1 it is built with the sanitizers (tests/84-web.bats).

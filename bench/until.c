@@ -27,32 +27,32 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int64_t spent(const struct timeval *t)
+static int64_t cpu_ns(const struct timeval *t)
 {
 	return (int64_t)t->tv_sec * 1000000000 + (int64_t)t->tv_usec * 1000;
 }
 
 /* Read FD until TEXT has come. False: it ended before. */
-static int look(int fd, const char *text)
+static int read_until(int fd, const char *text)
 {
-	char seen[65536];
-	size_t have = 0;
-	size_t len = strlen(text);
+	char buf[65536];
+	size_t len = 0;
+	size_t text_len = strlen(text);
 
 	for (;;) {
-		ssize_t n = read(fd, seen + have, sizeof seen - have);
+		ssize_t n = read(fd, buf + len, sizeof buf - len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return 0;
-		have += (size_t)n;
-		if (memmem(seen, have, text, len))
+		len += (size_t)n;
+		if (memmem(buf, len, text, text_len))
 			return 1;
-		if (have < len)
+		if (len < text_len)
 			continue;
-		memmove(seen, seen + have - (len - 1), len - 1);
-		have = len - 1;
+		memmove(buf, buf + len - (text_len - 1), text_len - 1);
+		len = text_len - 1;
 	}
 }
 
@@ -74,13 +74,13 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	(void)close(fds[1]);
-	int came = pid > 0 && look(fds[0], argv[1]);
+	int found = pid > 0 && read_until(fds[0], argv[1]);
 	int64_t end = now();
 
 	(void)kill(pid, SIGKILL);
-	if (wait4(pid, NULL, 0, &used) != pid || !came)
+	if (wait4(pid, NULL, 0, &used) != pid || !found)
 		return 1;
 	(void)printf("%lld %lld\n", (long long)(end - start),
-		     (long long)(spent(&used.ru_utime) + spent(&used.ru_stime)));
+		     (long long)(cpu_ns(&used.ru_utime) + cpu_ns(&used.ru_stime)));
 	return 0;
 }

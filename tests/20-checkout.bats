@@ -1,5 +1,5 @@
-# Properties of a checkout before anything is built: line ends that a shell accepts, every external command in
-# scripts/tools, and an error for a test file that does not exist.
+# Properties of a checkout before anything is built: line ends that a shell accepts, C files of limited length, every
+# external command in scripts/tools, and an error for a test file that does not exist.
 load helpers
 
 @test "a checkout with core.autocrlf=true has the same bytes as the repository" {
@@ -10,6 +10,22 @@ load helpers
     assert_line --regexp '^i/lf +w/lf .*images/mach-mini/build.sh$'
     run -0 awk -F'[/ \t]+' '$2 != $4' <<<"$output"
     refute_output
+}
+
+@test "C files and headers of more than 500 lines are refused, with their length" {
+    mkdir -p "$T/new"/{scripts,init}
+    cp "$ROOT"/scripts/{check-lengths,lib.sh} "$T/new/scripts"
+    git -C "$T/new" init -q
+    cd "$T/new"
+    yes | head -n 500 | tee init/a.c >init/a.h
+    git add init
+    scripts/check-lengths
+    echo >>init/a.h
+    yes | head -n 777 >init/new.c # not added yet
+    run -1 scripts/check-lengths
+    assert_line --partial 'init/a.h has 501 lines, more than 500'
+    assert_line --partial 'init/new.c has 777 lines'
+    assert_equal "${#lines[@]}" 2
 }
 
 # A small repository with the checker and its table in it.

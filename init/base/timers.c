@@ -1,11 +1,13 @@
 /* timers.c - see timers.h. */
 #include "base/timers.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -14,6 +16,19 @@ bool timers_init(struct timers *t)
 	memset(t, 0, sizeof *t);
 	t->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return t->fd >= 0;
+}
+
+bool timers_loop(struct timers *t, int signals, int *epoll, struct error *err)
+{
+	*epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (*epoll >= 0 && timers_init(t) &&
+	    loop_add(*epoll, signals, EPOLLIN, (struct loop_ref){.type = LOOP_SIGNALS}) &&
+	    loop_add(*epoll, t->fd, EPOLLIN, (struct loop_ref){.type = LOOP_TIMERS}))
+		return true;
+	return error_set(err, EXIT_INTERNAL,
+			 "raise the limit on open files (ulimit -n); the kernel needs epoll, "
+			 "signalfd and timerfd",
+			 "no event loop: %s", strerror(errno));
 }
 
 /* Set the descriptor to the first deadline, or to the next tick if that is earlier (clock.h). */

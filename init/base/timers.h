@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "base/error.h"
+
 #define TIMERS_MAX 20
 
 struct timers {
@@ -19,6 +21,13 @@ struct timers {
 
 /* False with errno if there is no timerfd. */
 bool timers_init(struct timers *t);
+
+/* loop_ref.type of the two descriptors that every event loop has. */
+enum { LOOP_SIGNALS, LOOP_TIMERS };
+
+/* Create *EPOLL, an event loop with the descriptor SIGNALS (signalfd(2)) and T, which is
+ * initialised. */
+bool timers_loop(struct timers *t, int signals, int *epoll, struct error *err);
 
 /* Set timer ID (below TIMERS_MAX) to AT_NS (clock_now()); 0 turns it off. */
 void timers_set(struct timers *t, unsigned id, uint64_t at_ns);

@@ -25,8 +25,8 @@ struct helpers;
 
 /* loop_ref.type: what a descriptor of the loop is. */
 enum ref_type {
-	REF_SIGNAL,
-	REF_TIMER,
+	REF_SIGNAL = LOOP_SIGNALS,
+	REF_TIMER = LOOP_TIMERS,
 	REF_QMP,
 	REF_OUTPUT,
 	REF_DEBUG,

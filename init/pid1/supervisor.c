@@ -1,7 +1,6 @@
 /* supervisor.c - see supervisor.h: the loop, signals, and the end. */
 #include "pid1/supervisor.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -319,14 +318,8 @@ static bool set_up(struct supervisor *v, struct error *err)
 	if (plan->fsck.result[0])
 		event("fsck", J_TEXT("result", plan->fsck.result),
 		      J_INT("repaired", plan->fsck.repaired));
-	v->env.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (v->env.epoll < 0 || !timers_init(&v->timers) ||
-	    !loop_add(v->env.epoll, v->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNAL}) ||
-	    !loop_add(v->env.epoll, v->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMER}))
-		return error_set(err, EXIT_INTERNAL,
-				 "raise the limit on open files (ulimit -n); the kernel needs "
-				 "epoll, signalfd and timerfd",
-				 "no event loop: %s", strerror(errno));
+	if (!timers_loop(&v->timers, v->signals, &v->env.epoll, err))
+		return false;
 	helpers_init(&v->helpers, v->env.epoll);
 	debug_log_open(&v->debug_log, s, v->env.epoll, REF_DEBUG);
 	(void)run_path(s, "control.sock", path);

@@ -1,26 +1,14 @@
-/* marker_files.c - see marker_files.h: the files, included by the assembler.
- *
- * The compiler runs in the top directory. The Makefile lists the marker files as dependencies of
- * this file's object.
- */
+/* marker_files.c - see marker_files.h. */
 #include "plan/marker_files.h"
 
-#define FILE_OF(name)                                                                              \
-	__asm__(".section .rodata.markers_" #name ",\"a\",%progbits\n"                             \
-		"markers_" #name ": .incbin \"init/plan/markers/" #name ".markers\"\n"             \
-		"markers_" #name "_end:\n"                                                         \
-		".globl markers_" #name ", markers_" #name "_end\n"                                \
-		".hidden markers_" #name ", markers_" #name "_end\n"                               \
-		".previous\n");                                                                    \
-	extern const char markers_##name[] __attribute__((visibility("hidden")));                  \
-	extern const char markers_##name##_end[] __attribute__((visibility("hidden")))
+#include "base/embed.h"
 
-FILE_OF(hurd);
-FILE_OF(mach);
-FILE_OF(linux);
-FILE_OF(minix);
-FILE_OF(exov6);
-FILE_OF(generic);
+EMBED(markers_hurd, "init/plan/markers/hurd.markers");
+EMBED(markers_mach, "init/plan/markers/mach.markers");
+EMBED(markers_linux, "init/plan/markers/linux.markers");
+EMBED(markers_minix, "init/plan/markers/minix.markers");
+EMBED(markers_exov6, "init/plan/markers/exov6.markers");
+EMBED(markers_generic, "init/plan/markers/generic.markers");
 
 const char *marker_file(enum guest_kind g, size_t *n)
 {

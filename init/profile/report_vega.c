@@ -1,18 +1,23 @@
 /* report_vega.c - the pictures of a report as a Vega-Lite specification (version 5) with its data
- * (report.h). */
+ * (report.h): the template charts.vl.json.in, filled in. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/embed.h"
 #include "profile/report.h"
 
-#define MEMBER (struct json_member)
-
 /* A row for each phase of each cell. */
-static void add_phases(const struct report *r, const struct cell_figures *f, struct text *t)
+static void add_phases(const struct report *r, struct text *t)
 {
+	struct cell_figures *f = report_all_figures(r);
 	char label[LABEL_MAX];
 	const char *before = "[\n";
 
+	if (!f) {
+		t->failed = true;
+		return;
+	}
 	for (size_t c = 0; c < r->cells; c++)
 		for (size_t i = 0; i < f[c].phases; i++) {
 			const struct phase_figures *p = &f[c].phase[i];
@@ -27,6 +32,7 @@ static void add_phases(const struct report *r, const struct cell_figures *f, str
 			before = ",\n";
 		}
 	text_add(t, "%s]", before[0] == '[' ? "[" : "");
+	free(f);
 }
 
 /* In the order of cells, as in results.json, so that a report read back produces the same. */
@@ -95,64 +101,60 @@ static void add_ticks(const struct report *r, struct text *t)
 	}
 }
 
-/* A limit of 0 disables cutting of names. */
-#define BY_CELL                                                                                    \
-	"\"y\":{\"field\":\"cell\",\"type\":\"nominal\",\"sort\":null,\"title\":null,"             \
-	"\"axis\":{\"labelLimit\":0}},"
-#define MS "\"title\":\"ms since the start of QEMU\""
+static void add_hosts(const struct report *r, struct text *t)
+{
+	char hosts[OVER_HOSTS_MAX];
 
-static const char timeline[] =
-	"\"width\":500,\"mark\":\"bar\",\"encoding\":{" BY_CELL
-	"\"x\":{\"field\":\"begins\",\"type\":\"quantitative\"," MS "},\"x2\":{\"field\":\"ends\"},"
-	"\"color\":{\"field\":\"phase\",\"type\":\"nominal\",\"sort\":null}}";
-static const char boxes[] =
-	"\"width\":500,\"mark\":{\"type\":\"boxplot\",\"extent\":1.5},\"encoding\":{" BY_CELL
-	"\"x\":{\"field\":\"total\",\"type\":\"quantitative\",\"scale\":{\"zero\":false}," MS "}";
-/* With several hosts, each has its own boxes. */
-static const char by_host[] = ",\"yOffset\":{\"field\":\"host\",\"type\":\"nominal\"},"
-			      "\"color\":{\"field\":\"host\",\"type\":\"nominal\"}";
-static const char speedup[] =
-	"\"width\":500,\"encoding\":{\"x\":{\"field\":\"cpus\",\"type\":\"quantitative\","
-	"\"scale\":{\"type\":\"log\",\"base\":2},\"title\":\"processors\","
-	"\"axis\":{\"values\":[%s],\"format\":\"d\"}},"
-	"\"color\":{\"field\":\"series\",\"type\":\"nominal\",\"sort\":null,"
-	"\"legend\":{\"labelLimit\":0}}},\"layer\":["
-	"{\"transform\":[{\"filter\":\"datum.topology === ''\"}],"
-	"\"mark\":{\"type\":\"line\",\"point\":true},\"encoding\":{\"y\":{\"field\":\"speedup\","
-	"\"type\":\"quantitative\",\"title\":\"T(1)/T(n)\"}}},"
-	"{\"transform\":[{\"filter\":\"datum.topology !== ''\"}],"
-	"\"mark\":{\"type\":\"square\",\"opacity\":1},\"encoding\":{\"y\":{\"field\":\"speedup\","
-	"\"type\":\"quantitative\"},\"tooltip\":[{\"field\":\"topology\"},{\"field\":\"speedup\"}]}"
-	"},"
-	"{\"mark\":\"rule\",\"encoding\":{\"y\":{\"field\":\"low\",\"type\":\"quantitative\"},"
-	"\"y2\":{\"field\":\"high\"}}}]";
+	(void)report_over_hosts(r, hosts);
+	text_add(t, "%s", hosts);
+}
 
+/* ---- the template ---------------------------------------------------------------------------- */
+
+EMBED(charts_vl_json, "init/profile/charts.vl.json.in");
+
+/* The placeholders of the template, @NAME@. */
+static const struct {
+	const char *name;
+	void (*add)(const struct report *r, struct text *t);
+} parts[] = {{"phases", add_phases},
+	     {"samples", add_samples},
+	     {"speedups", add_speedups},
+	     {"ticks", add_ticks},
+	     {"hosts", add_hosts}};
+
+/* Add what stands for the placeholder whose name begins at AT. Returns where the template goes on:
+ * @several_hosts@ leaves out the rest of its line if there is one host. */
+static const char *add_part(const struct report *r, const char *at, struct text *t)
+{
+	size_t n = strcspn(at, "@");
+	const char *after = at + n + (at[n] == '@');
+	char hosts[OVER_HOSTS_MAX];
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strlen(parts[i].name) == n && memcmp(parts[i].name, at, n) == 0) {
+			parts[i].add(r, t);
+			return after;
+		}
+	(void)report_over_hosts(r, hosts);
+	return hosts[0] ? after : after + strcspn(after, "\n");
+}
+
+/* In the template, a line that begins with blanks continues the one before. */
 void report_vega(const struct report *r, struct text *t)
 {
-	struct cell_figures *f = report_all_figures(r);
-	char hosts[OVER_HOSTS_MAX];
-	struct text ticks = {0};
+	for (const char *at = charts_vl_json; *at;) {
+		size_t n = strcspn(at, "@\n");
 
-	if (!f) {
-		t->failed = true;
-		return;
+		text_add(t, "%.*s", (int)n, at);
+		at += n;
+		if (*at == '@') {
+			at = add_part(r, at + 1, t);
+		} else if (*at == '\n' && at[1] == ' ') {
+			at += 1 + strspn(at + 1, " ");
+		} else if (*at == '\n') {
+			text_add(t, "\n");
+			at++;
+		}
 	}
-	add_ticks(r, &ticks);
-	(void)report_over_hosts(r, hosts);
-	text_add(t, "{\"$schema\":\"https://vega.github.io/schema/vega-lite/v5.json\","
-		    "\"resolve\":{\"scale\":{\"color\":\"independent\"}},\"vconcat\":[\n"
-		    "{\"data\":{\"values\":");
-	add_phases(r, f, t);
-	text_add(t, "},\"title\":\"Phases of the boot%s\",%s},\n{\"data\":{\"values\":", hosts,
-		 timeline);
-	add_samples(r, t);
-	text_add(t, "},\"title\":\"Time of the boot\",%s%s}},\n{\"data\":{\"values\":", boxes,
-		 hosts[0] ? by_host : "");
-	add_speedups(r, t);
-	text_add(t, "},\"title\":\"Speed-up with its 95 %% interval%s\",", hosts);
-	text_add(t, speedup, ticks.bytes ? ticks.bytes : "");
-	text_add(t, "}\n]}\n");
-	t->failed |= ticks.failed;
-	text_free(&ticks);
-	free(f);
 }

@@ -36,7 +36,7 @@
 #define STOP_NS UINT64_C(5000000000) /* from SIGTERM to SIGKILL */
 
 /* loop_ref.type */
-enum { REF_SIGNALS, REF_TIMERS, REF_CONTROLS, REF_SAID };
+enum { REF_SIGNALS = LOOP_SIGNALS, REF_TIMERS = LOOP_TIMERS, REF_CONTROLS, REF_SAID };
 
 struct fetch {
 	struct settings s;
@@ -277,15 +277,7 @@ static bool set_up(struct fetch *f, struct error *err)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGCHLD);
 	f->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	f->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (f->signals < 0 || f->epoll < 0 || !timers_init(&f->timers) ||
-	    !loop_add(f->epoll, f->signals, EPOLLIN, (struct loop_ref){.type = REF_SIGNALS}) ||
-	    !loop_add(f->epoll, f->timers.fd, EPOLLIN, (struct loop_ref){.type = REF_TIMERS}))
-		return error_set(err, EXIT_INTERNAL,
-				 "raise the limit on open files (ulimit -n); the kernel needs "
-				 "epoll, signalfd and timerfd",
-				 "no event loop: %s", strerror(errno));
-	if (!files_make_run_dir(&f->s, err))
+	if (!timers_loop(&f->timers, f->signals, &f->epoll, err) || !files_make_run_dir(&f->s, err))
 		return false;
 	(void)run_path(&f->s, "control.sock", path);
 	int control = listen_unix(path, 0600, err);

@@ -51,7 +51,7 @@ static inline int in_child(void (*f)(void))
 }
 
 /* From now on, system call NR with the second argument ARG (-1: any) results in ACTION. */
-static inline void forbid(int nr, long arg, uint32_t action)
+static inline void forbid_syscall(int nr, long arg, uint32_t action)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -71,7 +71,7 @@ static inline void forbid(int nr, long arg, uint32_t action)
 }
 
 /* Move this child into its own mount namespace. */
-static inline void own_mounts(void)
+static inline void new_mount_namespace(void)
 {
 	CHECK(unshare(CLONE_NEWNS) == 0);
 	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);

@@ -45,9 +45,9 @@ static inline const char *qemu_next_command(void)
 	ssize_t n = recvmsg(room.qemu, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
-	fd_close(&room.got_fd);
+	fd_close(&room.received_fd);
 	if (header)
-		memcpy(&room.got_fd, CMSG_DATA(header), sizeof(int));
+		memcpy(&room.received_fd, CMSG_DATA(header), sizeof(int));
 	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	return text;
@@ -179,7 +179,7 @@ static inline void room_serial(const uint8_t *buf, size_t n, void *arg)
 }
 
 /* The guest prints TEXT, which has not been read yet. */
-static inline void guest_prints(const char *text)
+static inline void guest_prints_unread(const char *text)
 {
 	assert_int_equal(write(room.serial, text, strlen(text)), strlen(text));
 }
@@ -187,7 +187,7 @@ static inline void guest_prints(const char *text)
 /* The guest prints TEXT, which is read. */
 static inline void guest_printed(const char *text)
 {
-	guest_prints(text);
+	guest_prints_unread(text);
 	relay_flush(room.relays[RELAY_SERIAL]);
 }
 
@@ -215,8 +215,8 @@ static inline int client_requests(void)
 		slot++;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			 0);
-	fd_close(&room.ends[slot]);
-	room.ends[slot] = fds[1];
+	fd_close(&room.client_fds[slot]);
+	room.client_fds[slot] = fds[1];
 	room.env.control->clients[slot] = (struct control_client){
 		.fd = fds[0], .number = ++room.env.control->numbers, .asked = true};
 	return slot;
@@ -226,11 +226,11 @@ static inline int client_requests(void)
 static inline const char *client_got(int slot)
 {
 	static char text[65536];
-	ssize_t n = recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
+	ssize_t n = recv(room.client_fds[slot], text, sizeof text - 1, MSG_DONTWAIT);
 	size_t len = n > 0 ? (size_t)n : 0;
 
-	while (n > 0 &&
-	       (n = recv(room.ends[slot], text + len, sizeof text - 1 - len, MSG_DONTWAIT)) > 0)
+	while (n > 0 && (n = recv(room.client_fds[slot], text + len, sizeof text - 1 - len,
+				  MSG_DONTWAIT)) > 0)
 		len += (size_t)n;
 	text[len] = '\0';
 	return text;
@@ -373,7 +373,7 @@ static inline int room_set_up(void **state)
 	room_now = 1000 * S;
 	clock_source(room_clock);
 	(void)signal(SIGPIPE, SIG_IGN);
-	room.qemu = room.got_fd = room.qmp.fd = -1;
+	room.qemu = room.received_fd = room.qmp.fd = -1;
 	room.log = memfd_create("log", MFD_CLOEXEC);
 	log_through(dup(room.log));
 	room.env = (struct env){.plan = &room.plan,
@@ -403,7 +403,7 @@ static inline int room_set_up(void **state)
 	assert_true(timers_init(room.env.timers));
 	helpers_init(room.env.helpers, room.env.epoll);
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
-		room.env.control->clients[i].fd = room.ends[i] = -1;
+		room.env.control->clients[i].fd = room.client_fds[i] = -1;
 	room.env.control->epoll = room.env.epoll;
 	room_markers(&room.plan);
 	assert_true(phases_init(&room.phases, &room.plan.markers, &room.plan.patterns, &err));
@@ -429,7 +429,7 @@ static inline int room_tear_down(void **state)
 		(void)waitpid(room.child, NULL, 0);
 	}
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {
-		fd_close(&room.ends[i]);
+		fd_close(&room.client_fds[i]);
 		fd_close(&room.env.control->clients[i].fd);
 	}
 	for (int i = 0; i < RELAY_COUNT; i++)
@@ -439,7 +439,7 @@ static inline int room_tear_down(void **state)
 	fd_close(&room.monitor);
 	fd_close(&room.qemu);
 	fd_close(&room.env.qmp->fd);
-	fd_close(&room.got_fd);
+	fd_close(&room.received_fd);
 	fd_close(&room.env.timers->fd);
 	fd_close(&room.env.epoll);
 	log_through(-1);

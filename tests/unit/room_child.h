@@ -85,7 +85,7 @@ static inline char *output_of(struct child *c)
 	return text;
 }
 
-static inline unsigned long ino_of(int fd)
+static inline unsigned long inode_of(int fd)
 {
 	struct stat st;
 

@@ -35,10 +35,10 @@ static char text[8192];
 static inline const char *in_dir(const char *name)
 {
 	static char path[4][4096];
-	static unsigned turn;
+	static unsigned next;
 
-	(void)snprintf(path[++turn % 4], sizeof path[0], "%s/%s", dir, name);
-	return path[turn % 4];
+	(void)snprintf(path[++next % 4], sizeof path[0], "%s/%s", dir, name);
+	return path[next % 4];
 }
 
 /* FMT with every @ replaced by the directory. */
@@ -64,7 +64,7 @@ static inline int descriptors(void)
 	return n;
 }
 
-static int open_before;
+static int descriptors_before;
 
 static inline int setup(void **state)
 {
@@ -74,7 +74,7 @@ static inline int setup(void **state)
 			      .image_dir = dir,
 			      .embedded = "/nonexistent/mach.qcow2"};
 	errs.count = 0;
-	open_before = descriptors();
+	descriptors_before = descriptors();
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static inline int teardown(void **state)
 	(void)snprintf(command, sizeof command, "find %s -mindepth 1 -delete", dir);
 	if (system(command) != 0) /* NOLINT(cert-env33-c): a directory of our own */
 		return 1;
-	return descriptors() != open_before;
+	return descriptors() != descriptors_before;
 }
 
 static inline void write_file(const char *name, const void *bytes, size_t n, off_t size)
@@ -100,7 +100,7 @@ static inline void write_file(const char *name, const void *bytes, size_t n, off
 	(void)close(fd);
 }
 
-static inline void poke(const char *name, off_t at, unsigned width, uint64_t value)
+static inline void write_field(const char *name, off_t at, unsigned width, uint64_t value)
 {
 	uint8_t bytes[8];
 	int fd = open(in_dir(name), O_RDWR | O_CLOEXEC);
@@ -130,7 +130,7 @@ static inline void make_image(const char *name, const char *backing, const char 
 	write_file(name, head, sizeof head, (off_t)size);
 }
 
-static inline bool try(const char *name)
+static inline bool try_open(const char *name)
 {
 	disk_close(&disk);
 	errs.count = 0;
@@ -139,13 +139,13 @@ static inline bool try(const char *name)
 
 static inline void accepted(const char *name, int layers)
 {
-	if (!try(name))
+	if (!try_open(name))
 		fail_msg("%s", errs.list[0].message);
 	assert_int_equal(disk.count, layers);
 	assert_int_equal(errs.count, 0);
 }
 
-static inline void last_error(enum exit_status status, const char *message)
+static inline void error_is(enum exit_status status, const char *message)
 {
 	assert_int_equal(errs.count, 1);
 	assert_string_equal(errs.list[0].message, with_dir(message));
@@ -156,8 +156,8 @@ static inline void last_error(enum exit_status status, const char *message)
 
 static inline void refused(const char *name, enum exit_status status, const char *message)
 {
-	assert_false(try(name));
-	last_error(status, message);
+	assert_false(try_open(name));
+	error_is(status, message);
 }
 
 #endif

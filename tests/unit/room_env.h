@@ -44,15 +44,15 @@ static struct room {
 	struct phases phases;
 	struct lifecycle life;
 	struct relay *relays[RELAY_COUNT];
-	int qemu;		   /* its end of QMP */
-	int serial;		   /* its end of the serial line */
-	int monitor;		   /* and of the monitor */
-	int log;		   /* what is written to standard error */
-	int got_fd;		   /* the descriptor that came with the last command; -1: none */
-	pid_t child;		   /* qemu_process_runs(); 0: none */
-	unsigned id;		   /* of the last command */
-	char notices[ROOM_TEXT];   /* for room_posted() */
-	int ends[CONTROL_CLIENTS]; /* of control clients */
+	int qemu;		 /* its end of QMP */
+	int serial;		 /* its end of the serial line */
+	int monitor;		 /* and of the monitor */
+	int log;		 /* what is written to standard error */
+	int received_fd;	 /* the descriptor that came with the last command; -1: none */
+	pid_t child;		 /* qemu_process_runs(); 0: none */
+	unsigned id;		 /* of the last command */
+	char notices[ROOM_TEXT]; /* for room_posted() */
+	int client_fds[CONTROL_CLIENTS]; /* ends of control clients */
 	/* Callbacks of the test, or NULL. */
 	void (*on_event)(const char *name, const struct json *doc, const struct json_value *data);
 	void (*on_timer)(enum timer_id id);
@@ -75,7 +75,7 @@ static inline bool is_armed(enum timer_id id)
 }
 
 /* Milliseconds until timer ID expires; -1: it is not armed. */
-static inline long due_ms(enum timer_id id)
+static inline long ms_until(enum timer_id id)
 {
 	return is_armed(id) ? (long)((int64_t)(room.env.timers->at[id] - clock_now()) / 1000000)
 			    : -1;
@@ -105,8 +105,8 @@ static inline void advance(uint64_t ns)
 
 /* ---- notices ------------------------------------------------------------------------------ */
 
-static inline void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static inline void note(const char *fmt, ...)
+static inline void record(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static inline void record(const char *fmt, ...)
 {
 	size_t used = strlen(room.notices);
 	va_list ap;
@@ -197,18 +197,18 @@ static inline void room_notice(const struct notice *n, void *arg)
 
 		lifecycle_set(&room.life, (enum condition)n->value, n->on);
 		if (was != n->on) /* only changes are recorded */
-			note("[%c%s]", n->on ? '+' : '-', conditions[n->value]);
+			record("[%c%s]", n->on ? '+' : '-', conditions[n->value]);
 	} else {
-		note("[%s", names[n->kind]);
+		record("[%s", names[n->kind]);
 		if (n->kind == NOTICE_VERDICT || n->kind == NOTICE_PANIC)
-			note(" %s", verdicts[n->value]);
+			record(" %s", verdicts[n->value]);
 		else if (n->kind == NOTICE_RUNG)
-			note(" %s", rung_name((enum rung)n->value));
+			record(" %s", rung_name((enum rung)n->value));
 		else if (n->kind == NOTICE_RUNG_ENDS)
-			note(" %s", events[n->value]);
+			record(" %s", events[n->value]);
 		else if (n->value)
-			note(" %d", n->value);
-		note("%s%s%s]", n->on ? " on" : "", n->text ? ": " : "", n->text ? n->text : "");
+			record(" %d", n->value);
+		record("%s%s%s]", n->on ? " on" : "", n->text ? ": " : "", n->text ? n->text : "");
 	}
 	if (n->kind == NOTICE_VERDICT || n->kind == NOTICE_PANIC)
 		lifecycle_judge(&room.life, (enum verdict)n->value);

@@ -55,7 +55,7 @@ static inline void refused(const char *message)
 	assert_true(err.fix[0]);
 }
 
-static inline void put(unsigned at, unsigned width, uint64_t value)
+static inline void set_field(unsigned at, unsigned width, uint64_t value)
 {
 	for (unsigned i = 0; i < width; i++)
 		image[at + i] = (uint8_t)(value >> 8 * (width - 1 - i));

@@ -70,7 +70,7 @@ static inline int tear_down(void **state)
 }
 
 /* The helper has ended. */
-static inline void table_is_read(void)
+static inline void wait_for_table(void)
 {
 	if (helper_pid(room.env.helpers, HELPER_SNAPSHOT))
 		helper_ends(HELPER_SNAPSHOT);
@@ -81,7 +81,7 @@ static inline int client_sends(const char *request)
 	int slot = client_requests();
 
 	snapshot_request(&work, slot, request);
-	table_is_read();
+	wait_for_table();
 	return slot;
 }
 
@@ -106,7 +106,7 @@ static inline void job_concludes(int n, const char *error)
 	qemu_returns(text);
 	(void)snprintf(text, sizeof text, "{\"id\":\"vm-snapshot-%d\"}", n);
 	qemu_acks("job-dismiss", text);
-	table_is_read();
+	wait_for_table();
 }
 
 #endif

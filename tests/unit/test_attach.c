@@ -101,8 +101,8 @@ static const char *gdb_arguments(void)
 static void is_offered(const char *arguments, int fd)
 {
 	qemu_gets("getfd", "{\"fdname\":\"client\"}");
-	assert_true(room.got_fd >= 0);
-	assert_int_equal(write(room.got_fd, "h", 1), 1);
+	assert_true(room.received_fd >= 0);
+	assert_int_equal(write(room.received_fd, "h", 1), 1);
 	qemu_returns("{}");
 	qemu_gets("add_client", arguments);
 	char byte = 0;
@@ -152,7 +152,7 @@ static void a_second_debugger_waits_for_the_first_to_leave(void **state)
 		assert_log_empty();
 		qemu_fails("busy");
 		if (i < 20)
-			assert_int_equal(due_ms(TIMER_ATTACH), 100);
+			assert_int_equal(ms_until(TIMER_ATTACH), 100);
 		advance(100 * MS);
 	}
 	assert_logged(
@@ -213,7 +213,7 @@ static void a_full_queue_is_tried_again(void **state)
 	attach_allow(&attach);
 	qemu_hangs();
 	(void)connect_and_accept(ATTACH_GDB);
-	assert_int_equal(due_ms(TIMER_ATTACH), 100);
+	assert_int_equal(ms_until(TIMER_ATTACH), 100);
 	assert_int_equal(attach.count, 1);
 	assert_false(attach.under_way);
 }

@@ -21,7 +21,7 @@ static void shuffle(unsigned seed, int n)
 		do
 			to = rand() % 4 == 0 ? rand() % 40 : from[rand() % n];
 		while (to == 1 || to >= FDS_SEEN || (wanted[to] && wanted[to] != null.st_ino));
-		wanted[to] = ino_of(from[i]);
+		wanted[to] = inode_of(from[i]);
 		c.fds[c.fd_count++] = (struct child_fd){.from = from[i], .to = to};
 	}
 	const char *text = output_of(&c);
@@ -50,7 +50,7 @@ static void descriptors_get_their_numbers(void **state)
 
 static void shuffle_without_close_range(void)
 {
-	forbid(SYS_close_range, -1, SECCOMP_RET_ERRNO | ENOSYS);
+	forbid_syscall(SYS_close_range, -1, SECCOMP_RET_ERRNO | ENOSYS);
 	CHECK(syscall(SYS_close_range, 100, 100, 0) == -1 && errno == ENOSYS);
 	shuffle_many();
 }
@@ -63,12 +63,12 @@ static void old_kernels_close_descriptors_listed_in_proc(void **state)
 
 static void shuffle_without_proc(void)
 {
-	own_mounts();
+	new_mount_namespace();
 	struct rlimit few = {400, 400};
 
 	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
 	CHECK(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
-	forbid(SYS_close_range, -1, SECCOMP_RET_ERRNO | ENOSYS);
+	forbid_syscall(SYS_close_range, -1, SECCOMP_RET_ERRNO | ENOSYS);
 	int low = memfd_create("low", 0);
 	int high = fcntl(low, F_DUPFD, 300);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/timers.h"
 
 #define MS UINT64_C(1000000)
@@ -192,6 +193,39 @@ static void a_timer_is_armed_only_with_a_deadline(void **state)
 	loop_end(&l);
 }
 
+/* With a pipe in place of the signals. */
+static void an_event_loop_has_signals_and_timers(void **state)
+{
+	struct epoll_event events[2];
+	struct error err = {0};
+	bool seen[2] = {false, false};
+	uint64_t stood;
+	struct loop l;
+
+	(void)state;
+	assert_int_equal(pipe(l.pipe), 0);
+	assert_true(timers_loop(&l.timers, l.pipe[0], &l.epoll, &err));
+	assert_int_equal(write(l.pipe[1], "", 1), 1);
+	timers_set(&l.timers, 5, 1);
+	while (!seen[LOOP_SIGNALS] || !seen[LOOP_TIMERS]) {
+		int n = timers_wait(&l.timers, l.epoll, events, 2, &stood);
+
+		for (int i = 0; i < n; i++) {
+			struct loop_ref ref = loop_ref_of(events[i].data.u64);
+
+			assert_true(ref.fd == (ref.type ? l.timers.fd : l.pipe[0]));
+			seen[ref.type] = true;
+		}
+	}
+	assert_int_equal(timers_due(&l.timers, clock_now()), 5);
+	(void)close(l.epoll);
+	(void)close(l.timers.fd);
+	assert_false(timers_loop(&l.timers, -1, &l.epoll, &err));
+	assert_int_equal(err.status, EXIT_INTERNAL);
+	assert_string_equal(err.message, "no event loop: Bad file descriptor");
+	loop_end(&l);
+}
+
 static void the_time_of_day_agrees_with_gmtime(void **state)
 {
 	static const time_t days[] = {0,	  951782399,  951782400,  951868800,  1078012800,
@@ -226,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_standstill_counts_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_timer_is_armed_only_with_a_deadline, set_up,
 						tear_down),
+		cmocka_unit_test(an_event_loop_has_signals_and_timers),
 		cmocka_unit_test(the_time_of_day_agrees_with_gmtime),
 	};
 

@@ -80,7 +80,7 @@ static void an_sshd_that_does_not_answer_is_tried_again(void **state)
 		assert_int_equal(told, i == 1 || i == 10);
 		assert_int_equal(strstr(said, "set yet: it has") != NULL, i == 1);
 		if (i < 10) {
-			assert_int_equal(due_ms(TIMER_CLOCK), 60000);
+			assert_int_equal(ms_until(TIMER_CLOCK), 60000);
 			advance(60 * S);
 		}
 	}
@@ -125,7 +125,7 @@ static void the_first_shell_command_sets_the_clock(void **state)
 	assert_int_equal(sscanf(command, "date -s @%lld", &seconds), 1);
 	assert_in_range(seconds, (long long)time(NULL) - 1, (long long)time(NULL) + 1);
 	/* The serial line is reserved for it. */
-	assert_int_equal(due_ms(TIMER_CLOCK), 60000);
+	assert_int_equal(ms_until(TIMER_CLOCK), 60000);
 	clock_set(&guest_clock);
 	assert_logged("vm: the guest's clock is set\n");
 	assert_false(is_armed(TIMER_CLOCK));

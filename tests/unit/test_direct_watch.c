@@ -52,7 +52,7 @@ static void a_kernel_that_prints_is_not_restarted(void **state)
 {
 	(void)state;
 	start_guest();
-	assert_int_equal(due_ms(TIMER_DIRECT), 60000);
+	assert_int_equal(ms_until(TIMER_DIRECT), 60000);
 	advance(5 * S);
 	guest_printed("Linux version 6\r\n");
 	advance(60 * S);
@@ -102,7 +102,7 @@ static void a_boot_deadline_gives_half_its_time(void **state)
 	(void)state;
 	room.plan.s.boot_timeout = 21;
 	start_guest();
-	assert_int_equal(due_ms(TIMER_DIRECT), 11000);
+	assert_int_equal(ms_until(TIMER_DIRECT), 11000);
 	advance(11 * S);
 	assert_true(ends);
 	assert_firmware("its kernel printed nothing within 11 s");
@@ -118,7 +118,7 @@ static void a_paused_guest_is_not_late(void **state)
 	assert_false(ends);
 	assert_false(direct_watch_again(&watch));
 	start_guest();
-	assert_int_equal(due_ms(TIMER_DIRECT), 60000);
+	assert_int_equal(ms_until(TIMER_DIRECT), 60000);
 	advance(60 * S);
 	assert_true(ends);
 }

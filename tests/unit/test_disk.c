@@ -14,7 +14,7 @@ static void the_image_itself(void **state)
 	assert_true(disk.layers[0].writable && !disk.layers[0].device && !disk.dirty);
 	assert_int_equal(disk.layers[0].virtual_size, GIB);
 	assert_string_equal(disk.path, in_dir("disk.qcow2"));
-	poke("disk.qcow2", 72, 8, QCOW2_DIRTY);
+	write_field("disk.qcow2", 72, 8, QCOW2_DIRTY);
 	accepted("disk.qcow2", 1);
 	assert_true(disk.dirty);
 }
@@ -25,7 +25,7 @@ static void an_overlay_without_a_name(void **state)
 
 	(void)state;
 	make_image("disk.qcow2", NULL, NULL);
-	poke("disk.qcow2", 72, 8, QCOW2_DIRTY);
+	write_field("disk.qcow2", 72, 8, QCOW2_DIRTY);
 	s.disk_mode = DISK_MODE_THROWAWAY;
 	accepted("disk.qcow2", 2);
 	assert_int_equal(fstat(disk.layers[0].fd, &st), 0);
@@ -82,12 +82,12 @@ static void permissions(void **state)
 		assert_int_equal(seteuid(65534), 0);
 	else
 		assert_int_equal(chmod(in_dir("disk.qcow2"), 0200), 0);
-	bool ok = try("disk.qcow2");
+	bool ok = try_open("disk.qcow2");
 
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_false(ok);
-	last_error(EXIT_NO_PERMISSION, "@/disk.qcow2 cannot be written: Permission denied");
+	error_is(EXIT_NO_PERMISSION, "@/disk.qcow2 cannot be written: Permission denied");
 }
 
 /* One cluster of data: L2 table in cluster 4, data in cluster 5. */
@@ -95,9 +95,9 @@ static void make_data(void)
 {
 	make_image("disk.qcow2", NULL, NULL);
 	assert_int_equal(truncate(in_dir("disk.qcow2"), 6 * CLUSTER), 0);
-	poke("disk.qcow2", 3 * CLUSTER, 8, 4 * CLUSTER);
-	poke("disk.qcow2", 4 * CLUSTER, 8, 5 * CLUSTER);
-	poke("disk.qcow2", 2 * CLUSTER + 8, 4, 0x00010001);
+	write_field("disk.qcow2", 3 * CLUSTER, 8, 4 * CLUSTER);
+	write_field("disk.qcow2", 4 * CLUSTER, 8, 5 * CLUSTER);
+	write_field("disk.qcow2", 2 * CLUSTER + 8, 4, 0x00010001);
 }
 
 static void truncated_downloads(void **state)
@@ -132,7 +132,7 @@ static void truncated_downloads(void **state)
 	accepted("disk.qcow2", 1);
 	/* QEMU was killed after reserving a cluster that it had not used: no data is lost. */
 	s.force = false;
-	poke("disk.qcow2", 4 * CLUSTER, 8, 0);
+	write_field("disk.qcow2", 4 * CLUSTER, 8, 0);
 	accepted("disk.qcow2", 1);
 }
 
@@ -161,7 +161,7 @@ static void images_in_use(void **state)
 	make_image("disk.qcow2", NULL, NULL);
 	int fd = lock("disk.qcow2", reader, 3);
 
-	assert_false(try("disk.qcow2"));
+	assert_false(try_open("disk.qcow2"));
 	s.disk_mode = DISK_MODE_THROWAWAY;
 	accepted("disk.qcow2", 2); /* two readers do not conflict */
 	(void)close(fd);
@@ -253,9 +253,9 @@ static void other_formats_are_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		write_file("disk", files[i].bytes, files[i].n, 1 << 20);
-		assert_false(try("disk"));
+		assert_false(try_open("disk"));
 		assert_string_equal(errs.list[0].fix, files[i].fix);
-		last_error(EXIT_BAD_IMAGE, files[i].message);
+		error_is(EXIT_BAD_IMAGE, files[i].message);
 	}
 	write_file("disk", "", 0, 1 << 20);
 	int fd = open(in_dir("disk"), O_WRONLY | O_CLOEXEC);
@@ -264,7 +264,7 @@ static void other_formats_are_named(void **state)
 	assert_int_equal(pwrite(fd, "conectix", 8, (1 << 20) - 512), 8);
 	(void)close(fd);
 	refused("disk", EXIT_BAD_IMAGE, "@/disk is not a qcow2 image, but an ISO image");
-	poke("disk", 0x8000, 8, 0);
+	write_field("disk", 0x8000, 8, 0);
 	refused("disk", EXIT_BAD_IMAGE, "@/disk is not a qcow2 image, but a VHD image");
 }
 

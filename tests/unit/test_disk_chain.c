@@ -30,7 +30,7 @@ static void a_chain_in_one_directory(void **state)
 	make_image("disk.qcow2", "./middle.qcow2", "qcow2");
 	accepted("disk.qcow2", 3);
 	/* Every layer is checked. */
-	poke("middle.qcow2", 20, 4, 8);
+	write_field("middle.qcow2", 20, 4, 8);
 	refused("disk.qcow2", EXIT_BAD_IMAGE,
 		"backing file middle.qcow2: cluster_bits (at byte 20) is 8, must be 9 to 21");
 	write_file("base.img", "QFI\xfb", 4, 1 << 20);
@@ -111,19 +111,19 @@ static void cdroms(void **state)
 
 	(void)state;
 	write_file("cd.iso", "", 0, 1 << 20);
-	poke("cd.iso", 0x8000, 8, UINT64_C(0x0143443030310100));
+	write_field("cd.iso", 0x8000, 8, UINT64_C(0x0143443030310100));
 	assert_true(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	(void)close(fd);
 	make_image("disk.qcow2", NULL, NULL);
 	assert_false(cdrom_open(&s, in_dir("disk.qcow2"), &fd, &errs));
-	last_error(EXIT_BAD_IMAGE, "@/disk.qcow2 is not a CD-ROM image, but a qcow2 image");
+	error_is(EXIT_BAD_IMAGE, "@/disk.qcow2 is not a CD-ROM image, but a qcow2 image");
 	errs.count = 0;
 	/* A file like a disk is not a CD-ROM, unless it is declared one. */
 	write_file("cd.iso", "", 0, 1 << 20);
 	assert_false(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
-	last_error(EXIT_BAD_IMAGE,
-		   "@/cd.iso is not a CD-ROM image: it contains no ISO 9660, UDF or El Torito");
+	error_is(EXIT_BAD_IMAGE,
+		 "@/cd.iso is not a CD-ROM image: it contains no ISO 9660, UDF or El Torito");
 	errs.count = 0;
 	s.force = true;
 	assert_true(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
@@ -131,10 +131,10 @@ static void cdroms(void **state)
 	s.force = false;
 	write_file("cd.iso", "", 0, 0);
 	assert_false(cdrom_open(&s, in_dir("cd.iso"), &fd, &errs));
-	last_error(EXIT_BAD_IMAGE, "@/cd.iso is empty");
+	error_is(EXIT_BAD_IMAGE, "@/cd.iso is empty");
 	errs.count = 0;
 	assert_false(cdrom_open(&s, dir, &fd, &errs));
-	last_error(EXIT_NO_IMAGE, "@ is a directory");
+	error_is(EXIT_NO_IMAGE, "@ is a directory");
 	assert_int_equal(fd, -1);
 }
 
@@ -157,7 +157,7 @@ static void not_found(enum exit_status status, const char *message)
 
 	errs.count = 0;
 	assert_false(disk_find(&s, path, &embedded, &errs));
-	last_error(status, message);
+	error_is(status, message);
 }
 
 static void which_image_is_selected(void **state)

@@ -45,7 +45,7 @@ static void a_guest_with_running_processors_is_healthy(void **state)
 {
 	(void)state;
 	health_check(&health);
-	assert_int_equal(due_ms(TIMER_HEALTH), 4000);
+	assert_int_equal(ms_until(TIMER_HEALTH), 4000);
 	processors_are(BUSY);
 	assert_posted("[checked]");
 	assert_false(is_armed(TIMER_HEALTH));
@@ -68,7 +68,7 @@ static void two_dead_answers_mean_dead(void **state)
 	health_check(&health);
 	processors_are(DEAD);
 	assert_posted("");
-	assert_int_equal(due_ms(TIMER_HEALTH), 150);
+	assert_int_equal(ms_until(TIMER_HEALTH), 150);
 	advance(150 * MS);
 	processors_are(DEAD);
 	assert_posted("[verdict dead][checked]");
@@ -110,7 +110,7 @@ static void a_second_check_shares_the_answer(void **state)
 	health_check(&health);
 	advance(3 * S);
 	health_check(&health);
-	assert_int_equal(due_ms(TIMER_HEALTH), 1000);
+	assert_int_equal(ms_until(TIMER_HEALTH), 1000);
 	processors_are(BUSY);
 	assert_posted("[checked]");
 	qemu_is_idle();
@@ -144,7 +144,7 @@ static void a_service_has_to_answer(void **state)
 		health_check(&health);
 		advance(1 * S);
 		processors_are(BUSY);
-		assert_int_equal(due_ms(TIMER_HEALTH), 3000); /* of four seconds */
+		assert_int_equal(ms_until(TIMER_HEALTH), 3000); /* of four seconds */
 		advance(3 * S);
 		assert_posted(rows[i].told);
 		probes_reset(&probes);

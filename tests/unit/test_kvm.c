@@ -1,42 +1,16 @@
-/* test_kvm.c - the proof of KVM and the accelerator that follows from it: every verdict that
- * can be had on any machine is brought about (device nodes of other kinds, mounts, seccomp, another
- * user), the lines for all of them are compared, and what this machine's own /dev/kvm says must be
- * consistent. That a working KVM is found to work is shown by tests/48-kvm.bats.
+/* test_kvm.c - the proof of KVM: every verdict that can be had on any machine is brought about
+ * (device nodes of other kinds, mounts, seccomp, another user), the lines for all of them are
+ * compared, and what this machine's own /dev/kvm says must be consistent. That a working KVM is
+ * found to work is shown by tests/48-kvm.bats.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "room_kvm.h"
 
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "host/kvm.h"
 #include "host/kvm_internal.h"
-#include "in_child.h"
-#include "qemu/accel.h"
-
-#define GIVE                                                                                       \
-	"docker run --device /dev/kvm, with compose KVM_DEVICE=/dev/kvm, gives a container the "   \
-	"host's KVM"
-
-static struct kvm_result r;
-
-/* An empty /dev of our own, with devices or without. */
-static void own_dev(unsigned long flags)
-{
-	own_mounts();
-	CHECK(mount("none", "/dev", "tmpfs", flags, "mode=755") == 0);
-	CHECK(flags & MS_NODEV || mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
-}
 
 static void expect(enum kvm_verdict verdict, const char *step, const char *reason)
 {
@@ -65,7 +39,7 @@ static void other_file_types(void)
 {
 	struct stat st;
 
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	expect(KVM_NOT_KVM, "stat", "/dev/kvm is not KVM: it is device 1:3, not 10:232");
 	CHECK_TEXT(r.fix, GIVE);
@@ -86,11 +60,11 @@ static void other_files_are_recognised(void **state)
 
 static void missing_node(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 #ifdef SYS_mknod
-	forbid(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid_syscall(SYS_mknod, -1, SECCOMP_RET_ERRNO | EPERM);
 #endif
-	forbid(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid_syscall(SYS_mknodat, -1, SECCOMP_RET_ERRNO | EPERM);
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Operation not permitted)");
 	CHECK(r.error == EPERM);
@@ -99,7 +73,7 @@ static void missing_node(void)
 
 static void missing_node_as_nobody(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	become_nobody();
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Permission denied)");
@@ -107,7 +81,7 @@ static void missing_node_as_nobody(void)
 
 static void missing_node_read_only(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mount("none", "/dev", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	expect(KVM_ABSENT, "mknod",
 	       "there is no /dev/kvm, and it cannot be created (Read-only file system)");
@@ -125,7 +99,7 @@ static void node_on_nodev(void)
 {
 	struct stat st;
 
-	own_dev(MS_NODEV);
+	mount_empty_dev(MS_NODEV);
 	expect(KVM_DENIED, "open",
 	       "/dev/kvm cannot be opened: it is on a file system mounted nodev");
 	CHECK(r.made_node && r.error == EACCES);
@@ -158,7 +132,7 @@ static void node_denied(void)
 		 "/dev/kvm"},
 	};
 
-	own_dev(0);
+	mount_empty_dev(0);
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		(void)unlink("/dev/kvm");
 		CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
@@ -189,7 +163,7 @@ static void a_node_without_access_is_reported(void **state)
 /* Like a device cgroup (tests/48-kvm.bats uses a real one). */
 static void node_without_permission(void)
 {
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(10, 232)) == 0);
 	r = (struct kvm_result){
 		.verdict = KVM_DENIED, .step = "open", .error = EPERM, .exit_reason = -1};
@@ -221,7 +195,7 @@ static void make_node(void)
 	int has = kernel_has_kvm();
 	struct stat st;
 
-	own_dev(0);
+	mount_empty_dev(0);
 	(void)kvm_test("/dev/kvm", 50, &r);
 	CHECK(r.made_node);
 	if (has) {
@@ -245,7 +219,7 @@ static void the_node_is_created_if_permitted(void **state)
 
 static void refuse(unsigned long request, uint32_t action, const char *step, const char *reason)
 {
-	forbid(SYS_ioctl, (long)request, action);
+	forbid_syscall(SYS_ioctl, (long)request, action);
 	expect(KVM_REFUSED, step, reason);
 }
 
@@ -282,7 +256,7 @@ static void break_run(void)
 {
 	if (!kernel_has_kvm())
 		return;
-	forbid(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
+	forbid_syscall(SYS_ioctl, KVM_RUN, SECCOMP_RET_ERRNO | EFAULT);
 	CHECK(!kvm_test("/dev/kvm", 50, &r) && r.verdict == KVM_BROKEN && r.error == EFAULT);
 	CHECK_TEXT(r.reason, "/dev/kvm does not run code: KVM_RUN fails: Bad address");
 }
@@ -291,7 +265,7 @@ static void break_version(void)
 {
 	if (!kernel_has_kvm())
 		return;
-	forbid(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
+	forbid_syscall(SYS_ioctl, KVM_GET_API_VERSION, SECCOMP_RET_ERRNO | 0);
 	expect(KVM_NOT_KVM, "KVM_GET_API_VERSION", "/dev/kvm has a KVM API version other than 12");
 }
 
@@ -310,7 +284,7 @@ static void no_process(void)
 {
 	struct rlimit one = {1, 1};
 
-	own_dev(0);
+	mount_empty_dev(0);
 	CHECK(mknod("/dev/kvm", S_IFCHR, makedev(10, 232)) == 0);
 	CHECK(setrlimit(RLIMIT_NPROC, &one) == 0);
 	become_nobody();
@@ -420,65 +394,6 @@ static void every_verdict_has_its_line(void **state)
 	}
 }
 
-static void choose_without_kvm(void)
-{
-	struct settings s = {.accel = ACCEL_AUTO};
-	struct accel_choice a;
-	struct error err = {0};
-
-	own_dev(0);
-	CHECK(mknod("/dev/kvm", S_IFCHR | 0666, makedev(1, 3)) == 0);
-	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_TCG && a.automatic);
-	CHECK_TEXT(a.reason, "TCG, because /dev/kvm is not KVM; vm kvm says more");
-	s.accel = ACCEL_KVM;
-	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_QEMU_FAILED);
-	CHECK_TEXT(err.message,
-		   "QEMU_ACCEL=kvm: /dev/kvm is not KVM: it is device 1:3, not 10:232");
-	CHECK_TEXT(err.fix, GIVE "; or leave QEMU_ACCEL unset, to run with TCG");
-	s.force = true;
-	CHECK(accel_choose(&s, &r, &a, &err) && a.accel == ACCEL_KVM && !a.automatic);
-	CHECK_TEXT(a.reason, "KVM, by VM_FORCE=1, although /dev/kvm is not KVM: it is device 1:3, "
-			     "not 10:232");
-	s.force = false;
-	CHECK(unlink("/dev/kvm") == 0 && mknod("/dev/kvm", S_IFCHR | 0600, makedev(10, 232)) == 0);
-	become_nobody();
-	CHECK(!accel_choose(&s, &r, &a, &err) && err.status == EXIT_NO_PERMISSION);
-	CHECK_TEXT(err.message, "QEMU_ACCEL=kvm: /dev/kvm cannot be opened by user 65534: it "
-				"belongs to 0:0 with mode 0600");
-}
-
-static void the_fallback_is_tcg_with_the_reason(void **state)
-{
-	(void)state;
-	assert_true(in_child(choose_without_kvm));
-}
-
-static void tcg_needs_no_test(void **state)
-{
-	const struct settings s = {.accel = ACCEL_TCG};
-	struct kvm_result untouched = {.step = "untouched"};
-	struct accel_choice a;
-	struct error err = {0};
-
-	(void)state;
-	assert_true(accel_choose(&s, &untouched, &a, &err));
-	assert_true(a.accel == ACCEL_TCG && !a.automatic);
-	assert_string_equal(a.reason, "TCG, because of QEMU_ACCEL=tcg");
-	assert_string_equal(untouched.step, "untouched");
-}
-
-static void auto_follows_the_test(void **state)
-{
-	const struct settings s = {.accel = ACCEL_AUTO};
-	struct accel_choice a;
-	struct error err = {0};
-
-	(void)state;
-	assert_true(accel_choose(&s, &r, &a, &err) && a.automatic);
-	assert_int_equal(a.accel, r.verdict == KVM_WORKS ? ACCEL_KVM : ACCEL_TCG);
-	assert_non_null(strstr(a.reason, r.verdict == KVM_WORKS ? r.reason : r.brief));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,9 +407,6 @@ int main(void)
 		cmocka_unit_test(a_failed_fork_is_reported),
 		cmocka_unit_test(the_test_leaves_nothing_behind),
 		cmocka_unit_test(every_verdict_has_its_line),
-		cmocka_unit_test(the_fallback_is_tcg_with_the_reason),
-		cmocka_unit_test(tcg_needs_no_test),
-		cmocka_unit_test(auto_follows_the_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

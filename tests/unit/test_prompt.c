@@ -13,7 +13,7 @@
 static struct prompt p;
 static uint64_t now;
 
-static int anew(void **state)
+static int set_up(void **state)
 {
 	(void)state;
 	memset(&p, 0, sizeof p);
@@ -21,17 +21,17 @@ static int anew(void **state)
 	return 0;
 }
 
-static void out(const char *text)
+static void output(const char *text)
 {
 	prompt_output(&p, (const uint8_t *)text, strlen(text), now);
 }
 
-static void in(const char *text)
+static void input(const char *text)
 {
 	prompt_input(&p, (const uint8_t *)text, strlen(text), now);
 }
 
-static bool stands_after_quiet(void)
+static bool shown_after_quiet(void)
 {
 	now += PROMPT_QUIET_NS;
 	return prompt_shown(&p, now);
@@ -53,43 +53,43 @@ static void prompts_of_logins_and_shells(void **state)
 		"\r\nPassword: ", "\r\n# ls\r\n"};
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		(void)anew(state);
-		out(good[i]);
-		assert_true(stands_after_quiet());
+		(void)set_up(state);
+		output(good[i]);
+		assert_true(shown_after_quiet());
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		(void)anew(state);
-		out(bad[i]);
-		assert_false(stands_after_quiet());
+		(void)set_up(state);
+		output(bad[i]);
+		assert_false(shown_after_quiet());
 	}
 }
 
 static void a_shell_prompt_needs_silence_a_login_prompt_does_not(void **state)
 {
 	(void)state;
-	out("\r\n# ");
+	output("\r\n# ");
 	assert_false(prompt_shown(&p, now));
-	out("a comment in a file\r\n");
-	assert_false(stands_after_quiet());
-	out("\r\nlinux login: ");
+	output("a comment in a file\r\n");
+	assert_false(shown_after_quiet());
+	output("\r\nlinux login: ");
 	assert_true(prompt_shown(&p, now));
 }
 
 static void kernel_messages_after_a_prompt_are_ignored(void **state)
 {
 	(void)state;
-	out("\r\n# ");
-	assert_true(stands_after_quiet());
-	out("[ 12.3] e1000: link is up\r\n[ 12.4] more\r\n");
-	assert_true(stands_after_quiet());
+	output("\r\n# ");
+	assert_true(shown_after_quiet());
+	output("[ 12.3] e1000: link is up\r\n[ 12.4] more\r\n");
+	assert_true(shown_after_quiet());
 	/* A login prompt in the same piece with it, once it is known. */
-	in("ls\r");
-	out("ls\r\n");
-	out("\r\nlinux login: ");
-	in("root\r");
-	assert_false(stands_after_quiet());
-	out("root\r\nlogged out\r\nlinux login: [ 20.0] sda: error\r\n");
-	assert_true(stands_after_quiet());
+	input("ls\r");
+	output("ls\r\n");
+	output("\r\nlinux login: ");
+	input("root\r");
+	assert_false(shown_after_quiet());
+	output("root\r\nlogged out\r\nlinux login: [ 20.0] sda: error\r\n");
+	assert_true(shown_after_quiet());
 }
 
 static void an_entered_line_ends_the_prompt(void **state)
@@ -97,121 +97,121 @@ static void an_entered_line_ends_the_prompt(void **state)
 	static const char *const entered[] = {"\r", "\n", "\003", "\004", "\032", "\022"};
 
 	for (size_t i = 0; i < sizeof entered / sizeof *entered; i++) {
-		(void)anew(state);
-		out("\r\n# ");
-		assert_true(stands_after_quiet());
-		in("cat >busy");
-		out("cat >busy");
-		assert_true(stands_after_quiet());
-		in(entered[i]);
-		out("\r\n");
-		assert_false(stands_after_quiet());
+		(void)set_up(state);
+		output("\r\n# ");
+		assert_true(shown_after_quiet());
+		input("cat >busy");
+		output("cat >busy");
+		assert_true(shown_after_quiet());
+		input(entered[i]);
+		output("\r\n");
+		assert_false(shown_after_quiet());
 	}
 }
 
 static void an_echo_is_no_prompt(void **state)
 {
 	(void)state;
-	out("\r\n# ");
-	in("cat >busy\r");
-	out("cat >busy\r\n");
-	in("foo# ");
-	out("foo# ");
-	assert_false(stands_after_quiet());
-	in("\r");
-	out("\r\n");
-	assert_false(stands_after_quiet());
-	in("\003");
-	out("^C\r\n# ");
-	assert_true(stands_after_quiet());
+	output("\r\n# ");
+	input("cat >busy\r");
+	output("cat >busy\r\n");
+	input("foo# ");
+	output("foo# ");
+	assert_false(shown_after_quiet());
+	input("\r");
+	output("\r\n");
+	assert_false(shown_after_quiet());
+	input("\003");
+	output("^C\r\n# ");
+	assert_true(shown_after_quiet());
 }
 
 /* As scripts type: at once. */
 static void input_before_the_silence_does_not_hide_a_prompt(void **state)
 {
 	(void)state;
-	out("\r\nmachsh# ");
-	in("echo half");
-	out("echo half");
-	assert_true(stands_after_quiet());
-	in("\r");
-	assert_false(stands_after_quiet());
+	output("\r\nmachsh# ");
+	input("echo half");
+	output("echo half");
+	assert_true(shown_after_quiet());
+	input("\r");
+	assert_false(shown_after_quiet());
 
-	out("\r\n# "); /* a program's prompt, which continues */
-	in("x");
-	out("x of a longer line");
-	assert_false(stands_after_quiet());
-	(void)anew(state);
-	out("\r\n# ");
-	in("xyz");
-	out("\r\n");
-	assert_false(stands_after_quiet());
+	output("\r\n# "); /* a program's prompt, which continues */
+	input("x");
+	output("x of a longer line");
+	assert_false(shown_after_quiet());
+	(void)set_up(state);
+	output("\r\n# ");
+	input("xyz");
+	output("\r\n");
+	assert_false(shown_after_quiet());
 }
 
 static void a_terminals_answer_is_not_input(void **state)
 {
 	(void)state;
-	in("ls\r");
-	out("\r\n# \033[6n");
-	in("\033[24;3R");
-	assert_true(stands_after_quiet());
-	in("\033[A");
-	assert_true(stands_after_quiet());
-	in("\033\r");
-	assert_false(stands_after_quiet());
+	input("ls\r");
+	output("\r\n# \033[6n");
+	input("\033[24;3R");
+	assert_true(shown_after_quiet());
+	input("\033[A");
+	assert_true(shown_after_quiet());
+	input("\033\r");
+	assert_false(shown_after_quiet());
 }
 
 static void an_editor_shows_no_prompt(void **state)
 {
 	(void)state;
-	out("\r\n# ");
-	in("vi busy\r");
-	out("vi busy\r\n\033[?1049h\033[1;1H\033[J\033[2;1H~\033[3;1H~\033[24;1H- busy 1/1 "
-	    "\033[1;1H");
-	assert_false(stands_after_quiet());
-	in("iroot# \033");
-	out("root# \033[1;6H");
-	assert_false(stands_after_quiet());
-	in(":q!\r");
-	out("\033[24;1H\033[K\033[?10");
-	out("49l# \033[6n");
-	assert_true(stands_after_quiet());
+	output("\r\n# ");
+	input("vi busy\r");
+	output("vi busy\r\n\033[?1049h\033[1;1H\033[J\033[2;1H~\033[3;1H~\033[24;1H- busy 1/1 "
+	       "\033[1;1H");
+	assert_false(shown_after_quiet());
+	input("iroot# \033");
+	output("root# \033[1;6H");
+	assert_false(shown_after_quiet());
+	input(":q!\r");
+	output("\033[24;1H\033[K\033[?10");
+	output("49l# \033[6n");
+	assert_true(shown_after_quiet());
 }
 
 static void prompts_that_are_registered(void **state)
 {
 	(void)state;
-	out("\r\nodd prompt: ");
-	assert_false(stands_after_quiet());
+	output("\r\nodd prompt: ");
+	assert_false(shown_after_quiet());
 	prompt_learn(&p, "odd prompt: ");
-	assert_true(stands_after_quiet());
+	assert_true(shown_after_quiet());
 	for (int i = 0; i < PROMPT_KNOWN; i++) {
 		char text[] = "0 more: ";
 
 		text[0] = (char)('0' + i);
 		prompt_learn(&p, text);
 	}
-	in("\r");
-	out("\r\nodd prompt: ");
-	assert_false(stands_after_quiet());
-	out("\r\n3 more: ");
-	assert_true(stands_after_quiet());
+	input("\r");
+	output("\r\nodd prompt: ");
+	assert_false(shown_after_quiet());
+	output("\r\n3 more: ");
+	assert_true(shown_after_quiet());
 }
 
 static void prompts_at_other_times(void **state)
 {
 	(void)state;
 	assert_false(p.ever);
-	out("\r\n# ");
-	assert_true(stands_after_quiet());
+	output("\r\n# ");
+	assert_true(shown_after_quiet());
 	assert_true(p.ever);
 	prompt_reset(&p);
-	assert_false(stands_after_quiet());
+	assert_false(shown_after_quiet());
 	assert_false(p.ever);
 	prompt_login(&p);
-	assert_true(stands_after_quiet());
+	assert_true(shown_after_quiet());
 	prompt_loaded(&p, PROMPT_NONE, "", now);
-	assert_false(stands_after_quiet());
+	assert_false(shown_after_quiet());
 	prompt_loaded(&p, PROMPT_SHOWN, "", now);
 	assert_true(prompt_shown(&p, now));
 }
@@ -222,7 +222,7 @@ static void a_prompt_that_was_seen(void **state)
 	static const char *const others[] = {"~ #", "", "x~ # "};
 
 	(void)state;
-	out("\r\nE0123.E0123.\r\n~ # ");
+	output("\r\nE0123.E0123.\r\n~ # ");
 	for (size_t i = 0; i < 3; i++) {
 		prompt_seen(&p, others[i]);
 		assert_false(prompt_shown(&p, now));
@@ -230,15 +230,15 @@ static void a_prompt_that_was_seen(void **state)
 	prompt_seen(&p, "~ # ");
 	assert_true(prompt_shown(&p, now));
 	/* Not behind something that is typed, and not when more came. */
-	in("ls\r");
-	out("\r\n~ # ");
-	in("x");
+	input("ls\r");
+	output("\r\n~ # ");
+	input("x");
 	prompt_seen(&p, "~ # ");
 	assert_false(prompt_shown(&p, now));
-	in("\r");
+	input("\r");
 	prompt_seen(&p, "~ # ");
 	assert_false(prompt_shown(&p, now));
-	out("\r\n~ # [   20.0] kernel says something");
+	output("\r\n~ # [   20.0] kernel says something");
 	prompt_seen(&p, "~ # ");
 	assert_false(prompt_shown(&p, now));
 }
@@ -247,29 +247,29 @@ static void a_prompt_that_was_seen(void **state)
 static void a_prompt_whose_line_is_known(void **state)
 {
 	(void)state;
-	out("\r\nlinux log");
+	output("\r\nlinux log");
 	assert_string_equal(prompt_line(&p), "linux log");
-	in("r");
-	out("r");
+	input("r");
+	output("r");
 	assert_string_equal(prompt_line(&p), "");
-	in("\r");
-	out("\r\nlinux login: ");
+	input("\r");
+	output("\r\nlinux login: ");
 	assert_string_equal(prompt_line(&p), "linux login: ");
 	prompt_loaded(&p, PROMPT_SHOWN, "linux login: ", now);
 	assert_true(prompt_shown(&p, now));
 	assert_string_equal(p.line, "linux login: ");
 	prompt_loaded(&p, PROMPT_MAYBE, "~ # ", now);
 	assert_false(prompt_shown(&p, now));
-	assert_true(stands_after_quiet());
+	assert_true(shown_after_quiet());
 	assert_string_equal(prompt_line(&p), "~ # ");
 	prompt_loaded(&p, PROMPT_NONE, "~ # ", now);
 	assert_string_equal(p.line, "");
 	/* It was saved while the prompt was printed. */
 	prompt_loaded(&p, PROMPT_NONE, "linux log", now);
-	assert_false(stands_after_quiet());
-	out("in: ");
+	assert_false(shown_after_quiet());
+	output("in: ");
 	assert_true(prompt_shown(&p, now));
-	out("\r\n[   20.0] kernel says something");
+	output("\r\n[   20.0] kernel says something");
 	assert_string_equal(prompt_line(&p), "");
 }
 
@@ -277,18 +277,18 @@ static void a_prompt_whose_line_is_known(void **state)
 static void a_prompt_that_is_not_confirmed_yet(void **state)
 {
 	(void)state;
-	out("\r\nbuilding");
+	output("\r\nbuilding");
 	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
-	out("\r\n# ");
+	output("\r\n# ");
 	assert_int_equal(prompt_state(&p, now), PROMPT_MAYBE);
 	assert_int_equal(prompt_state(&p, now - 1), PROMPT_MAYBE); /* it came after that moment */
 	prompt_loaded(&p, PROMPT_MAYBE, "", now);
 	assert_false(prompt_shown(&p, now));
-	assert_true(stands_after_quiet());
+	assert_true(shown_after_quiet());
 	assert_int_equal(prompt_state(&p, now), PROMPT_SHOWN);
 	prompt_loaded(&p, PROMPT_MAYBE, "", now);
-	out("a comment in a file\r\n");
-	assert_false(stands_after_quiet());
+	output("a comment in a file\r\n");
+	assert_false(shown_after_quiet());
 	assert_int_equal(prompt_state(&p, now), PROMPT_NONE);
 
 	for (int i = PROMPT_NONE; i <= PROMPT_SHOWN; i++)
@@ -300,19 +300,20 @@ static void a_prompt_that_is_not_confirmed_yet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(prompts_of_logins_and_shells, anew),
-		cmocka_unit_test_setup(a_shell_prompt_needs_silence_a_login_prompt_does_not, anew),
-		cmocka_unit_test_setup(kernel_messages_after_a_prompt_are_ignored, anew),
-		cmocka_unit_test_setup(an_entered_line_ends_the_prompt, anew),
-		cmocka_unit_test_setup(an_echo_is_no_prompt, anew),
-		cmocka_unit_test_setup(input_before_the_silence_does_not_hide_a_prompt, anew),
-		cmocka_unit_test_setup(a_terminals_answer_is_not_input, anew),
-		cmocka_unit_test_setup(an_editor_shows_no_prompt, anew),
-		cmocka_unit_test_setup(prompts_that_are_registered, anew),
-		cmocka_unit_test_setup(prompts_at_other_times, anew),
-		cmocka_unit_test_setup(a_prompt_that_was_seen, anew),
-		cmocka_unit_test_setup(a_prompt_whose_line_is_known, anew),
-		cmocka_unit_test_setup(a_prompt_that_is_not_confirmed_yet, anew),
+		cmocka_unit_test_setup(prompts_of_logins_and_shells, set_up),
+		cmocka_unit_test_setup(a_shell_prompt_needs_silence_a_login_prompt_does_not,
+				       set_up),
+		cmocka_unit_test_setup(kernel_messages_after_a_prompt_are_ignored, set_up),
+		cmocka_unit_test_setup(an_entered_line_ends_the_prompt, set_up),
+		cmocka_unit_test_setup(an_echo_is_no_prompt, set_up),
+		cmocka_unit_test_setup(input_before_the_silence_does_not_hide_a_prompt, set_up),
+		cmocka_unit_test_setup(a_terminals_answer_is_not_input, set_up),
+		cmocka_unit_test_setup(an_editor_shows_no_prompt, set_up),
+		cmocka_unit_test_setup(prompts_that_are_registered, set_up),
+		cmocka_unit_test_setup(prompts_at_other_times, set_up),
+		cmocka_unit_test_setup(a_prompt_that_was_seen, set_up),
+		cmocka_unit_test_setup(a_prompt_whose_line_is_known, set_up),
+		cmocka_unit_test_setup(a_prompt_that_is_not_confirmed_yet, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

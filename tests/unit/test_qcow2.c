@@ -116,7 +116,7 @@ static void each_field_beyond_its_bounds(void **state)
 {
 	for (size_t i = 0; i < sizeof pokes / sizeof *pokes; i++) {
 		(void)set_up(state);
-		put(pokes[i].at, pokes[i].width, pokes[i].value);
+		set_field(pokes[i].at, pokes[i].width, pokes[i].value);
 		refused(pokes[i].message);
 	}
 }
@@ -147,7 +147,7 @@ static void each_field_within_its_bounds(void **state)
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		(void)set_up(state);
-		put(good[i].at, good[i].width, good[i].value);
+		set_field(good[i].at, good[i].width, good[i].value);
 		accepted();
 	}
 }
@@ -155,7 +155,7 @@ static void each_field_within_its_bounds(void **state)
 static void version_2_has_no_features(void **state)
 {
 	(void)state;
-	put(4, 4, 2);
+	set_field(4, 4, 2);
 	memset(image + 72, 0, 40); /* its extensions begin here */
 	accepted();
 	assert_int_equal(q.header_length, 72);
@@ -166,12 +166,12 @@ static void version_2_has_no_features(void **state)
 static void extended_l2_entries_map_half_the_clusters(void **state)
 {
 	(void)state;
-	put(72, 8, QCOW2_EXTENDED_L2);
+	set_field(72, 8, QCOW2_EXTENDED_L2);
 	refused("disk: l1_size (at byte 36) is 2, must be at least 4 for a disk of 1073741824 "
 		"bytes");
-	put(36, 4, 4);
+	set_field(36, 4, 4);
 	accepted();
-	put(20, 4, 13);
+	set_field(20, 4, 13);
 	refused("disk: cluster_bits (at byte 20) is 13, must be at least 14 with extended L2 "
 		"entries");
 }
@@ -179,54 +179,54 @@ static void extended_l2_entries_map_half_the_clusters(void **state)
 static void a_backing_file_and_its_format(void **state)
 {
 	(void)state;
-	put(112, 8, UINT64_C(0xe2792aca00000005));
+	set_field(112, 8, UINT64_C(0xe2792aca00000005));
 	memcpy(image + 120, "qcow2", 5);
-	put(8, 8, 512);
-	put(16, 4, 9);
+	set_field(8, 8, 512);
+	set_field(16, 4, 9);
 	memcpy(image + 512, "base.disk", 9);
 	accepted();
 	assert_string_equal(q.backing, "base.disk");
 	assert_string_equal(q.backing_format, "qcow2");
-	put(16, 4, 1024);
+	set_field(16, 4, 1024);
 	refused("disk: backing_file_size (at byte 16) is 1024, must be at most 1023 and end in the "
 		"first cluster");
-	put(16, 4, 9);
+	set_field(16, 4, 9);
 	image[514] = '\0';
 	refused("disk: the backing file's name has a zero byte");
-	put(8, 8, 65530);
+	set_field(8, 8, 65530);
 	refused("disk: backing_file_size (at byte 16) is 9, must be at most 1023 and end in the "
 		"first cluster");
 	/* The name ends the extensions, and the last one is incomplete. */
-	put(8, 8, 124);
-	put(16, 4, 0);
+	set_field(8, 8, 124);
+	set_field(16, 4, 0);
 	refused("disk: header extension 0xe2792aca of 5 bytes at byte 112 leaves the header");
 }
 
 static void bitmaps(void **state)
 {
 	(void)state;
-	put(88, 8, 1);
-	put(112, 8, UINT64_C(0x2385287500000018));
-	put(120, 4, 2);
-	put(128, 8, 64);
-	put(136, 8, CLUSTER);
+	set_field(88, 8, 1);
+	set_field(112, 8, UINT64_C(0x2385287500000018));
+	set_field(120, 4, 2);
+	set_field(128, 8, 64);
+	set_field(136, 8, CLUSTER);
 	accepted();
 	assert_int_equal(q.bitmaps, 2);
-	put(120, 4, 0);
+	set_field(120, 4, 0);
 	refused("disk: its bitmaps extension says 0 bitmaps (reserved: 0), must be 1 to 65535 (0)");
-	put(120, 4, 65536);
+	set_field(120, 4, 65536);
 	refused("disk: its bitmaps extension says 65536 bitmaps (reserved: 0), must be 1 to 65535 "
 		"(0)");
-	put(120, 8, UINT64_C(1) << 32 | 7);
+	set_field(120, 8, UINT64_C(1) << 32 | 7);
 	refused("disk: its bitmaps extension says 1 bitmaps (reserved: 7), must be 1 to 65535 (0)");
-	put(120, 8, UINT64_C(1) << 32);
-	put(128, 8, 0);
+	set_field(120, 8, UINT64_C(1) << 32);
+	set_field(128, 8, 0);
 	refused("disk: its bitmap directory has 0 bytes, must have 1 to 67107840");
-	put(128, 8, 64);
-	put(136, 8, 4 * CLUSTER);
+	set_field(128, 8, 64);
+	set_field(136, 8, 4 * CLUSTER);
 	refused("disk is truncated: the bitmap directory ends at byte 262208, and the file has "
 		"262144");
-	put(88, 8, 0); /* out of date: QEMU ignores it as well */
+	set_field(88, 8, 0); /* out of date: QEMU ignores it as well */
 	accepted();
 	assert_int_equal(q.bitmaps, 0);
 }

@@ -112,7 +112,7 @@ static void events_become_notices(void **state)
 static void on_job(const struct notice *n)
 {
 	if (n->kind == NOTICE_JOB)
-		note("(%s)", json_string(n->doc, n->json, "id"));
+		record("(%s)", json_string(n->doc, n->json, "id"));
 }
 
 static void a_notice_has_the_events_data(void **state)
@@ -291,7 +291,7 @@ static void the_greeting_has_a_deadline(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		room.plan.s.boot_timeout = rows[i][0];
 		start_failure_await_greeting(&room.env);
-		assert_int_equal(due_ms(TIMER_GREETING), rows[i][1] * 1000);
+		assert_int_equal(ms_until(TIMER_GREETING), rows[i][1] * 1000);
 	}
 	advance(120 * S);
 	assert_posted("[gave-up]");

@@ -176,11 +176,11 @@ static void a_debugger_extends_the_deadline_but_a_pause_does_not(void **state)
 	advance(30 * S);
 	readiness_paused(&readiness); /* by the monitor, or because the disk is full */
 	readiness_runs(&readiness);
-	assert_int_equal(due_ms(TIMER_BOOT), 60000);
+	assert_int_equal(ms_until(TIMER_BOOT), 60000);
 	room.plan.s.gdb = true;
 	lifecycle_set(&room.life, COND_DISK_ERROR, true);
 	readiness_paused(&readiness);
-	assert_int_equal(due_ms(TIMER_BOOT), 60000);
+	assert_int_equal(ms_until(TIMER_BOOT), 60000);
 	lifecycle_set(&room.life, COND_DISK_ERROR, false);
 	readiness_paused(&readiness);
 	assert_false(is_armed(TIMER_BOOT));
@@ -188,12 +188,12 @@ static void a_debugger_extends_the_deadline_but_a_pause_does_not(void **state)
 	advance(1000 * S);
 	assert_posted("");
 	readiness_runs(&readiness);
-	assert_int_equal(due_ms(TIMER_BOOT), 60000);
+	assert_int_equal(ms_until(TIMER_BOOT), 60000);
 	/* A reset restarts the deadline. */
 	readiness_paused(&readiness);
 	readiness_reset(&readiness);
 	readiness_runs(&readiness);
-	assert_int_equal(due_ms(TIMER_BOOT), 90000);
+	assert_int_equal(ms_until(TIMER_BOOT), 90000);
 }
 
 static void a_silent_console_is_reported(void **state)
@@ -291,10 +291,10 @@ static void other_answers_are_tried_again(void **state)
 		if (i == 1)
 			assert_true(probe_handle_event(PROBE_SSH));
 		if (i < 2) {
-			assert_int_equal(due_ms(TIMER_PROBES), 250);
+			assert_int_equal(ms_until(TIMER_PROBES), 250);
 			advance(250 * MS);
 		} else {
-			assert_int_equal(due_ms(TIMER_PROBES), 5000); /* it hangs */
+			assert_int_equal(ms_until(TIMER_PROBES), 5000); /* it hangs */
 			advance(5 * S);
 		}
 		(void)close(fd);
@@ -309,7 +309,7 @@ static void a_refused_connection_is_tried_again(void **state)
 	fd_close(&server);
 	probe_want(&probes, PROBE_SSH);
 	assert_true(probe_handle_event(PROBE_SSH)); /* refused */
-	assert_int_equal(due_ms(TIMER_PROBES), 250);
+	assert_int_equal(ms_until(TIMER_PROBES), 250);
 	/* The result is no longer needed. */
 	probes.list[PROBE_SSH].wanted = false;
 	advance(1 * S);
@@ -329,7 +329,7 @@ static void one_attempt_is_made_at_a_time(void **state)
 	assert_true(probes.list[PROBE_SSH].writing);
 	probe_want(&probes, PROBE_HTTP); /* which has no forward */
 	assert_int_equal(probes.list[PROBE_HTTP].fd, -1);
-	assert_int_equal(due_ms(TIMER_PROBES), 5000);
+	assert_int_equal(ms_until(TIMER_PROBES), 5000);
 }
 
 /* With VM_PORTS=ready the forwards are on the loopback address until the guest is ready. */

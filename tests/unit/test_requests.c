@@ -229,10 +229,10 @@ static void a_console_is_taken_over(void **state)
 						      "readonly and terminal\n");
 	guest_printed("before\r\n");
 	int slot = client_sends("console live");
-	int end = room.ends[slot];
+	int end = room.client_fds[slot];
 	unsigned number = 0;
 
-	room.ends[slot] = -1;
+	room.client_fds[slot] = -1;
 	assert_int_equal(v.control.clients[slot].fd, -1);
 	guest_printed("behind\r\n");
 	ssize_t n = recv(end, text, sizeof text - 1, MSG_DONTWAIT);
@@ -253,7 +253,7 @@ static void has_shell(int slot, const char *wanted)
 	char text[200];
 	char all[200];
 	unsigned long long number = room.env.control->clients[slot].number;
-	ssize_t n = recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
+	ssize_t n = recv(room.client_fds[slot], text, sizeof text - 1, MSG_DONTWAIT);
 
 	text[n > 0 ? n : 0] = '\0';
 	(void)snprintf(all, sizeof all, "0 %llu\n%s", number, wanted);
@@ -277,7 +277,7 @@ static void a_shell_request_returns_the_console_state(void **state)
 	int slot = client_sends("shell open now clock");
 	char text[200] = "";
 
-	(void)recv(room.ends[slot], text, sizeof text - 1, MSG_DONTWAIT);
+	(void)recv(room.client_fds[slot], text, sizeof text - 1, MSG_DONTWAIT);
 	assert_non_null(strstr(text, "\nhurd\ndate -s @"));
 }
 

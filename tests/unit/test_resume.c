@@ -29,7 +29,7 @@ static void is_read(void)
 	assert_posted("[+resuming]");
 	qemu_acks("migrate-set-capabilities", CAPABILITIES("true"));
 	qemu_gets("add-fd", "{\"fdset-id\":99,\"opaque\":\"state\"}");
-	assert_int_equal(read(room.got_fd, text, sizeof text), 6); /* from its start */
+	assert_int_equal(read(room.received_fd, text, sizeof text), 6); /* from its start */
 	assert_string_equal(text, "memory");
 	qemu_returns("{}");
 	qemu_acks("migrate-incoming", "{\"uri\":\"file:/dev/fdset/99\"}");

@@ -55,7 +55,7 @@ static void a_prompt_that_comes_before_the_stop_counts(void **state)
 	(void)client_sends("save new");
 	qemu_acks("query-migrate", NULL);
 	qemu_gets("stop", NULL);
-	guest_prints("\r\nroot@hurd:~# ");
+	guest_prints_unread("\r\nroot@hurd:~# ");
 	qemu_returns("{}");
 	qemu_acks("snapshot-save", SAVE("1", "new+maybe"));
 	job_concludes(1, "");

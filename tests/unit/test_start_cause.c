@@ -133,7 +133,7 @@ static void displays(void)
 	static const char shut[] = "the X11 display must let QEMU's user in";
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	own_mounts();
+	new_mount_namespace();
 	CHECK(mount("none", "/tmp", "tmpfs", 0, NULL) == 0);
 	CHECK(mkdir("/tmp/.X11-unix", 0755) == 0);
 	CHECK(!cause_display(&room.plan.s, fix, sizeof fix));
@@ -164,7 +164,7 @@ static void no_namespaces(void)
 	const struct identity ours = {.uid = getuid(), .gid = getgid()};
 
 	CHECK(!cause_namespace(&ours, fix, sizeof fix));
-	forbid(SYS_unshare, -1, SECCOMP_RET_ERRNO | EPERM);
+	forbid_syscall(SYS_unshare, -1, SECCOMP_RET_ERRNO | EPERM);
 	CHECK(cause_namespace(&ours, fix, sizeof fix));
 	CHECK_TEXT(fix, "passt confines itself in a user namespace: allow that (docker run "
 			"--security-opt seccomp=unconfined), or use QEMU_NET=user");

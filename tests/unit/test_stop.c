@@ -13,7 +13,7 @@ static void the_button_is_pressed_again_until_the_step_ends(void **state)
 	powerdown_is_sent();
 	stop_begins();
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(due_ms(TIMER_LADDER), 5000);
+		assert_int_equal(ms_until(TIMER_LADDER), 5000);
 		advance(5 * S - 1);
 		qemu_is_idle();
 		advance(1);
@@ -23,7 +23,7 @@ static void the_button_is_pressed_again_until_the_step_ends(void **state)
 	advance(5 * S); /* 45 s */
 	assert_posted("[rung power off over ssh]");
 	qemu_is_idle();
-	assert_int_equal(due_ms(TIMER_LADDER), 45000);
+	assert_int_equal(ms_until(TIMER_LADDER), 45000);
 }
 
 static void a_button_that_cannot_be_pressed_is_skipped(void **state)
@@ -44,7 +44,7 @@ static void a_guest_that_becomes_ready_is_asked_once_more(void **state)
 	advance(3 * S);
 	stop_ask_again(&stop);
 	qemu_acks("system_powerdown", NULL);
-	assert_int_equal(due_ms(TIMER_LADDER), 5000);
+	assert_int_equal(ms_until(TIMER_LADDER), 5000);
 	/* Not one that has ended. */
 	room.life.phase = LIFE_DOWN;
 	stop_ask_again(&stop);
@@ -175,7 +175,7 @@ static void a_guest_that_never_ran_is_cut_off_at_once(void **state)
 	stop_ask(&stop, LADDER_STOP);
 	assert_posted("[rung QMP quit]");
 	qemu_acks("quit", NULL);
-	assert_int_equal(due_ms(TIMER_LADDER), 145000);
+	assert_int_equal(ms_until(TIMER_LADDER), 145000);
 }
 
 static void a_guest_that_cannot_react_is_cut_off_at_once(void **state)

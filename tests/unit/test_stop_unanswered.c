@@ -36,7 +36,7 @@ static void an_unknown_button_counts_as_enabled(void **state)
 		stop_ask(&stop, LADDER_STOP);
 		qemu_acks("system_powerdown", NULL);
 		power_register_is(answers[i]);
-		assert_int_equal(due_ms(TIMER_LADDER), 5000);
+		assert_int_equal(ms_until(TIMER_LADDER), 5000);
 		(void)room_posted();
 	}
 	/* The button is not queried before the guest can have enabled it. */
@@ -110,7 +110,7 @@ static void stop_while_booting(void)
 	qemu_gets("stop", NULL);
 	guest_pauses();
 	qemu_returns("{}");
-	assert_int_equal(due_ms(TIMER_LADDER), 2000);
+	assert_int_equal(ms_until(TIMER_LADDER), 2000);
 }
 
 static void a_booting_guest_that_wrote_nothing_is_cut_off(void **state)

@@ -60,7 +60,7 @@ static void the_save_waits_for_the_guests_sshd(void **state)
 	is_ready_for_ssh();
 	assert_posted("");
 	assert_true(probes.list[PROBE_SSH].wanted);
-	assert_int_equal(due_ms(TIMER_WARM), 60000);
+	assert_int_equal(ms_until(TIMER_WARM), 60000);
 	warm_start_ssh_answered(&warm);
 	assert_posted("[+saving-warm]");
 	assert_false(is_armed(TIMER_WARM));

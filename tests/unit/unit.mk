@@ -3,9 +3,9 @@
 
 # These need features that qemu-user does not have: seccomp filters, user namespaces, execution of programs that it
 # was not started with, KVM. pattern compares with the C library's regcomp, which takes minutes there.
-UNIT_NATIVE := attach boot_retry child child_limits clock_sync console disk disk_chain helper kvm lazy_file network \
-	pattern peer plain_init privileges qemu_link resume savestate start_cause stop stop_cut stop_unanswered supervisor \
-	warm_start
+UNIT_NATIVE := accel attach boot_retry child child_limits clock_sync console disk disk_chain helper kvm lazy_file \
+	network pattern peer plain_init privileges qemu_link resume savestate savestate_fail start_cause \
+	stop stop_cut stop_unanswered supervisor warm_start
 UNIT_SRC := $(filter-out $(if $(CROSS),$(UNIT_NATIVE:%=tests/unit/test_%.c)),$(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_OBJ := $(patsubst init/%,$(BUILD)/unit/obj/%.o,$(filter-out init/vm/main.c init/pid1/main.c,$(SRC))) \

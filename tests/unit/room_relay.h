@@ -1,8 +1,8 @@
-/* relay_bench.h - a relay with real sockets, for its tests: QEMU's end, the clients' ends, and an
+/* room_relay.h - a relay with real sockets, for its tests: QEMU's end, the clients' ends, and an
  * epoll loop in between that runs until nothing is left to do.
  */
-#ifndef VM_TESTS_RELAY_BENCH_H
-#define VM_TESTS_RELAY_BENCH_H
+#ifndef TEST_ROOM_RELAY_H
+#define TEST_ROOM_RELAY_H
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,30 +29,32 @@
 #define RING	 (64 * 1024)
 #define GREETING "[the test's console]"
 
-struct bench {
-	struct relay *r;
-	int epoll, guest, telnet, raw, local; /* raw: TCP; local: a unix socket */
+struct relay_fixture {
+	struct relay *relay;
+	int epoll;
+	int guest;		/* QEMU's end of the serial line */
+	int telnet, raw, local; /* listeners: TCP with telnet's protocol and without, unix */
 	unsigned breaks, deliveries;
-	size_t observed;
-	uint8_t *heard; /* by the observer; HEARD_MAX bytes */
+	size_t output_len;
+	uint8_t *output; /* what the observer got; OUTPUT_MAX bytes */
 };
 
-#define HEARD_MAX (4 * 1024 * 1024)
-#define GOT_MAX	  (8 * 1024 * 1024)
+#define OUTPUT_MAX   (4 * 1024 * 1024)
+#define RECEIVED_MAX (8 * 1024 * 1024)
 
-static inline void observe(const uint8_t *buf, size_t n, void *arg)
+static inline void on_output(const uint8_t *buf, size_t n, void *arg)
 {
-	struct bench *b = arg;
+	struct relay_fixture *f = arg;
 
-	assert_true(b->observed + n <= HEARD_MAX);
-	memcpy(b->heard + b->observed, buf, n);
-	b->observed += n;
-	b->deliveries++;
+	assert_true(f->output_len + n <= OUTPUT_MAX);
+	memcpy(f->output + f->output_len, buf, n);
+	f->output_len += n;
+	f->deliveries++;
 }
 
 static inline void on_break(void *arg)
 {
-	((struct bench *)arg)->breaks++;
+	((struct relay_fixture *)arg)->breaks++;
 }
 
 static inline int listen_on(int domain)
@@ -71,110 +73,111 @@ static inline int listen_on(int domain)
 	return fd;
 }
 
-static inline int attach(struct bench *b)
+/* Connect a QEMU by a socketpair. Returns its end. */
+static inline int attach_qemu(struct relay_fixture *f)
 {
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			 0);
-	assert_true(relay_attach(b->r, fds[0], fds[0]));
-	return b->guest = fds[1];
+	assert_true(relay_attach(f->relay, fds[0], fds[0]));
+	return f->guest = fds[1];
 }
 
 /* The same at two pipes: OUTPUT is written, INPUT is read by the guest. */
-static inline void attach_pipes(struct bench *b, int *output, int *input)
+static inline void attach_pipes(struct relay_fixture *f, int *output, int *input)
 {
 	int out[2], in[2];
 
 	assert_int_equal(pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(pipe2(in, O_CLOEXEC | O_NONBLOCK), 0);
-	assert_true(relay_attach(b->r, out[0], in[1]));
+	assert_true(relay_attach(f->relay, out[0], in[1]));
 	*output = out[1];
 	*input = in[0];
 }
 
 /* With PASSWORD (NULL: none) on the TCP listeners. */
-static inline void set_up_all(struct bench *b, size_t clients_max, const char *password,
+static inline void set_up_all(struct relay_fixture *f, size_t clients_max, const char *password,
 			      bool read_only, bool clear_line)
 {
-	*b = (struct bench){.epoll = epoll_create1(EPOLL_CLOEXEC),
-			    .telnet = listen_on(AF_INET),
-			    .raw = listen_on(AF_INET),
-			    .local = listen_on(AF_UNIX),
-			    .heard = malloc(HEARD_MAX)};
+	*f = (struct relay_fixture){.epoll = epoll_create1(EPOLL_CLOEXEC),
+				    .telnet = listen_on(AF_INET),
+				    .raw = listen_on(AF_INET),
+				    .local = listen_on(AF_UNIX),
+				    .output = malloc(OUTPUT_MAX)};
 	struct relay_config config = {.name = "console",
 				      .rfc2217_listener = -1,
 				      .ref_type = 3,
 				      .ref_index = 1,
-				      .epoll = b->epoll,
+				      .epoll = f->epoll,
 				      .ring_size = RING,
 				      .replay_size = RING,
 				      .clients_max = clients_max,
 				      .greeting = GREETING,
-				      .telnet_listener = b->telnet,
-				      .raw_listener = b->raw,
-				      .unix_listener = b->local,
+				      .telnet_listener = f->telnet,
+				      .raw_listener = f->raw,
+				      .unix_listener = f->local,
 				      .password = password,
 				      .read_only = read_only,
 				      .clear_line = clear_line,
-				      .observe = observe,
+				      .observe = on_output,
 				      .on_break = on_break,
-				      .arg = b};
+				      .arg = f};
 
-	b->r = relay_new(&config, NULL);
-	assert_non_null(b->r);
-	(void)attach(b);
+	f->relay = relay_new(&config, NULL);
+	assert_non_null(f->relay);
+	(void)attach_qemu(f);
 }
 
-static inline void set_up_with(struct bench *b, size_t clients_max, const char *password,
+static inline void set_up_with(struct relay_fixture *f, size_t clients_max, const char *password,
 			       bool read_only)
 {
-	set_up_all(b, clients_max, password, read_only, false);
+	set_up_all(f, clients_max, password, read_only, false);
 }
 
-static inline void set_up(struct bench *b, size_t clients_max)
+static inline void set_up(struct relay_fixture *f, size_t clients_max)
 {
-	set_up_all(b, clients_max, NULL, false, false);
+	set_up_all(f, clients_max, NULL, false, false);
 }
 
-static inline void set_up_monitor(struct bench *b, size_t clients_max)
+static inline void set_up_monitor(struct relay_fixture *f, size_t clients_max)
 {
-	set_up_all(b, clients_max, NULL, false, true);
+	set_up_all(f, clients_max, NULL, false, true);
 }
 
-static inline void tear_down(struct bench *b)
+static inline void tear_down(struct relay_fixture *f)
 {
-	relay_free(b->r);
-	close(b->epoll);
-	close(b->guest);
-	free(b->heard);
+	relay_free(f->relay);
+	close(f->epoll);
+	close(f->guest);
+	free(f->output);
 }
 
 /* One iteration of the loop, which waits up to MS for an event. Returns the number of events. */
-static inline int turn(struct bench *b, int ms)
+static inline int run_once(struct relay_fixture *f, int ms)
 {
 	struct epoll_event events[16];
-	int n = epoll_wait(b->epoll, events, 16, ms);
+	int n = epoll_wait(f->epoll, events, 16, ms);
 
 	for (int i = 0; i < n; i++) {
 		struct loop_ref ref = loop_ref_of(events[i].data.u64);
 
 		assert_int_equal(ref.type, 3);
 		assert_int_equal(ref.index, 1);
-		relay_event(b->r, ref, events[i].events);
+		relay_event(f->relay, ref, events[i].events);
 	}
 	return n;
 }
 
 /* Run the loop until it has been idle for a while, which must happen. */
-static inline void settle(struct bench *b)
+static inline void run_until_idle(struct relay_fixture *f)
 {
-	for (int rounds = 0; turn(b, 12) > 0; rounds++)
+	for (int rounds = 0; run_once(f, 12) > 0; rounds++)
 		assert_true(rounds < 100000);
 }
 
 /* Connect to LISTENER, over TCP from address FROM unless it is NULL. */
-static inline int dial_from(struct bench *b, int listener, const char *from)
+static inline int connect_client_from(struct relay_fixture *f, int listener, const char *from)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
@@ -193,17 +196,17 @@ static inline int dial_from(struct bench *b, int listener, const char *from)
 	}
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	settle(b);
+	run_until_idle(f);
 	return fd;
 }
 
-static inline int dial(struct bench *b, int listener)
+static inline int connect_client(struct relay_fixture *f, int listener)
 {
-	return dial_from(b, listener, NULL);
+	return connect_client_from(f, listener, NULL);
 }
 
 /* Read everything that is available on FD; *END is set at its end. Returns the length. */
-static inline size_t take(int fd, uint8_t *buf, size_t size, bool *end)
+static inline size_t read_available(int fd, uint8_t *buf, size_t size, bool *end)
 {
 	size_t len = 0;
 
@@ -221,61 +224,66 @@ static inline size_t take(int fd, uint8_t *buf, size_t size, bool *end)
 	return len;
 }
 
+/* What is available on FD is exactly TEXT. */
 static inline void expect(int fd, const void *text, size_t n)
 {
 	uint8_t *buf = malloc(n + 100);
 
-	assert_int_equal(take(fd, buf, n + 100, NULL), n);
+	assert_int_equal(read_available(fd, buf, n + 100, NULL), n);
 	assert_memory_equal(buf, text, n);
 	free(buf);
 }
 
 #define EXPECT(fd, text) expect(fd, text, sizeof(text) - 1)
 
-static inline void say(struct bench *b, int fd, const void *text, size_t n)
+/* Send N bytes on FD, and run the loop until they have been dealt with. */
+static inline void send_bytes(struct relay_fixture *f, int fd, const void *text, size_t n)
 {
 	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), n);
-	settle(b);
+	run_until_idle(f);
 }
 
-#define SAY(b, fd, text) say(b, fd, text, sizeof(text) - 1)
+#define SEND(f, fd, text) send_bytes(f, fd, text, sizeof(text) - 1)
 
-/* Append everything that READER receives, until nothing more comes, to GOT[LEN]. Returns the new
- * length. */
-static inline size_t collect(struct bench *b, int reader, uint8_t *got, size_t len)
+/* Append everything that READER receives, until nothing more comes, to RECEIVED[LEN]. Returns the
+ * new length. */
+static inline size_t read_until_idle(struct relay_fixture *f, int reader, uint8_t *received,
+				     size_t len)
 {
 	for (size_t before = SIZE_MAX; before != len;) {
 		before = len;
-		settle(b);
-		len += take(reader, got + len, GOT_MAX - len, NULL);
+		run_until_idle(f);
+		len += read_available(reader, received + len, RECEIVED_MAX - len, NULL);
 	}
 	return len;
 }
 
 /* Let the guest print N bytes in pieces, no faster than READER reads (-1: without one); a TELNET
  * reader gets each 0xFF twice. Returns how many bytes the reader got. */
-static inline size_t print(struct bench *b, const uint8_t *text, size_t n, int reader, bool telnet,
-			   uint8_t *got)
+static inline size_t guest_prints_paced(struct relay_fixture *f, const uint8_t *text, size_t n,
+					int reader, bool telnet, uint8_t *received)
 {
 	size_t len = 0, wire = 0;
 
 	for (size_t at = 0; at < n;) {
 		ssize_t done =
-			send(b->guest, text + at, n - at < 5000 ? n - at : 5000, MSG_NOSIGNAL);
+			send(f->guest, text + at, n - at < 5000 ? n - at : 5000, MSG_NOSIGNAL);
 
 		for (ssize_t i = 0; i < done; i++, at++)
 			wire += telnet && text[at] == 0xff ? 2 : 1;
 		do {
-			(void)turn(b, reader >= 0 && wire - len > RING / 2);
+			(void)run_once(f, reader >= 0 && wire - len > RING / 2);
 			if (reader >= 0)
-				len += take(reader, got + len, GOT_MAX - len, NULL);
+				len += read_available(reader, received + len, RECEIVED_MAX - len,
+						      NULL);
 		} while (reader >= 0 && wire - len > RING / 2);
 	}
-	settle(b);
-	return reader >= 0 ? collect(b, reader, got, len) : 0;
+	run_until_idle(f);
+	return reader >= 0 ? read_until_idle(f, reader, received, len) : 0;
 }
 
-static inline uint8_t *noise(size_t n, unsigned seed, int of_ten_are_0xff)
+/* N random bytes, of which OF_TEN_ARE_0XFF in ten are 0xFF. */
+static inline uint8_t *random_bytes(size_t n, unsigned seed, int of_ten_are_0xff)
 {
 	uint8_t *p = malloc(n);
 
@@ -284,14 +292,15 @@ static inline uint8_t *noise(size_t n, unsigned seed, int of_ten_are_0xff)
 	return p;
 }
 
-static inline struct relay_stats stats(const struct bench *b)
+static inline struct relay_stats stats(const struct relay_fixture *f)
 {
 	struct relay_stats s;
 
-	relay_stats(b->r, &s);
+	relay_stats(f->relay, &s);
 	return s;
 }
 
-#define START "\xff\xfb\1\xff\xfb\3\xff\xfb\0\xff\xfd\0"
+/* Sent to a telnet client first: IAC WILL ECHO, WILL SGA, WILL BINARY, DO BINARY. */
+#define TELNET_OPTIONS "\xff\xfb\1\xff\xfb\3\xff\xfb\0\xff\xfd\0"
 
 #endif
