@@ -334,6 +334,63 @@ static void adopted_connections(void **state)
 	tear_down(&b);
 }
 
+static int adopt(struct bench *b, unsigned how)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_true(relay_adopt(b->r, pair[1], how, 1));
+	settle(b);
+	return pair[0];
+}
+
+/* The mark is where the client was adopted, also within a sequence and while its socket is full. */
+static void the_end_of_the_scrollback_is_marked(void **state)
+{
+	static uint8_t lines[RING / 2];
+	uint8_t *got = malloc(GOT_MAX);
+	struct bench b;
+
+	(void)state;
+	memset(lines, 'x', sizeof lines);
+	lines[sizeof lines - 1] = '\n';
+	set_up(&b, 1);
+	int empty = adopt(&b, RELAY_SCROLLBACK | RELAY_MARKED);
+
+	EXPECT(empty, "\005");
+	SAY(&b, b.guest, "a\005b\033[6");
+	EXPECT(empty, "a\005b\033[6");
+	int marked = adopt(&b, RELAY_SCROLLBACK | RELAY_MARKED);
+	int live = adopt(&b, RELAY_MARKED), all = adopt(&b, RELAY_SCROLLBACK);
+
+	EXPECT(marked, "ab\005");
+	EXPECT(live, "");
+	EXPECT(all, "ab");
+	SAY(&b, b.guest, "nc\005");
+	EXPECT(marked, "c\005");
+	EXPECT(live, "nc\005");
+	EXPECT(all, "c\005");
+	close(live);
+	close(all);
+	close(empty);
+	print(&b, lines, sizeof lines, marked, false, got);
+	close(marked);
+	int pair[2], small = 4096;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+	assert_true(relay_adopt(b.r, pair[1], RELAY_SCROLLBACK | RELAY_MARKED, 1));
+	SAY(&b, b.guest, "behind");
+	size_t n = collect(&b, pair[0], got, 0);
+
+	assert_int_equal(n, 3 + sizeof lines + 1 + 6);
+	assert_memory_equal(got + n - 8, "\n\005behind", 8);
+	assert_ptr_equal(memchr(got, '\005', n), got + n - 7);
+	free(got);
+	close(pair[0]);
+	tear_down(&b);
+}
+
 /* Closed windows leave their vm console behind: it is evicted with the reason; programs keep their
  * places. */
 static void idle_terminals_are_evicted(void **state)
@@ -502,6 +559,7 @@ int main(void)
 		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(late_events_are_ignored),
 		cmocka_unit_test(adopted_connections),
+		cmocka_unit_test(the_end_of_the_scrollback_is_marked),
 		cmocka_unit_test(idle_terminals_are_evicted),
 		cmocka_unit_test(one_terminal_answers_queries),
 		cmocka_unit_test(a_program_answers_queries),
