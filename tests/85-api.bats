@@ -318,8 +318,9 @@ generator() {
     } >"$T/nginx/conf"
     nginx -p "$T/nginx" -c "$T/nginx/conf" >"$T/nginx/out" 2>&1 3>&- &
     PIDS+=($!)
+    web_link # vm wait fails after a few seconds without PID 1's socket
     vm wait --for ssh --timeout $((120 * PATIENCE))
-    TOKEN=$(sed -n 's/.*token=//p' "$T/out") URL=http://127.0.0.1:$port/guest
+    URL=http://127.0.0.1:$port/guest
     answers 200 /api/v1/health
     answers 421 /api/v1/health -H 'Host: other.example.org'
     answers 200 /api/v1/health -H 'Host: vm.example.org' -H 'Origin: http://vm.example.org'
