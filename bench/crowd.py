@@ -1,6 +1,7 @@
 """crowd.py - PID 1's processor time and memory for a flood of the guest's, without a client of the console and with
 many browsers, which vm-web serves. The browsers are WebSockets of tests/web-client; some of them read nothing."""
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -42,6 +43,11 @@ class Guest:
     def vm(self, *words):
         subprocess.run([VM, *words], env=self.env, stdout=subprocess.DEVNULL, timeout=LIMIT_S, check=True)
 
+    def clients(self):
+        """The number of PID 1's clients on the console."""
+        done = subprocess.run([VM, "status", "--json"], env=self.env, capture_output=True, timeout=LIMIT_S, check=True)
+        return json.loads(done.stdout)["console"]["clients"]
+
     def has_printed(self, text):
         """Whether TEXT is in what the log has got since the last flood."""
         with open(self.log, "rb") as f:
@@ -69,11 +75,12 @@ class Guest:
         """The same with the browsers, and PID 1's memory in kB."""
         command = [ROOT / "tests/web-client", f"ws://127.0.0.1:{self.web}/api/v1/console?live=1", TOKEN, "--crowd",
                    str(BROWSERS), "--stalled", str(STALLED), f"END{self.floods + 1}"]
+        wait_for(lambda: self.clients() == 0, "the end of other clients")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
             try:
                 if crowd.stdout.readline() != "ready\n":
                     raise Failed("the browsers did not connect")
-                time.sleep(1)  # vm-web takes what follows PID 1's scrollback without a pause as part of it
+                wait_for(lambda: self.clients() == 1, "vm-web's connection to PID 1")
                 used, resident = self.flood(), relay.resident_kb(self.process.pid)
                 counts = crowd.stdout.readline().split()
                 if counts != [str(BROWSERS - STALLED), "0"]:

@@ -183,15 +183,19 @@ no_process() { ! pgrep -f "$1"; }
     wait_until 60 bash -c "[ \$(grep -c 'ready: login prompt' '$T/out') -ge 2 ]"
 }
 
+# follow FILE [CURL-ARGUMENTS...]: write the stream of events into FILE; the client's pid is put into FOLLOW.
+follow() {
+    curl -s -N -m 300 -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events" "${@:2}" >"$1" 3>&- &
+    FOLLOW=$!
+    PIDS+=("$FOLLOW")
+}
+
 @test "events: all since this start, continued after a disconnect, also from another vm-web" {
     web_guest
-    local id
-    curl -s -N -m 3 -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events" >"$T/events" || :
-    run -0 grep -c '^event: ready$' "$T/events"
-    run -0 grep '^event: ' "$T/events"
-    assert_line 'event: spawn'
-    assert_line 'event: status'
-    assert_line 'event: log'
+    local id what
+    follow "$T/events"
+    for what in spawn ready status log; do wait_until 20 grep -q "^event: $what\$" "$T/events"; done
+    end_process "$FOLLOW"
     # Each line of the file is one complete event.
     sed -n 's/^data: \({"time".*\)/\1/p' "$T/events" >"$T/lines"
     run -0 cmp "$T/lines" <(head -n "$(wc -l <"$T/lines")" "$T/log/events.jsonl")
@@ -202,13 +206,14 @@ no_process() { ! pgrep -f "$1"; }
     wait_until 20 curl -sf -o /dev/null -H "Authorization: Bearer $TOKEN" "$URL/api/v1/health"
     vm monitor stop
     wait_until 10 grep -q '"state":"paused"' "$T/log/events.jsonl"
-    curl -s -N -m 3 -H "Authorization: Bearer $TOKEN" -H "Last-Event-ID: $id" "$URL/api/v1/events" >"$T/events" || :
+    follow "$T/events" -H "Last-Event-ID: $id"
+    wait_until 20 grep -q '^data: {"time".*"state":"paused"' "$T/events"
+    end_process "$FOLLOW"
     run -0 sed -n 's/^data: \({"time".*\)/\1/p' "$T/events"
     assert_output --partial '"state":"paused"'
     refute_output --partial '"event":"ready"'
     # A new line is sent immediately to all clients.
-    curl -s -N -m 60 -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events" >"$T/follow" 3>&- &
-    PIDS+=($!)
+    follow "$T/follow"
     wait_until 10 grep -q '"state":"paused"' "$T/follow"
     vm monitor cont
     wait_until 20 bash -c "tail -n +1 '$T/follow' | grep -q '\"state\":\"running\".*\|data:.*running' && [ \$(grep -c '^event: state' '$T/follow') -ge 3 ]"
@@ -243,15 +248,13 @@ no_process() { ! pgrep -f "$1"; }
 
 @test "profiles: one runs, its progress is reported, and its files can be read" {
     web_guest
-    curl -s -N -m 300 -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events" >"$T/follow" 3>&- &
-    PIDS+=($!)
+    follow "$T/follow"
     answers 400 /api/v1/profile -d '{"cpus": "--out"}'
     answers 202 /api/v1/profile -d '{"cpus": "1", "samples": 12, "warm_up": 0, "accels": "tcg"}'
     local name
     name=$(body .name)
     # A client that comes while it runs is told at once how far it is, and in the list it is, too.
-    curl -s -N -m 300 -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events" >"$T/late" 3>&- &
-    PIDS+=($!)
+    follow "$T/late"
     wait_until 10 grep -q "^data: {\"name\":\"$name\",\"state\":\"running\"" "$T/late"
     answers 200 /api/v1/profile
     assert_equal "$(body .running)" "$name"
@@ -315,8 +318,9 @@ generator() {
     } >"$T/nginx/conf"
     nginx -p "$T/nginx" -c "$T/nginx/conf" >"$T/nginx/out" 2>&1 3>&- &
     PIDS+=($!)
+    web_link # vm wait fails after a few seconds without PID 1's socket
     vm wait --for ssh --timeout $((120 * PATIENCE))
-    TOKEN=$(sed -n 's/.*token=//p' "$T/out") URL=http://127.0.0.1:$port/guest
+    URL=http://127.0.0.1:$port/guest
     answers 200 /api/v1/health
     answers 421 /api/v1/health -H 'Host: other.example.org'
     answers 200 /api/v1/health -H 'Host: vm.example.org' -H 'Origin: http://vm.example.org'

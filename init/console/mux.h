@@ -110,6 +110,7 @@ enum relay_how {
 	RELAY_READ_ONLY = 2,  /* discard its input */
 	RELAY_TERMINAL = 4,   /* a terminal; if all their slots are taken, the longest idle one is
 				 evicted (docker exec does not report a closed window) */
+	RELAY_MARKED = 8,     /* REPLAY_MARK after the scrollback */
 };
 
 /* Whether relay_adopt() has a free slot for HOW. */

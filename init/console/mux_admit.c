@@ -125,6 +125,7 @@ static void client_init(struct relay *r, struct console_client *c, int fd, unsig
 	c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
 	c->telnet = c->greeted = c->one_line_end = c->after_cr = false;
 	c->read_only = how & RELAY_READ_ONLY;
+	c->marked = how & RELAY_MARKED;
 	c->program = c->answers = false;
 	c->id = ++r->ids;
 	c->number = 0;

@@ -56,6 +56,7 @@ struct console_client {
 	bool program;	   /* not a terminal: does not answer queries */
 	bool answers;	   /* has answered a query */
 	bool greeted;	   /* gets the greeting */
+	bool marked;	   /* REPLAY_MARK is to be sent where the scrollback ends */
 	bool replaying;	   /* output goes through `replay` and `pending` */
 	uint32_t watched;
 	uint64_t position;	     /* of the next byte, after those in `pending` */

@@ -78,8 +78,8 @@ void replay_begin(const struct relay *r, struct console_client *c, bool all)
 {
 	c->replay = (struct replay){0};
 	c->replay_end = r->delivered;
-	c->replaying = all && r->config.replay_size > 0 && r->delivered > 0;
-	c->position = c->replaying ? replay_from(r) : r->delivered;
+	c->replaying = all;
+	c->position = all ? replay_from(r) : r->delivered;
 	c->pending_len = c->pending_sent = 0;
 	if (c->replaying && r->config.replay_last_line && c->position > 0)
 		put_pending(c, (const uint8_t *)r->banner, r->banner_len);
@@ -124,13 +124,16 @@ static void greet_again(const struct relay *r, struct console_client *c)
 }
 
 /* Fill C's empty buffer. If the old output ends within a control sequence, filter up to the
- * sequence's end. */
+ * sequence's end; what passes of it follows the mark. */
 static void replay_more(const struct relay *r, struct console_client *c)
 {
 	c->pending_len = c->pending_sent = 0;
 	while (c->replaying && c->pending_len == 0) {
 		if (c->position < c->replay_end) {
 			replay_piece(r, c, c->replay_end, REPLAY_CHUNK);
+		} else if (c->marked) {
+			c->pending[c->pending_len++] = REPLAY_MARK;
+			c->marked = false;
 		} else if (replay_idle(&c->replay)) {
 			c->replaying = false;
 			if (c->greeted && c->replay.moved)

@@ -21,6 +21,9 @@
 /* Maximum length of a sequence that passes, in bytes. */
 #define REPLAY_HELD 128
 
+/* ENQ, which the filter drops: marks the end of a replay in a stream that goes on unfiltered. */
+#define REPLAY_MARK 5
+
 /* All zero: at the start of a replay. */
 struct replay {
 	uint8_t state;

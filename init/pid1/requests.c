@@ -101,6 +101,7 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 		unsigned how;
 	} words[] = {{"all", RELAY_SCROLLBACK},
 		     {"live", RELAY_LIVE},
+		     {"marked", RELAY_MARKED},
 		     {"readonly", RELAY_READ_ONLY},
 		     {"terminal", RELAY_TERMINAL}};
 	struct relay *r = v->env.relays[RELAY_SERIAL];

@@ -6,9 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Call TAKE with each piece, which it may modify. PID 1 does not mark the end: it is assumed when
- * no more output arrives, or after a second if the guest prints continuously. False, with a message
- * and *STATUS, if there is no guest. */
+/* Call TAKE with each piece, which it may modify. False, with a message and *STATUS, if there is no
+ * guest. */
 bool scrollback_read(char **envp, void (*take)(void *arg, uint8_t *buf, size_t n), void *arg,
 		     int *status);
 

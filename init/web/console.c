@@ -49,6 +49,7 @@ static struct {
 	char head[64]; /* the line `0 NUMBER` */
 	size_t head_len;
 	bool headed;
+	bool marked;	/* the end of the scrollback has come */
 	uint64_t end;	/* total number of bytes received */
 	uint64_t begin; /* value of END when this connection began */
 	struct buffer input;
@@ -133,7 +134,7 @@ static void keep(const uint8_t *data, size_t n)
 /* ---- connection to PID 1 -------------------------------------------------------------------- */
 
 /* A client that was overtaken may never have room for a closing frame. */
-static void drop_lost(void)
+void console_tick(void)
 {
 	for (struct console_viewer *c = console.clients; c; c = c->next)
 		if (!c->in_scrollback && !c->dropped && c->at < oldest()) {
@@ -142,25 +143,30 @@ static void drop_lost(void)
 		}
 }
 
-/* PID 1 does not mark the end of its scrollback: it has ended when nothing has arrived for a while.
- */
 static void end_scrollback(void)
 {
-	static uint64_t last;
-	bool quiet = console.headed && console.end == last;
-
-	last = console.end;
-	for (struct console_viewer *c = console.clients; quiet && c; c = c->next) {
+	console.marked = true;
+	for (struct console_viewer *c = console.clients; c; c = c->next) {
 		if (c->in_scrollback)
 			c->at = c->until = console.end;
 		c->in_scrollback = false;
 	}
 }
 
-void console_tick(void)
+/* Keep N bytes from PID 1, but not the mark at the end of its scrollback. */
+static void take(const uint8_t *data, size_t n)
 {
-	drop_lost();
-	end_scrollback();
+	const uint8_t *mark = console.marked ? NULL : memchr(data, REPLAY_MARK, n);
+
+	if (mark) {
+		size_t before = (size_t)(mark - data);
+
+		keep(data, before);
+		end_scrollback();
+		data += before + 1;
+		n -= before + 1;
+	}
+	keep(data, n);
 }
 
 static void watch_line(void)
@@ -201,7 +207,7 @@ bool console_start(void)
 static void line_closed(void)
 {
 	watch_close(&console.line);
-	console.open = console.headed = console.resting = false;
+	console.open = console.headed = console.marked = console.resting = false;
 	console.head_len = 0;
 	buffer_free(&console.input);
 }
@@ -272,7 +278,7 @@ static void on_line(struct watch *w, uint32_t events)
 		end_all(n <= 0 ? "the console has ended" : "no place on the console; try again");
 		return;
 	}
-	keep(buf + skip, (size_t)n - skip);
+	take(buf + skip, (size_t)n - skip);
 	if (console.headed)
 		write_line();
 	wake_all();
@@ -297,7 +303,7 @@ static void on_connected(struct task *t)
 
 static bool connect_line(void)
 {
-	static const char *const texts[] = {"console all", NULL};
+	static const char *const texts[] = {"console all marked", NULL};
 
 	if (console.open || console.connecting)
 		return true;
@@ -379,7 +385,7 @@ void console_open(struct session *s, bool readonly, bool live)
 	}
 	c->session = s;
 	c->readonly = readonly;
-	c->in_scrollback = live && !console.headed;
+	c->in_scrollback = live && !console.marked;
 	/* A new connection receives PID 1's scrollback, already filtered. */
 	if (!console.open)
 		from = console.end;

@@ -17,8 +17,7 @@ struct place {
 	bool evicted;
 };
 
-/* One that is evicted has its place until libwebsockets has closed it. */
-static struct place places[WEB_CONNECTIONS + 64];
+static struct place places[WEB_PLACES];
 
 static struct place *choose(bool (*better)(const struct place *a, const struct place *b))
 {

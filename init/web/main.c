@@ -150,7 +150,10 @@ static bool start(void)
 	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.fd_limit_per_thread = 1024;
 	info.max_http_header_data = 8192;
-	info.max_http_header_pool = 64;
+	/* One for each connection: libwebsockets gives a new connection one before it has sent
+	 * anything, so with fewer idle connections of clients without the token would delay
+	 * others by timeout_secs. They are allocated when needed. */
+	info.max_http_header_pool = WEB_PLACES;
 	info.timeout_secs = 10; /* for a request's head and body */
 	info.timeout_secs_ah_idle = 10;
 	info.keepalive_timeout = 60; /* what is idle makes room earlier, if need be: limit.c */

@@ -215,6 +215,9 @@ const struct route *route_find(const char *method, const char *path, char parts[
 
 /* ---- limits (limit.c) ----------------------------------------------------------------------- */
 
+/* An evicted connection has its place until libwebsockets has closed it. */
+#define WEB_PLACES (WEB_CONNECTIONS + 64)
+
 /* May there be another connection? If all slots are taken, the oldest connection is closed that
  * has not had a request with the token, so that those who have none cannot keep out others. */
 bool limit_connection(void);

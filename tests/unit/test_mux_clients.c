@@ -176,6 +176,63 @@ static void adopted_connections(void **state)
 	tear_down(&f);
 }
 
+static int adopt(struct relay_fixture *f, unsigned how)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_true(relay_adopt(f->relay, pair[1], how, 1));
+	run_until_idle(f);
+	return pair[0];
+}
+
+/* The mark is where the client was adopted, also within a sequence and while its socket is full. */
+static void the_end_of_the_scrollback_is_marked(void **state)
+{
+	static uint8_t lines[RING / 2];
+	uint8_t *received = malloc(RECEIVED_MAX);
+	struct relay_fixture f;
+
+	(void)state;
+	memset(lines, 'x', sizeof lines);
+	lines[sizeof lines - 1] = '\n';
+	set_up(&f, 1);
+	int empty = adopt(&f, RELAY_SCROLLBACK | RELAY_MARKED);
+
+	EXPECT(empty, "\005");
+	SEND(&f, f.guest, "a\005b\033[6");
+	EXPECT(empty, "a\005b\033[6");
+	int marked = adopt(&f, RELAY_SCROLLBACK | RELAY_MARKED);
+	int live = adopt(&f, RELAY_MARKED), all = adopt(&f, RELAY_SCROLLBACK);
+
+	EXPECT(marked, "ab\005");
+	EXPECT(live, "");
+	EXPECT(all, "ab");
+	SEND(&f, f.guest, "nc\005");
+	EXPECT(marked, "c\005");
+	EXPECT(live, "nc\005");
+	EXPECT(all, "c\005");
+	close(live);
+	close(all);
+	close(empty);
+	guest_prints_paced(&f, lines, sizeof lines, marked, false, received);
+	close(marked);
+	int pair[2], small = 4096;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+	assert_true(relay_adopt(f.relay, pair[1], RELAY_SCROLLBACK | RELAY_MARKED, 1));
+	SEND(&f, f.guest, "behind");
+	size_t n = read_until_idle(&f, pair[0], received, 0);
+
+	assert_int_equal(n, 3 + sizeof lines + 1 + 6);
+	assert_memory_equal(received + n - 8, "\n\005behind", 8);
+	assert_ptr_equal(memchr(received, '\005', n), received + n - 7);
+	free(received);
+	close(pair[0]);
+	tear_down(&f);
+}
+
 /* Closed windows leave their vm console behind: it is evicted with the reason; programs keep their
  * places. */
 static void idle_terminals_are_evicted(void **state)
@@ -248,6 +305,7 @@ int main(void)
 		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(late_events_are_ignored),
 		cmocka_unit_test(adopted_connections),
+		cmocka_unit_test(the_end_of_the_scrollback_is_marked),
 		cmocka_unit_test(idle_terminals_are_evicted),
 		cmocka_unit_test(a_relay_that_cannot_be_set_up),
 	};

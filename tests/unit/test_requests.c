@@ -243,6 +243,13 @@ static void a_console_is_taken_over(void **state)
 	(void)snprintf(text, sizeof text, "console-end %u", number);
 	assert_got(client_sends(text), "0\nunknown\n");
 	fd_close(&end);
+	slot = client_sends("console all marked readonly");
+	end = room.client_fds[slot];
+	room.client_fds[slot] = -1;
+	n = recv(end, text, sizeof text - 1, MSG_DONTWAIT);
+	text[n > 0 ? n : 0] = '\0';
+	assert_string_equal(strchr(text, '\n'), "\n\005"); /* this relay keeps no scrollback */
+	fd_close(&end);
 }
 
 /* ---- a shell on the console ---------------------------------------------------------------- */
