@@ -7,12 +7,16 @@ setup_file() {
     "$ROOT/tests/guests/teach/build" "$BATS_FILE_TMPDIR"
 }
 
-# teach [NAME=VALUE...]: boot the kernel to its prompt.
-teach() {
+# start_teach [NAME=VALUE...]: boot the kernel. teach: to its prompt.
+start_teach() {
     cp "$BATS_FILE_TMPDIR/fs.img" "$T"
     chmod 666 "$T/fs.img"
     host_vm VM_GUEST=exov6 QEMU_KERNEL="$BATS_FILE_TMPDIR/kernel" QEMU_DRIVE=none QEMU_DRIVE2="$T/fs.img" \
         QEMU_DRIVE2_FORMAT=raw "$@"
+}
+
+teach() {
+    start_teach "$@"
     vm wait --timeout $((60 * PATIENCE))
 }
 
@@ -66,6 +70,23 @@ ends() {
     said 'the guest was cut off'
     run -0 dd if="$T/fs.img" bs=512 skip=2047 count=1 status=none
     assert_output --partial 'kept by the disk'
+}
+
+@test "generic: never ready, without ACPI, it is not waited for either" {
+    start_teach VM_GUEST=generic QEMU_MACHINE=pc
+    wait_until 60 test -S "$T/run/control.sock"
+    vm expect --from start --timeout $((60 * PATIENCE)) '^[$][ ]' >/dev/null
+    typed 'save written by a shell' '^saved'
+    run -1 vm health
+    assert_output --partial 'no login prompt on the serial console yet'
+    kill -TERM "$VM_PID"
+    ends 82 3
+    said 'the guest has not enabled the power button: not waiting for it'
+    said 'the guest was cut off'
+    run -0 dd if="$T/fs.img" bs=512 skip=2047 count=1 status=none
+    assert_output --partial 'written by a shell'
+    # The 150 s of VM_STOP_TIMEOUT were not used up.
+    jq -se 'map(select(.event == "stop")) | .[-1].ms - .[0].ms < 20000' "$T/log/events.jsonl"
 }
 
 @test "one processor; a panic is recognised" {

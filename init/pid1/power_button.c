@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define PWRBTN_EN 0x100u
+#define SCI_EN	  0x10000u
 
 bool power_button_ask(const struct env *env, qmp_reply *reply, void *arg)
 {
@@ -12,23 +13,25 @@ bool power_button_ask(const struct env *env, qmp_reply *reply, void *arg)
 
 	/* pc, pc-q35-9.2, q35; isapc and microvm have no such register. */
 	return (strncmp(machine, "pc", 2) == 0 || strncmp(machine, "q35", 3) == 0) &&
-	       qmp_send(env->qmp, "human-monitor-command", "{\"command-line\":\"i/h 0x602\"}",
+	       qmp_send(env->qmp, "human-monitor-command", "{\"command-line\":\"i/w 0x602\"}",
 			reply, arg);
 }
 
-/* The text is "portw[0x0602] = 0x0100"; the value is the last number. */
-bool power_button_off(const struct json_value *result)
+/* The text is "portl[0x0602] = 0x00010100"; the value is the last number. */
+enum power_button power_button_state(const struct json_value *result)
 {
 	const char *value = NULL;
 	char *end;
 
 	if (!result || !result->text)
-		return false;
+		return BUTTON_ON;
 	for (const char *at = result->text; (at = strstr(at, "0x")) != NULL; at += 2)
 		value = at + 2;
 	if (!value)
-		return false;
+		return BUTTON_ON;
 	unsigned long n = strtoul(value, &end, 16);
 
-	return end - value == 4 && strspn(end, "\r\n") == strlen(end) && !(n & PWRBTN_EN);
+	if (end - value != 8 || strspn(end, "\r\n") != strlen(end) || n & PWRBTN_EN)
+		return BUTTON_ON;
+	return n & SCI_EN ? BUTTON_OFF : BUTTON_NO_ACPI;
 }

@@ -254,10 +254,10 @@ bool savestate_possible(const struct savestate *s, enum saving what, struct erro
 	if (s->env->life->cause != CAUSE_NONE ||
 	    (what == SAVING_WARM && s->env->life->rung != RUNG_NONE))
 		return error_set(err, EXIT_NOT_READY, "", "the guest is being stopped");
-	if (s->env->plan->more_disks)
-		return error_set(err, EXIT_BAD_SETTING,
-				 "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY",
-				 "a state has the first disk only, and this guest has more");
+	if (s->env->plan->no_state.status) {
+		*err = s->env->plan->no_state;
+		return false;
+	}
 	if (what == SAVING_WARM && s->env->plan->disk.count &&
 	    s->env->plan->s.disk_mode != DISK_MODE_THROWAWAY)
 		return error_set(

@@ -85,10 +85,10 @@ bool snapshot_idle(const struct env *env, enum snapshot_action action, struct er
 bool snapshot_possible(const struct env *env, enum snapshot_action action, const char *name,
 		       struct error *err)
 {
-	if (env->plan->more_disks)
-		return error_set(err, EXIT_BAD_SETTING,
-				 "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY to use snapshots",
-				 "a snapshot has the first disk only, and this guest has more");
+	if (env->plan->no_state.status) {
+		*err = env->plan->no_state;
+		return false;
+	}
 	if (!snapshot_name_check(name, err))
 		return false;
 	if (lifecycle_any(env->life, COND_ANY_SNAPSHOT))

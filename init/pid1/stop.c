@@ -19,7 +19,7 @@
 /* A booting guest misses the power button, so it is pressed again at this interval until the
  * rung's time is over (and at once when the guest is ready). */
 #define PRESS_AGAIN_NS UINT64_C(5000000000)
-/* A ready guest that has not enabled the button may poll for it; wait this long. */
+/* A guest that has not enabled the button, and is not about to, may poll for it; wait this long. */
 #define UNARMED_NS UINT64_C(400000000)
 /* How long a guest that has nothing to lose is asked. */
 #define NOTHING_TO_LOSE_NS UINT64_C(5000000000)
@@ -42,6 +42,15 @@ static void arm_timer(struct guest_stop *s)
 
 /* ---- the gentle rungs ------------------------------------------------------------------ */
 
+/* Whether the guest is up, and will not enable the button any more. Before that it may, as Linux
+ * does late in its boot; but a system that has not switched ACPI on has no file systems yet, or
+ * will never react to the button (DOS, xv6). */
+static bool is_up(const struct guest_stop *s)
+{
+	return s->env->life->ready || s->env->life->login ||
+	       prompt_shown(s->env->prompt, clock_now());
+}
+
 /* The reply about the power button. The guest may poll for it, so it still gets UNARMED_NS. */
 static void on_button(struct qmp *q, const struct json *doc, const struct json_value *result,
 		      const char *error, void *arg)
@@ -49,7 +58,12 @@ static void on_button(struct qmp *q, const struct json *doc, const struct json_v
 	struct guest_stop *s = arg;
 
 	(void)q, (void)doc, (void)error;
-	if (s->ladder.rung != RUNG_ACPI || s->ladder.accepted || !power_button_off(result))
+	if (s->ladder.rung != RUNG_ACPI || s->ladder.accepted || s->unarmed || s->armed)
+		return;
+	enum power_button button = power_button_state(result);
+
+	s->armed = button == BUTTON_ON;
+	if (s->armed || (button == BUTTON_OFF && !is_up(s)))
 		return;
 	log_info("the guest has not enabled the power button: not waiting for it");
 	s->unarmed = true;
@@ -61,8 +75,8 @@ static void press_button(struct guest_stop *s)
 {
 	if (!qmp_send(s->env->qmp, "system_powerdown", NULL, NULL, NULL))
 		stop_event(s, LADDER_FAILED);
-	else if (!s->asked_button && (s->env->life->ready || s->env->life->login))
-		s->asked_button = power_button_ask(s->env, on_button, s);
+	else if (!s->armed)
+		(void)power_button_ask(s->env, on_button, s);
 }
 
 static void on_asked(void *arg, int status, const char *line)
@@ -414,7 +428,7 @@ void stop_init(struct guest_stop *s, const struct env *env, struct savestate *sa
 
 void stop_restart(struct guest_stop *s)
 {
-	s->checking = s->unarmed = s->asked_button = false;
+	s->checking = s->unarmed = s->armed = false;
 	ladder_init(&s->ladder, s->env->plan->rungs, env_settings(s->env)->stop_timeout);
 	env_timer(s->env, TIMER_LADDER, 0);
 }

@@ -14,8 +14,8 @@ struct guest_stop {
 	struct savestate *save;
 	struct ladder ladder;
 	bool checking; /* the guest is paused while QEMU is asked whether it has written anything */
-	bool asked_button; /* QEMU was asked whether the guest has enabled the power button */
-	bool unarmed;	   /* the guest has not enabled the power button */
+	bool armed;    /* the guest has enabled the power button, as far as is known */
+	bool unarmed;  /* it has not, and is not going to */
 };
 
 void stop_init(struct guest_stop *s, const struct env *env, struct savestate *save);

@@ -288,6 +288,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	memset(&plan->disk, 0, sizeof plan->disk);
 	memset(plan->more, 0, sizeof plan->more);
 	plan->more_disks = 0;
+	plan->no_state = (struct error){0};
 	memset(&plan->cold.disk, 0, sizeof plan->cold.disk);
 	plan->resume = (struct resume){.stream = -1};
 	plan->ram = plan->cold.ram = (struct plan_ram){.fd = -1, .from = -1};
@@ -345,6 +346,7 @@ bool plan_make(struct plan *plan, char *const envp[])
 	 * errors. */
 	if (identified && access(plan->qemu, X_OK) == 0) {
 		plan_check_emulator(plan);
+		plan_check_timers(plan);
 		plan_check_logs(plan);
 	}
 	/* With "host", a state could be resumed on this host only. */

@@ -108,6 +108,7 @@ struct plan {
 	const char *guest_name; /* of its profile, as the next ones */
 	bool idle_panic;	/* its kernel may stop with interrupts enabled */
 	const char *set_clock;	/* NULL: its clock cannot be set */
+	struct error no_state;	/* why no state and no snapshot can be saved; status 0: they can */
 	char unreadable[1024];	/* a file in QEMU_EXTRA_ARGS that QEMU's user cannot open */
 	char vm[4096];		/* path of the program vm, for PID 1's helpers */
 	int landlock_abi;	/* of QEMU's ruleset (confine.h); 0: none */
@@ -165,6 +166,8 @@ bool plan_query_emulator(const struct plan *plan, const char *model, struct emul
 /* Reject a CPU model, a CPU feature or a machine type that the emulator does not have. An emulator
  * that does not answer causes a warning only, because its start will show the reason. */
 void plan_check_emulator(struct plan *plan);
+/* An emulator for RISC-V that does not save the timers: no states and no snapshots. */
+void plan_check_timers(struct plan *plan);
 /* The same for the items of QEMU_DEBUG and VM_TRACE. */
 void plan_check_logs(struct plan *plan);
 

@@ -114,6 +114,9 @@ void plan_more_disks(struct plan *plan)
 		if (!disk_open(&s, d.path, false, &plan->more[i], &plan->errors))
 			continue;
 		plan->more_disks++;
+		(void)error_set(&plan->no_state, EXIT_BAD_SETTING,
+				"start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY",
+				"only the first disk can be saved, and this guest has more");
 		check_distinct(plan, i);
 		if (i == DISK_FLOPPY)
 			check_floppy(plan);

@@ -31,13 +31,13 @@ static void stop_set_up(void **state, const char *rungs, long timeout_s)
 
 #define STATS(n) "{\"device\":\"disk0\",\"stats\":{\"wr_operations\":" n "}}"
 
-/* The monitor reports VALUE for the guest's power management register. */
+/* The monitor reports VALUE for the guest's power management registers. */
 static inline void power_register_is(const char *value)
 {
 	char text[64];
 
-	qemu_gets("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
-	(void)snprintf(text, sizeof text, "\"portw[0x0602] = %s\\r\\n\"", value);
+	qemu_gets("human-monitor-command", "{\"command-line\":\"i/w 0x602\"}");
+	(void)snprintf(text, sizeof text, "\"portl[0x0602] = %s\\r\\n\"", value);
 	qemu_returns(text);
 }
 
@@ -54,7 +54,7 @@ static inline void disk_writes_are(const char *n)
 static inline void powerdown_is_sent(void)
 {
 	qemu_acks("system_powerdown", NULL);
-	power_register_is("0x0100");
+	power_register_is("0x00010100");
 }
 
 #endif

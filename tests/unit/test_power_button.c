@@ -3,44 +3,49 @@
 
 #include "pid1/power_button.h"
 
-static int off;
+static int button;
 
 static void on_reply(struct qmp *q, const struct json *doc, const struct json_value *result,
 		     const char *error, void *arg)
 {
 	(void)q, (void)doc, (void)error, (void)arg;
-	off = power_button_off(result);
+	button = power_button_state(result);
 }
 
 static int set_up(void **state)
 {
-	off = -1;
+	button = -1;
 	return room_set_up(state);
 }
 
 static void query_button(void)
 {
-	off = -1;
+	button = -1;
 	assert_true(power_button_ask(&room.env, on_reply, NULL));
-	qemu_gets("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"i/w 0x602\"}");
 }
 
-static void bit_8_of_the_enable_register(void **state)
+static void the_enable_and_the_control_register(void **state)
 {
 	static const struct {
 		const char *text;
-		int off;
+		enum power_button button;
 	} rows[] = {
-		{"\"portw[0x0602] = 0x0000\\r\\n\"", 1}, {"\"portw[0x0602] = 0x0020\\r\\n\"", 1},
-		{"\"portw[0x0602] = 0x0100\\r\\n\"", 0}, {"\"portw[0x0602] = 0x0521\\r\\n\"", 0},
-		{"\"portw[0x0602] = 0xfeff\"", 1},	 {"\"portw[0x0602] = 0xffff\"", 0},
+		{"\"portl[0x0602] = 0x00000000\\r\\n\"", BUTTON_NO_ACPI},
+		{"\"portl[0x0602] = 0x00000020\\r\\n\"", BUTTON_NO_ACPI},
+		{"\"portl[0x0602] = 0xfffefeff\\r\\n\"", BUTTON_NO_ACPI},
+		{"\"portl[0x0602] = 0x00010020\\r\\n\"", BUTTON_OFF},
+		{"\"portl[0x0602] = 0xfffffeff\"", BUTTON_OFF},
+		{"\"portl[0x0602] = 0x00010100\\r\\n\"", BUTTON_ON},
+		{"\"portl[0x0602] = 0x00000521\\r\\n\"", BUTTON_ON},
+		{"\"portl[0x0602] = 0xffffffff\"", BUTTON_ON},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		query_button();
 		qemu_returns(rows[i].text);
-		assert_int_equal(off, rows[i].off);
+		assert_int_equal(button, rows[i].button);
 	}
 }
 
@@ -49,12 +54,12 @@ static void other_texts_are_ignored(void **state)
 {
 	static const char *const texts[] = {
 		"\"\"",
-		"\"unknown command: 'i/h 0x602'\\r\\n\"",
-		"\"portw[0x0602] = \"",
-		"\"portw[0x0602] = 0x00000\"",
-		"\"portw[0x0602] = 0x000\"",
-		"\"portw[0x0602] = 0x0000 and more\"",
-		"\"portw[0x0602] = 0xzzzz\"",
+		"\"unknown command: 'i/w 0x602'\\r\\n\"",
+		"\"portl[0x0602] = \"",
+		"\"portl[0x0602] = 0x000000000\"",
+		"\"portl[0x0602] = 0x0000\"",
+		"\"portl[0x0602] = 0x00000000 and more\"",
+		"\"portl[0x0602] = 0xzzzzzzzz\"",
 		"{}",
 		"17",
 	};
@@ -63,12 +68,12 @@ static void other_texts_are_ignored(void **state)
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		query_button();
 		qemu_returns(texts[i]);
-		assert_int_equal(off, false);
+		assert_int_equal(button, BUTTON_ON);
 	}
 	query_button();
 	qemu_fails("no");
-	assert_int_equal(off, false);
-	assert_false(power_button_off(NULL));
+	assert_int_equal(button, BUTTON_ON);
+	assert_int_equal(power_button_state(NULL), BUTTON_ON);
 }
 
 static void machines_without_the_register_are_not_queried(void **state)
@@ -84,7 +89,7 @@ static void machines_without_the_register_are_not_queried(void **state)
 		room.plan.s.machine = rows[i].machine;
 		assert_int_equal(power_button_ask(&room.env, on_reply, NULL), rows[i].asked);
 		if (rows[i].asked)
-			qemu_acks("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
+			qemu_acks("human-monitor-command", "{\"command-line\":\"i/w 0x602\"}");
 		qemu_is_idle();
 	}
 }
@@ -101,7 +106,7 @@ static void a_qemu_that_does_not_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bit_8_of_the_enable_register),
+		TEST(the_enable_and_the_control_register),
 		TEST(other_texts_are_ignored),
 		TEST(machines_without_the_register_are_not_queried),
 		TEST(a_qemu_that_does_not_answer),

@@ -236,8 +236,8 @@ static void what_each_reason_means(void **state)
 /* It has enabled the power button and written to its disk. */
 static void button_is_looked_at(void)
 {
-	qemu_gets("human-monitor-command", "{\"command-line\":\"i/h 0x602\"}");
-	qemu_returns("\"portw[0x0602] = 0x0100\\r\\n\"");
+	qemu_gets("human-monitor-command", "{\"command-line\":\"i/w 0x602\"}");
+	qemu_returns("\"portl[0x0602] = 0x00010100\\r\\n\"");
 	qemu_gets("query-blockstats", NULL);
 	qemu_returns("[{\"stats\":{\"wr_operations\":7}}]");
 }

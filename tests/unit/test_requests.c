@@ -166,10 +166,8 @@ static void small_requests(void **state)
 	assert_got(client_sends("shell"), "64\nshell takes open, await, line or seen\n");
 	assert_got(client_sends("snapshot list"),
 		   "66\nthis guest has no disk, and a snapshot is kept in it; set QEMU_DRIVE\n");
-	room.plan.more_disks = 1;
-	assert_got(client_sends("warm"),
-		   "78\na state has the first disk only, and this guest has more; "
-		   "start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY\n");
+	(void)error_set(&room.plan.no_state, EXIT_BAD_SETTING, "remove one", "it has two disks");
+	assert_got(client_sends("warm"), "78\nit has two disks; remove one\n");
 	qemu_hangs();
 	assert_got(client_sends("break"), "69\nQEMU does not answer\n");
 	assert_got(client_sends("reset"), "69\nQEMU does not answer\n");

@@ -207,10 +207,9 @@ static void guests_that_cannot_be_saved_now(void **state)
 static void guests_that_cannot_be_saved_at_all(void **state)
 {
 	(void)state;
-	room.plan.more_disks = 1;
-	is_refused(SAVING_WARM, EXIT_BAD_SETTING,
-		   "a state has the first disk only, and this guest has more");
-	room.plan.more_disks = 0;
+	(void)error_set(&room.plan.no_state, EXIT_BAD_SETTING, "remove one", "it has two disks");
+	is_refused(SAVING_WARM, EXIT_BAD_SETTING, "it has two disks");
+	room.plan.no_state = (struct error){0};
 	room.plan.disk.count = 1;
 	room.plan.s.disk_mode = DISK_MODE_PERSISTENT;
 	is_refused(SAVING_WARM, EXIT_BAD_SETTING,

@@ -159,11 +159,9 @@ static void impossible_requests(void **state)
 			     "letters, digits and ._-; choose another name\n");
 	is_refused("save", "64\na snapshot's name begins with a letter and has at most 64 letters, "
 			   "digits and ._-; choose another name\n");
-	room.plan.more_disks = 1;
-	is_refused("save new",
-		   "78\na snapshot has the first disk only, and this guest has "
-		   "more; start without QEMU_DRIVE2, 3, 4 and QEMU_FLOPPY to use snapshots\n");
-	room.plan.more_disks = 0;
+	(void)error_set(&room.plan.no_state, EXIT_BAD_SETTING, "remove one", "it has two disks");
+	is_refused("save new", "78\nit has two disks; remove one\n");
+	room.plan.no_state = (struct error){0};
 	room.plan.disk.count = 0;
 	is_refused("save new", "66\nthis guest has no disk, and a snapshot is kept in it; set "
 			       "QEMU_DRIVE\n");

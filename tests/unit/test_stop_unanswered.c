@@ -12,7 +12,7 @@ static void a_disabled_button_ends_its_step_soon(void **state)
 	helpers_do("1");
 	stop_ask(&stop, LADDER_STOP);
 	qemu_acks("system_powerdown", NULL); /* it may poll */
-	power_register_is("0x0000");
+	power_register_is("0x00010000");
 	assert_logged("vm: the guest has not enabled the power button: not waiting for it\n");
 	disk_writes_are("7");
 	advance(399 * MS);
@@ -27,7 +27,8 @@ static void a_disabled_button_ends_its_step_soon(void **state)
 
 static void an_unknown_button_counts_as_enabled(void **state)
 {
-	static const char *const answers[] = {"0x0300", "?", "0x", "0x00", "0x00000000", "0x0zzz"};
+	static const char *const answers[] = {"0x00010300",	    "?",	 "0x", "0x0000",
+					      "0x0000000000000000", "0x0zzzzzzz"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -39,13 +40,46 @@ static void an_unknown_button_counts_as_enabled(void **state)
 		assert_int_equal(ms_until(TIMER_LADDER), 5000);
 		(void)room_posted();
 	}
-	/* The button is not queried before the guest can have enabled it. */
+}
+
+/* The button is pressed, and the registers are VALUE: how long the guest is waited for, in ms. */
+static long waits_after(const char *value)
+{
+	qemu_acks("system_powerdown", NULL);
+	power_register_is(value);
+	return due_ms(TIMER_LADDER);
+}
+
+static void a_guest_that_boots_may_still_enable_it(void **state)
+{
+	(void)state;
 	guest_runs();
-	room.life.ready = room.life.login = false;
-	stop_restart(&stop);
+	use_steps("acpi,ssh");
 	stop_event(&stop, LADDER_STOP);
+	assert_int_equal(waits_after("0x00010000"), 5000);
+	advance(5000 * MS);
+	assert_int_equal(waits_after("0x00010000"), 5000);
+	/* It has. */
+	advance(5000 * MS);
+	assert_int_equal(waits_after("0x00010100"), 5000);
+	advance(5000 * MS);
 	qemu_acks("system_powerdown", NULL);
 	qemu_is_idle();
+}
+
+static void a_guest_without_acpi_is_not_waited_for(void **state)
+{
+	(void)state;
+	guest_runs();
+	use_steps("acpi,ssh");
+	stop_event(&stop, LADDER_STOP);
+	assert_int_equal(waits_after("0x00000000"), 400);
+	/* Nor is one whose shell waits for input, ready or not. */
+	stop_restart(&stop);
+	prompt_output(&room.prompt, (const uint8_t *)"lines\r\n$ ", 9, clock_now());
+	advance(50 * MS);
+	stop_event(&stop, LADDER_STOP);
+	assert_int_equal(waits_after("0x00010000"), 400);
 }
 
 static void a_guest_with_a_login_is_not_hurried(void **state)
@@ -54,7 +88,7 @@ static void a_guest_with_a_login_is_not_hurried(void **state)
 	guest_is_ready(); /* it has shown a login prompt, and all three steps apply */
 	stop_ask(&stop, LADDER_STOP);
 	qemu_acks("system_powerdown", NULL);
-	power_register_is("0x0100");
+	power_register_is("0x00010100");
 	qemu_is_idle();
 }
 
@@ -69,7 +103,7 @@ static void a_guest_that_wrote_nothing_has_less_time(void **state)
 		use_steps("acpi");
 		stop_ask(&stop, LADDER_STOP);
 		qemu_acks("system_powerdown", NULL);
-		power_register_is("0x0100");
+		power_register_is("0x00010100");
 		disk_writes_are("0");
 		(void)room_posted();
 		advance(5 * S - 1);
@@ -91,7 +125,7 @@ static void a_guest_that_wrote_nothing_has_less_time(void **state)
 	use_steps("acpi");
 	stop_ask(&stop, LADDER_STOP);
 	qemu_acks("system_powerdown", NULL);
-	power_register_is("0x0100");
+	power_register_is("0x00010100");
 	disk_writes_are("0");
 	stop_event(&stop, LADDER_ACCEPTED);
 	(void)room_posted();
@@ -248,7 +282,7 @@ static void the_query_is_sent_only_before_the_first_step(void **state)
 	(void)state;
 	guest_runs();
 	stop_event(&stop, LADDER_STOP);
-	qemu_acks("system_powerdown", NULL);
+	powerdown_is_sent();
 	(void)room_posted();
 	stop_ask(&stop, LADDER_STOP);
 	assert_posted("[rung power off over ssh]");
@@ -276,6 +310,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_disabled_button_ends_its_step_soon),
 		TEST(an_unknown_button_counts_as_enabled),
+		TEST(a_guest_that_boots_may_still_enable_it),
+		TEST(a_guest_without_acpi_is_not_waited_for),
 		TEST(a_guest_with_a_login_is_not_hurried),
 		TEST(a_guest_that_wrote_nothing_has_less_time),
 		TEST(a_booting_guest_that_wrote_nothing_is_cut_off),
