@@ -47,7 +47,7 @@ static long waits_after(const char *value)
 {
 	qemu_acks("system_powerdown", NULL);
 	power_register_is(value);
-	return due_ms(TIMER_LADDER);
+	return ms_until(TIMER_LADDER);
 }
 
 static void a_guest_that_boots_may_still_enable_it(void **state)

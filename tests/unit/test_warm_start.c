@@ -134,7 +134,7 @@ static void a_state_that_can_never_be_saved_is_refused_at_once(void **state)
 	struct error err = {0};
 
 	(void)state;
-	room.plan.more_disks = 1;
+	(void)error_set(&room.plan.no_state, EXIT_BAD_SETTING, "remove one", "it has two disks");
 	guest_runs();
 	assert_false(warm_start_ask(&warm, &err));
 	assert_int_equal(err.status, EXIT_BAD_SETTING);
