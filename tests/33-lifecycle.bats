@@ -85,6 +85,8 @@ start_count() {
     chmod 666 "$T/count.qcow2"
     host_vm VM_GUEST=generic QEMU_RAM=64 QEMU_NET=none QEMU_DRIVE="$T/count.qcow2" VM_STOP_LADDER=acpi "$@"
     wait_until 30 grep -q 'boot number' "$T/log/console.log"
+    # It has enabled the power button: PWRBTN_EN in ACPI's power management 1 enable register.
+    vm monitor 'o/h 0x602 0x100'
 }
 
 @test "a guest that ignores the button is cut off when its time has passed: status 82" {
