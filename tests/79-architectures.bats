@@ -190,9 +190,13 @@ saves_timers() {
     printf '%s\n' 10.2 "$(qemu_version riscv64)" | sort -CV
 }
 
-@test "riscv64: a QEMU that does not save the timers saves no states" {
-    ! saves_timers || skip "QEMU $(qemu_version riscv64) saves them"
+@test "riscv64: a QEMU that does not save the timers saves no states, and only that one" {
     local riscv=(QEMU_ARCH=riscv64 QEMU_KERNEL="$GUESTS/linux-riscv64-kernel")
+    if saves_timers; then
+        host_env "${riscv[@]}" VM_STOP=suspend
+        run -0 vm check
+        return
+    fi
     local why="QEMU $(qemu_version riscv64) does not save the processors' timers, and a resumed guest may stand still"
     refused 78 "VM_STOP=suspend with QEMU_ARCH=riscv64: $why" 'use QEMU 10.2 or newer' "${riscv[@]}" VM_STOP=suspend
     refused 78 "VM_WARM=1 with QEMU_ARCH=riscv64: $why" 'use QEMU 10.2 or newer' "${riscv[@]}" VM_WARM=1
