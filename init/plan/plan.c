@@ -346,7 +346,6 @@ bool plan_make(struct plan *plan, char *const envp[])
 	 * errors. */
 	if (identified && access(plan->qemu, X_OK) == 0) {
 		plan_check_emulator(plan);
-		plan_check_timers(plan);
 		plan_check_logs(plan);
 	}
 	/* With "host", a state could be resumed on this host only. */

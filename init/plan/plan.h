@@ -164,10 +164,9 @@ const char *plan_packaged_firmware(const struct plan *plan);
 bool plan_query_emulator(const struct plan *plan, const char *model, struct emulator *out,
 			 struct error *err);
 /* Reject a CPU model, a CPU feature or a machine type that the emulator does not have. An emulator
- * that does not answer causes a warning only, because its start will show the reason. */
+ * that does not answer causes a warning only, because its start will show the reason. With one for
+ * RISC-V that does not save the timers there are no states and no snapshots. */
 void plan_check_emulator(struct plan *plan);
-/* An emulator for RISC-V that does not save the timers: no states and no snapshots. */
-void plan_check_timers(struct plan *plan);
 /* The same for the items of QEMU_DEBUG and VM_TRACE. */
 void plan_check_logs(struct plan *plan);
 
