@@ -93,6 +93,12 @@ static inline bool env_qmp(const struct env *env, const char *command)
 	return qmp_send(env->qmp, command, NULL, NULL, NULL);
 }
 
+/* Whether we may stop the guest for a moment: a debugger would take that for a breakpoint. */
+static inline bool env_may_hold(const struct env *env)
+{
+	return env->life->phase == LIFE_RUNNING && !env_settings(env)->gdb;
+}
+
 /* From now on, C holds (or not, ON). */
 void env_condition(const struct env *env, enum condition c, bool on);
 

@@ -210,10 +210,10 @@ bool reset_was_fatal(struct reset *r)
 
 /* ---- resets ------------------------------------------------------------------------------ */
 
-/* Whether the guest may be stopped meanwhile; a debugger would take that for a breakpoint. */
+/* Whether the guest may be stopped meanwhile. */
 static bool may_hold(const struct reset *r)
 {
-	return r->env->life->phase == LIFE_RUNNING && !env_settings(r->env)->gdb &&
+	return env_may_hold(r->env) &&
 	       !lifecycle_any(r->env->life, COND_ANY_SNAPSHOT | COND_ANY_SAVE);
 }
 

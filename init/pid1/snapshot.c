@@ -334,14 +334,13 @@ static void on_held(struct qmp *q, const struct json *doc, const struct json_val
 }
 
 /* Save it. The tag says whether the console shows a prompt, so the guest must not print one between
- * the choice of the tag and QEMU's stop: it is stopped first, and its output read. A debugger would
- * take that for a breakpoint. */
+ * the choice of the tag and QEMU's stop: it is stopped first, and its output read. */
 static void hold(struct snapshot_work *w)
 {
 	struct qmp *q = w->env->qmp;
 
-	w->held = w->env->life->phase == LIFE_RUNNING && !env_settings(w->env)->gdb &&
-		  qmp_has_room(q, SAVE_COMMANDS) && qmp_send(q, "stop", NULL, on_held, w);
+	w->held = env_may_hold(w->env) && qmp_has_room(q, SAVE_COMMANDS) &&
+		  qmp_send(q, "stop", NULL, on_held, w);
 	if (!w->held)
 		start(w, SNAPSHOT_SAVE);
 }
