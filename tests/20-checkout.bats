@@ -103,3 +103,46 @@ END
     assert_equal "${#lines[@]}" 2
     [ -e "$T/out/summary" ]
 }
+
+# bats_file NAME LINE...: a bats file with one test of these lines.
+bats_file() {
+    printf '%s\n' "@""test \"$1\" {" "${@:2}" '}' >"$T/$1.bats"
+}
+
+# test_run [NAME=VALUE...] PATTERN: tests/run, without the variables and the search path of the bats that runs this.
+test_run() {
+    env -i PATH="$(tr ':' '\n' <<<"$PATH" | grep -v bats-core | paste -sd:)" HOME="$HOME" OUT="$T/out" \
+        "${@:1:$#-1}" "$ROOT/tests/run" "$T"/${!#}
+}
+
+@test "failed bats files run once more if they are few: what passes then is listed, what fails is still failed" {
+    bats_file 50-race "[ -e '$T/raced' ] || { touch '$T/raced'; false; }"
+    bats_file 51-wrong false
+    bats_file 52-right true
+    run -1 test_run AGAIN=2 JOBS=2 '5*.bats'
+    assert_line --regexp '^  51-wrong.tap:not ok 1 51-wrong '
+    refute_line --partial 50-race.tap:
+    assert_line 'Passed only when run again:'
+    assert_line --regexp '^  50-race: not ok 1 50-race '
+    assert_line '2 passed, 1 failed'
+    # More than AGAIN; by default none.
+    rm "$T/raced"
+    run -1 test_run AGAIN=1 '5*.bats'
+    assert_line '1 passed, 2 failed'
+    rm "$T/raced"
+    run -1 test_run 50-race.bats
+    assert_line '0 passed, 1 failed'
+}
+
+@test "tests/run ends its bats files when it gets SIGTERM, and they clean up" {
+    bats_file 50-long "touch '$T/began'" 'sleep 300'
+    printf '%s\n' 'teardown() {' "touch '$T/ended'" '}' >>"$T/50-long.bats"
+    test_run 50-long.bats >"$T/log" 3>&- &
+    local shell=$! status=0
+    PIDS+=("$shell")
+    wait_until 30 test -e "$T/began"
+    pkill -TERM -P "$shell"
+    wait "$shell" || status=$?
+    assert_equal "$status" 143
+    [ -e "$T/ended" ]
+}
