@@ -123,7 +123,7 @@ teach() {
     host_vm QEMU_ARCH="$1" VM_GUEST=exov6 QEMU_KERNEL="$T/kernel-$1" QEMU_DRIVE="$T/fs.img" QEMU_DRIVE_FORMAT=raw \
         QEMU_DISK_BUS=virtio-mmio QEMU_NET=none QEMU_RAM=128 QEMU_SMP=2 CONSOLE_STDOUT=1 "${@:2}"
     wait_until 60 test -S "$T/run/control.sock"
-    vm wait --timeout $((60 * PATIENCE))
+    vm expect --from start --timeout $((60 * PATIENCE)) '^[$][ ]' >/dev/null
 }
 
 # typed LINE TEXT: type LINE and wait for TEXT.
@@ -145,6 +145,22 @@ typed() {
         ended 80
         run -0 dd if="$T/fs.img" bs=512 skip=2047 count=1 status=none
         assert_output --partial "kept-by-$arch"
+    done
+}
+
+@test "aarch64: a kernel that does not enable the power key is not waited for" {
+    local guest
+    for guest in exov6 generic; do
+        teach aarch64 VM_GUEST="$guest"
+        typed "save kept-by-$guest" '^saved'
+        kill -TERM "$VM_PID"
+        ended 82
+        run -0 grep -c 'the guest has not enabled the power button: not waiting for it' "$T/out"
+        # The 150 s of VM_STOP_TIMEOUT were not used up.
+        jq -se 'map(select(.event == "stop")) | .[-1].ms - .[0].ms < 20000' "$T/log/events.jsonl"
+        run -0 dd if="$T/fs.img" bs=512 skip=2047 count=1 status=none
+        assert_output --partial "kept-by-$guest"
+        rm -r "$T/log"
     done
 }
 

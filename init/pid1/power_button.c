@@ -4,21 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PWRBTN_EN 0x100u
-#define SCI_EN	  0x10000u
-
 bool power_button_ask(const struct env *env, qmp_reply *reply, void *arg)
 {
-	const char *machine = env_settings(env)->machine;
+	const struct plan_button *b = &env->plan->button;
 
-	/* pc, pc-q35-9.2, q35; isapc and microvm have no such register. */
-	return (strncmp(machine, "pc", 2) == 0 || strncmp(machine, "q35", 3) == 0) &&
-	       qmp_send(env->qmp, "human-monitor-command", "{\"command-line\":\"i/w 0x602\"}",
-			reply, arg);
+	return *b->query && qmp_send(env->qmp, "human-monitor-command", b->query, reply, arg);
 }
 
-/* The text is "portl[0x0602] = 0x00010100"; the value is the last number. */
-enum power_button power_button_state(const struct json_value *result)
+/* The text is "portl[0x0602] = 0x00010100" or "0000000009030410: 0x00000008"; the value is the last
+ * number. */
+enum power_button power_button_state(const struct plan_button *b, const struct json_value *result)
 {
 	const char *value = NULL;
 	char *end;
@@ -31,7 +26,7 @@ enum power_button power_button_state(const struct json_value *result)
 		return BUTTON_ON;
 	unsigned long n = strtoul(value, &end, 16);
 
-	if (end - value != 8 || strspn(end, "\r\n") != strlen(end) || n & PWRBTN_EN)
+	if (end - value != 8 || strspn(end, "\r\n") != strlen(end) || n & b->enabled)
 		return BUTTON_ON;
-	return n & SCI_EN ? BUTTON_OFF : BUTTON_NO_ACPI;
+	return b->acpi && !(n & b->acpi) ? BUTTON_NO_ACPI : BUTTON_OFF;
 }

@@ -60,7 +60,7 @@ static void on_button(struct qmp *q, const struct json *doc, const struct json_v
 	(void)q, (void)doc, (void)error;
 	if (s->ladder.rung != RUNG_ACPI || s->ladder.accepted || s->unarmed || s->armed)
 		return;
-	enum power_button button = power_button_state(result);
+	enum power_button button = power_button_state(&s->env->plan->button, result);
 
 	s->armed = button == BUTTON_ON;
 	if (s->armed || (button == BUTTON_OFF && !is_up(s)))

@@ -170,6 +170,7 @@ static void read_life(struct plan *plan)
 	plan->guest_name = preset->name;
 	plan->set_clock = preset->set_clock;
 	plan->idle_panic = preset->idle_panic;
+	plan_power_button(plan);
 	plan->rungs = rungs_parse(s->stop_ladder, &bad);
 	if (!plan->rungs)
 		(void)errors_add(&plan->errors, EXIT_BAD_SETTING,

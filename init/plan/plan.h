@@ -45,6 +45,13 @@ struct plan_ram {
 	char copied[64]; /* why a state's memory that could be mapped is copied; "": it is not */
 };
 
+/* How QEMU is asked whether the guest has enabled the power button (plan/power_button.c). */
+struct plan_button {
+	char query[48];	  /* arguments of QMP's human-monitor-command; "": it cannot be asked */
+	uint32_t enabled; /* the bit in the answer */
+	uint32_t acpi;	  /* the bit that says whether the guest has switched ACPI on; 0: none */
+};
+
 #define PLAN_PORTS   1280
 #define NETWORK_TEXT 400
 
@@ -79,6 +86,7 @@ struct plan {
 	} fsck;
 	struct errors errors;
 	struct errors warnings;
+	struct plan_button button;
 	unsigned rungs;			 /* steps of the stop, as bits (pid1/stop_ladder.h) */
 	struct markers markers;		 /* without their expressions after the handover */
 	struct pattern_program patterns; /* the expressions */
@@ -148,6 +156,9 @@ bool plan_tcg(struct plan *plan);
 /* Fill M with what a state saved now would depend on: all that manifest_same() compares. M's texts
  * stay valid until the next call. */
 bool plan_machine(const struct plan *plan, struct manifest *m, struct error *err);
+
+/* Choose the question about the power button. */
+void plan_power_button(struct plan *plan);
 
 /* Find the emulator, from VM_QEMU or in ENVP's PATH, into PLAN->qemu. */
 void plan_find_emulator(struct plan *plan, char *const envp[]);

@@ -391,6 +391,7 @@ static inline int room_set_up(void **state)
 	room_guest_is(GUEST_HURD);
 	room.plan.s.cpus = 1;
 	assert_true(settings_resolve(&room.plan.s, 0, &errors, &errors));
+	plan_power_button(&room.plan);
 	room.plan.s.ready = READY_LOGIN;
 	room.plan.accel.accel = ACCEL_TCG;
 	room.plan.net_fd = room.plan.share_fd = room.plan.share_out = -1;
