@@ -248,11 +248,37 @@ END
         .settings.QEMU_RAM == "160" and (.settings | has("QEMU_SMP") | not) and
         (.parts[0].host | .boot_id == $boot and (.kernel | contains($kernel)) and .cpu != "" and .cpus > 0) and
         (.cpu_1.samples[0] | .load >= 0 and .others >= 0 and .part == 0)' "$T/p/results.json"
+    jq -e '.files == {}' "$T/p/results.json"
     # A report of the first version is read.
     jq '.version = 1 | del(.parts, .notes, .settings) | .run |= del(.shard, .shards, .shard_by, .seed, .image_sha256,
         .kernel_sha256, .qemu_version, .commit, .guest_line)' "$T/p/results.json" >"$T/first.json"
     run -0 vm profile compare "$T/first.json" "$T/p"
     run -65 vm profile merge "$T/m" "$T/first.json" "$T/p"
+}
+
+@test "other files have checksums, too: samples with different ones are not joined" {
+    local module='${host-port} ${device-port} $(task-create) $(task-resume)'
+    sum() { sha256sum "$1" | cut -d ' ' -f 1; }
+    dd if=/dev/zero of="$T/disk.img" bs=1M count=1 status=none
+    sector_env QEMU_DRIVE2="$T/disk.img" QEMU_DRIVE2_FORMAT=raw
+    profile --warm-up 0 --samples 2 --shard 1/2 --out "$T/s1" >/dev/null
+    jq -e --arg disk "$(sum "$T/disk.img")" --arg markers "$(sum "$BATS_FILE_TMPDIR/markers")" \
+        '.files == {VM_MARKERS: $markers, QEMU_DRIVE2: $disk}' "$T/s1/results.json"
+    printf x | dd of="$T/disk.img" conv=notrunc status=none
+    profile --warm-up 0 --samples 2 --shard 2/2 --out "$T/s2" >/dev/null
+    run -65 vm profile merge "$T/m" "$T/s1" "$T/s2"
+    assert_line --partial 'the SHA-256 of QEMU_DRIVE2 is '
+    # A report that does not name its files is not refused because of them.
+    jq 'del(.files)' "$T/s2/results.json" >"$T/s2/old.json"
+    mv "$T/s2/old.json" "$T/s2/results.json"
+    run -0 vm profile merge "$T/m" "$T/s1" "$T/s2"
+    # Of several modules it is the sum of their sums.
+    cp "$GUESTS/mach-mini/machsh" "$T/machsh"
+    host_env QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" QEMU_APPEND=console=com0 \
+        QEMU_INITRD="$T/machsh $module,$T/disk.img b,,c" QEMU_DRIVE=none
+    run -0 vm profile --cpus 1 --samples 1 --warm-up 0 --until kernel --out "$T/p"
+    jq -e --arg sum "$(printf '%s\n' "$(sum "$T/machsh")" "$(sum "$T/disk.img")" | sha256sum | cut -d ' ' -f 1)" \
+        '.files.QEMU_INITRD == $sum' "$T/p/results.json"
 }
 
 @test "two hosts: each has its means, their difference is tested, and tests that are not possible are listed" {

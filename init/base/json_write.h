@@ -42,6 +42,8 @@ struct json_member {
 #define J_MEMBERS(k, m)     {.key = (k), .type = JSON_OUT_OBJECT, .members = (m)}
 #define J_OBJECT(k, ...)    {.key = (k), .type = JSON_OUT_OBJECT, .members = JSON_LIST(__VA_ARGS__)}
 #define JSON_LIST(...)      ((const struct json_member[]){__VA_ARGS__, {.key = NULL}})
+/* A member that is assigned: m[0] = JSON_MEMBER J_INT("n", 1); */
+#define JSON_MEMBER         (struct json_member)
 /* clang-format on */
 
 /* Write the object of MEMBERS into BUF. Returns its length; 0 if it does not fit into SIZE, and

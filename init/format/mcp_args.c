@@ -24,8 +24,6 @@ const char *mcp_words(const char *words, char *buf, size_t size)
 /* Limits of a table. */
 enum { PARAMS_MAX = 20, FIELDS = 5, CHOICES = 256 };
 
-#define MEMBER (struct json_member)
-
 /* The members of one property's schema, into M. CHOICES_TEXT (CHOICES bytes) is part of them. */
 static void property(const struct mcp_param *p, struct json_member *m, char *choices_text)
 {
@@ -35,25 +33,26 @@ static void property(const struct mcp_param *p, struct json_member *m, char *cho
 					    [MCP_TEXTS] = "array"};
 	static const struct json_member items[] = {J_TEXT("type", "string"), {.key = NULL}};
 
-	*m++ = MEMBER J_TEXT("type", types[p->type]);
-	*m++ = MEMBER J_TEXT("description", p->help);
+	*m++ = JSON_MEMBER J_TEXT("type", types[p->type]);
+	*m++ = JSON_MEMBER J_TEXT("description", p->help);
 	switch (p->type) {
 	case MCP_INT:
-		*m++ = MEMBER J_INT("minimum", p->min);
-		*m++ = MEMBER J_INT("maximum", p->max);
+		*m++ = JSON_MEMBER J_INT("minimum", p->min);
+		*m++ = JSON_MEMBER J_INT("maximum", p->max);
 		break;
 	case MCP_TEXT:
 		if (p->choices) {
-			*m++ = MEMBER J_RAW("enum", mcp_words(p->choices, choices_text, CHOICES));
+			*m++ = JSON_MEMBER J_RAW("enum",
+						 mcp_words(p->choices, choices_text, CHOICES));
 			break;
 		}
-		*m++ = MEMBER J_INT("minLength", p->min);
-		*m++ = MEMBER J_INT("maxLength", p->max);
+		*m++ = JSON_MEMBER J_INT("minLength", p->min);
+		*m++ = JSON_MEMBER J_INT("maxLength", p->max);
 		break;
 	case MCP_TEXTS:
-		*m++ = MEMBER J_MEMBERS("items", items);
-		*m++ = MEMBER J_INT("minItems", p->min);
-		*m++ = MEMBER J_INT("maxItems", p->max);
+		*m++ = JSON_MEMBER J_MEMBERS("items", items);
+		*m++ = JSON_MEMBER J_INT("minItems", p->min);
+		*m++ = JSON_MEMBER J_INT("maxItems", p->max);
 		break;
 	case MCP_BOOL: break;
 	}
@@ -75,7 +74,7 @@ bool mcp_schema(const struct mcp_param *table, char *buf, size_t size)
 		if (n == PARAMS_MAX)
 			return false;
 		property(p, fields[n], choices[n]);
-		properties[n] = MEMBER J_MEMBERS(p->name, fields[n]);
+		properties[n] = JSON_MEMBER J_MEMBERS(p->name, fields[n]);
 		if (p->required)
 			json_list_text(&required, p->name, -1);
 		any |= p->required;

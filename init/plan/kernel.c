@@ -331,6 +331,16 @@ static const char *module_end(const char *text)
 	return text;
 }
 
+bool kernel_module(const char **list, char path[4096])
+{
+	if (!**list)
+		return false;
+	const char *end = module_end(module_name(*list, path));
+
+	*list = end + (*end == ',');
+	return true;
+}
+
 /* Prepare QEMU_INITRD of a multiboot kernel: `file arguments,file arguments` (QEMU:
  * hw/i386/multiboot.c). */
 static void prepare_modules(struct file *f)

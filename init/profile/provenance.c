@@ -36,7 +36,7 @@ static bool sum_file(const char *path, char out[SHA256_TEXT], struct error *err)
 }
 
 /* The sum of an image with backing files is the sum of their sums. */
-static bool sum_image(const struct plan *plan, const char *path, char out[SHA256_TEXT],
+static bool sum_image(const struct disk *disk, const char *path, char out[SHA256_TEXT],
 		      struct error *err)
 {
 	char sums[DISK_LAYERS_MAX][SHA256_TEXT] = {{0}};
@@ -44,13 +44,66 @@ static bool sum_image(const struct plan *plan, const char *path, char out[SHA256
 
 	if (!sum_file(path, out, err))
 		return false;
-	for (int i = plan->disk.overlays + 1; i < plan->disk.count; i++, n++)
-		if (!sha256_file(plan->disk.layers[i].fd, sums[n + 1]))
+	for (int i = disk->overlays + 1; i < disk->count; i++, n++)
+		if (!sha256_file(disk->layers[i].fd, sums[n + 1]))
 			return error_set(err, EXIT_NO_PERMISSION, "make them readable",
 					 "the backing files of %s: %s", path, strerror(errno));
 	memcpy(sums[0], out, SHA256_TEXT);
 	if (n > 0)
 		sha256_text(sums, (size_t)(n + 1) * SHA256_TEXT, out);
+	return true;
+}
+
+/* The file of QEMU_INITRD; of several modules the sum of their sums. */
+static bool sum_initrd(const char *initrd, char out[SHA256_TEXT], struct error *err)
+{
+	struct text sums = {0};
+	char path[4096];
+	char sum[SHA256_TEXT];
+	bool ok = true;
+
+	if (!initrd || access(initrd, F_OK) == 0)
+		return sum_file(initrd, out, err);
+	while (ok && kernel_module(&initrd, path)) {
+		ok = sum_file(path, sum, err);
+		text_add(&sums, "%s\n", sum);
+	}
+	if (ok)
+		sha256_text(sums.bytes, sums.len, out);
+	text_free(&sums);
+	return ok;
+}
+
+/* The other files that the guest boots or reads. */
+static bool take_files(struct report *r, const struct plan *plan, struct error *err)
+{
+	const struct settings *s = &plan->s;
+	const struct {
+		const char *setting, *path;
+	} files[] = {{"QEMU_BIOS", settings_no_firmware(s) ? NULL : s->bios},
+		     {"QEMU_CDROM", s->cdrom},
+		     {"QEMU_CDROM2", s->cdrom2},
+		     {"QEMU_DTB", s->dtb},
+		     {"VM_MARKERS", s->markers}};
+	char sum[SHA256_TEXT];
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		if (!sum_file(files[i].path, sum, err))
+			return false;
+		report_add_file(r, files[i].setting, sum);
+	}
+	if (!sum_initrd(s->initrd, sum, err))
+		return false;
+	report_add_file(r, "QEMU_INITRD", sum);
+	for (int i = 0; i < DISKS_MORE; i++) {
+		struct more_disk more = settings_more_disk(s, i);
+
+		if (!more.path)
+			continue;
+		if (!sum_image(&plan->more[i], more.path, sum, err))
+			return false;
+		report_add_file(r, more.setting, sum);
+	}
 	return true;
 }
 
@@ -109,12 +162,12 @@ bool provenance_take(struct profiler *p, const struct plan *plan, struct error *
 	(void)random_hex(part->id);
 	r->seed = 20251101; /* arbitrary, but fixed, so that results can be compared */
 	host_facts(&part->host);
-	return sum_image(plan,
+	return sum_image(&plan->disk,
 			 plan->disk.count ? plan->disk.path
 			 : plan->s.floppy ? plan->s.floppy
 					  : plan->s.cdrom,
 			 r->image_sha256, err) &&
-	       sum_file(plan->s.kernel, r->kernel_sha256, err) &&
+	       sum_file(plan->s.kernel, r->kernel_sha256, err) && take_files(r, plan, err) &&
 	       sum_file(p->o->install, r->install_sha256, err) && take_settings(p, err) &&
 	       take_qemu_version(r, plan, err);
 }

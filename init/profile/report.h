@@ -133,6 +133,12 @@ struct report_setting {
 	char *name, *value;
 };
 
+/* A file that the guest boots or reads, other than its image and kernel. */
+#define REPORT_FILES 16
+struct report_file {
+	char setting[24], sha256[65];
+};
+
 struct report {
 	char created[32], program[64], guest[32], image[512], until[64], qemu[64], baseline[512];
 	char commit[64], qemu_version[64], image_sha256[65], kernel_sha256[65];
@@ -152,6 +158,9 @@ struct report {
 	struct resolution resolution;
 	size_t settings;
 	struct report_setting *setting;
+	bool files_known; /* not in reports of older programs */
+	size_t files;
+	struct report_file file[REPORT_FILES];
 	size_t notes;
 	char **note; /* sentences about how the reports were joined */
 	size_t parts;
@@ -200,6 +209,16 @@ void report_installs_json(const struct report *r, struct text *t);
 bool report_installs_read(const struct json *doc, struct report *r);
 /* Their durations, a line for each cell that has any. */
 void report_installs_text(const struct report *r, struct text *t);
+
+/* ---- report_files.c ---- */
+
+/* Add the file of SETTING; "" if it is none. */
+void report_add_file(struct report *r, const char *setting, const char *sha256);
+/* The sum of SETTING's file; "": there is none. */
+const char *report_file_sha256(const struct report *r, const char *setting);
+/* Write and read JSON, an object of setting: sum. */
+void report_files_json(const struct report *r, struct text *t);
+bool report_files_read(const struct json *doc, struct report *r);
 
 /* ---- report_merge.c ---- */
 

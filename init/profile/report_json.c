@@ -5,19 +5,17 @@
 
 #include "profile/report_provenance.h"
 
-#define MEMBER (struct json_member)
-
 enum { SUMMARY = 6 }; /* number of members of a summary */
 
 static void summary_members(const struct summary *s, struct json_member out[SUMMARY + 1])
 {
-	out[0] = MEMBER J_NUMBER("n", 0, (double)s->n);
-	out[1] = MEMBER J_NUMBER("mean_ms", 3, s->mean);
-	out[2] = MEMBER J_NUMBER("median_ms", 3, s->median);
-	out[3] = MEMBER J_NUMBER("stdev_ms", 3, s->stdev);
-	out[4] = MEMBER J_NUMBER("min_ms", 3, s->min);
-	out[5] = MEMBER J_NUMBER("max_ms", 3, s->max);
-	out[SUMMARY] = MEMBER{.key = NULL};
+	out[0] = JSON_MEMBER J_NUMBER("n", 0, (double)s->n);
+	out[1] = JSON_MEMBER J_NUMBER("mean_ms", 3, s->mean);
+	out[2] = JSON_MEMBER J_NUMBER("median_ms", 3, s->median);
+	out[3] = JSON_MEMBER J_NUMBER("stdev_ms", 3, s->stdev);
+	out[4] = JSON_MEMBER J_NUMBER("min_ms", 3, s->min);
+	out[5] = JSON_MEMBER J_NUMBER("max_ms", 3, s->max);
+	out[SUMMARY] = JSON_MEMBER{.key = NULL};
 }
 
 static void add_statistics(struct text *t, const struct report *r, size_t cell,
@@ -54,9 +52,9 @@ static void add_phases(struct text *t, const struct cell_figures *f)
 	for (size_t i = 0; values && all && i < f->phases; i++) {
 		summary_members(&f->phase[i].at, values[i].at);
 		summary_members(&f->phase[i].takes, values[i].takes);
-		values[i].both[0] = MEMBER J_MEMBERS("at", values[i].at);
-		values[i].both[1] = MEMBER J_MEMBERS("takes", values[i].takes);
-		all[i] = MEMBER J_MEMBERS(f->phase[i].name, values[i].both);
+		values[i].both[0] = JSON_MEMBER J_MEMBERS("at", values[i].at);
+		values[i].both[1] = JSON_MEMBER J_MEMBERS("takes", values[i].takes);
+		all[i] = JSON_MEMBER J_MEMBERS(f->phase[i].name, values[i].both);
 	}
 	if (values && all)
 		text_add_json(t, all);
@@ -71,7 +69,7 @@ static void add_sample(struct text *t, const struct sample *s, const struct cell
 	struct json_member *phases = calloc(s->phases + 1, sizeof *phases);
 
 	for (size_t k = 0; phases && k < s->phases; k++)
-		phases[k] = MEMBER J_NUMBER(s->phase[k].name, 3, s->phase[k].at_ms);
+		phases[k] = JSON_MEMBER J_NUMBER(s->phase[k].name, 3, s->phase[k].at_ms);
 	if (phases)
 		text_add_json(
 			t, JSON_LIST(J_INT("round", s->round), J_BOOL("warm_up", s->warm_up),
@@ -150,14 +148,14 @@ static void write_cell(const struct report *r, size_t cell, const struct pieces 
 	size_t n = 1;
 
 	for (int a = AXIS_CPUS + 1; a < AXES; a++)
-		m[n++] = MEMBER J_TEXT(axis_name((enum axis)a), c->value[a]);
-	m[n++] = MEMBER J_RAW("statistics", p->statistics.bytes);
-	m[n++] = MEMBER J_RAW("hosts", p->hosts.bytes);
-	m[n++] = MEMBER J_RAW("phases", p->phases.bytes);
-	m[n++] = MEMBER J_RAW("speedup", p->speedup.bytes);
-	m[n++] = MEMBER J_RAW(r->paper ? "whitepaper_comparison" : "comparison",
-			      p->comparison.bytes);
-	m[n] = MEMBER J_RAW("samples", p->samples.bytes);
+		m[n++] = JSON_MEMBER J_TEXT(axis_name((enum axis)a), c->value[a]);
+	m[n++] = JSON_MEMBER J_RAW("statistics", p->statistics.bytes);
+	m[n++] = JSON_MEMBER J_RAW("hosts", p->hosts.bytes);
+	m[n++] = JSON_MEMBER J_RAW("phases", p->phases.bytes);
+	m[n++] = JSON_MEMBER J_RAW("speedup", p->speedup.bytes);
+	m[n++] = JSON_MEMBER J_RAW(r->paper ? "whitepaper_comparison" : "comparison",
+				   p->comparison.bytes);
+	m[n] = JSON_MEMBER J_RAW("samples", p->samples.bytes);
 	text_add(t, "\n");
 	text_add_json(t, m);
 }
@@ -201,7 +199,7 @@ static void write_report(const struct report *r, const struct text *cells,
 {
 	static char names[REPORT_CELLS * 6 * sizeof r->cell[0].key];
 	char seed[32];
-	struct json_member m[REPORT_CELLS + 11] = {
+	struct json_member m[REPORT_CELLS + 12] = {
 		J_TEXT("schema", REPORT_SCHEMA),
 		J_INT("version", REPORT_VERSION),
 		J_BOOL("partial", r->partial),
@@ -220,6 +218,7 @@ static void write_report(const struct report *r, const struct text *cells,
 			 J_TEXT("shard_by", r->by_cells ? "cells" : "samples"),
 			 J_INT("planned", r->planned), J_INT("finished", r->count)),
 		J_RAW("settings", p->settings.bytes),
+		J_RAW("files", p->files.bytes),
 		J_RAW("notes", p->notes.bytes),
 		J_RAW("parts", p->parts.bytes),
 		J_RAW("installs", installs->bytes),
@@ -229,11 +228,11 @@ static void write_report(const struct report *r, const struct text *cells,
 			 J_NUMBER("p99_us", 3, r->resolution.p99_us),
 			 J_NUMBER("max_us", 3, r->resolution.max_us)),
 		J_RAW("cells", cell_names(r, names, sizeof names))};
-	const size_t head = 10;
+	const size_t head = 11;
 
 	(void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
 	for (size_t i = 0; i < r->cells; i++)
-		m[head + i] = MEMBER J_RAW(r->cell[i].key, cells[i].bytes);
+		m[head + i] = JSON_MEMBER J_RAW(r->cell[i].key, cells[i].bytes);
 	text_add_json(t, m);
 	text_add(t, "\n");
 }
@@ -249,7 +248,7 @@ void report_json(const struct report *r, struct text *t)
 	report_json_pieces(r, &p);
 	report_installs_json(r, &installs);
 	t->failed |= installs.failed;
-	t->failed |= p.settings.failed || p.notes.failed || p.parts.failed;
+	t->failed |= p.settings.failed || p.files.failed || p.notes.failed || p.parts.failed;
 	for (size_t i = 0; f && cells && i < r->cells; i++) {
 		add_cell(r, i, f, &cells[i]);
 		t->failed |= cells[i].failed;
@@ -261,6 +260,7 @@ void report_json(const struct report *r, struct text *t)
 		text_free(&cells[i]);
 	text_free(&installs);
 	text_free(&p.settings);
+	text_free(&p.files);
 	text_free(&p.notes);
 	text_free(&p.parts);
 	free(cells);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMBER (struct json_member)
-
 static void add_part(const struct part *p, struct text *t)
 {
 	const struct host_facts *h = &p->host;
@@ -36,11 +34,12 @@ void report_json_pieces(const struct report *r, struct report_pieces *out)
 	char quoted[8 * 1024];
 
 	for (size_t i = 0; m && i < r->settings; i++)
-		m[i] = MEMBER J_TEXT(r->setting[i].name, r->setting[i].value);
+		m[i] = JSON_MEMBER J_TEXT(r->setting[i].name, r->setting[i].value);
 	if (m)
 		text_add_json(&out->settings, m);
 	out->settings.failed |= !m;
 	free(m);
+	report_files_json(r, &out->files);
 	text_add(&out->notes, "[");
 	for (size_t i = 0; i < r->notes; i++)
 		text_add(&out->notes, "%s%s", i ? "," : "",
@@ -154,7 +153,8 @@ bool report_read_pieces(const struct json *doc, int64_t version, struct report *
 	if (version == 1)
 		return read_first_version(r);
 	if (!settings || settings->type != JSON_OBJECT || !notes || notes->type != JSON_ARRAY ||
-	    !parts || parts->type != JSON_ARRAY || parts->first < 0 || !read_run(doc, r))
+	    !parts || parts->type != JSON_ARRAY || parts->first < 0 || !read_run(doc, r) ||
+	    !report_files_read(doc, r))
 		return false;
 	for (int32_t i = settings->first; i >= 0; i = doc->values[i].next)
 		if (doc->values[i].type != JSON_STRING ||

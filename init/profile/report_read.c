@@ -191,7 +191,7 @@ static bool read_all(const struct json *doc, struct report *r, struct error *err
 				 (long long)version, REPORT_VERSION);
 	if (!read_run(doc, r) || !report_read_pieces(doc, version, r))
 		return error_set(err, EXIT_BAD_IMAGE, fix,
-				 "its member run, settings, notes or parts is incomplete");
+				 "its member run, settings, files, notes or parts is incomplete");
 	for (int32_t i = cells->first; i >= 0; i = doc->values[i].next)
 		if (doc->values[i].type != JSON_STRING || !read_cell(doc, doc->values[i].text, r))
 			return error_set(err, EXIT_BAD_IMAGE, fix, "its cell %.80s is incomplete",
