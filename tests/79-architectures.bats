@@ -111,6 +111,9 @@ by_ssh() {
         --timeout $((60 * PATIENCE)) --out "$T/profile"
     jq -e '[.cells[] as $c | .[$c] | .arch + " " + .samples[0].status] ==
         ["x86_64 ok", "aarch64 ok", "arm ok", "riscv64 ok"]' "$T/profile/results.json"
+    jq -e --arg sum "$(sha256sum <"$GUESTS/linux-arm-initrd" | cut -d ' ' -f 1)" '.files |
+        .["QEMU_INITRD arm"] == $sum and (keys | map(split(" ")) | sort == ([["QEMU_INITRD", "QEMU_KERNEL"],
+            ["x86_64", "aarch64", "arm", "riscv64"]] | [combinations] | sort))' "$T/profile/results.json"
     run -66 vm profile --cpus 1 --samples 1 --out "$T/none"
     assert_line --partial "QEMU_KERNEL=$T/linux-{arch}-kernel: No such file"
 }

@@ -193,6 +193,14 @@ static bool is_of_arch(const char *var)
 	return false;
 }
 
+bool environment_has_arch(char *const envp[], const char *setting)
+{
+	for (; *envp; envp++)
+		if (names(*envp, setting) && is_of_arch(*envp))
+			return true;
+	return false;
+}
+
 /* VAR at the end, with ARCH for each ARCH_MARK. */
 static bool add_of_arch(struct environment *e, const char *var, const char *arch)
 {

@@ -62,6 +62,9 @@ struct environment {
 	char text[16384];
 };
 
+/* Does the value of SETTING, which may name what is of one architecture, contain {arch}? */
+bool environment_has_arch(char *const envp[], const char *setting);
+
 /* Convert ENVP for a sample: C's choices, a throwaway disk, no open port. FORWARDS replaces
  * QEMU_HOSTFWDS; NULL to only examine the settings. False: it is too large. */
 bool environment_make(char *const envp[], const struct choice *c, const char *markers,

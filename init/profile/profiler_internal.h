@@ -60,8 +60,11 @@ void profiler_take_signal(struct profiler *p);
 
 /* ---- provenance.c ---- */
 
-/* Program, QEMU's version, SHA-256 of image and kernel, settings, seed, and this process's part. */
+/* Program, QEMU's version, SHA-256 of files, settings, seed, and this process's part. */
 bool provenance_take(struct profiler *p, const struct plan *plan, struct error *err);
+/* Record the files whose names depend on ARCH, once. */
+bool provenance_of_arch(struct profiler *p, const struct plan *plan, const char *arch,
+			struct error *err);
 /* Continue the report in P->dir, if there is one: its samples and parts precede P's. False: ERR, it
  * belongs to another run. */
 bool provenance_resume(struct profiler *p, struct error *err);

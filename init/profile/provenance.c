@@ -74,35 +74,51 @@ static bool sum_initrd(const char *initrd, char out[SHA256_TEXT], struct error *
 	return ok;
 }
 
-/* The other files that the guest boots or reads. */
-static bool take_files(struct report *r, const struct plan *plan, struct error *err)
+/* Add PATH of SETTING, or its disk D, if its name depends on the architecture or ARCH is NULL, but
+ * not both. */
+static bool take_file(struct profiler *p, const char *setting, const char *path,
+		      const struct disk *d, const char *arch, struct error *err)
+{
+	char name[sizeof p->report.file->setting];
+	char sum[SHA256_TEXT];
+
+	if (!path || environment_has_arch(p->envp, setting) != (arch != NULL))
+		return true;
+	(void)snprintf(name, sizeof name, arch ? "%s %s" : "%s", setting, arch);
+	if (!(d					    ? sum_image(d, path, sum, err)
+	      : strcmp(setting, "QEMU_INITRD") == 0 ? sum_initrd(path, sum, err)
+						    : sum_file(path, sum, err)))
+		return false;
+	report_add_file(&p->report, name, sum);
+	return true;
+}
+
+/* The files that the guest boots or reads. */
+static bool take_files(struct profiler *p, const struct plan *plan, const char *arch,
+		       struct error *err)
 {
 	const struct settings *s = &plan->s;
 	const struct {
 		const char *setting, *path;
-	} files[] = {{"QEMU_BIOS", settings_no_firmware(s) ? NULL : s->bios},
-		     {"QEMU_CDROM", s->cdrom},
-		     {"QEMU_CDROM2", s->cdrom2},
-		     {"QEMU_DTB", s->dtb},
-		     {"VM_MARKERS", s->markers}};
-	char sum[SHA256_TEXT];
+		const struct disk *disk;
+	} files[] = {{"QEMU_KERNEL", arch ? s->kernel : NULL, NULL},
+		     {"QEMU_DRIVE", arch ? plan->disk.path : NULL, &plan->disk},
+		     {"QEMU_BIOS", settings_no_firmware(s) ? NULL : s->bios, NULL},
+		     {"QEMU_CDROM", s->cdrom, NULL},
+		     {"QEMU_CDROM2", s->cdrom2, NULL},
+		     {"QEMU_DTB", s->dtb, NULL},
+		     {"QEMU_INITRD", s->initrd, NULL},
+		     {"VM_MARKERS", s->markers, NULL}};
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		if (!sum_file(files[i].path, sum, err))
+	p->report.files_known = true;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (!take_file(p, files[i].setting, files[i].path, files[i].disk, arch, err))
 			return false;
-		report_add_file(r, files[i].setting, sum);
-	}
-	if (!sum_initrd(s->initrd, sum, err))
-		return false;
-	report_add_file(r, "QEMU_INITRD", sum);
 	for (int i = 0; i < DISKS_MORE; i++) {
 		struct more_disk more = settings_more_disk(s, i);
 
-		if (!more.path)
-			continue;
-		if (!sum_image(&plan->more[i], more.path, sum, err))
+		if (!take_file(p, more.setting, more.path, &plan->more[i], arch, err))
 			return false;
-		report_add_file(r, more.setting, sum);
 	}
 	return true;
 }
@@ -167,9 +183,21 @@ bool provenance_take(struct profiler *p, const struct plan *plan, struct error *
 			 : plan->s.floppy ? plan->s.floppy
 					  : plan->s.cdrom,
 			 r->image_sha256, err) &&
-	       sum_file(plan->s.kernel, r->kernel_sha256, err) && take_files(r, plan, err) &&
+	       sum_file(plan->s.kernel, r->kernel_sha256, err) && take_files(p, plan, NULL, err) &&
 	       sum_file(p->o->install, r->install_sha256, err) && take_settings(p, err) &&
 	       take_qemu_version(r, plan, err);
+}
+
+bool provenance_of_arch(struct profiler *p, const struct plan *plan, const char *arch,
+			struct error *err)
+{
+	for (size_t i = 0; i < p->report.files; i++) {
+		const char *after = strchr(p->report.file[i].setting, ' ');
+
+		if (after && strcmp(after + 1, arch) == 0)
+			return true;
+	}
+	return take_files(p, plan, arch, err);
 }
 
 /* Insert OLD's parts and samples before P's own part. */

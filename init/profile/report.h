@@ -134,9 +134,9 @@ struct report_setting {
 };
 
 /* A file that the guest boots or reads, other than its image and kernel. */
-#define REPORT_FILES 16
+#define REPORT_FILES 48
 struct report_file {
-	char setting[24], sha256[65];
+	char setting[32], sha256[65];
 };
 
 struct report {
@@ -212,7 +212,8 @@ void report_installs_text(const struct report *r, struct text *t);
 
 /* ---- report_files.c ---- */
 
-/* Add the file of SETTING; "" if it is none. */
+/* Add the file of SETTING; "" if it is none. A setting with {arch} in its value has a file for each
+ * architecture: "QEMU_INITRD arm". */
 void report_add_file(struct report *r, const char *setting, const char *sha256);
 /* The sum of SETTING's file; "": there is none. */
 const char *report_file_sha256(const struct report *r, const char *setting);

@@ -8,7 +8,6 @@
 
 void report_add_file(struct report *r, const char *setting, const char *sha256)
 {
-	r->files_known = true;
 	if (!sha256[0] || r->files == REPORT_FILES)
 		return;
 	struct report_file *f = &r->file[r->files++];
@@ -46,8 +45,8 @@ bool report_files_read(const struct json *doc, struct report *r)
 	for (int32_t i = files->first; i >= 0; i = doc->values[i].next) {
 		const struct json_value *v = &doc->values[i];
 
-		if (v->type != JSON_STRING || strlen(v->text) != 64 || strlen(v->name) >= 24 ||
-		    r->files == REPORT_FILES)
+		if (v->type != JSON_STRING || strlen(v->text) != 64 ||
+		    strlen(v->name) >= sizeof r->file->setting || r->files == REPORT_FILES)
 			return false;
 		report_add_file(r, v->name, v->text);
 	}

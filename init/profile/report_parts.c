@@ -192,7 +192,7 @@ static void compare_matrix(const struct report *a, const struct report *b, struc
 /* The files of one whose report does not name them are unknown. */
 static void compare_files(const struct report *a, const struct report *b, struct text *why)
 {
-	char what[48];
+	char what[64];
 
 	for (size_t i = 0; a->files_known && b->files_known && i < a->files + b->files; i++) {
 		const struct report *from = i < a->files ? a : b;
