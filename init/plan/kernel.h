@@ -42,8 +42,8 @@ void kernel_prepare(struct plan *plan);
 struct kernel_file;
 bool kernel_identify(int fd, const char *name, struct kernel_file *out, struct error *err);
 
-/* Copy the file name of the first module of LIST, QEMU_INITRD of a multiboot kernel, into PATH; LIST
- * is advanced to the next module. False: there is none. */
+/* Copy the file name of the first module of LIST, QEMU_INITRD of a multiboot kernel, into PATH;
+ * LIST is advanced to the next module. False: there is none. */
 bool kernel_module(const char **list, char path[4096]);
 
 /* Does the kernel fit into QEMU_RAM, which must be resolved? QEMU would silently drop what does
