@@ -121,8 +121,12 @@ sanitised() {
 
 @test "settings: a token file, a prefix, more hosts; errors in them are reported at the start" {
     printf 'a-fixed-token-of-24-byte\n' >"$T/token"
-    web_guest VM_WEB_TOKEN_FILE="$T/token" VM_WEB_PREFIX=/vm/one VM_WEB_HOSTS=vm.example.org,b ||
-        { TOKEN=a-fixed-token-of-24-byte; wait_until 20 curl -sf -o /dev/null "$URL/vm/one/api/v1/health" -H "Authorization: Bearer $TOKEN"; }
+    WEB=$(free_port)
+    TOKEN=a-fixed-token-of-24-byte
+    URL=http://127.0.0.1:$WEB
+    host_vm VM_WEB=1 VM_WEB_PORT="$WEB" VM_WEB_TOKEN_FILE="$T/token" VM_WEB_PREFIX=/vm/one VM_WEB_HOSTS=vm.example.org,b
+    wait_until 60 grep -qF 'ready: login prompt' "$T/out"
+    wait_until 20 curl -sf -o /dev/null "$URL/vm/one/api/v1/health" -H "Authorization: Bearer $TOKEN"
     run -1 grep -q "$TOKEN" "$T/out"
     assert_equal "$(with_token "$URL/api/v1/health")" 404
     assert_equal "$(with_token -H 'Host: vm.example.org' "$URL/vm/one/api/v1/health")" 200
