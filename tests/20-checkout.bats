@@ -119,16 +119,18 @@ test_run() {
     bats_file race "[ -e '$T/raced' ] || { touch '$T/raced'; false; }"
     bats_file wrong false
     bats_file right true
-    run -1 test_run AGAIN=2 JOBS=2 '*.bats'
+    bats_file skips "[ -e '$T/skipped' ] || { touch '$T/skipped'; skip later; }"
+    run -1 test_run AGAIN=3 JOBS=2 '*.bats'
     assert_line --regexp '^  wrong.tap:not ok 1 wrong '
     refute_line --partial race.tap:
     assert_line 'Passed only when run again:'
     assert_line --regexp '^  race: not ok 1 race '
-    assert_line '2 passed, 1 failed'
+    assert_line --regexp '^  skips: ok 1 skips .*# skip'
+    assert_line '3 passed, 1 failed'
     # More than AGAIN; by default none.
     rm "$T/raced"
     run -1 test_run AGAIN=1 '*.bats'
-    assert_line '1 passed, 2 failed'
+    assert_line '2 passed, 2 failed'
     rm "$T/raced"
     run -1 test_run race.bats
     assert_line '0 passed, 1 failed'

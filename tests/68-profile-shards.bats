@@ -268,10 +268,19 @@ END
     profile --warm-up 0 --samples 2 --shard 2/2 --out "$T/s2" >/dev/null
     run -65 vm profile merge "$T/m" "$T/s1" "$T/s2"
     assert_line --partial 'the SHA-256 of QEMU_DRIVE2 is '
-    # A report that does not name its files is not refused because of them.
-    jq 'del(.files)' "$T/s2/results.json" >"$T/s2/old.json"
-    mv "$T/s2/old.json" "$T/s2/results.json"
-    run -0 vm profile merge "$T/m" "$T/s1" "$T/s2"
+    # A report that does not name its files is not refused because of them, and hides no difference between others.
+    local old
+    for old in s1 s2; do
+        mkdir "$T/old-$old"
+        jq 'del(.files)' "$T/$old/results.json" >"$T/old-$old/results.json"
+    done
+    run -0 vm profile merge "$T/m" "$T/s1" "$T/old-s2"
+    jq -e --slurpfile one "$T/s1/results.json" '.files == $one[0].files' "$T/m/results.json"
+    run -0 vm profile merge "$T/mo" "$T/old-s1" "$T/old-s2"
+    jq -e 'has("files") | not' "$T/mo/results.json"
+    run -0 vm profile merge "$T/mo1" "$T/mo" "$T/s1"
+    run -65 vm profile merge "$T/no" "$T/old-s1" "$T/s1" "$T/s2"
+    assert_line --partial 'the SHA-256 of QEMU_DRIVE2 is '
     # Of several modules it is the sum of their sums.
     cp "$GUESTS/mach-mini/machsh" "$T/machsh"
     host_env QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" QEMU_APPEND=console=com0 \

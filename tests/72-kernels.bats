@@ -272,8 +272,10 @@ refused() {
     host_env VM_GUEST=mach QEMU_DRIVE="$T/images/mach-mini.qcow2" QEMU_APPEND=console=com0 \
         QEMU_KERNEL="$GUESTS/mach-mini/gnumach.gz" \
         QEMU_INITRD="$GUESTS/mach-mini/machsh $MACH_MODULE"
-    vm profile --cpus 1 --boot kernel,disk --samples 1 --warm-up 0 --out "$T/p" 2>"$T/progress"
-    jq -e '.cells == ["cpu_1_kernel", "cpu_1_disk"] and .cpu_1_kernel.boot == "kernel" and
+    vm profile --cpus 1 --boot disk,kernel --samples 1 --warm-up 0 --out "$T/p" 2>"$T/progress"
+    jq -e --arg kernel "$(sha256sum <"$GUESTS/mach-mini/gnumach.gz" | cut -d ' ' -f 1)" \
+        '.run.kernel_sha256 == $kernel and (.files | keys == ["QEMU_INITRD"])' "$T/p/results.json"
+    jq -e '.cells == ["cpu_1_disk", "cpu_1_kernel"] and .cpu_1_kernel.boot == "kernel" and
         .cpu_1_disk.boot == "disk" and .run.finished == 2' "$T/p/results.json"
     jq -e '(.cpu_1_kernel.samples[0].phases_ms | has("grub") | not) and
         (.cpu_1_kernel.samples[0].phases_ms | .kernel <= .modules and .modules <= .bootstrap and

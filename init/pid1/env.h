@@ -53,7 +53,7 @@ enum timer_id {
 	TIMER_HEALTH,	   /* `vm health` is to be answered */
 	TIMER_DISK,	   /* check for free disk space (disk_error.h) */
 	TIMER_CLOCK,	   /* set a resumed guest's clock */
-	TIMER_WARM,	   /* the guest's ssh server does not answer */
+	TIMER_WARM,	   /* the ssh server does not answer, or a snapshot is at work */
 	TIMER_DISK_ERRORS, /* log the number of further disk errors */
 	TIMER_STUCK,	   /* check whether a load at the monitor has ended */
 	TIMER_PAUSED,	   /* log that the guest is paused */

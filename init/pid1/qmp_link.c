@@ -33,14 +33,15 @@ static void on_event(struct qmp *q, const char *name, const struct json *doc,
 	(void)q;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(name, rows[i].name) == 0)
-			notice_post(l->env, &(const struct notice){
-						    .kind = rows[i].kind,
-						    .text = reason ? reason : "",
-						    .on = json_bool(doc, data, "guest", false),
-						    .doc = doc,
-						    .json = data,
-						    .us = s * 1000000 + us,
-					    });
+			notice_post(l->env,
+				    &(const struct notice){
+					    .kind = rows[i].kind,
+					    .text = reason ? reason : "",
+					    .on = json_bool(doc, data, "guest", false),
+					    .doc = doc,
+					    .json = data,
+					    .us = (int64_t)((uint64_t)s * 1000000u + (uint64_t)us),
+				    });
 }
 
 void qmp_link_init(struct qmp_link *l, const struct env *env)

@@ -93,7 +93,7 @@ static void request_reset(struct supervisor *v, struct control *c, int slot, con
 		       sent ? "" : "QEMU does not answer\n");
 }
 
-/* ARG is live or all, followed by readonly, terminal, or both. */
+/* ARG is live or all, followed by any of marked, readonly and terminal. */
 static void request_console(struct supervisor *v, struct control *c, int slot, const char *arg)
 {
 	static const struct {
@@ -122,7 +122,7 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 	}
 	if (!known)
 		control_answer(c, slot, EXIT_BAD_USAGE,
-			       "console takes live or all, followed by readonly and terminal\n");
+			       "console takes live or all, followed by marked, readonly and terminal\n");
 	else if (!relay_has_slot(r, how))
 		control_answer(c, slot, EXIT_NO_SLOT, REQUESTS_NO_SLOT);
 	else

@@ -79,8 +79,10 @@ static bool is_loop(struct reset *r)
  * the new boot's output before the event; US is the event's time. */
 static bool is_by_firmware(const struct reset *r, int64_t us)
 {
-	return r->was_reset && ((r->env->phases->first_byte_ns == 0 && !r->env->life->ready) ||
-				us - r->runs_us < FIRMWARE_US);
+	return r->was_reset &&
+	       ((r->env->phases->first_byte_ns == 0 && !r->env->life->ready) ||
+		(us >= r->runs_us /* the host's clock may have been set back */ &&
+		 us - r->runs_us < FIRMWARE_US && env_settings(r->env)->arch <= ARCH_I386));
 }
 
 /* Before anything is printed, a triple fault may be the firmware's way to reset, unless the guest

@@ -272,7 +272,7 @@ bool savestate_possible(const struct savestate *s, enum saving what, struct erro
 }
 
 /* Does the guest run, and is it well enough to be saved? */
-static bool is_well(const struct savestate *s, struct error *err)
+static bool is_well(const struct savestate *s, enum saving what, struct error *err)
 {
 	if (s->env->qmp->state != QMP_READY || !s->env->life->ran)
 		return error_set(err, EXIT_NOT_READY, "wait until it runs (vm status)",
@@ -280,6 +280,9 @@ static bool is_well(const struct savestate *s, struct error *err)
 	if (lifecycle_any(s->env->life, COND_ANY_STUCK | 1u << COND_DISK_ERROR))
 		return error_set(err, EXIT_NOT_READY, "", "the guest has a problem: %s",
 				 lifecycle_problem(s->env->life));
+	if (what == SAVING_WARM && lifecycle_any(s->env->life, COND_ANY_SNAPSHOT))
+		return error_set(err, EXIT_NOT_READY, "try again when it is done",
+				 "a snapshot is at work");
 	return qmp_has_room(s->env->qmp, SAVE_COMMANDS) ||
 	       error_set(err, EXIT_QEMU_FAILED, "", "QEMU does not answer");
 }
@@ -312,7 +315,7 @@ static void on_ahead(void *arg, int status, const char *line)
 		return;
 	if (s->env->life->cause != CAUSE_NONE)
 		failed(s, "the guest has ended");
-	else if (!is_well(s, &err) || !halt(s, &err))
+	else if (!is_well(s, s->saving, &err) || !halt(s, &err))
 		failed(s, err.message);
 }
 
@@ -332,7 +335,7 @@ static bool copy_ahead(struct savestate *s, struct error *err)
 
 bool savestate_begin(struct savestate *s, enum saving what, struct error *err)
 {
-	if (!is_well(s, err) || !savestate_possible(s, what, err) ||
+	if (!is_well(s, what, err) || !savestate_possible(s, what, err) ||
 	    !state_path(&s->env->plan->s, &s->env->plan->disk, kind_of(what), s->dir, err) ||
 	    !state_begin(s->dir, s->part, err))
 		return false;

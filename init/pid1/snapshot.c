@@ -56,12 +56,24 @@ static bool is_there(const struct snapshot_work *w)
 	return client->fd >= 0 && client->number == w->number;
 }
 
-/* The guest was stopped to be saved. */
+/* The guest is (or not, HELD) stopped to be saved. */
+static void set_held(struct snapshot_work *w, bool held)
+{
+	w->held = held;
+	env_condition(w->env, COND_HELD, held);
+}
+
+/* A stop and a saved state that have begun meanwhile continue the guest themselves, if they want it
+ * to run. */
 static void let_run(struct snapshot_work *w)
 {
-	if (w->held)
+	const struct lifecycle *l = w->env->life;
+
+	if (!w->held)
+		return;
+	set_held(w, false);
+	if (l->rung == RUNG_NONE && !lifecycle_any(l, COND_ANY_SAVE | 1u << COND_CHECKING_WRITES))
 		(void)env_continue(w->env);
-	w->held = false;
 }
 
 static void answer(struct snapshot_work *w, int status, const char *line)
@@ -325,12 +337,17 @@ static void on_held(struct qmp *q, const struct json *doc, const struct json_val
 		    const char *error, void *arg)
 {
 	struct snapshot_work *w = arg;
+	struct error err = {0};
 
 	(void)q, (void)result, (void)error;
 	if (!doc || w->action == SNAPSHOT_NONE)
 		return;
 	relay_flush(w->env->relays[RELAY_SERIAL]);
-	start(w, SNAPSHOT_SAVE);
+	/* The last output may have begun something else. */
+	if (snapshot_idle(w->env, SNAPSHOT_SAVE, &err))
+		start(w, SNAPSHOT_SAVE);
+	else
+		fail(w, err.message, "");
 }
 
 /* Save it. The tag says whether the console shows a prompt, so the guest must not print one between
@@ -339,8 +356,8 @@ static void hold(struct snapshot_work *w)
 {
 	struct qmp *q = w->env->qmp;
 
-	w->held = env_may_hold(w->env) && qmp_has_room(q, SAVE_COMMANDS) &&
-		  qmp_send(q, "stop", NULL, on_held, w);
+	set_held(w, env_may_hold(w->env) && qmp_has_room(q, SAVE_COMMANDS) &&
+			    qmp_send(q, "stop", NULL, on_held, w));
 	if (!w->held)
 		start(w, SNAPSHOT_SAVE);
 }

@@ -340,10 +340,12 @@ static void on_blockstats(struct qmp *q, const struct json *doc, const struct js
 	} else if (result && !unresponsive) {
 		(void)env_qmp(s->env, "cont");
 	}
-	if (unresponsive)
+	if (unresponsive) {
+		arm_timer(s);
 		quit(s);
-	else
+	} else {
 		stop_event(s, unwritten ? LADDER_NOW : LADDER_STOP);
+	}
 }
 
 /* A guest that is stopped while it boots is cut off at once if it has not written to a disk. It is

@@ -9,14 +9,21 @@
 #include "pid1/savestate.h"
 
 #define SECOND UINT64_C(1000000000)
+/* How often to look whether a snapshot that began before is done. */
+#define SNAPSHOT_LOOK_NS (SECOND / 5)
 
 static void save_warm(struct warm_start *w)
 {
 	struct error err = {0};
 	char line[1400];
 
-	w->asked = false;
 	warm_start_cancel(w);
+	if (lifecycle_any(w->env->life, COND_ANY_SNAPSHOT)) {
+		w->delayed = true;
+		env_timer(w->env, TIMER_WARM, clock_now() + SNAPSHOT_LOOK_NS);
+		return;
+	}
+	w->asked = false;
 	if (savestate_begin(w->save, SAVING_WARM, &err))
 		return;
 	(void)snprintf(line, sizeof line, "the warm state cannot be saved: %s\n", err.message);
@@ -50,16 +57,16 @@ void warm_start_ssh_answered(struct warm_start *w)
 
 void warm_start_cancel(struct warm_start *w)
 {
-	w->awaits_ssh = false;
+	w->awaits_ssh = w->delayed = false;
 	env_timer(w->env, TIMER_WARM, 0);
 }
 
 void warm_start_timer(struct warm_start *w)
 {
-	if (!w->awaits_ssh)
-		return;
-	log_info("no ssh server has answered for %d s", SSH_S);
-	save_warm(w);
+	if (w->awaits_ssh)
+		log_info("no ssh server has answered for %d s", SSH_S);
+	if (w->awaits_ssh || w->delayed)
+		save_warm(w);
 }
 
 void warm_start_ready(struct warm_start *w)

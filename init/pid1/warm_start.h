@@ -16,6 +16,7 @@ struct warm_start {
 	struct port_probes *probes;
 	bool asked;	 /* by `vm warm`, before the guest was ready */
 	bool awaits_ssh; /* the guest is ready; its ssh server does not answer yet */
+	bool delayed;	 /* by a snapshot */
 };
 
 void warm_start_init(struct warm_start *w, const struct env *env, struct savestate *save,
@@ -24,7 +25,7 @@ void warm_start_init(struct warm_start *w, const struct env *env, struct savesta
 /* The guest is ready: save the state if that was requested. */
 void warm_start_ready(struct warm_start *w);
 /* warm_start_ssh_answered(): the guest's ssh server has answered. warm_start_timer(): TIMER_WARM,
- * it has not. */
+ * it has not, or it is time to look whether a snapshot is done. */
 void warm_start_ssh_answered(struct warm_start *w);
 void warm_start_timer(struct warm_start *w);
 /* The guest starts again, or is stopped: cancel the request. */

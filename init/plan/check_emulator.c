@@ -2,7 +2,7 @@
  * installed emulator supports. (plan.h)
  *
  * A query takes a tenth of a second, so it is made only for names that a setting contains and that
- * not every QEMU for these architectures knows.
+ * not every QEMU for these architectures knows; for RISC-V always, because of its timers.
  */
 #include <string.h>
 

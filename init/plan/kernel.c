@@ -331,11 +331,20 @@ static const char *module_end(const char *text)
 	return text;
 }
 
+/* The module at TEXT: its file's name into PATH, and where its arguments begin and end. */
+static const char *module_at(const char *text, char path[4096], const char **arguments)
+{
+	*arguments = module_name(text, path);
+	return module_end(*arguments);
+}
+
 bool kernel_module(const char **list, char path[4096])
 {
+	const char *arguments;
+
 	if (!**list)
 		return false;
-	const char *end = module_end(module_name(*list, path));
+	const char *end = module_at(*list, path, &arguments);
 
 	*list = end + (*end == ',');
 	return true;
@@ -352,8 +361,8 @@ static void prepare_modules(struct file *f)
 	bool ok = true;
 
 	for (const char *p = plan->s.initrd; *p;) {
-		const char *arguments = module_name(p, f->path);
-		const char *end = module_end(arguments);
+		const char *arguments;
+		const char *end = module_at(p, f->path, &arguments);
 		size_t n = strlen(f->path);
 
 		ok &= plan_check_file(plan, f->setting, f->path, n, S_IFREG);

@@ -31,7 +31,7 @@ void plan_power_button(struct plan *plan)
 		if (strncmp(s->machine, "pc", 2) == 0 || strncmp(s->machine, "q35", 3) == 0)
 			plan->button = pc;
 	} else if (arch_of(s)->button && arch_default_machine(s) && s->kernel && !s->bios &&
-		   !settings_uefi(s)) {
+		   !settings_uefi(s) && !s->extra_args) {
 		plan->button = gpio;
 	}
 }

@@ -200,8 +200,7 @@ bool describe_all(struct profiler *p, struct errors *errs)
 			ok = check_choice(c, plan, errs);
 		if (ok && i == 0 && !describe_run(p, plan, &err))
 			ok = errors_append(errs, &err);
-		if (ok && c->value[AXIS_ARCH] &&
-		    !provenance_of_arch(p, plan, c->value[AXIS_ARCH], &err))
+		if (ok && !provenance_of_cell(p, plan, c->value[AXIS_ARCH], &err))
 			ok = errors_append(errs, &err);
 		if (ok) {
 			describe_cell(&p->report.cell[i], plan, c);

@@ -60,10 +60,11 @@ void profiler_take_signal(struct profiler *p);
 
 /* ---- provenance.c ---- */
 
-/* Program, QEMU's version, SHA-256 of files, settings, seed, and this process's part. */
+/* Program, QEMU's version, SHA-256 of the image, settings, seed, and this process's part. */
 bool provenance_take(struct profiler *p, const struct plan *plan, struct error *err);
-/* Record the files whose names depend on ARCH, once. */
-bool provenance_of_arch(struct profiler *p, const struct plan *plan, const char *arch,
+/* SHA-256 of the kernel and the other files of a cell's PLAN that are not recorded yet; those that
+ * differ between architectures for ARCH (NULL: that is no axis). */
+bool provenance_of_cell(struct profiler *p, const struct plan *plan, const char *arch,
 			struct error *err);
 /* Continue the report in P->dir, if there is one: its samples and parts precede P's. False: ERR, it
  * belongs to another run. */

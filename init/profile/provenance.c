@@ -28,7 +28,7 @@ static bool sum_file(const char *path, char out[SHA256_TEXT], struct error *err)
 	_cleanup_fd_ int fd = open_regular(AT_FDCWD, path, O_RDONLY, true, &st);
 
 	if (fd >= 0 && st.st_size > 1 << 30)
-		log_info("%s: %lld MiB are read for the image's SHA-256", path,
+		log_info("%s: %lld MiB are read for its SHA-256", path,
 			 (long long)st.st_size >> 20);
 	return (fd >= 0 && sha256_file(fd, out)) ||
 	       error_set(err, EXIT_NO_PERMISSION, "make it readable", "%s: %s", path,
@@ -68,59 +68,78 @@ static bool sum_initrd(const char *initrd, char out[SHA256_TEXT], struct error *
 		ok = sum_file(path, sum, err);
 		text_add(&sums, "%s\n", sum);
 	}
+	if (ok && sums.failed)
+		ok = error_set(err, EXIT_INTERNAL, "give the container more memory",
+			       "no memory for the modules' SHA-256");
 	if (ok)
 		sha256_text(sums.bytes, sums.len, out);
 	text_free(&sums);
 	return ok;
 }
 
-/* Add PATH of SETTING, or its disk D, if its name depends on the architecture or ARCH is NULL, but
- * not both. */
-static bool take_file(struct profiler *p, const char *setting, const char *path,
-		      const struct disk *d, const char *arch, struct error *err)
+/* The file whose sum is that of the image. */
+static const char *image_path(const struct plan *plan)
 {
-	char name[sizeof p->report.file->setting];
+	return plan->disk.count ? plan->disk.path : plan->s.floppy ? plan->s.floppy : plan->s.cdrom;
+}
+
+/* Add PATH of SETTING, or its disk D, unless it is there. */
+static bool take_file(struct profiler *p, const struct plan *plan, const char *setting,
+		      const char *path, const struct disk *d, const char *arch, struct error *err)
+{
+	struct report *r = &p->report;
+	char name[sizeof r->file->setting];
 	char sum[SHA256_TEXT];
 
-	if (!path || environment_has_arch(p->envp, setting) != (arch != NULL))
+	if (!path)
 		return true;
 	(void)snprintf(name, sizeof name, arch ? "%s %s" : "%s", setting, arch);
-	if (!(d					    ? sum_image(d, path, sum, err)
-	      : strcmp(setting, "QEMU_INITRD") == 0 ? sum_initrd(path, sum, err)
-						    : sum_file(path, sum, err)))
+	if (report_file_sha256(r, name)[0])
+		return true;
+	if (strcmp(path, image_path(plan) ? image_path(plan) : "") == 0 && !arch)
+		memcpy(sum, r->image_sha256, sizeof sum);
+	else if (!(d					 ? sum_image(d, path, sum, err)
+		   : strcmp(setting, "QEMU_INITRD") == 0 ? sum_initrd(path, sum, err)
+							 : sum_file(path, sum, err)))
 		return false;
-	report_add_file(&p->report, name, sum);
+	report_add_file(r, name, sum);
 	return true;
 }
 
-/* The files that the guest boots or reads. */
-static bool take_files(struct profiler *p, const struct plan *plan, const char *arch,
-		       struct error *err)
+bool provenance_of_cell(struct profiler *p, const struct plan *plan, const char *arch,
+			struct error *err)
 {
 	const struct settings *s = &plan->s;
-	const struct {
+	struct {
 		const char *setting, *path;
 		const struct disk *disk;
-	} files[] = {{"QEMU_KERNEL", arch ? s->kernel : NULL, NULL},
-		     {"QEMU_DRIVE", arch ? plan->disk.path : NULL, &plan->disk},
-		     {"QEMU_BIOS", settings_no_firmware(s) ? NULL : s->bios, NULL},
-		     {"QEMU_CDROM", s->cdrom, NULL},
-		     {"QEMU_CDROM2", s->cdrom2, NULL},
-		     {"QEMU_DTB", s->dtb, NULL},
-		     {"QEMU_INITRD", s->initrd, NULL},
-		     {"VM_MARKERS", s->markers, NULL}};
+	} files[8 + DISKS_MORE] = {{"QEMU_KERNEL", s->kernel, NULL},
+				   {"QEMU_DRIVE", plan->disk.path, &plan->disk},
+				   {"QEMU_BIOS", settings_no_firmware(s) ? NULL : s->bios, NULL},
+				   {"QEMU_CDROM", s->cdrom, NULL},
+				   {"QEMU_CDROM2", s->cdrom2, NULL},
+				   {"QEMU_DTB", s->dtb, NULL},
+				   {"QEMU_INITRD", s->initrd, NULL},
+				   {"VM_MARKERS", s->markers, NULL}};
+	const size_t fixed = 2; /* the image and the kernel have members of their own */
+	bool ok = p->report.kernel_sha256[0] || sum_file(s->kernel, p->report.kernel_sha256, err);
 
-	p->report.files_known = true;
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (!take_file(p, files[i].setting, files[i].path, files[i].disk, arch, err))
-			return false;
 	for (int i = 0; i < DISKS_MORE; i++) {
 		struct more_disk more = settings_more_disk(s, i);
 
-		if (!take_file(p, more.setting, more.path, &plan->more[i], arch, err))
-			return false;
+		files[8 + i].setting = more.setting;
+		files[8 + i].path = more.path;
+		files[8 + i].disk = &plan->more[i];
 	}
-	return true;
+	p->report.files_known = true;
+	for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
+		bool depends = arch && environment_has_arch(p->envp, files[i].setting);
+
+		if (depends || i >= fixed)
+			ok = take_file(p, plan, files[i].setting, files[i].path, files[i].disk,
+				       depends ? arch : NULL, err);
+	}
+	return ok;
 }
 
 /* The settings as given by the user, without the changes of the cells. */
@@ -178,26 +197,9 @@ bool provenance_take(struct profiler *p, const struct plan *plan, struct error *
 	(void)random_hex(part->id);
 	r->seed = 20251101; /* arbitrary, but fixed, so that results can be compared */
 	host_facts(&part->host);
-	return sum_image(&plan->disk,
-			 plan->disk.count ? plan->disk.path
-			 : plan->s.floppy ? plan->s.floppy
-					  : plan->s.cdrom,
-			 r->image_sha256, err) &&
-	       sum_file(plan->s.kernel, r->kernel_sha256, err) && take_files(p, plan, NULL, err) &&
+	return sum_image(&plan->disk, image_path(plan), r->image_sha256, err) &&
 	       sum_file(p->o->install, r->install_sha256, err) && take_settings(p, err) &&
 	       take_qemu_version(r, plan, err);
-}
-
-bool provenance_of_arch(struct profiler *p, const struct plan *plan, const char *arch,
-			struct error *err)
-{
-	for (size_t i = 0; i < p->report.files; i++) {
-		const char *after = strchr(p->report.file[i].setting, ' ');
-
-		if (after && strcmp(after + 1, arch) == 0)
-			return true;
-	}
-	return take_files(p, plan, arch, err);
 }
 
 /* Insert OLD's parts and samples before P's own part. */

@@ -133,7 +133,8 @@ struct report_setting {
 	char *name, *value;
 };
 
-/* A file that the guest boots or reads, other than its image and kernel. */
+/* A file that the guest boots or reads, other than its image and kernel: these are here only if
+ * they differ between architectures. */
 #define REPORT_FILES 48
 struct report_file {
 	char setting[32], sha256[65];
@@ -195,6 +196,9 @@ bool report_same_host(const struct host_facts *a, const struct host_facts *b);
  * to WHY. MATRIX: does one of them concern the matrix itself? */
 bool report_compatible(const struct report *a, const struct report *b, struct text *why,
 		       bool *matrix);
+
+/* The part of it for their files; those of a report of an older program are unknown. */
+void report_compare_files(const struct report *a, const struct report *b, struct text *why);
 
 /* The number of samples, with warm-ups, in shard SHARD of R's matrix; and whether ROUND of CELL is
  * one of them. */

@@ -1,4 +1,4 @@
-/* report_files.c - the files of a run other than its image and kernel (report.h). */
+/* report_files.c - the files that a guest boots or reads, by setting (report.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +28,8 @@ void report_files_json(const struct report *r, struct text *t)
 {
 	struct json_member m[REPORT_FILES + 1] = {{0}};
 
+	if (!r->files_known)
+		return;
 	for (size_t i = 0; i < r->files; i++)
 		m[i] = JSON_MEMBER J_TEXT(r->file[i].setting, r->file[i].sha256);
 	text_add_json(t, m);

@@ -46,15 +46,29 @@ static int by_shard(const void *a, const void *b)
 	return order ? order : strcmp(first_id(x), first_id(y));
 }
 
+/* The first of them that knows its files, or the first. */
+static size_t with_files(const struct merge_input *in, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (in[i].report->files_known)
+			return i;
+	return 0;
+}
+
 static bool check_alike(const struct merge_input *in, size_t n, bool force, struct report *out,
 			struct error *err)
 {
+	size_t known = with_files(in, n);
 	bool ok = true;
 
 	for (size_t i = 1; ok && i < n; i++) {
 		struct text why = {0};
 		bool matrix = false;
 		bool alike = report_compatible(in[0].report, in[i].report, &why, &matrix);
+
+		if (known > 0)
+			report_compare_files(in[known].report, in[i].report, &why);
+		alike = alike && why.len == 0;
 
 		if (!alike && why.bytes && (matrix || !force))
 			ok = error_set(err, EXIT_BAD_IMAGE,
@@ -238,9 +252,14 @@ bool report_merge(struct merge_input *in, size_t n, bool force, struct report *o
 	bool ok = true;
 
 	qsort(in, n, sizeof *in, by_shard);
+	const struct report *files = in[with_files(in, n)].report;
+
 	if (!check_alike(in, n, force, out, err))
 		return false;
 	ok = copy_head(in[0].report, out);
+	out->files_known = files->files_known;
+	out->files = files->files;
+	memcpy(out->file, files->file, sizeof out->file);
 	for (size_t i = 0; ok && i < n; i++) {
 		size_t twice;
 

@@ -189,8 +189,15 @@ static void compare_matrix(const struct report *a, const struct report *b, struc
 		       b->by_cells ? "cells" : "samples");
 }
 
+static const char *sum_or_none(const struct report *r, const char *setting)
+{
+	const char *sum = report_file_sha256(r, setting);
+
+	return sum[0] ? sum : "none";
+}
+
 /* The files of one whose report does not name them are unknown. */
-static void compare_files(const struct report *a, const struct report *b, struct text *why)
+void report_compare_files(const struct report *a, const struct report *b, struct text *why)
 {
 	char what[64];
 
@@ -201,7 +208,7 @@ static void compare_files(const struct report *a, const struct report *b, struct
 		if (from == b && report_file_sha256(a, setting)[0])
 			continue;
 		(void)snprintf(what, sizeof what, "the SHA-256 of %s", setting);
-		differ(why, what, report_file_sha256(a, setting), report_file_sha256(b, setting));
+		differ(why, what, sum_or_none(a, setting), sum_or_none(b, setting));
 	}
 }
 
@@ -216,7 +223,7 @@ bool report_compatible(const struct report *a, const struct report *b, struct te
 	differ(why, "the guest", a->guest, b->guest);
 	differ(why, "the image's SHA-256", a->image_sha256, b->image_sha256);
 	differ(why, "the kernel's SHA-256", a->kernel_sha256, b->kernel_sha256);
-	compare_files(a, b, why);
+	report_compare_files(a, b, why);
 	differ(why, "the program", a->program, b->program);
 	differ(why, "QEMU's version", a->qemu_version, b->qemu_version);
 	differ(why, "the SHA-256 of --install", a->install_sha256, b->install_sha256);

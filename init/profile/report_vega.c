@@ -136,6 +136,8 @@ static const char *add_part(const struct report *r, const char *at, struct text 
 			parts[i].add(r, t);
 			return after;
 		}
+	if (n != strlen("several_hosts") || memcmp(at, "several_hosts", n) != 0)
+		t->failed = true;
 	(void)report_over_hosts(r, hosts);
 	return hosts[0] ? after : after + strcspn(after, "\n");
 }

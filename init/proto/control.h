@@ -23,7 +23,7 @@
  *     The same. The client has seen PROMPT after the end of its command, so it is a prompt if it is
  *     still the whole last line.
  *
- * `console live|all [marked|readonly|terminal]` turns the connection into one to the serial
+ * `console live|all [marked] [readonly] [terminal]` turns the connection into one to the serial
  * console. After the line `0 NUMBER` it carries the guest's output (live: new output; all: the
  * scrollback first, and then, with `marked`, the byte REPLAY_MARK), and its input is sent to the
  * guest; input before that line is lost. `terminal`: a person uses it; if all slots for terminals

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Call TAKE with each piece, which it may modify. False, with a message and *STATUS, if there is no
- * guest. */
+ * guest, or if not all of it was received. */
 bool scrollback_read(char **envp, void (*take)(void *arg, uint8_t *buf, size_t n), void *arg,
 		     int *status);
 

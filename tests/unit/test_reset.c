@@ -183,6 +183,24 @@ static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
 	assert_posted("[restarted]");
 }
 
+/* QEMU's timestamps are those of the host's clock, which may be set back. */
+static void a_reboot_after_the_clock_was_set_back_counts(void **state)
+{
+	(void)state;
+	(void)reset_press(&reset, THEN_AS_BEFORE);
+	qemu_acks("stop", NULL);
+	is_pressed();
+	machine_resets(false);
+	qemu_acks("cont", NULL);
+	reset_resumed(&reset, qemu_us += 5000000);
+	guest_printed("Linux\nlogin: ");
+	lifecycle_ready(&room.life, clock_now());
+	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
+	(void)room_posted();
+	reset_on_event(&reset, true, qemu_us -= 3600000000);
+	assert_posted("[restarted]");
+}
+
 static void a_reset_that_ends_the_run_is_not_logged(void **state)
 {
 	(void)state;
@@ -207,6 +225,7 @@ int main(void)
 		TEST(without_qmp_a_reset_is_refused),
 		TEST(a_reset_is_sent_completely_or_not_at_all),
 		TEST(a_reboot_begins_again),
+		TEST(a_reboot_after_the_clock_was_set_back_counts),
 		TEST(a_late_event_of_the_firmware_is_part_of_its_reset),
 		TEST(a_reset_that_ends_the_run_is_not_logged),
 	};

@@ -19,7 +19,7 @@ static void a_snapshot_is_saved(void **state)
 	advance(1500 * MS);
 	image_has("old,new+busy");
 	job_concludes(1, "");
-	assert_posted("[+continuing][-save]");
+	assert_posted("[+held][-held][+continuing][-save]");
 	qemu_acks("cont", NULL);
 	assert_posted("[-continuing]");
 	assert_got(slot, "0\nsnapshot new saved in 1.50 s: 3.0 MiB of memory\n");
@@ -71,6 +71,42 @@ static void a_guest_that_is_paused_stays_paused(void **state)
 	qemu_acks("snapshot-save", SAVE("1", "new+busy"));
 	job_concludes(1, "");
 	qemu_is_idle();
+}
+
+/* A stop by suspending, or one that continues the guest itself, has begun during the save. */
+static void what_has_begun_meanwhile_decides_whether_the_guest_runs(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		(void)client_sends("save new");
+		qemu_acks("query-migrate", NULL);
+		qemu_acks("stop", NULL);
+		qemu_acks("snapshot-save", SAVE("1", "new+busy"));
+		assert_true(lifecycle_is(&room.life, COND_HELD));
+		if (i == 0)
+			env_condition(&room.env, COND_SUSPENDING, true);
+		else
+			room.life.rung = RUNG_ACPI;
+		job_concludes(1, "");
+		qemu_is_idle();
+		assert_false(lifecycle_is(&room.life, COND_HELD));
+		(void)tear_down(state);
+		(void)set_up(state);
+	}
+}
+
+static void a_state_that_begins_before_the_stop_prevents_the_save(void **state)
+{
+	int slot = client_sends("save new");
+
+	(void)state;
+	qemu_acks("query-migrate", NULL);
+	qemu_gets("stop", NULL);
+	env_condition(&room.env, COND_SAVING_WARM, true);
+	qemu_returns("{}");
+	qemu_is_idle();
+	assert_got(slot, "69\nsnapshot new is not saved: the guest's state is being saved or "
+			 "resumed\n");
 }
 
 static void with_a_debugger_the_guest_is_not_stopped_first(void **state)
@@ -157,7 +193,7 @@ static void a_failed_save_reports_the_reason(void **state)
 	(void)room_posted();
 	job_concludes(2, ",\"error\":\"disk full\"");
 	assert_got(slot, "69\nsnapshot new is not saved: disk full\n");
-	assert_posted("[+continuing][-save]");
+	assert_posted("[-held][+continuing][-save]");
 	qemu_acks("cont", NULL);
 }
 
@@ -243,6 +279,8 @@ int main(int argc, char **argv)
 		TEST(its_tag_records_the_console_state),
 		TEST(a_prompt_that_comes_before_the_stop_counts),
 		TEST(a_guest_that_is_paused_stays_paused),
+		TEST(what_has_begun_meanwhile_decides_whether_the_guest_runs),
+		TEST(a_state_that_begins_before_the_stop_prevents_the_save),
 		TEST(with_a_debugger_the_guest_is_not_stopped_first),
 		TEST(on_a_throwaway_disk_it_is_temporary),
 		TEST(an_existing_name_needs_force),

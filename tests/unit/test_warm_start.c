@@ -33,6 +33,28 @@ static void the_first_start_saves_one_when_it_is_ready(void **state)
 	assert_int_equal(save.saving, SAVING_NOTHING);
 }
 
+static void a_snapshot_is_done_first(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	env_condition(&room.env, COND_SNAPSHOT_SAVE, true);
+	(void)room_posted();
+	room.plan.s.warm = true;
+	is_ready();
+	assert_false(warm_start_ask(&warm, &err));
+	assert_string_equal(err.message, "a snapshot is at work");
+	assert_int_equal(ms_until(TIMER_WARM), 200);
+	warm_start_timer(&warm);
+	assert_posted("");
+	assert_int_equal(ms_until(TIMER_WARM), 200);
+	env_condition(&room.env, COND_SNAPSHOT_SAVE, false);
+	(void)room_posted();
+	warm_start_timer(&warm);
+	assert_posted("[+saving-warm]");
+	assert_false(is_armed(TIMER_WARM));
+}
+
 static void has_ssh(void)
 {
 	probes.list[PROBE_SSH].port = 1; /* no server listens there */
@@ -162,6 +184,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(no_state_is_saved_unless_asked_for),
 		TEST(the_first_start_saves_one_when_it_is_ready),
+		TEST(a_snapshot_is_done_first),
 		TEST(the_save_waits_for_the_guests_sshd),
 		TEST(a_request_saves_at_once_and_not_again_for_sshd),
 		TEST(a_missing_sshd_delays_the_save_for_a_limited_time),
