@@ -189,7 +189,7 @@ linux() {
     chmod 666 "$T/images/linux.qcow2"
     container linux -e VM_GUEST=linux -e VM_STOP=suspend -e QEMU_RAM=512 -v "$T/images:/opt/hurd-image" "${SAFE[@]}" --tmpfs /var/log/qemu
     container_ready "$C" 120
-    docker exec "$C" vm exec --stay 'n=0; (while sleep 1; do n=$((n + 1)); echo $n >/tmp/n; done) >/dev/null 2>&1 &'
+    docker exec "$C" vm exec --stay 'n=0; echo 0 >/tmp/n; (while sleep 1; do n=$((n + 1)); echo $n >/tmp/n; done) >/dev/null 2>&1 &'
     docker exec "$C" vm exec --stay 'echo unsynced >/data/file; echo $PPID >/tmp/shell'
     boot=$(docker exec "$C" vm exec 'cat /proc/sys/kernel/random/boot_id')
     docker stop -t 60 "$C" >/dev/null
