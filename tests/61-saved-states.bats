@@ -104,7 +104,7 @@ linux() {
     dd if=/dev/urandom of="$STATE/$STREAM" bs=100k count=1 conv=notrunc status=none
     assert_cold_because 'QEMU'
     echo '{"format":1}' >"$STATE/manifest.json"
-    assert_cold_because 'its manifest.json is none'
+    assert_cold_because 'its manifest.json is no manifest of a state'
     truncate -s 1000 "$STATE/overlay-0"
     assert_cold_because "$STATE/overlay-0 is truncated"
     rm "$STATE/$STREAM"
@@ -157,6 +157,46 @@ linux() {
     assert_equal "$STATUS" 0
     run find "$T/images/state" -name '.part*'
     assert_output ''
+}
+
+# qemu_of PID: QEMU, the child of PID 1.
+qemu_of() { pgrep -P "$1" -f '^[^ ]*qemu-system'; }
+
+@test "QEMU killed while a state is saved: no incomplete state, and a suspension is reported as QEMU's failure" {
+    local stop
+    for stop in suspend warm; do
+        rm -rf "$T/images/state" "$T/log" "$T/run"
+        if [ "$stop" = suspend ]; then
+            linux VM_STOP=suspend QEMU_RAM=1024
+            vm wait --timeout $((90 * PATIENCE))
+            kill -TERM "$VM_PID"
+        else
+            linux VM_WARM=1 QEMU_RAM=1024
+        fi
+        wait_until $((90 * PATIENCE)) said "saving the guest's state"
+        kill -KILL "$(qemu_of "$VM_PID")"
+        host_vm_exit 60
+        assert_equal "$STATUS" 69
+        grep -q 'error: .*signal 9' "$T/out"
+        run find "$T/images/state" -name '.part*'
+        assert_output ''
+    done
+}
+
+@test "incomplete states of earlier runs are removed after an hour" {
+    local state=$T/images/state
+    mkdir -p "$state"/{.part-0123456789abcdef,.part-fedcba9876543210,.old-0123456789abcdef,.other,my.part-1}
+    touch "$state"/{.part-0123456789abcdef,.part-fedcba9876543210}/memory
+    touch -d '-2 hours' "$state/.part-0123456789abcdef/memory" "$state"/.*-0123456789abcdef "$state"/{.other,my.part-1} \
+        "$state/.part-fedcba9876543210"
+    host_env VM_WARM=1
+    run -0 "${ENV[@]}" "$VM" check
+    [ -e "$state/.part-0123456789abcdef" ]
+    warm
+    said "removed 2 incomplete saved states of an earlier run from $state"
+    wait_until 30 said 'warm state saved in'
+    stop
+    assert_equal "$(ls -A "$state")" $'.other\n.part-fedcba9876543210\nmach-mini.qcow2.warm\nmy.part-1'
 }
 
 @test "in containers: one state for many guests, from a read-only directory, with the base unchanged" {

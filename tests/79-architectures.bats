@@ -261,6 +261,8 @@ saves_timers() {
     local arm=(QEMU_ARCH=aarch64 QEMU_KERNEL="$GUESTS/linux-aarch64-kernel")
     refused 78 'QEMU_ARCH=aarch64 with VM_GUEST=minix: that is a system for PCs (linux and generic are for any machine)' \
         'leave VM_GUEST unset' "${arm[@]}" VM_GUEST=minix
+    refused 78 'QEMU_ARCH=aarch64 with VM_GUEST=hurd: that is a system for PCs (linux and generic are for any machine)' \
+        'leave VM_GUEST unset' "${arm[@]}" VM_GUEST=hurd
     refused 78 'QEMU_ARCH=aarch64 with QEMU_HPET: only a PC has an HPET' 'leave QEMU_HPET unset' "${arm[@]}" QEMU_HPET=1
     refused 78 'QEMU_ARCH=aarch64 with QEMU_DISK_BUS=ide: only a PC has IDE (its disks are virtio, scsi, virtio-mmio or ahci)' \
         'leave QEMU_DISK_BUS unset' "${arm[@]}" QEMU_DISK_BUS=ide

@@ -153,7 +153,7 @@ static void check_hurd(const struct settings *s, struct errors *errs, struct err
 			      "leave QEMU_HPET unset and hpet=off out of QEMU_MACHINE",
 			      "QEMU_HPET=0: GNU Mach stops with an assertion (hpet_addr != 0) "
 			      "without an HPET");
-	if (s->guest != GUEST_HURD)
+	if (s->guest != GUEST_HURD || !arch_of(s)->pc) /* settings_check_arch() refuses others */
 		return;
 	if (machine_is(s->machine, "pc") && s->disk_bus == BUS_IDE && s->ram_mb >= 3584)
 		known_to_fail(

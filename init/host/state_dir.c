@@ -6,6 +6,7 @@
  */
 #include "host/state_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,9 @@
 
 /* STATE_PATH_MAX plus a file name. */
 #define FILE_PATH_MAX (STATE_PATH_MAX + 32)
+
+/* A save that is under way writes all the time. */
+#define STALE_S 3600
 
 static const char *const names[] = {"overlay-0",  "overlay-1",	 "overlay-2",
 				    STATE_MEMORY, STATE_DEVICES, STATE_MANIFEST};
@@ -314,4 +318,40 @@ unsigned long long state_bytes(const char *dir, const char *name)
 	return fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0
 		       ? (unsigned long long)st.st_blocks * 512
 		       : 0;
+}
+
+/* ---- what was left behind ------------------------------------------------------------------ */
+
+/* Whether NAME is one of ours, and nothing in it has been written for STALE_S. */
+static bool is_stale(int parent, const char *name, time_t now)
+{
+	struct stat st;
+
+	if ((strncmp(name, ".part-", 6) != 0 && strncmp(name, ".old-", 5) != 0) ||
+	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode) ||
+	    now - st.st_mtime < STALE_S)
+		return false;
+	_cleanup_fd_ int dir = openat(parent, name, DIR_FLAGS);
+
+	for (size_t i = 0; dir >= 0 && i < sizeof names / sizeof *names; i++)
+		if (fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    now - st.st_mtime < STALE_S)
+			return false;
+	return dir >= 0;
+}
+
+int state_remove_stale(const char *dir)
+{
+	int parent = open_parent(dir);
+	DIR *d = parent < 0 ? NULL : fdopendir(parent);
+	int removed = 0;
+
+	if (!d && parent >= 0)
+		(void)close(parent);
+	for (const struct dirent *e; d && (e = readdir(d)) != NULL;)
+		removed +=
+			is_stale(dirfd(d), e->d_name, time(NULL)) && remove_in(dirfd(d), e->d_name);
+	if (d)
+		(void)closedir(d);
+	return removed;
 }

@@ -199,6 +199,9 @@ void lifecycle_exited(struct lifecycle *l, bool announced, bool pc, bool gdb)
 	if (l->cause == CAUSE_NONE && l->ran && l->qemu_status == 0 && !pc && !gdb &&
 	    (l->rung == RUNG_NONE || announced))
 		l->cause = CAUSE_GUEST_OFF;
+	if (l->cause == CAUSE_NONE && WIFSIGNALED(l->qemu_status) && l->rung > RUNG_NONE &&
+	    l->rung < RUNG_QUIT)
+		l->cause = CAUSE_KILLED;
 }
 
 enum life_outcome lifecycle_outcome(const struct lifecycle *l, bool gdb)
@@ -223,6 +226,7 @@ enum life_outcome lifecycle_outcome(const struct lifecycle *l, bool gdb)
 										: OUTCOME_CLEAN;
 	case CAUSE_GUEST_RESET: return OUTCOME_CLEAN;
 	case CAUSE_GUEST_PANIC: return OUTCOME_PANIC;
+	case CAUSE_KILLED: return OUTCOME_QEMU_FAILED;
 	default: break;
 	}
 	bool lost = l->ran || l->resumed;

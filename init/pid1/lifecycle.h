@@ -42,6 +42,7 @@ enum shutdown_cause {
 	CAUSE_QUIT,	/* host-qmp-quit: by PID 1 or by a user */
 	CAUSE_SIGNAL,	/* host-signal */
 	CAUSE_DEBUGGER, /* gdb's kill */
+	CAUSE_KILLED,	/* during a stop, by a signal that PID 1 did not send */
 	CAUSE_OTHER,
 };
 

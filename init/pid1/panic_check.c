@@ -16,6 +16,7 @@
 #define IDLE_SAMPLES 20 /* of a kernel that an interrupt may still wake */
 #define FAILURE_NS                                                                                 \
 	(1500 * MS) /* a boot has failed if nothing is printed for so long after the marker */
+#define NEWS_NS	   (1000 * MS)
 #define GIVE_UP_NS (10000 * MS) /* a guest that still prints after so long has not panicked */
 
 static void again(struct panic_check *p)
@@ -28,17 +29,23 @@ void panic_check_init(struct panic_check *p, const struct env *env)
 	*p = (struct panic_check){.env = env};
 }
 
-void panic_check_drop(struct panic_check *p)
+static void stop_checking(struct panic_check *p)
 {
 	p->marker = NULL;
 	p->by_device = p->down = p->idle = false;
 	env_timer(p->env, TIMER_PANIC, 0);
 }
 
+void panic_check_drop(struct panic_check *p)
+{
+	stop_checking(p);
+	p->told_ns[0] = p->told_ns[1] = 0;
+}
+
 void panic_check_ready(struct panic_check *p)
 {
 	if (p->marker && p->marker->kind == MARKER_FAILURE)
-		panic_check_drop(p);
+		stop_checking(p);
 }
 
 bool panic_check_pending(const struct panic_check *p)
@@ -79,7 +86,7 @@ static void believe(struct panic_check *p)
 	bool by_device = p->by_device;
 	char what[120];
 
-	panic_check_drop(p);
+	stop_checking(p);
 	(void)snprintf(what, sizeof what, "%.*s", (int)m->name_len, m->name);
 	switch (m->kind) {
 	case MARKER_DOWN: post(p->env, NOTICE_HALTED, .text = what); break;
@@ -104,7 +111,7 @@ static void disbelieve(struct panic_check *p, const char *why)
 
 	log_warning("%.*s on the console, but %s: ignored", (int)m->name_len, m->name, why);
 	event("false_alarm", J_TEXT_N("name", (int)m->name_len, m->name));
-	panic_check_drop(p);
+	stop_checking(p);
 }
 
 /* Whether "halted, but an interrupt might wake it" with a silent console confirms the marker. A
@@ -188,4 +195,16 @@ void panic_check_device(struct panic_check *p)
 
 	panic_check_begin(p, &device);
 	p->by_device = p->marker == &device;
+}
+
+bool panic_check_is_news(struct panic_check *p, const struct marker *m, uint64_t at)
+{
+	uint64_t *told = &p->told_ns[m->kind == MARKER_DOWN];
+
+	if (m->kind != MARKER_PANIC && m->kind != MARKER_DOWN)
+		return true;
+	if (*told && at - *told < NEWS_NS)
+		return false;
+	*told = at;
+	return true;
 }

@@ -17,14 +17,19 @@ struct panic_check {
 	const struct env *env;
 	const struct marker *marker; /* the marker that is being checked; NULL: none */
 	uint64_t since_ns;
-	unsigned samples; /* consecutive samples of the processors that confirm it */
-	bool by_device;	  /* pvpanic has reported it: no check */
-	bool asked;	  /* QEMU has not answered yet */
-	bool down;	  /* a shutdown marker has come, too */
-	bool idle;	  /* an interrupt may wake a processor */
+	unsigned samples;    /* consecutive samples of the processors that confirm it */
+	bool by_device;	     /* pvpanic has reported it: no check */
+	bool asked;	     /* QEMU has not answered yet */
+	bool down;	     /* a shutdown marker has come, too */
+	bool idle;	     /* an interrupt may wake a processor */
+	uint64_t told_ns[2]; /* panic_check_is_news(): of a panic and a power-off; 0: never */
 };
 
 void panic_check_init(struct panic_check *p, const struct env *env);
+
+/* Whether to report M, printed AT: unlike others, panics and power-offs match each time, and any
+ * program in the guest may print them all the time. */
+bool panic_check_is_news(struct panic_check *p, const struct marker *m, uint64_t at);
 
 /* Marker M has been printed: begin to check it. */
 void panic_check_begin(struct panic_check *p, const struct marker *m);

@@ -158,7 +158,8 @@ static void on_marker(const struct marker *m, uint64_t at, void *supervisor)
 {
 	struct supervisor *v = supervisor;
 
-	tell_marker(v, m, at);
+	if (panic_check_is_news(&v->panic, m, at))
+		tell_marker(v, m, at);
 	switch (m->kind) {
 	case MARKER_READY:
 		if (readiness_is_login(m))

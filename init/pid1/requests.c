@@ -121,8 +121,9 @@ static void request_console(struct supervisor *v, struct control *c, int slot, c
 			break;
 	}
 	if (!known)
-		control_answer(c, slot, EXIT_BAD_USAGE,
-			       "console takes live or all, followed by marked, readonly and terminal\n");
+		control_answer(
+			c, slot, EXIT_BAD_USAGE,
+			"console takes live or all, followed by marked, readonly and terminal\n");
 	else if (!relay_has_slot(r, how))
 		control_answer(c, slot, EXIT_NO_SLOT, REQUESTS_NO_SLOT);
 	else

@@ -167,6 +167,7 @@ static int end(struct supervisor *v)
 	bool cut = outcome == OUTCOME_CUT_OFF || outcome == OUTCOME_CUT_OFF_BY_DEBUGGER;
 	char words[300];
 
+	savestate_abort(&v->save);
 	switch (outcome) {
 	case OUTCOME_SUSPENDED:
 		log_info("the guest is suspended; the next start resumes it");

@@ -120,7 +120,7 @@ static bool parse_manifest(const void *arg, void *answer, struct error *err)
 	return manifest_read(text, n, &m) ||
 	       error_set(err, EXIT_BAD_IMAGE,
 			 "save the state again (vm warm), or remove its directory",
-			 "its %s is none", STATE_MANIFEST);
+			 "its %s is no manifest of a state", STATE_MANIFEST);
 }
 
 /* Read the manifest at PATH into TEXT and M. */
@@ -142,7 +142,7 @@ static bool read_manifest(const char *path, char *text, struct manifest *m, stru
 	       ((strlen(text) == (size_t)n && manifest_read(text, (size_t)n, m)) ||
 		error_set(err, EXIT_BAD_IMAGE,
 			  "save the state again (vm warm), or remove its directory",
-			  "its %s is none", STATE_MANIFEST));
+			  "its %s is no manifest of a state", STATE_MANIFEST));
 }
 
 /* QEMU may reject the saved state: keep the plan for a cold start. */
@@ -228,12 +228,27 @@ static bool take(struct plan *plan, const char *dir, bool suspended, struct erro
 	return true;
 }
 
+static void remove_stale(const struct plan *plan)
+{
+	char dir[STATE_PATH_MAX];
+	struct error err = {0};
+
+	if (!plan->repairs || !state_path(&plan->s, &plan->disk, "warm", dir, &err))
+		return;
+	int n = state_remove_stale(dir);
+
+	if (n > 0)
+		log_info("removed %d incomplete saved state%s of an earlier run from %.*s", n,
+			 n == 1 ? "" : "s", (int)(strrchr(dir, '/') - dir), dir);
+}
+
 void plan_resume(struct plan *plan)
 {
 	static const char *const kinds[] = {"suspended", "warm"};
 	char dir[STATE_PATH_MAX];
 
 	plan_check_kept(plan);
+	remove_stale(plan);
 	/* The running guest has already resumed or removed its state. */
 	for (int i = 0; i < 2 && !plan->s.guest_runs; i++) {
 		struct error err = {0};

@@ -461,6 +461,18 @@ static void an_exit_without_an_event_is_a_power_off_on_other_machines(void **sta
 	assert_int_equal(cause_of_exit(l, true, false, false), CAUSE_NONE);
 }
 
+static void a_kill_from_elsewhere_during_a_stop_is_a_failure_of_qemu(void **state)
+{
+	struct lifecycle l = {.ran = true, .qemu_status = SIGNALED(SIGKILL)};
+
+	(void)state;
+	for (; l.rung <= RUNG_QUIT; l.rung++)
+		assert_int_equal(cause_of_exit(l, false, true, false),
+				 l.rung % RUNG_QUIT == 0 ? CAUSE_NONE : CAUSE_KILLED);
+	l.cause = CAUSE_KILLED;
+	check_end(&l, false, OUTCOME_QEMU_FAILED, EXIT_QEMU_FAILED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +492,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_lost_only_if_qemu_quit_on_request),
 		cmocka_unit_test(a_qemu_that_ends_on_its_own_has_failed),
 		cmocka_unit_test(a_debugger_is_recognised_by_its_effects),
+		cmocka_unit_test(a_kill_from_elsewhere_during_a_stop_is_a_failure_of_qemu),
 		cmocka_unit_test(an_exit_without_an_event_is_a_power_off_on_other_machines),
 	};
 

@@ -327,6 +327,28 @@ static void a_panic_has_precedence_over_a_failed_boot(void **state)
 	assert_true(panic_check_pending(&panic));
 }
 
+static void what_is_printed_all_the_time_is_news_once_a_second(void **state)
+{
+	const struct marker panics = {.kind = MARKER_PANIC};
+	const struct marker down = {.kind = MARKER_DOWN};
+	const struct marker login = {.kind = MARKER_READY};
+
+	(void)state;
+	assert_true(panic_check_is_news(&panic, &panics, clock_now()));
+	assert_true(panic_check_is_news(&panic, &down, clock_now()));
+	for (int i = 0; i < 9; i++) {
+		advance(100 * MS);
+		assert_false(panic_check_is_news(&panic, &panics, clock_now()));
+		assert_false(panic_check_is_news(&panic, &down, clock_now()));
+		assert_true(panic_check_is_news(&panic, &login, clock_now()));
+	}
+	advance(100 * MS);
+	assert_true(panic_check_is_news(&panic, &panics, clock_now()));
+	/* Of another boot it is news. */
+	panic_check_drop(&panic);
+	assert_true(panic_check_is_news(&panic, &panics, clock_now()));
+}
+
 static void a_panic_from_pvpanic_needs_no_check(void **state)
 {
 	(void)state;
@@ -409,6 +431,7 @@ int main(void)
 		TEST(a_failed_boot_that_keeps_printing_counts_later),
 		TEST(a_guest_that_is_ready_did_not_fail_to_boot),
 		TEST(a_panic_has_precedence_over_a_failed_boot),
+		TEST(what_is_printed_all_the_time_is_news_once_a_second),
 		TEST(a_panic_from_pvpanic_needs_no_check),
 		TEST(reports_after_the_end_are_ignored),
 		TEST(a_paused_guest_is_checked_later),

@@ -221,10 +221,10 @@ static void a_console_is_taken_over(void **state)
 	(void)state;
 	start_guest();
 	assert_got(client_sends("console"),
-		   "64\nconsole takes live or all, followed by readonly and "
+		   "64\nconsole takes live or all, followed by marked, readonly and "
 		   "terminal\n");
 	assert_got(client_sends("console live loud"), "64\nconsole takes live or all, followed by "
-						      "readonly and terminal\n");
+						      "marked, readonly and terminal\n");
 	guest_printed("before\r\n");
 	int slot = client_sends("console live");
 	int end = room.client_fds[slot];
