@@ -373,6 +373,26 @@ held_by() {
     held_by qemu-nbd -t -k "$T/nbd" -f qcow2 "$F"
 }
 
+@test "two starts with one image at the same moment: one runs, the other one reports the image" {
+    local n pid ended status=0 pids=()
+    fresh
+    host_env QEMU_ACCEL=tcg QEMU_DRIVE="$F" QEMU_RAM=64 VM_START_PAUSED=1
+    for n in 1 2; do
+        mkdir -p "$T/$n"/{run,log}
+        "${ENV[@]}" VM_RUN_DIR="$T/$n/run" VM_LOG_DIR="$T/$n/log" "$VM" run >"$T/out$n" 2>&1 3>&- &
+        pids+=("$!")
+        PIDS+=("$!")
+    done
+    wait -n -p ended "${pids[@]}" || status=$?
+    assert_equal "$status" 65
+    [ "$ended" = "${pids[0]}" ] && n=1 || n=2
+    run -0 grep '^vm: error: ' "$T/out$n"
+    assert_output --regexp "^vm: error: $F is in use by another process"
+    assert_equal "${#lines[@]}" 1
+    refute grep -q 'booted directly' "$T/out$n"
+    wait_until 30 grep -q 'waits for cont' "$T/out$((3 - n))"
+}
+
 @test "an image that another vm run has open for writing" {
     fresh
     host_vm QEMU_ACCEL=tcg QEMU_DRIVE="$F" QEMU_RAM=64 VM_START_PAUSED=1

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "pid1/env.h"
 #include "pid1/helper.h"
+#include "pid1/start_cause.h"
 #include "proto/between.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -87,6 +88,8 @@ bool direct_watch_again(struct direct_watch *w)
 	if (w->late)
 		(void)snprintf(why, sizeof why, "its kernel printed nothing within %ld s",
 			       limit_s(env));
+	else if (!l->ran && cause_image(&plan->disk))
+		return false;
 	else if (!l->ran)
 		(void)snprintf(why, sizeof why, "QEMU ended before its kernel ran");
 	else if (l->cause == CAUSE_GUEST_RESET)

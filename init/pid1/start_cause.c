@@ -2,6 +2,7 @@
 #include "pid1/start_cause.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,23 @@ static unsigned first_free_port(const struct plan *plan)
 	    read_small("/proc/sys/net/ipv4/ip_unprivileged_port_start", text, sizeof text) <= 0)
 		return 0;
 	return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* Byte AT of FD, as in host/image_lock.c. */
+static bool is_locked(int fd, off_t at)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_start = at, .l_len = 1};
+
+	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
+bool cause_image(const struct disk *disk)
+{
+	for (int i = 0; i < disk->count; i++)
+		if (is_locked(disk->layers[i].fd, 101) /* it writes */ ||
+		    (i == 0 && is_locked(disk->layers[i].fd, 201) /* no other one may write */))
+			return true;
+	return false;
 }
 
 bool cause_port(const struct plan *plan, char *fix, size_t size)

@@ -17,6 +17,10 @@ bool cause_port(const struct plan *plan, char *fix, size_t size);
  * kernel's overcommit limit. */
 bool cause_memory(const struct settings *s, char *fix, size_t size);
 
+/* Another process has locked the guest's disk since it was checked (host/image_lock.c): two starts
+ * at the same moment. */
+bool cause_image(const struct disk *disk);
+
 /* VM_DISPLAY: no X11 display where DISPLAY points, or QEMU could not use it. */
 bool cause_display(const struct settings *s, char *fix, size_t size);
 

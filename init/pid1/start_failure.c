@@ -54,6 +54,10 @@ int start_failure_report(const struct env *env, const char *words)
 			strsignal(WTERMSIG(st)),
 			env->life->ran ? " while the guest ran: what it had not written is lost"
 				       : "");
+	else if (!env->life->ran && cause_image(&env->plan->disk))
+		(void)error_set(&err, EXIT_BAD_IMAGE,
+				"stop the other one, or use QEMU_DISK_MODE=throwaway for both",
+				"%s is in use by another process", env->plan->disk.path);
 	else
 		(void)error_set(&err, EXIT_QEMU_FAILED, fix,
 				"QEMU ended with status %d before the guest %s%s%s",

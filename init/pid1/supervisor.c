@@ -173,9 +173,8 @@ static int end(struct supervisor *v)
 		log_info("the guest is suspended; the next start resumes it");
 		break;
 	case OUTCOME_QEMU_FAILED:
-		(void)start_failure_report(&v->env,
-					   qemu_process_words(&v->process, words, sizeof words));
-		break;
+		return start_failure_report(&v->env,
+					    qemu_process_words(&v->process, words, sizeof words));
 	case OUTCOME_DEBUGGER:
 	case OUTCOME_CUT_OFF_BY_DEBUGGER:
 		log_warning("the debugger has ended QEMU (gdb: kill)");

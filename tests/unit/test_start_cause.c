@@ -106,6 +106,39 @@ static void a_port_for_root_only(void **state)
 	assert_true(in_child(low_ports));
 }
 
+/* Another description locks byte AT of the disk's layer N. */
+static bool in_use_by_lock(int n, off_t at)
+{
+	char path[] = "/tmp/test-start-cause.XXXXXX";
+	struct flock l = {.l_type = F_RDLCK, .l_start = at, .l_len = 1};
+	int ours = mkostemp(path, O_CLOEXEC);
+	int other = open(path, O_RDWR | O_CLOEXEC);
+
+	room.plan.disk.count = 2;
+	room.plan.disk.layers[n].fd = ours;
+	room.plan.disk.layers[!n].fd = STDERR_FILENO;
+	assert_int_equal(fcntl(other, F_OFD_SETLK, &l), 0);
+	bool used = cause_image(&room.plan.disk);
+
+	(void)unlink(path);
+	(void)close(other);
+	assert_false(cause_image(&room.plan.disk));
+	(void)close(ours);
+	room.plan.disk.count = 0;
+	return used;
+}
+
+static void an_image_in_use(void **state)
+{
+	(void)state;
+	assert_true(in_use_by_lock(0, 101));
+	assert_true(in_use_by_lock(0, 201));
+	assert_true(in_use_by_lock(1, 101));
+	/* Others may read, and share a base. */
+	assert_false(in_use_by_lock(0, 100));
+	assert_false(in_use_by_lock(1, 201));
+}
+
 static void no_address_space(void)
 {
 	struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20};
@@ -184,6 +217,7 @@ int main(void)
 		TEST(a_port_in_use),
 		TEST(an_address_of_another_machine),
 		TEST(a_port_for_root_only),
+		TEST(an_image_in_use),
 		TEST(a_limit_on_memory),
 		TEST(a_missing_or_forbidden_display),
 		TEST(an_engine_that_forbids_user_namespaces),
