@@ -224,7 +224,9 @@ void direct_boot_prepare(struct plan *plan)
 
 		plan_describe_boot(plan, NULL, cold, sizeof cold);
 		(void)snprintf(b->text, sizeof b->text,
-			       "none: a saved state is resumed; without it, %.500s", cold);
+			       "none: a saved state is resumed; without it, %s%.480s",
+			       why || plan->s.boot == BOOT_FIRMWARE ? "" : "direct, or else ",
+			       cold);
 		return;
 	}
 	plan_describe_boot(plan, NULL, b->text, sizeof b->text);
