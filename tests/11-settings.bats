@@ -50,6 +50,12 @@ disk() {
         'the nearest setting is VM_STOP_TIMEOUT; vm settings lists all; VM_FORCE=1 ignores it' VM_STOPTIMEOUT=1
     refused 'SERIAL_PRT is not a setting' \
         'the nearest setting is SERIAL_PORT; vm settings lists all; VM_FORCE=1 ignores it' SERIAL_PRT=5
+    # There is no warning beside the error.
+    assert_equal "$(grep -c SERIAL_PRT <<<"$output")" 1
+    host_env SERIAL_PRT=5 VM_FORCE=1
+    run -0 vm check
+    assert_line 'vm: warning: SERIAL_PRT is not a setting (the nearest is SERIAL_PORT; VM_FORCE=1: ignored)'
+    refute_line --partial 'error: SERIAL_PRT'
 }
 
 @test "variables of Kubernetes and Docker links, and empty values, are accepted" {

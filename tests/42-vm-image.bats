@@ -18,6 +18,9 @@ member() { qemu-img info -U --output=json "$1" | jq -r "$2"; }
     [ "$(member "$T/b.qcow2" '."cluster-size"')" = 2097152 ]
     run -77 image create "$T/a.qcow2" 1G
     assert_output --partial 'already exists'
+    run -66 image create "$T/none/c.qcow2" 1G
+    assert_line "vm: error: $T/none/c.qcow2: its directory does not exist"
+    assert_line --partial "paths are the container's"
     run -64 image create "$T/c.qcow2" lots
     run -64 image create --cluster-size 3K "$T/c.qcow2" 1M
     [ "$(cd "$T" && echo *)" = 'a.qcow2 b.qcow2' ]

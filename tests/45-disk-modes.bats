@@ -93,6 +93,8 @@ sum() {
     run -0 vm overlay
     assert_output --partial "$F.test.overlay: does not exist yet"
     run -66 vm overlay reset
+    assert_line "vm: error: there is no overlay $F.test.overlay"
+    assert_line --partial 'fix: nothing needs to be reset'
     counted 1 QEMU_OVERLAY=test
     counted 3 QEMU_DISK_MODE=overlay
     assert_equal "$(sum)" "$before"

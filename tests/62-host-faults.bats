@@ -63,6 +63,8 @@ data_is_clean() {
     wait_until 10 health_says "paused: no space left on the host for the guest's disk"
     run -1 vm health
     assert_equal "$(vm status --json | jq -r .state)" paused
+    run -1 vm exec true
+    assert_line --partial 'fix: free space on the host; the guest is then continued automatically'
 
     rm "$T/images/filler"
     wait_until 60 said "there is space for the guest's disk again"

@@ -66,6 +66,13 @@ start() {
     run -0 vm monitor <"$T/lines"
     assert_output --partial 'VM status: running'
     refute_output --partial '(qemu)'
+    # QEMU's line ends, CR LF, become LF, also in an answer of several reads.
+    run -0 vm monitor info status
+    assert_output 'VM status: running'
+    run -0 vm monitor help
+    [ "${#output}" -gt 8192 ]
+    refute_output --partial '\r'
+    refute_output --partial $'\r'
     run -0 vm monitor </dev/null
     assert_output ''
     head -c 5000 /dev/zero | tr '\0' x >"$T/lines"

@@ -167,6 +167,15 @@ refused() {
     { printf MZ; head -c 58 /dev/zero; printf '\100\0\0\0PE\0\0'; head -c 999 /dev/zero; } >"$T/efi"
     refused 65 "QEMU_KERNEL=$T/efi is an EFI program (PE/COFF): QEMU cannot boot it" \
         'put it into an ISO or a disk as EFI/BOOT/BOOTX64.EFI, and boot that with QEMU_FIRMWARE=uefi' QEMU_KERNEL="$T/efi"
+    # Of a large file only an ELF file can be made smaller.
+    truncate -s 513M "$T/disk.img"
+    printf '\125\252' | dd of="$T/disk.img" bs=1 seek=510 conv=notrunc status=none
+    refused 65 "QEMU_KERNEL=$T/disk.img has more than 512 MiB" \
+        'name a Linux bzImage, a multiboot 1 kernel or an ELF file with a PVH note; disks go to QEMU_DRIVE' \
+        QEMU_KERNEL="$T/disk.img"
+    cp "$d/MULTIBOOT64" "$T/large"
+    truncate -s 513M "$T/large"
+    refused 65 "QEMU_KERNEL=$T/large has more than 512 MiB" 'strip it' QEMU_KERNEL="$T/large"
     : >"$T/empty"
     refused 65 "QEMU_KERNEL=$T/empty is empty: QEMU cannot boot it" 'name a Linux bzImage' QEMU_KERNEL="$T/empty"
 

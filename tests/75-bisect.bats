@@ -96,6 +96,16 @@ commit() {
     printf 'timeout 1\nexpect never\n' >"$T/never"
     run -1 vm script --quiet --boot "$T/never"
     run -64 vm script --boots "$T/never"
+    # git bisect run would take 64 or 66 as bad.
+    printf 'timeout 1\nexpekt never\n' >"$T/wrong"
+    run -125 vm script --boot "$T/wrong"
+    assert_line --partial "vm: error: $T/wrong:2: unknown step"
+    run -64 vm script "$T/wrong"
+    printf '\0' >"$T/binary"
+    run -125 vm script --boot "$T/binary"
+    run -125 vm script --boot "$T/none"
+    assert_line "vm: error: $T/none: No such file or directory"
+    run -125 vm script --boot --junit "$T/none/report.xml" "$T/never"
     [ ! -e "$T/run/control.sock" ]
     host_vm VM_START_PAUSED=1
     wait_until 30 vm status

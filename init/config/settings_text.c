@@ -185,11 +185,14 @@ static void warn_removed(const struct retired *r, struct errors *warnings)
 			 "%s was removed in version %s (VM_FORCE=1: ignored)", r->name, r->since);
 }
 
-static void warn_name(const char *name, size_t len, struct errors *warnings)
+/* Without FORCE a slip is an error (settings.c). */
+static void warn_name(const char *name, size_t len, bool force, struct errors *warnings)
 {
 	char near[64];
 	enum likeness like = settings_nearest(name, len, near);
 
+	if (like == LIKE_SLIP && !force)
+		return;
 	if (like == LIKE_SLIP)
 		(void)errors_add(warnings, EXIT_BAD_SETTING, "",
 				 "%.*s is not a setting (the nearest is %s; VM_FORCE=1: ignored)",
@@ -249,7 +252,7 @@ void settings_warn_values(const struct settings *s, struct errors *warnings)
 		if (gone && s->force)
 			warn_removed(gone, warnings);
 		else if (!row && !gone && !settings_is_service_variable(*e, len, eq + 1))
-			warn_name(*e, len, warnings);
+			warn_name(*e, len, s->force, warnings);
 		else if (row && is_free_text(row) && is_quoted(eq + 1, strcspn(eq + 1, "\r")))
 			(void)errors_add(warnings, EXIT_BAD_SETTING, "",
 					 "%s: the quotes around it are part of the value: docker "

@@ -258,8 +258,14 @@ bool overlay_reset(const struct settings *s, const char *path, bool embedded, ch
 	struct stat st;
 	struct image image = {.name = overlay, .fd = -1};
 
-	if (!overlay_path(s, path, embedded, overlay, err) ||
-	    !image_open(AT_FDCWD, overlay, true, O_NOFOLLOW, &image, &st, err))
+	if (!overlay_path(s, path, embedded, overlay, err))
+		return false;
+	if (lstat(overlay, &st) != 0 && errno == ENOENT)
+		return error_set(err, EXIT_NO_IMAGE,
+				 "nothing needs to be reset; of another overlay set the "
+				 "QEMU_OVERLAY with which it was created",
+				 "there is no overlay %s", overlay);
+	if (!image_open(AT_FDCWD, overlay, true, O_NOFOLLOW, &image, &st, err))
 		return false;
 	_cleanup_fd_ int fd = image.fd;
 

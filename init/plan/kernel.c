@@ -66,10 +66,15 @@ static int open_file(const struct file *f)
 static uint8_t *map_whole(const char *name, size_t *n, struct error *err)
 {
 	static uint8_t none[1];
+	char magic[4] = "";
 	struct stat st;
 
 	if (fstat(CONFINED_IN, &st) != 0 || st.st_size > (off_t)UNPACK_BYTES_MAX) {
-		(void)error_set(err, EXIT_BAD_IMAGE, "strip it (strip --strip-debug)",
+		bool elf = pread(CONFINED_IN, magic, sizeof magic, 0) == sizeof magic &&
+			   memcmp(magic, "\177ELF", sizeof magic) == 0;
+
+		(void)error_set(err, EXIT_BAD_IMAGE,
+				elf ? "strip it (strip --strip-debug)" : KERNEL_UNKNOWN_FIX,
 				"%s has more than %zu MiB", name, UNPACK_BYTES_MAX >> 20);
 		return NULL;
 	}

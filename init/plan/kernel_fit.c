@@ -16,8 +16,7 @@ static bool refuse(const char *setting, const char *path, enum kernel_kind kind,
 		   struct errors *errs)
 {
 	static const char *const fixes[] = {
-		[KERNEL_UNKNOWN] = "name a Linux bzImage, a multiboot 1 kernel or an ELF file with "
-				   "a PVH note; disks go to QEMU_DRIVE, ISO images to QEMU_CDROM",
+		[KERNEL_UNKNOWN] = KERNEL_UNKNOWN_FIX,
 		[KERNEL_GZIP] = "unpack it before, and name the result",
 		[KERNEL_XZ] = "unpack it before, and name the result",
 		[KERNEL_MULTIBOOT2] = "QEMU knows multiboot 1 only: let GRUB boot it (multiboot2 "

@@ -8,6 +8,11 @@
 #include "config/settings.h"
 #include "format/elf.h"
 
+/* The fix for a file that is not a kernel. */
+#define KERNEL_UNKNOWN_FIX                                                                         \
+	"name a Linux bzImage, a multiboot 1 kernel or an ELF file with a PVH note; disks go to "  \
+	"QEMU_DRIVE, ISO images to QEMU_CDROM"
+
 /* The program that decompresses KIND, or NULL. */
 const char *kernel_unpacker(enum kernel_kind kind);
 

@@ -189,6 +189,11 @@ static bool cannot_make(const char *to, int why, struct error *err)
 	if (why == EEXIST)
 		return error_set(err, EXIT_NO_PERMISSION, "choose another name, or remove it",
 				 "%s already exists", to);
+	if (why == ENOENT || why == ENOTDIR)
+		return error_set(err, EXIT_NO_IMAGE,
+				 "name an existing directory; paths are the container's: "
+				 "images/NAME is /opt/hurd-image/NAME",
+				 "%s: its directory does not exist", to);
 	return error_set(err, EXIT_NO_PERMISSION, "make its directory writable", "%s: %s", to,
 			 strerror(why));
 }

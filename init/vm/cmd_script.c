@@ -362,6 +362,27 @@ static int end_report(struct script *s, int status)
 	return status != EXIT_CLEAN ? status : (int)err.status;
 }
 
+/* Read and check the file NAME and create the reports. False with ERR. */
+static bool prepare(struct script *s, const char *name, struct error *err)
+{
+	bool stdin_ = strcmp(name, "-") == 0;
+
+	s->name = stdin_ ? "standard input" : name;
+	_cleanup_fd_ int in = open(stdin_ ? "/dev/stdin" : name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = in < 0 ? -1 : read_full(in, s->text, sizeof s->text - 1);
+
+	if (n < 0 || n == sizeof s->text - 1)
+		return error_set(err, EXIT_NO_IMAGE,
+				 n < 0 ? "check its name and its mode" : "split it", "%s: %s",
+				 s->name, n < 0 ? strerror(errno) : "the file is too large");
+	size_t len = (size_t)n;
+	const char *why = plain_text(s->text, &len);
+
+	if (why)
+		return error_set(err, EXIT_BAD_USAGE, plain_text_fix, "%s %s", s->name, why);
+	return parse(s, err) && begin_report(s, err);
+}
+
 int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 {
 	static struct script s; /* with an initialiser it would take 95 kB of the program's file */
@@ -385,29 +406,10 @@ int cmd_script(const struct command *self, int argc, char **argv, char **envp)
 			return cmd_usage(self, "unknown option", argv[i]);
 	if (i + 1 != argc)
 		return cmd_usage(self, "one file is needed", NULL);
-	bool stdin_ = strcmp(argv[i], "-") == 0;
-
-	s.name = stdin_ ? "standard input" : argv[i];
-	_cleanup_fd_ int in = open(stdin_ ? "/dev/stdin" : argv[i], O_RDONLY | O_CLOEXEC);
-	ssize_t n = in < 0 ? -1 : read_full(in, s.text, sizeof s.text - 1);
-
-	if (n < 0 || n == sizeof s.text - 1) {
-		(void)error_set(&err, EXIT_NO_IMAGE,
-				n < 0 ? "check its name and its mode" : "split it", "%s: %s",
-				s.name, n < 0 ? strerror(errno) : "the file is too large");
-		return cmd_fail(&err);
+	if (!prepare(&s, argv[i], &err)) {
+		(void)cmd_fail(&err);
+		return boot ? SCRIPT_NOT_STARTED : (int)err.status;
 	}
-	size_t len = (size_t)n;
-	const char *why = plain_text(s.text, &len);
-
-	if (why) {
-		(void)error_set(&err, EXIT_BAD_USAGE, plain_text_fix, "%s %s", s.name, why);
-		return cmd_fail(&err);
-	}
-	if (!parse(&s, &err))
-		return cmd_fail(&err);
-	if (!begin_report(&s, &err))
-		return cmd_fail(&err);
 	if (boot && !script_boot(&guest, envp, &err)) {
 		steps_failed(&s.report, REPORT_ERROR, "%s", err.message);
 		return end_report(&s, cmd_fail(&err));

@@ -19,7 +19,8 @@
 struct sink {
 	char *buf;
 	size_t size, len;
-	char cut[4]; /* the first bytes of an incomplete UTF-8 character */
+	bool crlf;   /* standard output: CR LF becomes LF */
+	char cut[4]; /* the first bytes of an incomplete UTF-8 character, or a CR */
 	size_t cut_len;
 };
 
@@ -37,6 +38,17 @@ static size_t cut_character(const char *text, size_t n)
 	return 0;
 }
 
+/* Remove the CR of each CR LF from TEXT (N bytes). Returns the new length. */
+static size_t join_line_ends(char *text, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] != '\r' || i + 1 == n || text[i + 1] != '\n')
+			text[len++] = text[i];
+	return len;
+}
+
 /* LAST: the answer ends here. JSON is unchanged, because it is already escaped. */
 static bool print(struct sink *to, const char *text, size_t n, bool last)
 {
@@ -46,7 +58,9 @@ static bool print(struct sink *to, const char *text, size_t n, bool last)
 	memcpy(all, to->cut, to->cut_len);
 	memcpy(all + to->cut_len, text, n);
 	n += to->cut_len;
-	to->cut_len = last ? 0 : cut_character(all, n);
+	if (to->crlf)
+		n = join_line_ends(all, n);
+	to->cut_len = last ? 0 : to->crlf && n && all[n - 1] == '\r' ? 1 : cut_character(all, n);
 	n -= to->cut_len;
 	memcpy(to->cut, all + n, to->cut_len);
 	return write_all(STDOUT_FILENO, out, escape_text(all, n, "\n\t", out, sizeof out));
@@ -190,7 +204,8 @@ static int ask(char **envp, const char *request, long timeout_s, long patience_m
 
 int control_exchange(char **envp, const char *request, long timeout_s, long patience_ms)
 {
-	struct sink out = {0};
+	/* QEMU ends the lines of its monitor with CR LF. */
+	struct sink out = {.crlf = strncmp(request, "monitor ", 8) == 0};
 
 	return ask(envp, request, timeout_s, patience_ms, &out);
 }

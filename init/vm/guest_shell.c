@@ -52,12 +52,20 @@ long guest_seconds_left(uint64_t end_ns)
 	return end_ns > now ? (long)((end_ns - now + SECOND - 1) / SECOND) : 1;
 }
 
+/* WHY is PID 1's reason (lifecycle_problem() in pid1/lifecycle.c). */
+static const char *fix_for(const char *why)
+{
+	if (strstr(why, "no space left"))
+		return "free space on the host; the guest is then continued automatically";
+	if (strstr(why, "could not read or write"))
+		return "repair the disk, then: vm monitor cont";
+	return strstr(why, "paused") ? "vm monitor cont lets it run"
+				     : "vm wait waits for it, vm status shows more";
+}
+
 static bool not_ready(const char *why, struct error *err)
 {
-	const char *fix = strstr(why, "paused") ? "vm monitor cont lets it run"
-						: "vm wait waits for it, vm status shows more";
-
-	return error_set(err, EXIT_NOT_READY, fix, "%s", why);
+	return error_set(err, EXIT_NOT_READY, fix_for(why), "%s", why);
 }
 
 /* Report PID 1's answer, STATUS and WHY, to a request for WHAT. */

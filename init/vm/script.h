@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-/* git-bisect(1): "the current source code cannot be tested". */
+/* git-bisect(1): "the current source code cannot be tested". Also for an error in the script. */
 #define SCRIPT_NOT_STARTED 125
 
 struct script_guest {
