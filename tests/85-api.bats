@@ -99,7 +99,7 @@ END
     answers 200 /api/v1/settings
     assert_equal "$(body '.[] | select(.name == "VM_WEB_PORT").value')" "$WEB"
     answers 200 /api/v1/monitor -d '{"command": "info status"}'
-    assert_equal "$(body .output | tr -d '\r')" 'VM status: running'
+    assert_equal "$(body .output)" 'VM status: running'
     answers 400 /api/v1/monitor -d '{"command": "info status\nquit"}'
     answers 400 /api/v1/monitor -d '{"command": ""}'
     answers 200 /api/v1/screenshot.png

@@ -113,8 +113,13 @@ static void on_monitor(struct session *s, void *arg, int status, const char *tex
 	(void)arg;
 	over(s);
 	if (out && copy && status == EXIT_CLEAN && text) {
-		memcpy(copy, text, n);
-		copy[n] = '\0';
+		size_t end = 0;
+
+		/* QEMU's lines end with CR LF. */
+		for (size_t i = 0; i < n; i++)
+			if (text[i] != '\r')
+				copy[end++] = text[i];
+		copy[end] = '\0';
 		size_t len = json_line(out, size, JSON_LIST(J_TEXT("output", copy)));
 
 		answer_bytes(s, 200, "application/json", out, len);
