@@ -34,8 +34,9 @@ need_room() {
         'free some space there, or choose another directory'
 }
 
-# hex FILE OFFSET COUNT: these bytes as hexadecimal digits.
-hex() { od -An -v -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'; }
+# hex FILE OFFSET COUNT: these bytes as hexadecimal digits, fewer or none at the end of the file, where GNU od
+# reports an error.
+hex() { od -An -v -tx1 -j "$2" -N "$3" "$1" 2>/dev/null | tr -d ' \n'; }
 
 # One process in a directory at a time. The lock is on the directory itself, so that nothing is left behind; child
 # processes hold it too, because two writers of one file must be prevented.

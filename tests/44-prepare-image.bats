@@ -184,6 +184,25 @@ at() {
     [ ! -e "$T/ssh" ]
 }
 
+@test "a missing and an empty disk are refused before a key pair is made" {
+    run -66 prepare "$T/missing.qcow2"
+    assert_line "prepare-image: error: $T/missing.qcow2: no such file"
+    assert_line --partial 'fix: check its name'
+    touch "$T/empty.img"
+    run -65 prepare "$T/empty.img"
+    assert_line "prepare-image: error: $T/empty.img is empty"
+    refute_output --partial od:
+    [ ! -e "$T/ssh" ]
+    # The tool itself, without the script; a disk that ends before its first block.
+    run -65 docker run --rm --network none -v "$T:/disks" "$IMAGE" init /usr/lib/vm/prepare-image /disks/empty.img
+    assert_line 'prepare-image: error: /disks/empty.img is empty'
+    echo short >"$T/short.img"
+    run -65 prepare "$T/short.img"
+    assert_line --partial 'no partition of this disk contains /hurd and /etc'
+    assert_line --partial 'fix: check that it is a GNU/Hurd; any other disk is used unprepared'
+    refute_output --partial od:
+}
+
 @test "refused: no Hurd, a broken file system, an unknown user, an image in use, a backing file" {
     disk 2
     qemu-img create -q -f qcow2 "$T/empty.qcow2" 1M

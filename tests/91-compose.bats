@@ -39,12 +39,33 @@ teardown() {
     wait_until 10 logs_have "$C" 'the guest powered off'
 }
 
-@test "make up builds, starts, waits until ready and prints how to connect; make down stops it" {
+# A checkout of the test, and its directory as the current one.
+checkout() {
     project
     git -C "$ROOT" ls-files --cached --others --exclude-standard | tar -C "$ROOT" -cf - -T - | tar -C "$T" --one-top-level=checkout -xf -
-    cd "$T/checkout"
+    cd "$T/checkout" || return
     export COMPOSE_PROJECT_NAME=$ID TAG=bats-up-$ID VERSION
     VERSION=$(cat "$ROOT/build/version") # all from the builder's cache
+}
+
+@test "make up with ports in use names them and their settings, and leaves no container" {
+    checkout
+    for port in "$HOST_SSH_PORT" "$HOST_SERIAL_RAW_PORT"; do
+        socat "TCP-LISTEN:$port,bind=127.0.0.1,fork" /dev/null 3>&- &
+        PIDS+=($!)
+        wait_until 10 bash -c "</dev/tcp/127.0.0.1/$port"
+    done
+    run env -u MAKEFLAGS make -s up
+    assert_failure
+    assert_line "up: error: port $HOST_SSH_PORT of 127.0.0.1 is in use (HOST_SSH_PORT)"
+    assert_line --partial 'fix: set HOST_SSH_PORT to a free port'
+    assert_line "up: error: port $HOST_SERIAL_RAW_PORT of 127.0.0.1 is in use (HOST_SERIAL_RAW_PORT)"
+    assert_equal "$(grep -c 'in use' <<<"$output")" 2
+    assert_equal "$(docker compose ps -a -q)" ''
+}
+
+@test "make up builds, starts, waits until ready and prints how to connect; make down stops it" {
+    checkout
     run -0 env -u MAKEFLAGS make -s up
     assert_line --partial 'ready: login prompt'
     assert_line --regexp "^  telnet 127.0.0.1 $HOST_SERIAL_PORT  "

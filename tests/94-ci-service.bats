@@ -54,13 +54,17 @@ in_guest() {
 }
 
 @test "a command by vm exec in a warm GNU Mach, read-only and without capabilities" {
-    service mach "$BAKED-mach" --read-only --tmpfs /run --tmpfs /tmp --tmpfs /var/tmp --cap-drop ALL \
+    # The tmpfs that docs/ci.md names are enough for the log files too.
+    local tmpfs
+    read -ra tmpfs < <(sed -n 's/^`--read-only` (with tmpfs on \([^)]*\)).*/\1/p' "$ROOT/docs/ci.md" | tr -d '`,')
+    service mach "$BAKED-mach" --read-only "${tmpfs[@]/#/--tmpfs=}" --cap-drop ALL \
         --user 4711:4711 --security-opt no-new-privileges
     wait_until 60 health_is healthy
     logs_have "$C" 'vm: resumed from /usr/share/vm/state/mach-mini.qcow2.warm'
     run -0 docker exec "$C" vm exec uname
     assert_output --partial 'GNU Mach'
     run -1 docker exec "$C" vm exec false
+    docker exec "$C" test -s /var/log/qemu/events.jsonl
 }
 
 @test "the forwarded ports open when the guest is ready, and not before" {
@@ -84,6 +88,29 @@ in_guest() {
     wait_exit "$C" 60
     assert_equal "$STATUS" 81
     logs_have "$C" 'VM_BOOT_TIMEOUT=2: the guest is not ready'
+}
+
+@test "scripts/bake stops at a wrong setting, a damaged disk and a guest that ends, and leaves no image" {
+    local bake=("$ROOT/scripts/bake" --from "$IMAGE" --name "bats-$ID")
+    for warm in '' --warm; do
+        run -78 "${bake[@]}" $warm --env VM_REDY=ssh mach-mini
+        assert_line 'vm: error: VM_REDY is not a setting'
+        refute_output --partial booting
+        head -c 200000 "$GUESTS/linux.qcow2" >"$T/cut.qcow2"
+        run -65 "${bake[@]}" $warm "$T/cut.qcow2"
+        assert_line --partial 'vm: error: /opt/hurd-image/cut.qcow2'
+        refute_output --partial booting
+    done
+    # KVM is a matter of the machine that runs the image.
+    run -0 "${bake[@]}" --env QEMU_ACCEL=kvm mach-mini
+    docker rmi "hurd-vm:bats-$ID" >/dev/null
+    # No Linux is ready after two seconds under TCG.
+    run -81 "${bake[@]}" --warm --env VM_GUEST=linux --env QEMU_ACCEL=tcg --env VM_BOOT_TIMEOUT=2 "$GUESTS/linux.qcow2"
+    assert_equal "$(grep -c '^vm: error: ' <<<"$output")" 1
+    assert_line --regexp '^bake: the guest ended with status 81'
+    refute_output --partial 'Error response'
+    refute_output --partial 'saving the state'
+    run ! docker image inspect "hurd-vm:bats-$ID"
 }
 
 @test "scripts/bake refuses a file that is not an image, and an invalid tag" {
