@@ -63,8 +63,7 @@ static void set_held(struct snapshot_work *w, bool held)
 	env_condition(w->env, COND_HELD, held);
 }
 
-/* A stop and a saved state that have begun meanwhile continue the guest themselves, if they want it
- * to run. */
+/* A stop or a saved state that has begun meanwhile continues the guest itself. */
 static void let_run(struct snapshot_work *w)
 {
 	const struct lifecycle *l = w->env->life;
@@ -235,7 +234,6 @@ static void not_loaded(struct snapshot_work *w, const char *error)
 
 static void concluded(struct snapshot_work *w, const char *error)
 {
-
 	if (error && w->action == SNAPSHOT_LOAD)
 		not_loaded(w, error);
 	else if (error)
