@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "console/mux_internal.h"
 
-
 /* Describe C in C->peer for log lines: once it has disconnected, its address is unknown. */
 static void describe(const struct relay *r, struct console_client *c)
 {

@@ -55,8 +55,8 @@ bool state_commit(const char *part, const char *dir, struct error *err);
 /* The name of overlay N. */
 const char *state_overlay(int n);
 
-/* Remove what saves that ended in their middle (SIGKILL, a power cut) have left beside the state DIR
- * more than an hour ago. Returns their number. */
+/* Remove what saves that ended in their middle (SIGKILL, a power cut) have left beside the state
+ * DIR more than an hour ago. Returns their number. */
 int state_remove_stale(const char *dir);
 
 /* Remove the directory DIR with the files above, or a link or file of that name. */
