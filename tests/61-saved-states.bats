@@ -159,9 +159,6 @@ linux() {
     assert_output ''
 }
 
-# qemu_of PID: QEMU, the child of PID 1.
-qemu_of() { pgrep -P "$1" -f '^[^ ]*qemu-system'; }
-
 @test "QEMU killed while a state is saved: no incomplete state, and a suspension is reported as QEMU's failure" {
     local stop
     for stop in suspend warm; do
@@ -174,7 +171,7 @@ qemu_of() { pgrep -P "$1" -f '^[^ ]*qemu-system'; }
             linux VM_WARM=1 QEMU_RAM=1024
         fi
         wait_until $((90 * PATIENCE)) said "saving the guest's state"
-        kill -KILL "$(qemu_of "$VM_PID")"
+        kill -KILL "$(pgrep -P "$VM_PID" -f '^[^ ]*qemu-system')"
         host_vm_exit 60
         assert_equal "$STATUS" 69
         grep -q 'error: .*signal 9' "$T/out"

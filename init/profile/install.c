@@ -200,6 +200,8 @@ static void remove_run_dir(const char *path)
 	(void)rmdir(path);
 }
 
+#define NOT_STARTED 125 /* of vm script --boot (git-bisect(1)) */
+
 static bool run_script(struct profiler *p, size_t cell, const char *disk, const char *logs, int log,
 		       struct error *err)
 {
@@ -221,6 +223,14 @@ static bool run_script(struct profiler *p, size_t cell, const char *disk, const 
 				"the environment is too large");
 	else
 		status = run_vm(p, argv, e->vars, log, err);
+	/* With --boot a wrong script has the status of a guest that cannot be started, for git
+	 * bisect. Without it, and no guest, it has its own. */
+	if (status == NOT_STARTED) {
+		char *check[] = {(char *)"vm", (char *)"script", (char *)p->o->install, NULL};
+		int why = run_vm(p, check, e->vars, log, err);
+
+		status = why == EXIT_BAD_USAGE || why == EXIT_NO_IMAGE ? why : status;
+	}
 	remove_run_dir(run);
 	free(e);
 	return status == 0 || (status > 0 && failed(p, cell, "vm script", status, err));
