@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "config/settings.h"
@@ -39,6 +40,10 @@ static inline bool image_is_read_only(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && !(st->st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
 }
+
+/* Has another process locked the image FD, so that QEMU would not open it (WRITABLE: for writing)?
+ * *PID is set for traditional locks, which have an owning process. */
+bool image_is_locked(int fd, bool writable, pid_t *pid);
 
 /* Does another process hold the image in a way that prevents QEMU from opening it (for writing, or
  * else for reading)? The locks are those of QEMU's block/file-posix.c. Error: EXIT_BAD_IMAGE, with

@@ -40,7 +40,7 @@ static bool locked(int fd, off_t at, pid_t *pid)
 	return true;
 }
 
-static bool conflict(int fd, bool writable, pid_t *pid)
+bool image_is_locked(int fd, bool writable, pid_t *pid)
 {
 	static const enum permission writes[] = {WRITE, RESIZE};
 
@@ -101,7 +101,7 @@ bool image_check_lock(const struct image *image, bool writable, struct error *er
 	char name[32] = "";
 	pid_t pid;
 
-	if (!conflict(image->fd, writable, &pid))
+	if (!image_is_locked(image->fd, writable, &pid))
 		return true;
 	if (pid == 0)
 		pid = find_holder(image->fd);

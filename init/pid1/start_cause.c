@@ -2,7 +2,6 @@
 #include "pid1/start_cause.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/netaddr.h"
+#include "host/image.h"
 #include "host/listen.h"
 #include "host/privileges.h"
 
@@ -31,19 +31,12 @@ static unsigned first_free_port(const struct plan *plan)
 	return (unsigned)strtoul(text, NULL, 10);
 }
 
-/* Byte AT of FD, as in host/image_lock.c. */
-static bool is_locked(int fd, off_t at)
-{
-	struct flock l = {.l_type = F_WRLCK, .l_start = at, .l_len = 1};
-
-	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
-}
-
 bool cause_image(const struct disk *disk)
 {
+	pid_t pid;
+
 	for (int i = 0; i < disk->count; i++)
-		if (is_locked(disk->layers[i].fd, 101) /* it writes */ ||
-		    (i == 0 && is_locked(disk->layers[i].fd, 201) /* no other one may write */))
+		if (image_is_locked(disk->layers[i].fd, i == 0, &pid))
 			return true;
 	return false;
 }

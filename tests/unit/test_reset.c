@@ -160,10 +160,8 @@ static void a_reboot_begins_again(void **state)
 	assert_posted("[restarted]");
 }
 
-/* PID 1 was stopped: it has read the output that follows the firmware's reset before the event. */
-static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
+static void is_ready_after_a_reset(void)
 {
-	(void)state;
 	(void)reset_press(&reset, THEN_AS_BEFORE);
 	qemu_acks("stop", NULL);
 	is_pressed();
@@ -174,6 +172,13 @@ static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
 	lifecycle_ready(&room.life, clock_now());
 	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
 	(void)room_posted();
+}
+
+/* PID 1 was stopped: it has read the output that follows the firmware's reset before the event. */
+static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
+{
+	(void)state;
+	is_ready_after_a_reset();
 	reset_on_event(&reset, true, qemu_us += 99999);
 	assert_posted("");
 	assert_true(room.life.ready);
@@ -187,16 +192,7 @@ static void a_late_event_of_the_firmware_is_part_of_its_reset(void **state)
 static void a_reboot_after_the_clock_was_set_back_counts(void **state)
 {
 	(void)state;
-	(void)reset_press(&reset, THEN_AS_BEFORE);
-	qemu_acks("stop", NULL);
-	is_pressed();
-	machine_resets(false);
-	qemu_acks("cont", NULL);
-	reset_resumed(&reset, qemu_us += 5000000);
-	guest_printed("Linux\nlogin: ");
-	lifecycle_ready(&room.life, clock_now());
-	qemu_acks("set-action", "{\"reboot\":\"shutdown\"}");
-	(void)room_posted();
+	is_ready_after_a_reset();
 	reset_on_event(&reset, true, qemu_us -= 3600000000);
 	assert_posted("[restarted]");
 }
